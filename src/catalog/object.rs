@@ -1,0 +1,68 @@
+//! One row of the catalog.
+
+use std::collections::BTreeMap;
+
+use datafusion::arrow::datatypes::{DataType, SchemaRef};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::names::TableName;
+
+/// A table or view of the lake as of one release.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Object {
+    /// Permanent: survives renames.
+    pub id: Uuid,
+    /// Permanent: what `pg_class.oid` shows. From 16384 up, never reused.
+    pub oid: u32,
+    pub name: TableName,
+    pub kind: ObjectKind,
+    pub columns: Vec<Column>,
+    pub comment: Option<String>,
+    pub provenance: Option<Provenance>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub enum ObjectKind {
+    Table {
+        /// Relative to the lake.
+        location: String,
+        /// Pinned Delta version; `None` follows the head of a table that others write.
+        version: Option<u64>,
+        rows: Option<u64>,
+        bytes: Option<u64>,
+    },
+    View {
+        /// A query in our dialect, names qualified.
+        definition: String,
+    },
+    /// A table that could not be opened: listed, and touching it gives this error.
+    Broken { location: String, sqlstate: String, message: String },
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Column {
+    pub name: String,
+    pub data_type: DataType,
+    pub nullable: bool,
+    pub comment: Option<String>,
+}
+
+/// Where an object came from: the model run that made it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Provenance {
+    pub run_id: String,
+    /// SHA-256 of compiled SQL and configuration.
+    pub fingerprint: String,
+    /// Pinned version of each input (an object's id; for a view its definition's hash), by name.
+    pub inputs: BTreeMap<String, String>,
+}
+
+impl Object {
+    pub fn arrow_schema(&self) -> SchemaRef {
+        use datafusion::arrow::datatypes::{Field, Schema};
+        std::sync::Arc::new(Schema::new(
+            self.columns.iter().map(|c| Field::new(&c.name, c.data_type.clone(), c.nullable)).collect::<Vec<_>>(),
+        ))
+    }
+}

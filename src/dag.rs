@@ -1,0 +1,1 @@
+//! A generic directed graph: order, subgraph, cycle path. Pure.

@@ -1,0 +1,211 @@
+//! The one error type. Its kind decides everything an edge needs to know: SQLSTATE, exit code, whether a retry can
+//! help, and whether the message may be shown to a client.
+//!
+//! Invariant: every `ErrorKind` has exactly one row in the table below.
+//! Invariant: an `Internal` error reaches clients as an id only; its chain goes to the log.
+
+use std::fmt;
+
+/// Declares `ErrorKind` as a table: variant, SQLSTATE, exit code, retryable.
+macro_rules! error_kinds {
+    ($($(#[$doc:meta])* $kind:ident $sqlstate:literal $exit:literal $retry:literal;)*) => {
+        /// What went wrong, as far as anyone must act on it.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum ErrorKind { $($(#[$doc])* $kind,)* }
+
+        impl ErrorKind {
+            /// Five-character SQLSTATE as PostgreSQL defines it (appendix A of its manual).
+            pub fn sqlstate(self) -> &'static str { match self { $(Self::$kind => $sqlstate,)* } }
+            /// Exit code of the command line: 1 tests failed, 2 usage or configuration, 3 internal.
+            pub fn exit_code(self) -> u8 { match self { $(Self::$kind => $exit,)* } }
+            /// The same request may succeed when sent again unchanged.
+            pub fn retryable(self) -> bool { match self { $(Self::$kind => $retry,)* } }
+            /// Label for metrics and logs.
+            pub fn label(self) -> &'static str { match self { $(Self::$kind => stringify!($kind),)* } }
+        }
+    };
+}
+
+error_kinds! {
+    // kind                  SQLSTATE exit retry
+    ProtocolViolation        "08P01" 2 false;
+    ConnectionFailure        "08006" 3 true;
+    FeatureNotSupported      "0A000" 2 false;
+    InvalidTransactionState  "25000" 2 false;
+    ActiveTransaction        "25001" 2 false;
+    ReadOnlyTransaction      "25006" 2 false;
+    InFailedTransaction      "25P02" 2 false;
+    InvalidPassword          "28P01" 2 false;
+    InvalidAuthorization     "28000" 2 false;
+    InvalidCatalogName       "3D000" 2 false;
+    InvalidSchemaName        "3F000" 2 false;
+    InvalidCursorName        "34000" 2 false;
+    InvalidStatementName     "26000" 2 false;
+    SerializationFailure     "40001" 2 true;
+    SyntaxError              "42601" 2 false;
+    InsufficientPrivilege    "42501" 2 false;
+    UndefinedTable           "42P01" 2 false;
+    UndefinedColumn          "42703" 2 false;
+    UndefinedFunction        "42883" 2 false;
+    UndefinedObject          "42704" 2 false;
+    UndefinedParameter       "42P02" 2 false;
+    AmbiguousColumn          "42702" 2 false;
+    DuplicateTable           "42P07" 2 false;
+    DuplicateObject          "42710" 2 false;
+    DuplicateCursor          "42P03" 2 false;
+    DuplicateStatement       "42P05" 2 false;
+    WrongObjectType          "42809" 2 false;
+    DatatypeMismatch         "42804" 2 false;
+    IndeterminateDatatype    "42P18" 2 false;
+    GroupingError            "42803" 2 false;
+    InvalidParameter         "22023" 2 false;
+    InvalidTextRepresentation "22P02" 2 false;
+    InvalidBinaryRepresentation "22P03" 2 false;
+    InvalidDatetime          "22007" 2 false;
+    DatetimeOutOfRange       "22008" 2 false;
+    NumericOutOfRange        "22003" 2 false;
+    DivisionByZero           "22012" 2 false;
+    InvalidRegex             "2201B" 2 false;
+    CharacterNotInRepertoire "22021" 2 false;
+    NotNullViolation         "23502" 2 false;
+    /// A data test of severity error found rows, or a check constraint failed.
+    CheckViolation           "23514" 1 false;
+    CardinalityViolation     "21000" 2 false;
+    OutOfMemory              "53200" 3 true;
+    DiskFull                 "53100" 3 true;
+    TooManyConnections       "53300" 3 true;
+    /// A configured limit (size, count, nesting) was reached.
+    ProgramLimitExceeded     "54000" 2 false;
+    StatementTooComplex      "54001" 2 false;
+    ObjectInUse              "55006" 2 true;
+    /// Another run, or another writer, holds what this one needs.
+    LockNotAvailable         "55P03" 2 true;
+    CantChangeSetting        "55P02" 2 false;
+    QueryCanceled            "57014" 2 false;
+    AdminShutdown            "57P01" 3 true;
+    CannotConnectNow         "57P03" 3 true;
+    /// The object store or the disk failed.
+    Io                       "58030" 3 true;
+    /// A file that the log names is not there.
+    UndefinedFile            "58P01" 3 false;
+    /// A table's log or a data file is not what the format says.
+    DataCorrupted            "XX001" 3 false;
+    /// A configuration value or file is wrong.
+    Config                   "F0000" 2 false;
+    /// The project's SQL or YAML is wrong.
+    Project                  "42P17" 2 false;
+    /// Ours to fix.
+    Internal                 "XX000" 3 false;
+}
+
+/// What every fallible function of the crate returns.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// An error with two audiences: `Display` is for the user, [`Error::chain`] for the log.
+#[derive(Debug)]
+pub struct Error(Box<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    kind: ErrorKind,
+    message: String,
+    detail: Option<String>,
+    hint: Option<String>,
+    position: Option<usize>,
+    source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+impl Error {
+    /// `message` is lower case, names the object and has no full stop.
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self(Box::new(Inner { kind, message: message.into(), detail: None, hint: None, position: None, source: None }))
+    }
+    pub fn internal(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Internal, message)
+    }
+    pub fn with_detail(mut self, detail: impl Into<String>) -> Self {
+        self.0.detail = Some(detail.into());
+        self
+    }
+    /// What to do next, as a sentence.
+    pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
+        self.0.hint = Some(hint.into());
+        self
+    }
+    /// Where in the statement, counted in characters from 1.
+    pub fn at(mut self, position: usize) -> Self {
+        self.0.position = Some(position);
+        self
+    }
+    pub fn with_source(mut self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        self.0.source = Some(source.into());
+        self
+    }
+    /// Puts `context: ` before the message.
+    pub fn context(mut self, context: impl fmt::Display) -> Self {
+        self.0.message = format!("{context}: {}", self.0.message);
+        self
+    }
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+    pub fn message(&self) -> &str {
+        &self.0.message
+    }
+    pub fn detail(&self) -> Option<&str> {
+        self.0.detail.as_deref()
+    }
+    pub fn hint(&self) -> Option<&str> {
+        self.0.hint.as_deref()
+    }
+    pub fn position(&self) -> Option<usize> {
+        self.0.position
+    }
+    /// The whole chain, for the log.
+    pub fn chain(&self) -> String {
+        let mut text = self.0.message.clone();
+        let mut next = std::error::Error::source(self);
+        while let Some(cause) = next {
+            text.push_str(": ");
+            text.push_str(&cause.to_string());
+            next = cause.source();
+        }
+        text
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.message)
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.0.source.as_deref().map(|source| source as _)
+    }
+}
+
+impl From<std::io::Error> for Error {
+    fn from(error: std::io::Error) -> Self {
+        let kind = match error.kind() {
+            std::io::ErrorKind::NotFound => ErrorKind::UndefinedFile,
+            std::io::ErrorKind::StorageFull => ErrorKind::DiskFull,
+            _ => ErrorKind::Io,
+        };
+        Self::new(kind, error.to_string()).with_source(error)
+    }
+}
+
+impl From<object_store::Error> for Error {
+    fn from(error: object_store::Error) -> Self {
+        let kind = match &error {
+            object_store::Error::NotFound { .. } => ErrorKind::UndefinedFile,
+            object_store::Error::PermissionDenied { .. } | object_store::Error::Unauthenticated { .. } => {
+                ErrorKind::InsufficientPrivilege
+            }
+            _ => ErrorKind::Io,
+        };
+        Self::new(kind, error.to_string()).with_source(error)
+    }
+}

@@ -1,0 +1,1 @@
+//! The PostgreSQL wire: accept, session, simple and extended query, cancel, errors.

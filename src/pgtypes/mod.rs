@@ -1,0 +1,1 @@
+//! Arrow ⇄ PostgreSQL types: encode rows, decode parameters. Pure.

@@ -1,0 +1,1 @@
+//! Composition: configuration → everything wired → run until shutdown.

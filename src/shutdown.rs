@@ -1,0 +1,1 @@
+//! Ordered drain, by ownership.

@@ -1,0 +1,1 @@
+//! What arrives: sources poll for what is new and give batches, rejects and the next cursor.
