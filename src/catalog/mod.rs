@@ -27,24 +27,46 @@ pub struct Catalog {}
 
 impl Catalog {
     /// Opens the lake, making it if there is none, and finishes what a dead publisher left half done.
-    pub async fn open(_lake: LakeStore, _tables: Arc<Tables>) -> Result<Arc<Self>> { unimplemented!() }
+    pub async fn open(_lake: LakeStore, _tables: Arc<Tables>) -> Result<Arc<Self>> {
+        unimplemented!()
+    }
     /// The newest release this process knows.
-    pub fn current(&self) -> Arc<Release> { unimplemented!() }
+    pub fn current(&self) -> Arc<Release> {
+        unimplemented!()
+    }
     /// Looks for releases of other processes.
-    pub async fn refresh(&self) -> Result<Arc<Release>> { unimplemented!() }
-    pub async fn release(&self, _id: ReleaseId) -> Result<Arc<Release>> { unimplemented!() }
+    pub async fn refresh(&self) -> Result<Arc<Release>> {
+        unimplemented!()
+    }
+    pub async fn release(&self, _id: ReleaseId) -> Result<Arc<Release>> {
+        unimplemented!()
+    }
     /// The newest release committed at or before the instant.
-    pub async fn release_at(&self, _at: chrono::DateTime<chrono::Utc>) -> Result<Arc<Release>> { unimplemented!() }
+    pub async fn release_at(&self, _at: chrono::DateTime<chrono::Utc>) -> Result<Arc<Release>> {
+        unimplemented!()
+    }
     /// The last `limit` releases, newest first.
-    pub async fn releases(&self, _limit: usize) -> Result<Vec<ReleaseInfo>> { unimplemented!() }
+    pub async fn releases(&self, _limit: usize) -> Result<Vec<ReleaseInfo>> {
+        unimplemented!()
+    }
     /// Every release as it is published or discovered, for `LISTEN lakewire_release`.
-    pub fn subscribe(&self) -> tokio::sync::watch::Receiver<ReleaseId> { unimplemented!() }
-    pub fn tables(&self) -> &Arc<Tables> { unimplemented!() }
+    pub fn subscribe(&self) -> tokio::sync::watch::Receiver<ReleaseId> {
+        unimplemented!()
+    }
+    pub fn tables(&self) -> &Arc<Tables> {
+        unimplemented!()
+    }
     /// What a statement sees now.
-    pub fn scope(self: &Arc<Self>) -> Scope { unimplemented!() }
+    pub fn scope(self: &Arc<Self>) -> Scope {
+        unimplemented!()
+    }
     /// A private continuation of the newest release.
-    pub fn begin(self: &Arc<Self>) -> Arc<Overlay> { unimplemented!() }
+    pub fn begin(self: &Arc<Self>) -> Arc<Overlay> {
+        unimplemented!()
+    }
     /// All of the overlay's changes as the next release, or `40001` when a pin it builds on has moved.
     /// `None` where the overlay changed nothing.
-    pub async fn publish(&self, _overlay: &Overlay, _operation: &str) -> Result<Option<Arc<Release>>> { unimplemented!() }
+    pub async fn publish(&self, _overlay: &Overlay, _operation: &str) -> Result<Option<Arc<Release>>> {
+        unimplemented!()
+    }
 }

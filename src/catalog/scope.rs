@@ -16,10 +16,18 @@ pub struct Scope {
 }
 
 impl Scope {
-    pub fn object(&self, _name: &TableName) -> Option<Arc<Object>> { unimplemented!() }
+    pub fn object(&self, _name: &TableName) -> Option<Arc<Object>> {
+        unimplemented!()
+    }
     /// All objects, by name.
-    pub fn objects(&self) -> Vec<Arc<Object>> { unimplemented!() }
-    pub fn schemas(&self) -> Vec<String> { unimplemented!() }
+    pub fn objects(&self) -> Vec<Arc<Object>> {
+        unimplemented!()
+    }
+    pub fn schemas(&self) -> Vec<String> {
+        unimplemented!()
+    }
     /// The Delta snapshot a table object stands for here.
-    pub async fn snapshot(&self, _object: &Object) -> Result<Arc<Snapshot>> { unimplemented!() }
+    pub async fn snapshot(&self, _object: &Object) -> Result<Arc<Snapshot>> {
+        unimplemented!()
+    }
 }

@@ -17,4 +17,6 @@ pub struct Statement {
 }
 
 /// Splits and parses a query string. Empty statements are dropped.
-pub fn parse(_sql: &str) -> Result<Vec<Statement>> { unimplemented!() }
+pub fn parse(_sql: &str) -> Result<Vec<Statement>> {
+    unimplemented!()
+}

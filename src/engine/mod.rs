@@ -23,15 +23,25 @@ use crate::error::Result;
 pub struct Engine {}
 
 impl Engine {
-    pub fn new(_config: &Config, _catalog: Arc<Catalog>) -> Result<Arc<Self>> { unimplemented!() }
-    pub fn catalog(&self) -> &Arc<Catalog> { unimplemented!() }
+    pub fn new(_config: &Config, _catalog: Arc<Catalog>) -> Result<Arc<Self>> {
+        unimplemented!()
+    }
+    pub fn catalog(&self) -> &Arc<Catalog> {
+        unimplemented!()
+    }
     /// A client's session: settings of its own, no transaction yet.
-    pub fn session(self: &Arc<Self>, _params: SessionParams) -> Session { unimplemented!() }
+    pub fn session(self: &Arc<Self>, _params: SessionParams) -> Session {
+        unimplemented!()
+    }
     /// DataFusion's view of one scope, for internal plans (model runs, tests). All functions, shared memory pool and
     /// caches; an `ObjectStoreRegistry` of its own where the scope has an overlay.
-    pub fn state(&self, _scope: &Scope) -> Result<SessionState> { unimplemented!() }
+    pub fn state(&self, _scope: &Scope) -> Result<SessionState> {
+        unimplemented!()
+    }
     /// Gives `CALL` its procedures; once, at start-up. `run` implements it: the engine itself knows no pipeline.
-    pub fn set_procedures(&self, _procedures: Arc<dyn Procedures>) { unimplemented!() }
+    pub fn set_procedures(&self, _procedures: Arc<dyn Procedures>) {
+        unimplemented!()
+    }
 }
 
 /// Who carries out `CALL`.

@@ -22,7 +22,13 @@ pub struct SessionParams {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Severity { Debug, Log, Info, Notice, Warning }
+pub enum Severity {
+    Debug,
+    Log,
+    Info,
+    Notice,
+    Warning,
+}
 
 #[derive(Debug, Clone)]
 pub struct Notice {
@@ -36,7 +42,11 @@ pub struct Notice {
 
 /// What ReadyForQuery reports: `I`, `T`, `E`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TransactionStatus { Idle, InTransaction, Failed }
+pub enum TransactionStatus {
+    Idle,
+    InTransaction,
+    Failed,
+}
 
 /// A statement that was planned but has no parameter values yet.
 #[derive(Debug, Clone)]
@@ -65,23 +75,41 @@ pub struct Session {}
 impl Session {
     /// Plans a statement: its parameter types and result columns. `hints[i]` is the type the client gave for `$i+1`,
     /// if any (0 = unspecified).
-    pub async fn prepare(&mut self, _statement: Arc<Statement>, _hints: &[Option<Type>]) -> Result<Prepared> { unimplemented!() }
+    pub async fn prepare(&mut self, _statement: Arc<Statement>, _hints: &[Option<Type>]) -> Result<Prepared> {
+        unimplemented!()
+    }
     /// Executes with values for the parameters, in the order of `Prepared::parameters`. Control statements (SET, SHOW,
     /// BEGIN, COMMIT, CALL …) are carried out here as well. After an error in a transaction the session is `Failed`
     /// until ROLLBACK (`25P02`).
-    pub async fn execute(&mut self, _prepared: &Prepared, _params: &[ScalarValue]) -> Result<Outcome> { unimplemented!() }
+    pub async fn execute(&mut self, _prepared: &Prepared, _params: &[ScalarValue]) -> Result<Outcome> {
+        unimplemented!()
+    }
     /// Starts the clock of `statement_timeout` and takes a fresh cancel handle: called at the start of each simple query
     /// message, and of each Parse/Bind/Execute sequence.
-    pub fn begin_statement(&mut self) -> CancelHandle { unimplemented!() }
+    pub fn begin_statement(&mut self) -> CancelHandle {
+        unimplemented!()
+    }
     /// Tells the session that the running statement failed outside `execute` (while streaming, encoding).
-    pub fn fail(&mut self) { unimplemented!() }
+    pub fn fail(&mut self) {
+        unimplemented!()
+    }
     /// Extended-protocol Sync, or the end of a simple query: ends an implicit transaction.
-    pub fn end_implicit_transaction(&mut self) { unimplemented!() }
-    pub fn status(&self) -> TransactionStatus { unimplemented!() }
+    pub fn end_implicit_transaction(&mut self) {
+        unimplemented!()
+    }
+    pub fn status(&self) -> TransactionStatus {
+        unimplemented!()
+    }
     /// Effective value of a setting (`TimeZone`, `DateStyle`, `bytea_output`, `client_min_messages` …), as SHOW prints it.
-    pub fn setting(&self, _name: &str) -> Option<String> { unimplemented!() }
+    pub fn setting(&self, _name: &str) -> Option<String> {
+        unimplemented!()
+    }
     /// Reportable settings that changed since the last call, for ParameterStatus.
-    pub fn take_changed_settings(&mut self) -> Vec<(String, String)> { unimplemented!() }
+    pub fn take_changed_settings(&mut self) -> Vec<(String, String)> {
+        unimplemented!()
+    }
     /// Notices of running statements; taken once by the connection.
-    pub fn take_notices(&mut self) -> tokio::sync::mpsc::UnboundedReceiver<Notice> { unimplemented!() }
+    pub fn take_notices(&mut self) -> tokio::sync::mpsc::UnboundedReceiver<Notice> {
+        unimplemented!()
+    }
 }

@@ -39,7 +39,10 @@ pub struct Model {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Materialization { Table, View }
+pub enum Materialization {
+    Table,
+    View,
+}
 
 #[derive(Debug, Clone, Default)]
 pub struct ColumnSpec {
@@ -64,7 +67,11 @@ pub struct SourceSpec {
 
 /// A file and line of the project.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place { pub file: PathBuf, pub line: usize, pub column: usize }
+pub struct Place {
+    pub file: PathBuf,
+    pub line: usize,
+    pub column: usize,
+}
 
 /// A problem of the project.
 #[derive(Debug, Clone)]
@@ -76,4 +83,7 @@ pub struct Diagnostic {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DiagnosticSeverity { Error, Warning }
+pub enum DiagnosticSeverity {
+    Error,
+    Warning,
+}

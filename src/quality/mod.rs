@@ -19,4 +19,7 @@ pub struct Test {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TestSeverity { Warn, Error }
+pub enum TestSeverity {
+    Warn,
+    Error,
+}

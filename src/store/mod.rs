@@ -2,16 +2,36 @@
 //!
 //! Invariant: every path below is relative to the store's root; only [`LakeStore`] knows where the lake begins.
 
+pub mod fault;
 mod local;
 mod overlay;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use object_store::ObjectStore;
+use object_store::local::LocalFileSystem;
+use object_store::memory::InMemory;
 use object_store::path::Path;
+use object_store::{ObjectStore, ObjectStoreScheme};
 use url::Url;
 
+use crate::error::{Error, ErrorKind, Result};
 pub use overlay::OverlayStore;
+
+/// How to reach a lake.
+#[derive(Debug, Clone)]
+pub struct StoreOptions {
+    /// Local disks: fsync data files, commits and intents before they count.
+    pub fsync: bool,
+    /// Options of the cloud store, by object_store's names (`aws_endpoint`, `aws_allow_http` …).
+    pub options: BTreeMap<String, String>,
+}
+
+impl Default for StoreOptions {
+    fn default() -> Self {
+        Self { fsync: true, options: BTreeMap::new() }
+    }
+}
 
 /// A lake's object store and the lake's place in it. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -22,6 +42,39 @@ pub struct LakeStore {
 }
 
 impl LakeStore {
+    pub fn new(root: Arc<dyn ObjectStore>, url: Url, prefix: Path) -> Self {
+        Self { root, url, prefix }
+    }
+
+    /// Opens a folder (made if it is missing) or `file://`, `s3://`, `memory://`.
+    ///
+    /// Errors: `Config` for an address that cannot be a lake, `Io`/`InsufficientPrivilege` for a folder that cannot be made.
+    pub fn open(address: &str, options: &StoreOptions) -> Result<Self> {
+        let url = lake_url(address)?;
+        let unusable = |error: object_store::Error| {
+            Error::new(ErrorKind::Config, format!("lake \"{address}\" cannot be opened: {error}")).with_source(error)
+        };
+        let (scheme, prefix) = ObjectStoreScheme::parse(&url).map_err(|error| unusable(error.into()))?;
+        let root: Arc<dyn ObjectStore> = match scheme {
+            ObjectStoreScheme::Local if options.fsync => Arc::new(local::DurableFileSystem::new()),
+            ObjectStoreScheme::Local => Arc::new(LocalFileSystem::new()),
+            ObjectStoreScheme::Memory => Arc::new(InMemory::new()),
+            ObjectStoreScheme::AmazonS3 => {
+                let settings = options.options.iter().map(|(key, value)| (key.as_str(), value.as_str()));
+                let defaults = [("aws_conditional_put", "etag")];
+                object_store::parse_url_opts(&url, defaults.into_iter().chain(settings)).map_err(unusable)?.0.into()
+            }
+            _ => {
+                return Err(Error::new(
+                    ErrorKind::Config,
+                    format!("lake \"{address}\" is on a store that is not supported"),
+                )
+                .with_hint("use a folder or s3://bucket/path"));
+            }
+        };
+        Ok(Self::new(root, url, prefix))
+    }
+
     /// The root of the object store (a disk's `/`, a bucket), as delta-rs and DataFusion address it.
     pub fn root(&self) -> &Arc<dyn ObjectStore> {
         &self.root
@@ -34,8 +87,35 @@ impl LakeStore {
     pub fn path(&self, relative: &str) -> Path {
         relative.split('/').filter(|part| !part.is_empty()).fold(self.prefix.clone(), |path, part| path.join(part))
     }
+    /// Path relative to the lake of something in the root store; `None` when it lies outside.
+    pub fn relative(&self, path: &Path) -> Option<String> {
+        let parts: Vec<_> = path.prefix_match(&self.prefix)?.collect();
+        Some(parts.iter().map(AsRef::as_ref).collect::<Vec<_>>().join("/"))
+    }
     /// The same lake seen through another root store (an overlay, a fault).
     pub fn through(&self, root: Arc<dyn ObjectStore>) -> Self {
         Self { root, url: self.url.clone(), prefix: self.prefix.clone() }
     }
+}
+
+/// The address as a URL with a slash at the end; a local folder is made if it is missing.
+fn lake_url(address: &str) -> Result<Url> {
+    let mut url = match Url::parse(address) {
+        Ok(url) if url.scheme().len() > 1 => url,
+        _ => {
+            let failed = |error: std::io::Error| {
+                let kind = Error::from(std::io::Error::from(error.kind())).kind();
+                Error::new(kind, format!("lake \"{address}\" cannot be opened: {error}"))
+                    .with_hint("give a folder that exists or can be made with --lake")
+            };
+            std::fs::create_dir_all(address).map_err(failed)?;
+            let folder = std::fs::canonicalize(address).map_err(failed)?;
+            Url::from_directory_path(&folder)
+                .map_err(|()| Error::new(ErrorKind::Config, format!("lake \"{address}\" is not a folder")))?
+        }
+    };
+    if !url.path().ends_with('/') {
+        url.set_path(&format!("{}/", url.path()));
+    }
+    Ok(url)
 }
