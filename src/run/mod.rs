@@ -1,1 +1,20 @@
 //! Plan (what would run, and why) → run in parallel along the graph, in an overlay → audit there → publish one release.
+//!
+//! Invariant: a run publishes everything it built, audited, in one release, or nothing.
+//! Invariant: planning reads catalog rows, never a table; a run that finds nothing to do opens none.
+//! Invariant: whatever the outcome, one row in `lakewire.runs` tells it.
+
+mod exec;
+mod plan;
+mod procedures;
+mod progress;
+mod report;
+mod request;
+mod runner;
+
+pub use plan::{Decision, Reason, RunPlan, Step};
+pub use procedures::RunProcedures;
+pub use progress::{Progress, RunEvent, Silent};
+pub use report::{RunReport, StepReport, StepStatus, TestReport, TestStatus};
+pub use request::{RunRequest, Selection};
+pub use runner::Runner;
