@@ -1,1 +1,51 @@
 //! Arrow ⇄ PostgreSQL types: encode rows, decode parameters. Pure.
+//!
+//! A result is encoded by a [`RowEncoder`], made once per result: what a column is, as which PostgreSQL type it is
+//! announced and in which format it travels is settled there. Per batch the columns are downcast once; the row loop
+//! only writes bytes.
+//!
+//! Invariant: nothing here does IO, waits, or knows a session; what a session can SET comes in as [`Style`].
+//! Invariant: the type announced for a column ([`column_type`]) and the bytes sent for it come from the same place.
+//! Invariant: text is what PostgreSQL 15 prints with `DateStyle = ISO`, `IntervalStyle = postgres`.
+
+mod array;
+mod binary;
+mod column;
+mod datetime;
+mod input;
+mod input_time;
+mod json;
+mod number;
+mod params;
+mod rows;
+mod style;
+mod types;
+
+pub use params::decode_parameter;
+pub use rows::{BoundRows, CanonicalBatch, RowEncoder};
+pub use style::{ByteaOutput, Style};
+pub use types::{PG_TYPE_KEY, arrow_type, column_type, pg_type, type_modifier, type_size};
+
+/// How a value travels: Bind's and RowDescription's format code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Format {
+    /// 0: as PostgreSQL's output functions print it.
+    #[default]
+    Text,
+    /// 1: as PostgreSQL's send functions lay it out.
+    Binary,
+}
+
+impl Format {
+    /// Format of a wire code; `None` where there is no such code.
+    pub fn from_code(code: i16) -> Option<Self> {
+        match code {
+            0 => Some(Self::Text),
+            1 => Some(Self::Binary),
+            _ => None,
+        }
+    }
+    pub fn code(self) -> i16 {
+        self as i16
+    }
+}

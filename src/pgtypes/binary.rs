@@ -1,0 +1,81 @@
+//! Values as PostgreSQL's send functions lay them out.
+
+use bytes::{BufMut, BytesMut};
+use datafusion::arrow::datatypes::TimeUnit;
+use pgwire::api::Type;
+
+use super::array;
+use super::column::{Column, Values};
+use super::datetime::{DayTime, EPOCH_DAYS, put_interval_binary};
+use super::json;
+use super::number::{put_decimal128_binary, put_decimal256_binary};
+use super::rows::put_sized;
+use super::style::Style;
+use crate::error::Result;
+
+/// Appends a length and a value; −1 for null.
+pub(super) fn put_field(column: &Column<'_>, row: usize, style: &Style, out: &mut BytesMut) -> Result<()> {
+    if column.is_null(row) {
+        out.put_i32(-1);
+        return Ok(());
+    }
+    put_sized(out, |out| put_binary(column, row, style, out))
+}
+
+#[inline]
+pub(super) fn put_binary(column: &Column<'_>, row: usize, style: &Style, out: &mut BytesMut) -> Result<()> {
+    match &column.values {
+        Values::Null => {}
+        Values::Bool(values) => out.put_u8(values.value(row).into()),
+        Values::Int8(values) => put_integer(out, &column.pg_type, values[row].into()),
+        Values::Int16(values) => put_integer(out, &column.pg_type, values[row].into()),
+        Values::Int32(values) => put_integer(out, &column.pg_type, values[row].into()),
+        Values::Int64(values) => put_integer(out, &column.pg_type, values[row]),
+        Values::UInt8(values) => put_integer(out, &column.pg_type, values[row].into()),
+        Values::UInt16(values) => put_integer(out, &column.pg_type, values[row].into()),
+        Values::UInt32(values) => put_integer(out, &column.pg_type, values[row].into()),
+        Values::UInt64(values) => put_decimal128_binary(out, values[row].into(), 0),
+        Values::Float32(values) => out.put_f32(values[row]),
+        Values::Float64(values) => out.put_f64(values[row]),
+        Values::Decimal128(values, scale) => put_decimal128_binary(out, values[row], *scale),
+        Values::Decimal256(values, scale) => put_decimal256_binary(out, values[row], *scale),
+        Values::Text(_) | Values::LargeText(_) | Values::TextView(_) => {
+            if column.pg_type == Type::JSONB {
+                out.put_u8(1);
+            }
+            out.put_slice(column.str(row).unwrap_or_default().as_bytes());
+        }
+        Values::Bytes(_) | Values::LargeBytes(_) | Values::BytesView(_) | Values::FixedBytes(_) => {
+            out.put_slice(column.bytes(row).unwrap_or_default());
+        }
+        Values::Date(values) => out.put_i32(match values[row] {
+            infinite @ (i32::MAX | i32::MIN) => infinite,
+            days => days.saturating_sub(EPOCH_DAYS),
+        }),
+        Values::Timestamp { values, unit, .. } => out.put_i64(timestamp(values[row], *unit)),
+        Values::Time { values, unit } => out.put_i64(DayTime::new(values[row], *unit).micros),
+        Values::Months(_) | Values::DayMillis(_) | Values::MonthDayNanos(_) | Values::Duration { .. } => {
+            put_interval_binary(out, column.interval(row));
+        }
+        Values::List(list) if !column.is_json() => return array::put_binary(column, list, row, style, out),
+        Values::List(_) | Values::Struct(_) | Values::Map { .. } => json::put_value(column, row, style, out),
+    }
+    Ok(())
+}
+
+fn timestamp(value: i64, unit: TimeUnit) -> i64 {
+    match (value, unit) {
+        (i64::MAX | i64::MIN, TimeUnit::Microsecond) => value,
+        _ => DayTime::new(value, unit).postgres_micros(),
+    }
+}
+
+#[inline]
+fn put_integer(out: &mut BytesMut, pg_type: &Type, value: i64) {
+    match *pg_type {
+        Type::INT2 => out.put_i16(value as i16),
+        Type::INT8 => out.put_i64(value),
+        // int4, oid and the reg* types
+        _ => out.put_i32(value as i32),
+    }
+}

@@ -1,0 +1,319 @@
+//! Text of a parameter as a value: PostgreSQL's input functions, with its words for what is wrong.
+
+use datafusion::arrow::compute::kernels::cast_utils::parse_interval_month_day_nano;
+use datafusion::arrow::datatypes::i256;
+use datafusion::scalar::ScalarValue;
+use pgwire::api::Type;
+
+use super::input_time;
+use super::params::list;
+use super::style::Style;
+use super::types::element_of;
+use crate::error::{Error, ErrorKind, Result};
+
+/// Digits that `Decimal128` and `Decimal256` hold.
+const DIGITS_128: u32 = 38;
+const DIGITS_256: i32 = 76;
+
+pub(super) fn parse(pg_type: &Type, text: &str, style: &Style) -> Result<ScalarValue> {
+    Ok(match *pg_type {
+        Type::BOOL => ScalarValue::Boolean(Some(parse_bool(text)?)),
+        Type::INT2 => ScalarValue::Int16(Some(parse_integer(text, "smallint")?)),
+        Type::INT4 => ScalarValue::Int32(Some(parse_integer(text, "integer")?)),
+        Type::INT8 => ScalarValue::Int64(Some(parse_integer(text, "bigint")?)),
+        Type::OID | Type::REGCLASS | Type::REGTYPE | Type::REGPROC => {
+            ScalarValue::Int64(Some(parse_integer::<u32>(text, "oid")?.into()))
+        }
+        Type::FLOAT4 => ScalarValue::Float32(Some(parse_float(text, "real", f32::is_infinite)?)),
+        Type::FLOAT8 => ScalarValue::Float64(Some(parse_float(text, "double precision", f64::is_infinite)?)),
+        Type::NUMERIC => parse_numeric(text)?,
+        Type::BYTEA => ScalarValue::Binary(Some(parse_bytea(text)?)),
+        Type::UUID => {
+            let uuid: uuid::Uuid = text.trim().parse().map_err(|_| malformed("uuid", text))?;
+            ScalarValue::Utf8(Some(uuid.to_string()))
+        }
+        Type::JSON | Type::JSONB => {
+            if let Err(error) = serde_json::from_str::<serde::de::IgnoredAny>(text) {
+                return Err(Error::new(ErrorKind::InvalidTextRepresentation, "invalid input syntax for type json")
+                    .with_detail(error.to_string()));
+            }
+            ScalarValue::Utf8(Some(text.to_owned()))
+        }
+        Type::DATE => ScalarValue::Date32(Some(input_time::parse_date(text)?)),
+        Type::TIME => ScalarValue::Time64Microsecond(Some(input_time::parse_time(text)?)),
+        Type::TIMESTAMP => ScalarValue::TimestampMicrosecond(Some(input_time::parse_timestamp(text)?), None),
+        Type::TIMESTAMPTZ => ScalarValue::TimestampMicrosecond(
+            Some(input_time::parse_timestamptz(text, style.time_zone())?),
+            Some("UTC".into()),
+        ),
+        Type::INTERVAL => {
+            let interval = parse_interval_month_day_nano(text).map_err(|_| {
+                Error::new(ErrorKind::InvalidDatetime, format!("invalid input syntax for type interval: \"{text}\""))
+            })?;
+            ScalarValue::IntervalMonthDayNano(Some(interval))
+        }
+        _ => match element_of(pg_type) {
+            Some(element) => parse_array(&element, text, style)?,
+            None => ScalarValue::Utf8(Some(text.to_owned())),
+        },
+    })
+}
+
+fn malformed(type_name: &str, text: &str) -> Error {
+    Error::new(ErrorKind::InvalidTextRepresentation, format!("invalid input syntax for type {type_name}: \"{text}\""))
+}
+
+pub(super) fn not_finite() -> Error {
+    Error::new(ErrorKind::FeatureNotSupported, "numeric NaN and infinity are not supported")
+        .with_hint("Use double precision for values that may be NaN or infinite.")
+}
+
+pub(super) fn numeric_overflow() -> Error {
+    Error::new(ErrorKind::NumericOutOfRange, "value overflows numeric format")
+        .with_detail(format!("A numeric holds up to {DIGITS_256} digits."))
+}
+
+pub(super) fn no_dimensions() -> Error {
+    Error::new(ErrorKind::FeatureNotSupported, "parameters that are arrays of several dimensions are not supported")
+}
+
+fn parse_bool(text: &str) -> Result<bool> {
+    let word = text.trim().to_ascii_lowercase();
+    let is = |whole: &str, shortest: usize| word.len() >= shortest && whole.starts_with(&word);
+    if is("true", 1) || is("yes", 1) || is("on", 2) || word == "1" {
+        Ok(true)
+    } else if is("false", 1) || is("no", 1) || is("off", 2) || word == "0" {
+        Ok(false)
+    } else {
+        Err(malformed("boolean", text))
+    }
+}
+
+fn parse_integer<T: std::str::FromStr>(text: &str, type_name: &str) -> Result<T> {
+    let trimmed = text.trim();
+    trimmed.parse().map_err(|_| {
+        let digits = trimmed.strip_prefix(['-', '+']).unwrap_or(trimmed);
+        if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+            return malformed(type_name, text);
+        }
+        Error::new(ErrorKind::NumericOutOfRange, format!("value \"{text}\" is out of range for type {type_name}"))
+    })
+}
+
+fn parse_float<T: std::str::FromStr + Copy>(text: &str, type_name: &str, infinite: fn(T) -> bool) -> Result<T> {
+    let trimmed = text.trim();
+    let value: T = trimmed.parse().map_err(|_| malformed(type_name, text))?;
+    if infinite(value) && trimmed.bytes().any(|byte| byte.is_ascii_digit()) {
+        return Err(Error::new(
+            ErrorKind::NumericOutOfRange,
+            format!("\"{text}\" is out of range for type {type_name}"),
+        ));
+    }
+    Ok(value)
+}
+
+fn parse_numeric(text: &str) -> Result<ScalarValue> {
+    let bad = || malformed("numeric", text);
+    let trimmed = text.trim();
+    let unsigned = trimmed.strip_prefix(['-', '+']).unwrap_or(trimmed);
+    if ["nan", "inf", "infinity"].iter().any(|word| unsigned.eq_ignore_ascii_case(word)) {
+        return Err(not_finite());
+    }
+    let (mantissa, exponent) = match unsigned.split_once(['e', 'E']) {
+        Some((mantissa, exponent)) => (mantissa, exponent.parse::<i32>().map_err(|_| bad())?),
+        None => (unsigned, 0),
+    };
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    if whole.len() + fraction.len() == 0 {
+        return Err(bad());
+    }
+    let mut value = i256::ZERO;
+    for byte in whole.bytes().chain(fraction.bytes()) {
+        if !byte.is_ascii_digit() {
+            return Err(bad());
+        }
+        value = times_ten(value)
+            .and_then(|value| value.checked_add(i256::from_i128((byte - b'0').into())))
+            .ok_or_else(numeric_overflow)?;
+    }
+    let mut scale = i32::try_from(fraction.len()).map_err(|_| numeric_overflow())?.saturating_sub(exponent);
+    while scale < 0 && value != i256::ZERO {
+        value = times_ten(value).ok_or_else(numeric_overflow)?;
+        scale += 1;
+    }
+    decimal(if trimmed.starts_with('-') { value.wrapping_neg() } else { value }, scale.max(0))
+}
+
+fn times_ten(value: i256) -> Option<i256> {
+    value.checked_mul(i256::from_i128(10))
+}
+
+/// The narrowest decimal that holds `value × 10^−scale`.
+pub(super) fn decimal(value: i256, scale: i32) -> Result<ScalarValue> {
+    if scale > DIGITS_256 {
+        return Err(numeric_overflow());
+    }
+    let narrow = value.to_i128().filter(|value| value.unsigned_abs() < 10u128.pow(DIGITS_128));
+    match narrow {
+        Some(value) if scale <= DIGITS_128 as i32 => Ok(ScalarValue::Decimal128(Some(value), 38, scale as i8)),
+        _ => Ok(ScalarValue::Decimal256(Some(value), 76, scale as i8)),
+    }
+}
+
+fn parse_bytea(text: &str) -> Result<Vec<u8>> {
+    if let Some(hex) = text.strip_prefix("\\x") {
+        return parse_hex(hex);
+    }
+    let bad = || malformed("bytea", text);
+    let mut out = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&byte, tail)) = rest.split_first() {
+        (out, rest) = match (byte, tail) {
+            (b'\\', [b'\\', tail @ ..]) => (pushed(out, b'\\'), tail),
+            (b'\\', [a @ b'0'..=b'3', b @ b'0'..=b'7', c @ b'0'..=b'7', tail @ ..]) => {
+                (pushed(out, (a - b'0') << 6 | (b - b'0') << 3 | (c - b'0')), tail)
+            }
+            (b'\\', _) => return Err(bad()),
+            (byte, tail) => (pushed(out, byte), tail),
+        };
+    }
+    Ok(out)
+}
+
+fn pushed(mut bytes: Vec<u8>, byte: u8) -> Vec<u8> {
+    bytes.push(byte);
+    bytes
+}
+
+fn parse_hex(hex: &str) -> Result<Vec<u8>> {
+    let mut out = Vec::with_capacity(hex.len() / 2);
+    let mut high = None;
+    for char in hex.chars().filter(|char| !char.is_ascii_whitespace()) {
+        let digit = char
+            .to_digit(16)
+            .ok_or_else(|| Error::new(ErrorKind::InvalidParameter, format!("invalid hexadecimal digit: \"{char}\"")))?
+            as u8;
+        match high.take() {
+            None => high = Some(digit),
+            Some(high) => out.push(high << 4 | digit),
+        }
+    }
+    match high {
+        None => Ok(out),
+        Some(_) => Err(Error::new(ErrorKind::InvalidParameter, "invalid hexadecimal data: odd number of digits")),
+    }
+}
+
+fn parse_array(element: &Type, text: &str, style: &Style) -> Result<ScalarValue> {
+    let bad = |detail: &str| {
+        Error::new(ErrorKind::InvalidTextRepresentation, format!("malformed array literal: \"{text}\""))
+            .with_detail(detail)
+    };
+    let body = text.trim().strip_prefix('{').ok_or_else(|| bad("Array value must start with \"{\"."))?;
+    let body = body.strip_suffix('}').ok_or_else(|| bad("Unexpected end of input."))?;
+    let mut values = Vec::new();
+    let mut chars = body.chars().peekable();
+    while chars.peek().is_some_and(|char| char.is_ascii_whitespace()) {
+        chars.next();
+    }
+    if chars.peek().is_none() {
+        return list(element, &values);
+    }
+    loop {
+        let (mut item, mut quoted, mut in_quotes) = (String::new(), false, false);
+        let more = loop {
+            match chars.next() {
+                None if in_quotes => return Err(bad("Unexpected end of input.")),
+                None => break false,
+                Some('\\') => item.push(chars.next().ok_or_else(|| bad("Unexpected end of input."))?),
+                Some('"') => (quoted, in_quotes) = (true, !in_quotes),
+                Some('{') if !in_quotes => return Err(no_dimensions()),
+                Some('}') if !in_quotes => return Err(bad("Junk after closing right brace.")),
+                Some(',') if !in_quotes => break true,
+                Some(char) => item.push(char),
+            }
+        };
+        let item = if quoted { item.as_str() } else { item.trim() };
+        if item.is_empty() && !quoted {
+            return Err(bad("Unexpected \",\" character."));
+        }
+        let null = !quoted && item.eq_ignore_ascii_case("null");
+        values.push(super::decode_parameter(
+            element,
+            super::Format::Text,
+            (!null).then_some(item.as_bytes()),
+            1,
+            style,
+        )?);
+        if !more {
+            return list(element, &values);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ok(pg_type: &Type, text: &str) -> ScalarValue {
+        parse(pg_type, text, &Style::default()).unwrap()
+    }
+
+    #[test]
+    fn errors_in_the_words_of_postgres_15() {
+        use ErrorKind::*;
+        for (pg_type, text, kind, message) in [
+            (Type::INT4, "abc", InvalidTextRepresentation, "invalid input syntax for type integer: \"abc\""),
+            (Type::INT4, "", InvalidTextRepresentation, "invalid input syntax for type integer: \"\""),
+            (Type::INT4, "99999999999", NumericOutOfRange, "value \"99999999999\" is out of range for type integer"),
+            (Type::INT2, "70000", NumericOutOfRange, "value \"70000\" is out of range for type smallint"),
+            (Type::FLOAT8, "abc", InvalidTextRepresentation, "invalid input syntax for type double precision: \"abc\""),
+            (Type::FLOAT8, "1e400", NumericOutOfRange, "\"1e400\" is out of range for type double precision"),
+            (Type::NUMERIC, "0x1", InvalidTextRepresentation, "invalid input syntax for type numeric: \"0x1\""),
+            (Type::NUMERIC, "1e1000000", NumericOutOfRange, "value overflows numeric format"),
+            (Type::BOOL, "o", InvalidTextRepresentation, "invalid input syntax for type boolean: \"o\""),
+            (Type::UUID, "x", InvalidTextRepresentation, "invalid input syntax for type uuid: \"x\""),
+            (Type::BYTEA, "\\xz", InvalidParameter, "invalid hexadecimal digit: \"z\""),
+            (Type::INT4_ARRAY, "{1,2", InvalidTextRepresentation, "malformed array literal: \"{1,2\""),
+            (Type::INT4_ARRAY, "{1,,2}", InvalidTextRepresentation, "malformed array literal: \"{1,,2}\""),
+            (Type::JSON, "zz", InvalidTextRepresentation, "invalid input syntax for type json"),
+            (Type::INTERVAL, "x", InvalidDatetime, "invalid input syntax for type interval: \"x\""),
+        ] {
+            let error = parse(&pg_type, text, &Style::default()).unwrap_err();
+            assert_eq!((error.kind(), error.message()), (kind, message));
+        }
+    }
+
+    #[test]
+    fn numerics_keep_the_digits_they_came_with() {
+        for (text, value, scale) in
+            [(" 1.5e3 ", 1500, 0), (".5", 5, 1), ("1.", 1, 0), ("-1e-3", -1, 3), ("2.550", 2550, 3), ("0", 0, 0)]
+        {
+            assert_eq!(ok(&Type::NUMERIC, text), ScalarValue::Decimal128(Some(value), 38, scale));
+        }
+        assert!(matches!(ok(&Type::NUMERIC, &"9".repeat(50)), ScalarValue::Decimal256(Some(_), 76, 0)));
+    }
+
+    #[test]
+    fn scalars() {
+        assert_eq!(ok(&Type::INT4, " +5 "), ScalarValue::Int32(Some(5)));
+        assert_eq!(ok(&Type::BOOL, " on "), ScalarValue::Boolean(Some(true)));
+        assert_eq!(ok(&Type::BOOL, "of"), ScalarValue::Boolean(Some(false)));
+        assert_eq!(ok(&Type::FLOAT8, "-Infinity"), ScalarValue::Float64(Some(f64::NEG_INFINITY)));
+        assert_eq!(ok(&Type::BYTEA, "\\001\\\\a"), ScalarValue::Binary(Some(vec![1, b'\\', b'a'])));
+        assert_eq!(ok(&Type::BYTEA, "\\x01Ff"), ScalarValue::Binary(Some(vec![1, 255])));
+    }
+
+    #[test]
+    fn arrays() {
+        let text = |values: &[Option<&str>]| {
+            let values: Vec<_> = values.iter().map(|value| ScalarValue::Utf8(value.map(str::to_owned))).collect();
+            list(&Type::TEXT, &values).unwrap()
+        };
+        assert_eq!(
+            ok(&Type::TEXT_ARRAY, r#"{"a b",c\"d,"NULL", null}"#),
+            text(&[Some("a b"), Some("c\"d"), Some("NULL"), None])
+        );
+        assert_eq!(ok(&Type::TEXT_ARRAY, "{}"), text(&[]));
+    }
+}
