@@ -328,7 +328,12 @@ mod tests {
     fn nested_lists_are_dimensions() {
         assert_eq!(text(square([2, 2])), ["{{1,2},{3,4}}"]);
         // array_send of PostgreSQL 15
-        assert_eq!(hex(square([2, 2])), ["000000020000000000000017000000020000000100000002000000010000000400000001000000040000000200000004000000030000000400000004"]);
+        assert_eq!(
+            hex(square([2, 2])),
+            [
+                "000000020000000000000017000000020000000100000002000000010000000400000001000000040000000200000004000000030000000400000004"
+            ]
+        );
         let schema = Arc::new(Schema::new(vec![Field::new("c", square([1, 2]).data_type().clone(), true)]));
         let encoder = RowEncoder::new(&schema, &[Format::Binary], Style::default()).unwrap();
         let batch = encoder.canonical(&RecordBatch::try_new(schema, vec![square([1, 2])]).unwrap()).unwrap();
