@@ -3,115 +3,85 @@
 //! Invariant: a [`Snapshot`] never changes; the cache holds only snapshots read from the lake's own store, never
 //! ones read through an overlay.
 
-use std::collections::BTreeMap;
+mod cache;
+mod errors;
+mod files;
+mod log;
+mod reader;
+mod scan;
+mod schema;
+mod snapshot;
+mod target;
+mod write;
+mod writer;
+
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use datafusion::arrow::datatypes::SchemaRef;
-use datafusion::catalog::TableProvider;
-use datafusion::execution::SessionState;
-use datafusion::logical_expr::LogicalPlan;
+pub use cache::CacheLimits;
+pub use errors::find_in as error_in;
+pub use log::Commit;
+pub use snapshot::{ScanPath, Snapshot};
+pub use write::{WriteMode, WriteSpec, Written};
 
 use crate::error::Result;
 use crate::store::LakeStore;
+use cache::SnapshotCache;
 
 /// Opens and writes the Delta tables of one lake. Locations are relative to the lake (`gold/daily_sales`).
 #[derive(Debug)]
 pub struct Tables {
     lake: LakeStore,
-}
-
-/// One version of one table: schema, files, statistics.
-#[derive(Debug)]
-pub struct Snapshot {}
-
-/// What to do with the rows a table has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum WriteMode {
-    Append,
-    Overwrite,
-}
-
-/// One write, everything but the rows.
-#[derive(Debug, Clone)]
-pub struct WriteSpec {
-    pub mode: WriteMode,
-    /// Table comment and column comments, written into Delta's metadata when they differ.
-    pub comment: Option<String>,
-    pub column_comments: BTreeMap<String, String>,
-    pub partition_by: Vec<String>,
-    /// Goes into the commit's `commitInfo` (run id, model, SQL hash, input versions …).
-    pub provenance: BTreeMap<String, serde_json::Value>,
-    /// `(application id, version)` of Delta's `txn` action: a source's cursor.
-    pub txn: Option<(String, i64)>,
-}
-
-/// The outcome of a write.
-#[derive(Debug, Clone)]
-pub struct Written {
-    pub version: u64,
-    pub rows: u64,
-    pub bytes: u64,
+    snapshots: SnapshotCache,
+    /// Whose turn it is to append directly, by location.
+    turns: parking_lot::Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
 }
 
 impl Tables {
+    /// The tables of a lake, with the snapshot cache at its default size.
     pub fn new(lake: LakeStore) -> Arc<Self> {
-        Arc::new(Self { lake })
+        Self::with_cache(lake, CacheLimits::default())
     }
-    /// Newest version in the table's log; `None` where there is no log.
-    pub async fn head(&self, _location: &str) -> Result<Option<u64>> {
-        unimplemented!()
-    }
-    /// The table as of `version` (or its head), remembered by (location, version).
-    pub async fn snapshot(&self, _location: &str, _version: Option<u64>) -> Result<Arc<Snapshot>> {
-        unimplemented!()
-    }
-    /// The table's newest version as seen through `lake` (an overlay); never remembered.
-    pub async fn snapshot_in(&self, _lake: &LakeStore, _location: &str) -> Result<Arc<Snapshot>> {
-        unimplemented!()
-    }
-    /// Runs `input` in `session` and commits its rows through `lake` (normally an overlay) on top of the version that `lake` shows;
-    /// makes the table if there is none. One commit, no retries, no checkpoint, no log clean-up.
-    pub async fn write(
-        &self,
-        _lake: &LakeStore,
-        _location: &str,
-        _spec: &WriteSpec,
-        _input: LogicalPlan,
-        _session: &SessionState,
-    ) -> Result<Written> {
-        unimplemented!()
-    }
-}
 
-impl Snapshot {
-    pub fn version(&self) -> u64 {
-        unimplemented!()
+    pub fn with_cache(lake: LakeStore, limits: CacheLimits) -> Arc<Self> {
+        Arc::new(Self { lake, snapshots: SnapshotCache::new(limits), turns: Default::default() })
     }
-    pub fn schema(&self) -> SchemaRef {
-        unimplemented!()
+
+    /// Newest version in the table's log; `None` where there is no log. One listing, nothing is replayed.
+    pub async fn head(&self, location: &str) -> Result<Option<u64>> {
+        log::head(&self.lake, location).await
     }
-    /// Exact when every file has a row count.
-    pub fn rows(&self) -> Option<u64> {
-        unimplemented!()
+
+    /// Newest version as seen through `lake` (an overlay).
+    pub async fn head_in(&self, lake: &LakeStore, location: &str) -> Result<Option<u64>> {
+        log::head(lake, location).await
     }
-    pub fn bytes(&self) -> u64 {
-        unimplemented!()
+
+    /// The table as of `version` (or its head), remembered by (location, version).
+    ///
+    /// Errors: `UndefinedTable` where there is no log, `UndefinedObject` for a version that the log does not hold,
+    /// `FeatureNotSupported` for a table feature that cannot be read, `DataCorrupted` for a broken log.
+    pub async fn snapshot(&self, location: &str, version: Option<u64>) -> Result<Arc<Snapshot>> {
+        let version = match version {
+            Some(version) => version,
+            None => self.head(location).await?.ok_or_else(|| errors::not_a_table(location))?,
+        };
+        let load = Snapshot::load(&self.lake, location, Some(version), ScanPath::Auto);
+        self.snapshots.get_or_load(location, version, load).await
     }
-    pub fn comment(&self) -> Option<&str> {
-        unimplemented!()
+
+    /// The table's newest version as seen through `lake` (an overlay); never remembered.
+    pub async fn snapshot_in(&self, lake: &LakeStore, location: &str) -> Result<Arc<Snapshot>> {
+        Snapshot::load(lake, location, None, ScanPath::Auto).await.map(Arc::new)
     }
-    pub fn column_comment(&self, _column: &str) -> Option<&str> {
-        unimplemented!()
+
+    /// The table with a provider of one's choice; never remembered. For comparing the two.
+    pub async fn snapshot_by(&self, location: &str, version: Option<u64>, path: ScanPath) -> Result<Arc<Snapshot>> {
+        Snapshot::load(&self.lake, location, version, path).await.map(Arc::new)
     }
-    pub fn partition_columns(&self) -> &[String] {
-        unimplemented!()
-    }
-    /// Version of the last `txn` action of this application.
-    pub async fn txn_version(&self, _app_id: &str) -> Result<Option<i64>> {
-        unimplemented!()
-    }
-    /// A scan of this version. Cheap; may be called per statement.
-    pub fn provider(&self) -> Result<Arc<dyn TableProvider>> {
-        unimplemented!()
+
+    /// The newest `limit` commits that the table's log still holds, newest first.
+    pub async fn history(&self, location: &str, limit: usize) -> Result<Vec<Commit>> {
+        log::history(&self.lake, location, limit).await
     }
 }

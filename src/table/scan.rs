@@ -1,0 +1,200 @@
+//! A snapshot as a plain Parquet scan, for tables without deletion vectors, column mapping or files elsewhere.
+//!
+//! Invariant: a scan reads the files of its snapshot and no others; pruning only ever leaves out files whose bounds
+//! exclude the filters, and every filter is applied again above the scan.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use datafusion::arrow::array::BooleanArray;
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::catalog::{Session, TableProvider};
+use datafusion::common::DFSchema;
+use datafusion::config::TableParquetOptions;
+use datafusion::datasource::TableType;
+use datafusion::datasource::listing::PartitionedFile;
+use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
+use datafusion::datasource::source::DataSourceExec;
+use datafusion::datasource::table_schema::TableSchema;
+use datafusion::error::Result;
+use datafusion::execution::object_store::ObjectStoreUrl;
+use datafusion::logical_expr::utils::conjunction;
+use datafusion::logical_expr::{Expr, TableProviderFilterPushDown};
+use datafusion::physical_optimizer::pruning::PruningPredicateBuilder;
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::empty::EmptyExec;
+use object_store::ObjectStore;
+
+use super::files::Files;
+use super::reader::ReaderFactory;
+
+/// Lowers to DataFusion's own Parquet source. Everything that does not depend on the statement is made once.
+#[derive(Debug)]
+pub(super) struct ParquetScan {
+    /// The table's columns in its own order.
+    schema: SchemaRef,
+    df_schema: DFSchema,
+    /// The same columns in the order of the scan: file columns, then partition columns.
+    scan_schema: TableSchema,
+    /// Position in the scan of each column of `schema`.
+    positions: Vec<usize>,
+    files: Files,
+    store: Arc<dyn ObjectStore>,
+    store_url: ObjectStoreUrl,
+}
+
+impl ParquetScan {
+    pub(super) fn try_new(
+        schema: SchemaRef,
+        scan_schema: TableSchema,
+        files: Files,
+        store: Arc<dyn ObjectStore>,
+        store_url: ObjectStoreUrl,
+    ) -> Result<Self> {
+        let position = |field: &Arc<_>| {
+            Ok(scan_schema.table_schema().index_of(datafusion::arrow::datatypes::Field::name(field))?)
+        };
+        let positions = schema.fields().iter().map(position).collect::<Result<_>>()?;
+        let df_schema = DFSchema::try_from(Arc::clone(&schema))?;
+        Ok(Self { schema, df_schema, scan_schema, positions, files, store, store_url })
+    }
+
+    /// Marks the files that may hold rows for the filters; `None` when all may. A filter that cannot be judged by
+    /// bounds keeps every file.
+    fn prune(&self, state: &dyn Session, filters: &[Expr]) -> Option<BooleanArray> {
+        if self.files.files().len() < 2 && self.files.files().first().is_none_or(|file| file.statistics.is_none()) {
+            return None;
+        }
+        let predicate = state.create_physical_expr(conjunction(filters.to_vec())?, &self.df_schema).ok()?;
+        let predicate =
+            PruningPredicateBuilder::new().with_file_schema(Arc::clone(&self.schema)).try_build(predicate).ok()?;
+        if predicate.always_true() {
+            return None;
+        }
+        let kept = predicate.prune(&self.files).ok()?;
+        kept.contains(&false).then(|| BooleanArray::from(kept))
+    }
+
+    /// Without filters, the first files that together hold `limit` rows are enough.
+    fn enough_for(&self, limit: usize) -> Option<BooleanArray> {
+        let mut rows = 0u64;
+        let mut enough = false;
+        let mut kept = Vec::with_capacity(self.files.files().len());
+        for index in 0..self.files.files().len() {
+            kept.push(!enough);
+            rows = rows.saturating_add(self.files.rows_of(index)?);
+            enough = rows >= limit as u64;
+        }
+        kept.contains(&false).then(|| BooleanArray::from(kept))
+    }
+
+    fn parquet_source(&self, state: &dyn Session) -> ParquetSource {
+        let mut options =
+            TableParquetOptions { global: state.config_options().execution.parquet.clone(), ..Default::default() };
+        // Spark's INT96 timestamps are microseconds since long before nanoseconds could tell
+        options.global.coerce_int96 = Some("us".to_owned());
+        let footers = state.runtime_env().cache_manager.get_file_metadata_cache();
+        let hint = options.global.metadata_size_hint;
+        let source = ParquetSource::new(self.scan_schema.clone())
+            .with_table_parquet_options(options)
+            .with_parquet_file_reader_factory(Arc::new(ReaderFactory::new(Arc::clone(&self.store), footers)));
+        match hint {
+            Some(hint) => source.with_metadata_size_hint(hint),
+            None => source,
+        }
+    }
+}
+
+#[async_trait]
+impl TableProvider for ParquetScan {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Base
+    }
+
+    fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
+        Ok(vec![TableProviderFilterPushDown::Inexact; filters.len()])
+    }
+
+    async fn scan(
+        &self,
+        state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        filters: &[Expr],
+        limit: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let kept = match (filters, limit) {
+            ([], Some(limit)) => self.enough_for(limit),
+            ([], None) => None,
+            (filters, _) => self.prune(state, filters),
+        };
+        let files: Vec<PartitionedFile> = match &kept {
+            Some(kept) => {
+                let marked = self.files.files().iter().zip(kept.iter());
+                marked.filter(|(_, keep)| *keep == Some(true)).map(|(file, _)| file.clone()).collect()
+            }
+            None => self.files.files().to_vec(),
+        };
+        let projection: Vec<usize> = match projection {
+            Some(columns) => columns.iter().map(|column| self.positions[*column]).collect(),
+            None => self.positions.clone(),
+        };
+        if files.is_empty() {
+            return Ok(Arc::new(EmptyExec::new(Arc::new(self.scan_schema.table_schema().project(&projection)?))));
+        }
+        let statistics = match &kept {
+            Some(kept) => self.files.summarize(Some(kept))?,
+            None => self.files.statistics().clone(),
+        };
+        // the plan looks its store up by URL before the reader takes over
+        if state.runtime_env().object_store(&self.store_url).is_err() {
+            state.runtime_env().register_object_store(self.store_url.as_ref(), Arc::clone(&self.store));
+        }
+        let config = FileScanConfigBuilder::new(self.store_url.clone(), Arc::new(self.parquet_source(state)))
+            .with_file_groups(balanced_groups(files, state.config().target_partitions()))
+            .with_statistics(statistics)
+            .with_projection_indices(Some(projection))?
+            .with_limit(limit)
+            .build();
+        Ok(DataSourceExec::from_data_source(config))
+    }
+}
+
+/// Neighbouring files together, in at most `groups` groups of about the same size.
+fn balanced_groups(files: Vec<PartitionedFile>, groups: usize) -> Vec<FileGroup> {
+    let total: u64 = files.iter().map(|file| file.object_meta.size.max(1)).sum();
+    let share = total.div_ceil(groups.max(1) as u64);
+    let mut balanced: Vec<Vec<PartitionedFile>> = Vec::with_capacity(groups);
+    let (mut seen, mut group) = (0, None);
+    for file in files {
+        let slot = seen / share;
+        seen += file.object_meta.size.max(1);
+        match balanced.last_mut() {
+            Some(last) if group == Some(slot) => last.push(file),
+            _ => balanced.push(vec![file]),
+        }
+        group = Some(slot);
+    }
+    balanced.into_iter().map(FileGroup::new).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sizes(groups: Vec<FileGroup>) -> Vec<Vec<u64>> {
+        groups.iter().map(|group| group.iter().map(|file| file.object_meta.size).collect()).collect()
+    }
+
+    #[test]
+    fn groups_hold_neighbours_and_are_even() {
+        let files = |sizes: &[u64]| sizes.iter().map(|size| PartitionedFile::new("f", *size)).collect::<Vec<_>>();
+        assert_eq!(sizes(balanced_groups(files(&[1, 1, 1, 1]), 2)), [[1, 1], [1, 1]]);
+        assert_eq!(sizes(balanced_groups(files(&[10, 1, 1]), 2)), vec![vec![10], vec![1, 1]]);
+        assert_eq!(sizes(balanced_groups(files(&[0, 0, 0]), 8)), [[0], [0], [0]]);
+        assert!(balanced_groups(files(&[5; 100]), 4).len() <= 4);
+    }
+}

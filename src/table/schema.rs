@@ -1,0 +1,203 @@
+//! Column types: what Delta can store, and how stored columns are read.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema, SchemaRef, TimeUnit};
+use deltalake::kernel::engine::arrow_conversion::{TryIntoArrow, TryIntoKernel};
+use deltalake::kernel::{MetadataValue, StructType};
+
+use crate::error::{Error, ErrorKind, Result};
+
+/// Field metadata under which Delta keeps a column's comment.
+const COMMENT: &str = "comment";
+
+/// The table's columns as plain Arrow types, in Delta's order, without field metadata.
+///
+/// Fields inside structs and lists are called nullable even where Delta says otherwise: Parquet files keep them so, and
+/// Arrow refuses to read the one as the other.
+pub(super) fn logical_schema(delta: &StructType) -> Result<SchemaRef> {
+    let schema: Schema = delta.try_into_arrow().map_err(|error| {
+        Error::new(ErrorKind::FeatureNotSupported, format!("a column type is not supported: {error}"))
+    })?;
+    let fields = schema.fields().iter().map(|field| {
+        let plain = Field::new(field.name(), nullable_within(field.data_type()), field.is_nullable());
+        // an extension type (variant) is part of what the column is
+        let keep = field.extension_type_name().is_some();
+        Arc::new(if keep { plain.with_metadata(field.metadata().clone()) } else { plain })
+    });
+    Ok(Arc::new(Schema::new(fields.collect::<Fields>())))
+}
+
+fn nullable_within(data_type: &DataType) -> DataType {
+    let nullable = |field: &FieldRef| Arc::new(Field::new(field.name(), nullable_within(field.data_type()), true));
+    match data_type {
+        DataType::List(element) => DataType::List(nullable(element)),
+        DataType::Struct(fields) => DataType::Struct(fields.iter().map(nullable).collect()),
+        other => other.clone(),
+    }
+}
+
+/// Comments of the columns that have one.
+pub(super) fn column_comments(delta: &StructType) -> BTreeMap<String, String> {
+    let comment = |field: &deltalake::kernel::StructField| match field.metadata().get(COMMENT) {
+        Some(MetadataValue::String(text)) => Some((field.name().clone(), text.clone())),
+        _ => None,
+    };
+    delta.fields().filter_map(comment).collect()
+}
+
+/// The same columns with text and bytes as view types, the fastest form to read Parquet into.
+pub(super) fn view_schema(schema: &Schema) -> SchemaRef {
+    let fields = schema.fields().iter().map(|field| match field.data_type() {
+        DataType::Utf8 => Arc::new(field.as_ref().clone().with_data_type(DataType::Utf8View)),
+        DataType::Binary => Arc::new(field.as_ref().clone().with_data_type(DataType::BinaryView)),
+        _ => Arc::clone(field),
+    });
+    Arc::new(Schema::new(fields.collect::<Fields>()))
+}
+
+/// The columns of a plan as a Delta table stores them: all nullable, each type the nearest that Delta has.
+///
+/// Errors: `FeatureNotSupported` for a type that Delta has not, naming the column; `DuplicateObject` for two columns
+/// whose names differ by case at most.
+pub(super) fn storable_schema(input: &Schema) -> Result<SchemaRef> {
+    if input.fields().is_empty() {
+        return Err(Error::new(ErrorKind::FeatureNotSupported, "a Delta table needs at least one column"));
+    }
+    let mut seen = std::collections::HashSet::new();
+    let fields = input.fields().iter().map(|field| {
+        if !seen.insert(field.name().to_lowercase()) {
+            return Err(Error::new(
+                ErrorKind::DuplicateObject,
+                format!("column \"{}\" is specified more than once", field.name()),
+            )
+            .with_hint("give each output column a name of its own; Delta does not tell names apart by case"));
+        }
+        let data_type = storable_type(field.data_type()).ok_or_else(|| {
+            Error::new(
+                ErrorKind::FeatureNotSupported,
+                format!("column \"{}\" has type {}, which a Delta table cannot store", field.name(), field.data_type()),
+            )
+            .with_hint("cast it to text, numeric or another stored type")
+        })?;
+        Ok(Arc::new(Field::new(field.name(), data_type, true)))
+    });
+    Ok(Arc::new(Schema::new(fields.collect::<Result<Vec<FieldRef>>>()?)))
+}
+
+fn storable_type(data_type: &DataType) -> Option<DataType> {
+    let nested = |field: &FieldRef, name: &str| {
+        storable_type(field.data_type()).map(|data_type| Arc::new(Field::new(name, data_type, true)))
+    };
+    Some(match data_type {
+        DataType::Boolean
+        | DataType::Int8
+        | DataType::Int16
+        | DataType::Int32
+        | DataType::Int64
+        | DataType::Float32
+        | DataType::Float64
+        | DataType::Date32
+        | DataType::Utf8
+        | DataType::Binary => data_type.clone(),
+        DataType::Null | DataType::LargeUtf8 | DataType::Utf8View => DataType::Utf8,
+        DataType::LargeBinary | DataType::BinaryView | DataType::FixedSizeBinary(_) => DataType::Binary,
+        DataType::UInt8 => DataType::Int16,
+        DataType::UInt16 => DataType::Int32,
+        DataType::UInt32 => DataType::Int64,
+        DataType::UInt64 => DataType::Decimal128(20, 0),
+        DataType::Float16 => DataType::Float32,
+        DataType::Date64 => DataType::Date32,
+        DataType::Timestamp(_, None) => DataType::Timestamp(TimeUnit::Microsecond, None),
+        DataType::Timestamp(_, Some(_)) => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
+        DataType::Decimal32(precision, scale)
+        | DataType::Decimal64(precision, scale)
+        | DataType::Decimal128(precision, scale)
+        | DataType::Decimal256(precision, scale)
+            if *precision <= 38 && *scale >= 0 =>
+        {
+            DataType::Decimal128(*precision, *scale)
+        }
+        DataType::Dictionary(_, values) => storable_type(values)?,
+        DataType::List(element)
+        | DataType::LargeList(element)
+        | DataType::ListView(element)
+        | DataType::LargeListView(element)
+        | DataType::FixedSizeList(element, _) => DataType::List(nested(element, "element")?),
+        DataType::Struct(fields) => {
+            DataType::Struct(fields.iter().map(|field| nested(field, field.name())).collect::<Option<Fields>>()?)
+        }
+        _ => return None,
+    })
+}
+
+/// Arrow columns as Delta's schema, with the comments given.
+pub(super) fn delta_schema(schema: &Schema, comments: &BTreeMap<String, String>) -> Result<StructType> {
+    let fields = schema.fields().iter().map(|field| match comments.get(field.name()) {
+        Some(comment) => {
+            let metadata = [(COMMENT.to_owned(), comment.clone())].into();
+            Arc::new(field.as_ref().clone().with_metadata(metadata))
+        }
+        None => Arc::clone(field),
+    });
+    (&Schema::new(fields.collect::<Fields>()))
+        .try_into_kernel()
+        .map_err(|error| Error::new(ErrorKind::FeatureNotSupported, format!("a column type cannot be stored: {error}")))
+}
+
+/// Bytes in any of their forms.
+pub(super) fn is_binary(data_type: &DataType) -> bool {
+    matches!(data_type, DataType::Binary | DataType::LargeBinary | DataType::BinaryView)
+}
+
+/// Whether a timestamp without time zone occurs anywhere in the columns.
+pub(super) fn has_timestamp_ntz(schema: &Schema) -> bool {
+    fn in_type(data_type: &DataType) -> bool {
+        match data_type {
+            DataType::Timestamp(_, None) => true,
+            DataType::List(element) | DataType::Map(element, _) => in_type(element.data_type()),
+            DataType::Struct(fields) => fields.iter().any(|field| in_type(field.data_type())),
+            _ => false,
+        }
+    }
+    schema.fields().iter().any(|field| in_type(field.data_type()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_stored_type_is_delta_s_and_stays_what_it_is() {
+        let input = Schema::new(vec![
+            Field::new("u", DataType::UInt64, false),
+            Field::new("t", DataType::Timestamp(TimeUnit::Nanosecond, None), false),
+            Field::new("z", DataType::Timestamp(TimeUnit::Second, Some("+02:00".into())), true),
+            Field::new("s", DataType::Utf8View, true),
+            Field::new("d", DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8)), true),
+            Field::new("m", DataType::Decimal128(18, 3), true),
+            Field::new("l", DataType::LargeList(Arc::new(Field::new("item", DataType::Utf8View, false))), true),
+        ]);
+        let stored = storable_schema(&input).unwrap();
+        assert!(stored.fields().iter().all(|field| field.is_nullable()));
+        assert_eq!(storable_schema(&stored).unwrap(), stored);
+        let delta = delta_schema(&stored, &BTreeMap::new()).unwrap();
+        assert_eq!(logical_schema(&delta).unwrap(), stored);
+    }
+
+    #[test]
+    fn a_type_that_delta_lacks_names_the_column() {
+        let input = Schema::new(vec![Field::new("pause", DataType::Duration(TimeUnit::Second), true)]);
+        let error = storable_schema(&input).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::FeatureNotSupported);
+        assert!(error.message().contains("\"pause\""), "{error}");
+    }
+
+    #[test]
+    fn comments_survive_the_way_to_delta_and_back() {
+        let schema = Schema::new(vec![Field::new("a", DataType::Int64, true), Field::new("b", DataType::Utf8, true)]);
+        let comments = BTreeMap::from([("b".to_owned(), "what it is".to_owned())]);
+        assert_eq!(column_comments(&delta_schema(&schema, &comments).unwrap()), comments);
+    }
+}

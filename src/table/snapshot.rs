@@ -1,0 +1,227 @@
+//! One version of one table.
+
+use std::collections::BTreeMap;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::datatypes::{Field, Fields, Schema, SchemaRef};
+use datafusion::catalog::TableProvider;
+use datafusion::datasource::table_schema::TableSchema;
+use datafusion::execution::object_store::ObjectStoreUrl;
+use deltalake::delta_datafusion::{DeltaScanConfig, DeltaScanNext};
+use deltalake::kernel::EagerSnapshot;
+use deltalake::kernel::transaction::PROTOCOL;
+use deltalake::logstore::LogStoreRef;
+use futures::FutureExt;
+use url::Position;
+
+use super::files::{self, Files, Totals};
+use super::scan::ParquetScan;
+use super::{errors, log, schema};
+use crate::error::{Error, Result};
+use crate::store::LakeStore;
+
+/// One version of one table: schema, files, statistics.
+#[derive(Debug)]
+pub struct Snapshot {
+    location: String,
+    version: u64,
+    schema: SchemaRef,
+    comment: Option<String>,
+    column_comments: BTreeMap<String, String>,
+    partition_columns: Vec<String>,
+    properties: BTreeMap<String, String>,
+    created: Option<DateTime<Utc>>,
+    totals: Totals,
+    log_store: LogStoreRef,
+    provider: Arc<dyn TableProvider>,
+    plain: bool,
+}
+
+/// Which provider a snapshot is given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ScanPath {
+    /// Ours where it can read the table, else delta-rs's.
+    Auto,
+    /// delta-rs's own, which knows all of the format that it supports.
+    DeltaRs,
+}
+
+impl Snapshot {
+    /// Reads the log as far as `version` (or its head) through `lake`.
+    ///
+    /// A panic inside delta-rs becomes an internal error here: a broken table must not take its reader down.
+    pub(super) async fn load(lake: &LakeStore, location: &str, version: Option<u64>, path: ScanPath) -> Result<Self> {
+        let loading = AssertUnwindSafe(Self::load_unguarded(lake, location, version, path));
+        loading.catch_unwind().await.unwrap_or_else(|_| {
+            Err(Error::internal(format!("the log of table \"{location}\" made the Delta reader panic")))
+        })
+    }
+
+    async fn load_unguarded(lake: &LakeStore, location: &str, version: Option<u64>, path: ScanPath) -> Result<Self> {
+        let log_store = log::log_store(lake, location)?;
+        let failed = |error| errors::from_delta(error, location);
+        let delta = EagerSnapshot::try_new(log_store.as_ref(), version).await.map_err(failed)?;
+        PROTOCOL.can_read_from_protocol(delta.protocol()).map_err(|error| failed(error.into()))?;
+        let logical = schema::logical_schema(&delta.schema())
+            .map_err(|error| error.context(format_args!("table \"{location}\"")))?;
+        let batches = delta.add_actions_batches(false).map_err(failed)?;
+        let totals = files::totals(&batches);
+        let plain = match path {
+            ScanPath::Auto => parquet_scan(lake, location, &delta, &logical, &batches, totals)?,
+            ScanPath::DeltaRs => None,
+        };
+        let metadata = delta.metadata();
+        Ok(Self {
+            location: location.to_owned(),
+            version: delta.version(),
+            comment: metadata.description().map(str::to_owned),
+            column_comments: schema::column_comments(&delta.schema()),
+            partition_columns: metadata.partition_columns().to_vec(),
+            properties: metadata.configuration().iter().map(|(key, value)| (key.clone(), value.clone())).collect(),
+            created: metadata.created_time().and_then(DateTime::from_timestamp_millis),
+            totals,
+            plain: plain.is_some(),
+            provider: match plain {
+                Some(scan) => Arc::new(scan),
+                None => delta_rs_scan(delta, &logical, location)?,
+            },
+            schema: logical,
+            log_store,
+        })
+    }
+
+    /// Relative to the lake.
+    pub fn location(&self) -> &str {
+        &self.location
+    }
+
+    pub fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// The columns with plain types (`Utf8`, not `Utf8View`): what the catalog keeps. [`Snapshot::provider`] may give
+    /// text and bytes as view types.
+    pub fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    /// Rows, less the deleted ones; exact when every file has a row count, else `None`.
+    pub fn rows(&self) -> Option<u64> {
+        self.totals.rows
+    }
+
+    /// Size of all data files.
+    pub fn bytes(&self) -> u64 {
+        self.totals.bytes
+    }
+
+    pub fn files(&self) -> usize {
+        self.totals.files
+    }
+
+    pub fn comment(&self) -> Option<&str> {
+        self.comment.as_deref()
+    }
+
+    pub fn column_comment(&self, column: &str) -> Option<&str> {
+        self.column_comments.get(column).map(String::as_str)
+    }
+
+    pub fn partition_columns(&self) -> &[String] {
+        &self.partition_columns
+    }
+
+    /// Table properties (`delta.appendOnly` …), constraints left out.
+    pub fn properties(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.configuration().filter(|(key, _)| !key.starts_with(CONSTRAINT))
+    }
+
+    /// Check constraints: name and SQL condition.
+    pub fn constraints(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.configuration().filter_map(|(key, condition)| Some((key.strip_prefix(CONSTRAINT)?, condition)))
+    }
+
+    fn configuration(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.properties.iter().map(|(key, value)| (key.as_str(), value.as_str()))
+    }
+
+    /// When the table was made, if its metadata tells.
+    pub fn created(&self) -> Option<DateTime<Utc>> {
+        self.created
+    }
+
+    /// Version of the last `txn` action of this application. Reads the log.
+    pub async fn txn_version(&self, app_id: &str) -> Result<Option<i64>> {
+        let failed = |error| errors::from_delta(error, &self.location);
+        let delta = EagerSnapshot::try_new(self.log_store.as_ref(), Some(self.version)).await.map_err(failed)?;
+        delta.transaction_version(self.log_store.as_ref(), app_id).await.map_err(failed)
+    }
+
+    /// A scan of this version. Cheap; may be called per statement.
+    pub fn provider(&self) -> Result<Arc<dyn TableProvider>> {
+        Ok(Arc::clone(&self.provider))
+    }
+
+    /// Whether the scan is a plain Parquet scan, rather than delta-rs's own.
+    pub fn is_plain(&self) -> bool {
+        self.plain
+    }
+
+    /// About how much memory the snapshot takes, in bytes.
+    pub(super) fn weight(&self) -> u64 {
+        const BASE: u64 = 16 * 1024;
+        let per_file = 512 + 320 * self.schema.fields().len() as u64;
+        BASE + self.totals.files as u64 * per_file
+    }
+}
+
+/// Prefix of the properties that hold check constraints.
+const CONSTRAINT: &str = "delta.constraints.";
+
+/// Our own scan, where nothing about the table needs delta-rs's.
+fn parquet_scan(
+    lake: &LakeStore,
+    location: &str,
+    delta: &EagerSnapshot,
+    logical: &SchemaRef,
+    batches: &[RecordBatch],
+    totals: Totals,
+) -> Result<Option<ParquetScan>> {
+    let mapped = delta.metadata().configuration().get("delta.columnMapping.mode").is_some_and(|mode| mode != "none");
+    if totals.deletions || mapped || !logical.fields().iter().all(|field| reads_plainly(field)) {
+        return Ok(None);
+    }
+    let broken = |error: datafusion::error::DataFusionError| {
+        Error::internal(format!("table \"{location}\": its files cannot be planned")).with_source(error)
+    };
+    let schema = schema::view_schema(logical);
+    let partitions = delta.metadata().partition_columns();
+    let (partition_fields, file_fields): (Vec<_>, Vec<_>) =
+        schema.fields().iter().cloned().partition(|field| partitions.contains(field.name()));
+    if partition_fields.iter().any(|field| schema::is_binary(field.data_type())) {
+        return Ok(None);
+    }
+    let scan_schema = TableSchema::builder(Arc::new(Schema::new(file_fields)))
+        .with_table_partition_cols(Fields::from(partition_fields))
+        .build();
+    let url = log::table_url(lake, location)?;
+    let Some(files) = Files::build(batches, &url, &scan_schema).map_err(broken)? else { return Ok(None) };
+    let store_url = ObjectStoreUrl::parse(&url[..Position::BeforePath]).map_err(broken)?;
+    ParquetScan::try_new(schema, scan_schema, files, Arc::clone(lake.root()), store_url).map(Some).map_err(broken)
+}
+
+/// Types whose Parquet form Arrow reads as Delta means it.
+fn reads_plainly(field: &Field) -> bool {
+    field.extension_type_name().is_none()
+}
+
+fn delta_rs_scan(delta: EagerSnapshot, logical: &SchemaRef, location: &str) -> Result<Arc<dyn TableProvider>> {
+    let config = DeltaScanConfig::new().with_wrap_partition_values(false).with_schema(schema::view_schema(logical));
+    let scan = DeltaScanNext::new(Arc::new(delta), config)
+        .map_err(|error| errors::find_in(&error).unwrap_or_else(|| Error::internal(error.to_string())))
+        .map_err(|error| error.context(format_args!("table \"{location}\"")))?;
+    Ok(Arc::new(scan))
+}
