@@ -1,15 +1,17 @@
 //! One row of the catalog.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use datafusion::arrow::datatypes::{DataType, SchemaRef};
+use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::names::TableName;
+use crate::table::Snapshot;
 
 /// A table or view of the lake as of one release.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Object {
     /// Permanent: survives renames.
     pub id: Uuid,
@@ -22,13 +24,14 @@ pub struct Object {
     pub provenance: Option<Provenance>,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum ObjectKind {
     Table {
         /// Relative to the lake.
         location: String,
         /// Pinned Delta version; `None` follows the head of a table that others write.
         version: Option<u64>,
+        /// As of the pin, or of the last look at the head.
         rows: Option<u64>,
         bytes: Option<u64>,
     },
@@ -40,7 +43,7 @@ pub enum ObjectKind {
     Broken { location: String, sqlstate: String, message: String },
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Column {
     pub name: String,
     pub data_type: DataType,
@@ -58,11 +61,38 @@ pub struct Provenance {
     pub inputs: BTreeMap<String, String>,
 }
 
+impl Column {
+    /// The columns of a table as the catalog keeps them.
+    pub fn of(snapshot: &Snapshot) -> Vec<Self> {
+        let column = |field: &Arc<Field>| Self {
+            name: field.name().clone(),
+            data_type: field.data_type().clone(),
+            nullable: field.is_nullable(),
+            comment: snapshot.column_comment(field.name()).map(str::to_owned),
+        };
+        snapshot.schema().fields().iter().map(column).collect()
+    }
+}
+
 impl Object {
     pub fn arrow_schema(&self) -> SchemaRef {
-        use datafusion::arrow::datatypes::{Field, Schema};
-        std::sync::Arc::new(Schema::new(
-            self.columns.iter().map(|c| Field::new(&c.name, c.data_type.clone(), c.nullable)).collect::<Vec<_>>(),
-        ))
+        let fields = self.columns.iter().map(|c| Field::new(&c.name, c.data_type.clone(), c.nullable));
+        Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+    }
+
+    /// Where a table's folder lies, relative to the lake.
+    pub fn location(&self) -> Option<&str> {
+        match &self.kind {
+            ObjectKind::Table { location, .. } | ObjectKind::Broken { location, .. } => Some(location),
+            ObjectKind::View { .. } => None,
+        }
+    }
+
+    /// The pinned Delta version of a table.
+    pub fn version(&self) -> Option<u64> {
+        match &self.kind {
+            ObjectKind::Table { version, .. } => *version,
+            _ => None,
+        }
     }
 }

@@ -1,47 +1,288 @@
 //! A private continuation of a release.
+//!
+//! Invariant: nothing staged here is seen by anyone but the holder until it is published; dropping an overlay discards it.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::LogicalPlan;
+use futures::StreamExt;
+use futures::stream::{self, BoxStream};
+use object_store::ObjectStoreExt;
+use object_store::path::Path;
+use parking_lot::Mutex;
+use uuid::Uuid;
 
-use super::{Column, Provenance, Scope};
-use crate::error::Result;
+use super::{Column, Object, ObjectKind, Provenance, Release, Scope};
+use crate::error::{Error, ErrorKind, Result};
 use crate::names::TableName;
-use crate::table::{WriteSpec, Written};
+use crate::store::{LakeStore, OverlayStore};
+use crate::table::{Snapshot, Tables, WriteSpec, Written};
 
 /// Tables written and names changed since a release, seen by the holder only.
 #[derive(Debug)]
-pub struct Overlay {}
+pub struct Overlay {
+    base: Arc<Release>,
+    /// The lake through `store`.
+    lake: LakeStore,
+    store: OverlayStore,
+    tables: Arc<Tables>,
+    staged: Mutex<BTreeMap<TableName, Staged>>,
+    published: std::sync::atomic::AtomicBool,
+}
+
+/// What became of one name.
+#[derive(Debug, Clone)]
+struct Staged {
+    /// `None` = dropped. A new object has OID 0 until it is published.
+    object: Option<Arc<Object>>,
+    snapshot: Option<Arc<Snapshot>>,
+}
+
+/// A table's commits on top of its pin.
+pub(super) struct TableChange {
+    pub location: String,
+    pub pin: Option<u64>,
+    pub commits: Vec<(u64, Bytes)>,
+}
 
 impl Overlay {
-    /// What the holder sees: the release with these changes.
-    pub fn scope(self: &std::sync::Arc<Self>) -> Scope {
-        unimplemented!()
+    pub(super) fn new(base: Arc<Release>, lake: &LakeStore, tables: Arc<Tables>) -> Self {
+        let store = OverlayStore::new(lake.root().clone());
+        let lake = lake.through(Arc::new(store.clone()));
+        Self { base, lake, store, tables, staged: Mutex::default(), published: false.into() }
     }
+
+    /// The release this one continues.
+    pub fn base(&self) -> &Arc<Release> {
+        &self.base
+    }
+
+    /// The lake as the holder sees it.
+    pub fn lake(&self) -> &LakeStore {
+        &self.lake
+    }
+
+    /// What the holder sees: the release with these changes.
+    pub fn scope(self: &Arc<Self>) -> Scope {
+        Scope::new(self.base.clone(), Some(self.clone()), self.tables.clone())
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.staged.lock().is_empty()
+    }
+
     /// Runs the plan and writes its rows as the table `name`, making it if there is none.
     pub async fn write(
         &self,
-        _name: &TableName,
-        _spec: &WriteSpec,
-        _provenance: Option<Provenance>,
-        _input: LogicalPlan,
-        _session: &SessionState,
+        name: &TableName,
+        spec: &WriteSpec,
+        provenance: Option<Provenance>,
+        input: LogicalPlan,
+        session: &SessionState,
     ) -> Result<Written> {
-        unimplemented!()
+        let target = self.target(name).await?;
+        let written = self.tables.write(&self.lake, &target.location, spec, input, session).await?;
+        self.stage_table(target, provenance, spec).await?;
+        Ok(written)
     }
+
+    /// Writes batches as they come, otherwise as [`Overlay::write`].
+    pub async fn write_batches(
+        &self,
+        name: &TableName,
+        spec: &WriteSpec,
+        provenance: Option<Provenance>,
+        schema: SchemaRef,
+        batches: BoxStream<'static, Result<RecordBatch>>,
+    ) -> Result<Written> {
+        let target = self.target(name).await?;
+        let written = self.tables.write_batches(&self.lake, &target.location, spec, schema, batches).await?;
+        self.stage_table(target, provenance, spec).await?;
+        Ok(written)
+    }
+
     pub fn put_view(
         &self,
-        _name: &TableName,
-        _definition: String,
-        _columns: Vec<Column>,
-        _comment: Option<String>,
-        _provenance: Option<Provenance>,
+        name: &TableName,
+        definition: String,
+        columns: Vec<Column>,
+        comment: Option<String>,
+        provenance: Option<Provenance>,
     ) -> Result<()> {
-        unimplemented!()
+        let existing = self.object(name).filter(|object| matches!(object.kind, ObjectKind::View { .. }));
+        let (id, oid) = existing.map_or_else(|| (Uuid::now_v7(), 0), |object| (object.id, object.oid));
+        let kind = ObjectKind::View { definition };
+        let object = Object { id, oid, name: name.clone(), kind, columns, comment, provenance };
+        self.stage(Staged { object: Some(Arc::new(object)), snapshot: None }, name);
+        Ok(())
     }
-    pub fn drop_object(&self, _name: &TableName) -> Result<()> {
-        unimplemented!()
+
+    pub fn drop_object(&self, name: &TableName) -> Result<()> {
+        if self.object(name).is_none() {
+            return Err(Error::new(ErrorKind::UndefinedTable, format!("relation \"{name}\" does not exist")));
+        }
+        self.stage(Staged { object: None, snapshot: None }, name);
+        Ok(())
     }
-    pub fn is_empty(&self) -> bool {
-        unimplemented!()
+
+    /// Puts the table's row as it was in another release: the name, the pin and all. The caller has restored its content.
+    pub(super) fn put_object(&self, object: Object) {
+        let name = object.name.clone();
+        self.stage(Staged { object: Some(Arc::new(object)), snapshot: None }, &name);
     }
+
+    fn stage(&self, staged: Staged, name: &TableName) {
+        self.staged.lock().insert(name.clone(), staged);
+    }
+
+    fn object(&self, name: &TableName) -> Option<Arc<Object>> {
+        self.staged(name).unwrap_or_else(|| self.base.get(name).cloned())
+    }
+
+    /// What is staged for the name: nothing, or its object (`Some(None)` = dropped).
+    pub(super) fn staged(&self, name: &TableName) -> Option<Option<Arc<Object>>> {
+        self.staged.lock().get(name).map(|staged| staged.object.clone())
+    }
+
+    pub(super) fn staged_names(&self) -> Vec<TableName> {
+        self.staged.lock().keys().cloned().collect()
+    }
+
+    pub(super) fn staged_objects(&self) -> Vec<Arc<Object>> {
+        self.staged.lock().values().filter_map(|staged| staged.object.clone()).collect()
+    }
+
+    pub(super) fn snapshot(&self, name: &TableName) -> Option<Arc<Snapshot>> {
+        self.staged.lock().get(name).and_then(|staged| staged.snapshot.clone())
+    }
+
+    /// Puts the changes over a release's objects.
+    pub(super) fn apply(&self, objects: &mut BTreeMap<TableName, Arc<Object>>) {
+        for (name, staged) in self.staged.lock().iter() {
+            match &staged.object {
+                Some(object) => objects.insert(name.clone(), object.clone()),
+                None => objects.remove(name),
+            };
+        }
+    }
+
+    /// Per table written here, its commits on top of the pin.
+    pub(super) async fn changes(&self) -> Result<Vec<TableChange>> {
+        let mut changes = Vec::new();
+        for object in self.staged_objects() {
+            let Some(location) = object.location() else { continue };
+            let commits = self.store.commits(&self.lake.path(location)).await?;
+            if let Some((first, _)) = commits.first() {
+                changes.push(TableChange { location: location.to_owned(), pin: first.checked_sub(1), commits });
+            }
+        }
+        Ok(changes)
+    }
+
+    /// The table to write, its log frozen at the pin.
+    async fn target(&self, name: &TableName) -> Result<Target> {
+        let target = match self.object(name).as_deref() {
+            Some(object) => match &object.kind {
+                ObjectKind::Table { location, version, .. } => {
+                    let pin = match version {
+                        Some(version) => Some(*version),
+                        None => self.tables.head(location).await?,
+                    };
+                    Target { id: object.id, oid: object.oid, name: name.clone(), location: location.clone(), pin }
+                }
+                ObjectKind::View { .. } => self.new_target(name).await?,
+                ObjectKind::Broken { message, .. } => {
+                    return Err(Error::new(
+                        ErrorKind::DataCorrupted,
+                        format!("table \"{name}\" cannot be written: {message}"),
+                    )
+                    .with_hint("mend the table, or move its folder away"));
+                }
+            },
+            None => self.new_target(name).await?,
+        };
+        self.store.freeze(self.lake.path(&target.location), target.pin);
+        Ok(target)
+    }
+
+    async fn new_target(&self, name: &TableName) -> Result<Target> {
+        let id = Uuid::now_v7();
+        let folder = if name.schema == "lakewire" { "_lakewire" } else { &name.schema };
+        let mut location = format!("{folder}/{}", name.name);
+        if self.base.names_location(&location) || self.tables.head(&location).await?.is_some() {
+            location = format!("{location}-{}", &id.simple().to_string()[24..]);
+        }
+        Ok(Target { id, oid: 0, name: name.clone(), location, pin: None })
+    }
+
+    async fn stage_table(&self, target: Target, provenance: Option<Provenance>, spec: &WriteSpec) -> Result<()> {
+        let snapshot = self.tables.snapshot_in(&self.lake, &target.location).await?;
+        let object = Object {
+            id: target.id,
+            oid: target.oid,
+            name: target.name.clone(),
+            kind: ObjectKind::Table {
+                location: target.location,
+                // squashed into one commit when published
+                version: Some(target.pin.map_or(0, |pin| pin + 1)),
+                rows: snapshot.rows(),
+                bytes: Some(snapshot.bytes()),
+            },
+            columns: columns_of(&snapshot, spec),
+            comment: spec.comment.clone().or_else(|| snapshot.comment().map(str::to_owned)),
+            provenance,
+        };
+        self.stage(Staged { object: Some(Arc::new(object)), snapshot: Some(snapshot) }, &target.name);
+        Ok(())
+    }
+
+    pub(super) fn set_published(&self) {
+        self.published.store(true, std::sync::atomic::Ordering::Release);
+    }
+}
+
+impl Drop for Overlay {
+    /// Discards: deletes the data files that no commit will ever name. What a crash leaves is swept by maintenance.
+    fn drop(&mut self) {
+        let written = self.store.written();
+        if *self.published.get_mut() || written.is_empty() {
+            return;
+        }
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            let root = self.store.clone();
+            runtime.spawn(async move {
+                // a failure leaves an orphan, which is as invisible
+                stream::iter(written).for_each_concurrent(8, |path| drop_file(&root, path)).await;
+            });
+        }
+    }
+}
+
+async fn drop_file(root: &OverlayStore, path: Path) {
+    let _ = root.delete(&path).await;
+}
+
+/// A table about to be written.
+struct Target {
+    id: Uuid,
+    oid: u32,
+    name: TableName,
+    location: String,
+    pin: Option<u64>,
+}
+
+/// The catalog's columns of a snapshot; comments from the spec go before those of the table.
+fn columns_of(snapshot: &Snapshot, spec: &WriteSpec) -> Vec<Column> {
+    let mut columns = Column::of(snapshot);
+    for column in &mut columns {
+        if let Some(comment) = spec.column_comments.get(&column.name) {
+            column.comment = Some(comment.clone());
+        }
+    }
+    columns
 }

@@ -13,11 +13,22 @@ use crate::names::{ReleaseId, TableName};
 pub struct Release {
     pub info: ReleaseInfo,
     pub objects: BTreeMap<TableName, Arc<Object>>,
-    /// Schemas that exist, those without objects too.
-    pub schemas: Vec<String>,
+    /// Schemas by name with their OIDs, those without objects too.
+    pub schemas: BTreeMap<String, u32>,
+    /// Dropped tables whose folders are still there: discovery must not bring them back.
+    pub tombstones: Vec<Tombstone>,
 }
 
-#[derive(Debug, Clone)]
+/// What is left of a dropped table until its folder is vacuumed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tombstone {
+    pub oid: u32,
+    pub name: TableName,
+    pub location: String,
+    pub dropped_in: ReleaseId,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReleaseInfo {
     pub id: ReleaseId,
     pub committed_at: DateTime<Utc>,
@@ -25,11 +36,49 @@ pub struct ReleaseInfo {
     pub operation: String,
 }
 
+/// The schemas every lake has, with their OIDs. `public` has PostgreSQL's own.
+const SCHEMAS: [(&str, u32); 6] = [
+    ("public", 2200),
+    ("bronze", 16384),
+    ("silver", 16385),
+    ("gold", 16386),
+    ("analytics", 16387),
+    ("lakewire", 16388),
+];
+
 impl Release {
+    /// Release 0: no objects.
+    pub fn empty(info: ReleaseInfo) -> Self {
+        Self {
+            info,
+            objects: BTreeMap::new(),
+            schemas: SCHEMAS.iter().map(|(name, oid)| ((*name).to_owned(), *oid)).collect(),
+            tombstones: Vec::new(),
+        }
+    }
     pub fn id(&self) -> ReleaseId {
         self.info.id
     }
     pub fn get(&self, name: &TableName) -> Option<&Arc<Object>> {
         self.objects.get(name)
+    }
+    /// The first OID that no object ever had.
+    pub fn next_oid(&self) -> u32 {
+        let objects = self.objects.values().map(|object| object.oid);
+        let used = objects.chain(self.schemas.values().copied()).chain(self.tombstones.iter().map(|t| t.oid));
+        used.max().unwrap_or(16384).max(16399) + 1
+    }
+    /// Whether a table, living or dropped, has its folder at this place.
+    pub fn names_location(&self, location: &str) -> bool {
+        self.objects.values().any(|object| object.location() == Some(location))
+            || self.tombstones.iter().any(|tombstone| tombstone.location == location)
+    }
+    pub(super) fn schema_oid(&mut self, schema: &str) -> u32 {
+        if let Some(oid) = self.schemas.get(schema) {
+            return *oid;
+        }
+        let oid = self.next_oid();
+        self.schemas.insert(schema.to_owned(), oid);
+        oid
     }
 }

@@ -1,33 +1,80 @@
 //! What one statement sees.
 
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use super::{Object, Overlay, Release};
-use crate::error::Result;
+use parking_lot::Mutex;
+
+use super::{Object, ObjectKind, Overlay, Release};
+use crate::error::{Error, ErrorKind, Result};
 use crate::names::TableName;
 use crate::table::{Snapshot, Tables};
 
 /// A release, perhaps with an overlay on top. Cheap to clone; never changes under a statement.
+///
+/// Invariant: a table that follows its head keeps, within one scope, the version at which it was first touched.
 #[derive(Debug, Clone)]
 pub struct Scope {
     pub release: Arc<Release>,
     pub overlay: Option<Arc<Overlay>>,
     pub tables: Arc<Tables>,
+    heads: Arc<Mutex<HashMap<String, Arc<Snapshot>>>>,
 }
 
 impl Scope {
-    pub fn object(&self, _name: &TableName) -> Option<Arc<Object>> {
-        unimplemented!()
+    pub fn new(release: Arc<Release>, overlay: Option<Arc<Overlay>>, tables: Arc<Tables>) -> Self {
+        Self { release, overlay, tables, heads: Arc::default() }
     }
+
+    pub fn object(&self, name: &TableName) -> Option<Arc<Object>> {
+        match self.overlay.as_ref().and_then(|overlay| overlay.staged(name)) {
+            Some(staged) => staged,
+            None => self.release.get(name).cloned(),
+        }
+    }
+
     /// All objects, by name.
     pub fn objects(&self) -> Vec<Arc<Object>> {
-        unimplemented!()
+        let Some(overlay) = &self.overlay else { return self.release.objects.values().cloned().collect() };
+        let mut objects = self.release.objects.clone();
+        overlay.apply(&mut objects);
+        objects.into_values().collect()
     }
+
     pub fn schemas(&self) -> Vec<String> {
-        unimplemented!()
+        let mut schemas: BTreeMap<_, _> = self.release.schemas.clone();
+        if let Some(overlay) = &self.overlay {
+            for object in overlay.staged_objects() {
+                schemas.entry(object.name.schema.clone()).or_insert(object.oid);
+            }
+        }
+        schemas.into_keys().collect()
     }
+
     /// The Delta snapshot a table object stands for here.
-    pub async fn snapshot(&self, _object: &Object) -> Result<Arc<Snapshot>> {
-        unimplemented!()
+    ///
+    /// Errors: why the table cannot be opened; `WrongObjectType` for a view.
+    pub async fn snapshot(&self, object: &Object) -> Result<Arc<Snapshot>> {
+        if let Some(overlay) = &self.overlay
+            && let Some(snapshot) = overlay.snapshot(&object.name)
+        {
+            return Ok(snapshot);
+        }
+        let (location, version) = match &object.kind {
+            ObjectKind::Table { location, version, .. } => (location, *version),
+            // it may have been mended since it was listed
+            ObjectKind::Broken { location, .. } => (location, None),
+            ObjectKind::View { .. } => {
+                return Err(Error::new(ErrorKind::WrongObjectType, format!("\"{}\" is not a table", object.name)));
+            }
+        };
+        if version.is_some() {
+            return self.tables.snapshot(location, version).await;
+        }
+        if let Some(snapshot) = self.heads.lock().get(location) {
+            return Ok(snapshot.clone());
+        }
+        let snapshot = self.tables.snapshot(location, None).await?;
+        Ok(self.heads.lock().entry(location.clone()).or_insert(snapshot).clone())
     }
 }

@@ -34,6 +34,7 @@ pub struct Snapshot {
     partition_columns: Vec<String>,
     properties: BTreeMap<String, String>,
     created: Option<DateTime<Utc>>,
+    metadata: serde_json::Value,
     totals: Totals,
     log_store: LogStoreRef,
     provider: Arc<dyn TableProvider>,
@@ -82,6 +83,8 @@ impl Snapshot {
             partition_columns: metadata.partition_columns().to_vec(),
             properties: metadata.configuration().iter().map(|(key, value)| (key.clone(), value.clone())).collect(),
             created: metadata.created_time().and_then(DateTime::from_timestamp_millis),
+            metadata: serde_json::to_value(metadata)
+                .map_err(|error| Error::internal("table metadata cannot be kept").with_source(error))?,
             totals,
             plain: plain.is_some(),
             provider: match plain {
@@ -146,6 +149,11 @@ impl Snapshot {
 
     fn configuration(&self) -> impl Iterator<Item = (&str, &str)> {
         self.properties.iter().map(|(key, value)| (key.as_str(), value.as_str()))
+    }
+
+    /// The body of Delta's `metaData` action as of this version.
+    pub fn metadata_action(&self) -> &serde_json::Value {
+        &self.metadata
     }
 
     /// When the table was made, if its metadata tells.
