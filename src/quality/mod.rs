@@ -1,6 +1,13 @@
 //! A test is a query for the rows that break it.
+//!
+//! Invariant: nulls mean what they mean to dbt: only `not_null` minds them; two of them are equal to
+//! `unique_combination_of_columns`, as they are to GROUP BY.
+
+mod rule;
 
 use crate::names::TableName;
+
+pub use rule::{Rule, test_name};
 
 /// A compiled data test.
 #[derive(Debug, Clone)]
@@ -14,6 +21,7 @@ pub struct Test {
     /// `not_null`, `unique`, …, or `singular`.
     pub kind: String,
     pub severity: TestSeverity,
+    pub tags: Vec<String>,
     /// Rows of this query are failures.
     pub sql: String,
 }

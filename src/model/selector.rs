@@ -1,0 +1,1 @@
+//! Which models a run is about: dbt's selectors.
