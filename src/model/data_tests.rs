@@ -26,8 +26,17 @@ const GENERIC: &[(&str, &[&str])] = &[
 const CONFIG: &[&str] = &["enabled", "limit", "meta", "severity", "tags", "where"];
 
 /// Configuration of dbt's that has no effect here.
-const IGNORED: &[&str] =
-    &["alias", "database", "error_if", "fail_calc", "group", "schema", "store_failures", "store_failures_as", "warn_if"];
+const IGNORED: &[&str] = &[
+    "alias",
+    "database",
+    "error_if",
+    "fail_calc",
+    "group",
+    "schema",
+    "store_failures",
+    "store_failures_as",
+    "warn_if",
+];
 
 /// The relation that tests are written for.
 pub struct Target<'a> {
@@ -81,8 +90,7 @@ fn declaration<'a>(raw: &'a RawTest, problems: &mut Diagnostics) -> Option<Decla
     };
     // `dbt_utils.expression_is_true` and the like: the package is no part of the name here.
     let kind = kind.rsplit('.').next().unwrap_or_default().to_owned();
-    let mut declared =
-        Declaration { kind, name: None, place, arguments: BTreeMap::new(), config: BTreeMap::new() };
+    let mut declared = Declaration { kind, name: None, place, arguments: BTreeMap::new(), config: BTreeMap::new() };
     for entry in entries {
         declared.add(entry, file, problems);
     }
@@ -306,8 +314,9 @@ impl Compiler<'_> {
     fn list(&self, name: &str, problems: &mut Diagnostics) -> Option<Vec<String>> {
         let node = self.required(name, problems)?;
         match &node.value {
-            Yaml::Seq(items) if !items.is_empty() => Some(node.texts(&self.raw.file, name, problems))
-                .filter(|values| values.len() == items.len()),
+            Yaml::Seq(items) if !items.is_empty() => {
+                Some(node.texts(&self.raw.file, name, problems)).filter(|values| values.len() == items.len())
+            }
             _ => {
                 let message = format!("{name} of test \"{}\" must be a list", self.declaration.kind);
                 problems.push(Diagnostic::error(node.place(&self.raw.file), message));
@@ -330,8 +339,12 @@ impl Compiler<'_> {
 
     fn default_name(&self) -> String {
         let prefix = if self.target.is_source { "source_" } else { "" };
-        let mut arguments: Vec<(String, Vec<String>)> =
-            self.declaration.arguments.iter().map(|(name, node)| (name.clone(), python_parts(&node.to_json()))).collect();
+        let mut arguments: Vec<(String, Vec<String>)> = self
+            .declaration
+            .arguments
+            .iter()
+            .map(|(name, node)| (name.clone(), python_parts(&node.to_json())))
+            .collect();
         if let (Some(column), false) = (&self.raw.column, self.declaration.arguments.contains_key("column_name")) {
             arguments.push(("column_name".to_owned(), vec![column.clone()]));
         }
@@ -393,8 +406,10 @@ fn jinja_literal(value: &Json) -> String {
         Json::Null => "none".to_owned(),
         Json::Array(items) => format!("[{}]", items.iter().map(jinja_literal).collect::<Vec<_>>().join(", ")),
         Json::Object(entries) => {
-            let entries: Vec<String> =
-                entries.iter().map(|(key, value)| format!("{}: {}", Json::from(key.as_str()), jinja_literal(value))).collect();
+            let entries: Vec<String> = entries
+                .iter()
+                .map(|(key, value)| format!("{}: {}", Json::from(key.as_str()), jinja_literal(value)))
+                .collect();
             format!("{{{}}}", entries.join(", "))
         }
         other => other.to_string(),

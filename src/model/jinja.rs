@@ -4,6 +4,8 @@
 //! columns stay its own.
 
 mod globals;
+mod json;
+mod methods;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -53,11 +55,12 @@ impl Unknown {
         let no_known = Known::default();
         let known = known.unwrap_or(&no_known);
         match self {
-            Self::Ref(name) => Diagnostic::error(place, format!("unknown model "{name}""))
+            Self::Ref(name) => Diagnostic::error(place, format!("unknown model \"{name}\""))
                 .with_nearest(nearest(name, known.models.keys().map(String::as_str))),
             Self::Source(source, table) => {
                 let wanted = format!("{source}.{table}");
-                let names: Vec<String> = known.sources.keys().map(|(source, table)| format!("{source}.{table}")).collect();
+                let names: Vec<String> =
+                    known.sources.keys().map(|(source, table)| format!("{source}.{table}")).collect();
                 Diagnostic::error(place, format!("unknown source \"{wanted}\""))
                     .with_hint("declare it under sources: in a .yml file of the project")
                     .with_nearest(nearest(&wanted, names.iter().map(String::as_str)))
@@ -112,6 +115,7 @@ impl Renderer {
         let mut base = Environment::new();
         base.set_debug(true);
         base.set_undefined_behavior(UndefinedBehavior::SemiStrict);
+        base.set_unknown_method_callback(methods::call);
         base.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
         let mut renderer = Self {
             base,
@@ -287,10 +291,7 @@ mod tests {
              {{ source('bronze', 'lines') }}, {{ this }}, {{ this.schema }}",
         )
         .unwrap();
-        assert_eq!(
-            rendered.text,
-            "select * from \"Gold Mine\".sales, \"Gold Mine\".sales, bronze.lines, gold.m, gold"
-        );
+        assert_eq!(rendered.text, "select * from \"Gold Mine\".sales, \"Gold Mine\".sales, bronze.lines, gold.m, gold");
         assert_eq!(rendered.refs.len(), 3);
         assert_eq!(rendered.settings.texts("tags"), ["a"]);
     }
@@ -299,13 +300,14 @@ mod tests {
     fn variables_come_from_outside_or_have_a_default() {
         let text = "{{ var('given') }} {{ var('other', 'x') }} {{ env_var('HOME') }} {{ env_var('NO', 'd') }} \
                     {{ target.name }} {{ is_incremental() }} {% if execute %}run{% endif %}{{ log('x', info=true) }}";
-        assert_eq!(render(&[], text).unwrap().text, "7 x /home d dev false run");
+        assert_eq!(render(&[], "{{ 'a-b'.replace('-', '/').split('/')[1].upper() }}").unwrap().text, "B");
+        assert_eq!(render(&[], text).unwrap().text, "7 x /home d dev False run");
         for (text, message) in [
             ("\n  {{ var('no') }}", "error: sql/gold/m.sql:2:6: required var \"no\" is not set"),
             ("{{ env_var('NO') }}", "error: sql/gold/m.sql:1:4: environment variable NO is not set"),
-            ("{{ exceptions.raise_compiler_error('bad luck') }}", "error: sql/gold/m.sql:1:4: bad luck"),
+            ("{{ exceptions.raise_compiler_error('bad luck') }}", "error: sql/gold/m.sql:1:14: bad luck"),
             ("x\n{{ run_query('select 1') }}", "error: sql/gold/m.sql:2:4: run_query is not available"),
-            ("{{ adapter.get_relation('a') }}", "error: sql/gold/m.sql:1:4: adapter is not available"),
+            ("{{ adapter.get_relation('a') }}", "error: sql/gold/m.sql:1:11: adapter is not available"),
             ("a\n{% if %}", "error: sql/gold/m.sql:2:7: jinja: syntax error"),
             ("{{ nothing_here }}", "error: sql/gold/m.sql:1:4: jinja: undefined value"),
         ] {
@@ -318,7 +320,10 @@ mod tests {
     fn macros_see_each_other_and_the_model() {
         let macros = [
             file("macros/a.sql", "{% macro outer(x) -%} {{ inner(x) }} in {{ this }} {%- endmacro %}\n"),
-            file("macros/b.sql", "\n{% macro inner(x) -%} <{{ x }}> {%- endmacro %}\n{% test even(model) %}t{{ model }}{% endtest %}"),
+            file(
+                "macros/b.sql",
+                "\n{% macro inner(x) -%} <{{ x }}> {%- endmacro %}\n{% test even(model) %}t{{ model }}{% endtest %}",
+            ),
             file("macros/c.sql", "{% macro broken() %}\n\n{{ 1 + none }}{% endmacro %}"),
         ];
         assert_eq!(render(&macros, "{{ outer(1) }} {{ test_even('m') }}").unwrap().text, "<1> in gold.m tm");

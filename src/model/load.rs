@@ -105,8 +105,9 @@ fn read_files(root: &Path, settings: &ProjectFile, problems: &mut Diagnostics) -
     }
     for folder in &settings.test_paths {
         let generic = folder.join("generic");
-        let (macros, tests): (Vec<_>, Vec<_>) =
-            files::read_all(root, folder, &["sql"], problems).into_iter().partition(|file| file.path.starts_with(&generic));
+        let (macros, tests): (Vec<_>, Vec<_>) = files::read_all(root, folder, &["sql"], problems)
+            .into_iter()
+            .partition(|file| file.path.starts_with(&generic));
         files.macros.extend(macros);
         files.tests.extend(tests);
     }
@@ -138,7 +139,8 @@ fn unique_sources(sources: Vec<SourceDoc>, problems: &mut Diagnostics) -> Vec<So
         };
         match unique.iter().find(same) {
             Some(first) => {
-                let message = format!("source \"{}\" is declared twice, first at {}", source.spec.name, first.spec.declared_at);
+                let message =
+                    format!("source \"{}\" is declared twice, first at {}", source.spec.name, first.spec.declared_at);
                 problems.push(Diagnostic::error(source.spec.declared_at, message));
             }
             None => unique.push(source),
@@ -217,7 +219,8 @@ fn schema_of(
     problems: &mut Diagnostics,
 ) -> String {
     if renderer.has_macro("generate_schema_name") {
-        let custom = configured.as_deref().map_or("none".to_owned(), |schema| serde_json::Value::from(schema).to_string());
+        let custom =
+            configured.as_deref().map_or("none".to_owned(), |schema| serde_json::Value::from(schema).to_string());
         let place = Place::start_of(&file.shown);
         match renderer.render_text(&format!("{{{{ generate_schema_name({custom}, node) }}}}"), &place, node) {
             Ok(rendered) if !rendered.text.trim().is_empty() => return rendered.text.trim().to_owned(),
@@ -239,7 +242,8 @@ fn check_docs(
     for doc in docs.values().filter(|doc| !drafts.contains_key(&doc.name) && !disabled.contains(&doc.name)) {
         let message = format!("model \"{0}\" is documented, but there is no {0}.sql", doc.name);
         problems.push(
-            Diagnostic::error(doc.place.clone(), message).with_nearest(nearest(&doc.name, drafts.keys().map(String::as_str))),
+            Diagnostic::error(doc.place.clone(), message)
+                .with_nearest(nearest(&doc.name, drafts.keys().map(String::as_str))),
         );
     }
 }
@@ -281,3 +285,6 @@ fn check_cycles(project: &Project, problems: &mut Diagnostics) {
         broken.insert((first.clone(), second.clone()));
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,11 +10,43 @@ use super::settings::{self, Settings};
 use super::yaml::{self, Node, Yaml};
 
 const KNOWN: &[&str] = &[
-    "analysis-paths", "asset-paths", "clean-targets", "config-version", "data_tests", "dispatch", "docs-paths",
-    "exposures", "flags", "function-paths", "log-path", "macro-paths", "metrics", "model-paths", "models", "name",
-    "on-run-end", "on-run-start", "packages-install-path", "profile", "query-comment", "quoting",
-    "require-dbt-version", "restrict-access", "saved-queries", "seed-paths", "seeds", "semantic-models",
-    "snapshot-paths", "snapshots", "sources", "target-path", "test-paths", "tests", "unit_tests", "vars", "version",
+    "analysis-paths",
+    "asset-paths",
+    "clean-targets",
+    "config-version",
+    "data_tests",
+    "dispatch",
+    "docs-paths",
+    "exposures",
+    "flags",
+    "function-paths",
+    "log-path",
+    "macro-paths",
+    "metrics",
+    "model-paths",
+    "models",
+    "name",
+    "on-run-end",
+    "on-run-start",
+    "packages-install-path",
+    "profile",
+    "query-comment",
+    "quoting",
+    "require-dbt-version",
+    "restrict-access",
+    "saved-queries",
+    "seed-paths",
+    "seeds",
+    "semantic-models",
+    "snapshot-paths",
+    "snapshots",
+    "sources",
+    "target-path",
+    "test-paths",
+    "tests",
+    "unit_tests",
+    "vars",
+    "version",
 ];
 
 #[derive(Debug, Default)]
@@ -43,8 +75,9 @@ pub fn read(file: &Path, text: &str, problems: &mut Diagnostics) -> ProjectFile 
     let Some(node) = yaml::parse(file, text, problems) else { return project };
     for entry in node.map(file, "dbt_project.yml", problems) {
         let value = &entry.value;
-        let mut paths =
-            |problems: &mut Diagnostics| value.texts(file, &entry.key, problems).into_iter().map(PathBuf::from).collect();
+        let paths = |problems: &mut Diagnostics| {
+            value.texts(file, &entry.key, problems).into_iter().map(PathBuf::from).collect()
+        };
         match entry.key.as_str() {
             "name" => project.name = value.text(file, "name", problems).unwrap_or_default(),
             "model-paths" => project.model_paths = paths(problems),
@@ -57,7 +90,8 @@ pub fn read(file: &Path, text: &str, problems: &mut Diagnostics) -> ProjectFile 
     }
     if project.name.is_empty() {
         problems.push(
-            Diagnostic::error(Place::start_of(file), "the project has no name").with_hint("add a line \"name: retail\""),
+            Diagnostic::error(Place::start_of(file), "the project has no name")
+                .with_hint("add a line \"name: retail\""),
         );
     }
     if let Some(vars) = node.get("vars") {

@@ -15,9 +15,30 @@ const KNOWN: &[&str] = &["alias", "enabled", "materialized", "meta", "partition_
 
 /// Keys of dbt that are read and have no effect here.
 const IGNORED: &[&str] = &[
-    "access", "column_types", "contract", "database", "docs", "event_time", "full_refresh", "grants", "group", "indexes",
-    "incremental_strategy", "on_configuration_change", "on_schema_change", "packages", "persist_docs", "post-hook",
-    "post_hook", "pre-hook", "pre_hook", "query_tag", "quoting", "sql_header", "unique_key", "unlogged",
+    "access",
+    "column_types",
+    "contract",
+    "database",
+    "docs",
+    "event_time",
+    "full_refresh",
+    "grants",
+    "group",
+    "indexes",
+    "incremental_strategy",
+    "on_configuration_change",
+    "on_schema_change",
+    "packages",
+    "persist_docs",
+    "post-hook",
+    "post_hook",
+    "pre-hook",
+    "pre_hook",
+    "query_tag",
+    "quoting",
+    "sql_header",
+    "unique_key",
+    "unlogged",
 ];
 
 /// Values by key, each with the place that set it.

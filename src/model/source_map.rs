@@ -26,7 +26,8 @@ pub fn locate(file: &Path, source: &str, compiled: &str, line: usize, column: us
         return (Place { file: file.to_owned(), line, column: column.max(1) }, true);
     }
     // As many lines further as in the compiled text: exact as long as no Jinja between them spans lines.
-    let before = (1..line.min(compiled.len() + 1)).rev().find_map(|earlier| same(earlier).map(|at| at + line - earlier));
+    let before =
+        (1..line.min(compiled.len() + 1)).rev().find_map(|earlier| same(earlier).map(|at| at + line - earlier));
     let line = before.unwrap_or(line).clamp(1, source.len().max(1));
     (Place { file: file.to_owned(), line, column: 1 }, false)
 }

@@ -11,10 +11,35 @@ use datafusion::sql::sqlparser::tokenizer::Location;
 
 /// Functions whose result is not a function of their arguments and the tables read.
 const VOLATILE: &[&str] = &[
-    "clock_timestamp", "current_catalog", "current_date", "current_role", "current_schema", "current_schemas",
-    "current_setting", "current_time", "current_timestamp", "current_user", "gen_random_uuid", "localtime",
-    "localtimestamp", "nextval", "now", "pg_backend_pid", "random", "session_user", "statement_timestamp", "timeofday",
-    "today", "transaction_timestamp", "txid_current", "user", "uuid", "uuid_generate_v4", "uuidv4", "uuidv7", "version",
+    "clock_timestamp",
+    "current_catalog",
+    "current_date",
+    "current_role",
+    "current_schema",
+    "current_schemas",
+    "current_setting",
+    "current_time",
+    "current_timestamp",
+    "current_user",
+    "gen_random_uuid",
+    "localtime",
+    "localtimestamp",
+    "nextval",
+    "now",
+    "pg_backend_pid",
+    "random",
+    "session_user",
+    "statement_timestamp",
+    "timeofday",
+    "today",
+    "transaction_timestamp",
+    "txid_current",
+    "user",
+    "uuid",
+    "uuid_generate_v4",
+    "uuidv4",
+    "uuidv7",
+    "version",
 ];
 
 /// A relation named in a statement; CTEs are not among them.
@@ -227,7 +252,15 @@ mod tests {
             .unwrap()
             .references
             .iter()
-            .map(|r| format!("{}{}@{}:{}", r.schema.as_ref().map(|s| format!("{s}.")).unwrap_or_default(), r.name, r.line, r.column))
+            .map(|r| {
+                format!(
+                    "{}{}@{}:{}",
+                    r.schema.as_ref().map(|s| format!("{s}.")).unwrap_or_default(),
+                    r.name,
+                    r.line,
+                    r.column
+                )
+            })
             .collect()
     }
 
@@ -235,7 +268,10 @@ mod tests {
     fn references_are_found_and_ctes_are_not_among_them() {
         assert_eq!(reads("select 1 from Gold.Sales a, \"Gold\".x"), ["gold.sales@1:15", "Gold.x@1:29"]);
         assert_eq!(reads("with a as (select * from t),\nb as (select * from a) select * from b"), ["t@1:26"]);
-        assert_eq!(reads("select (select max(x) from u), * from (select * from v) z where exists (select 1 from w)").len(), 3);
+        assert_eq!(
+            reads("select (select max(x) from u), * from (select * from v) z where exists (select 1 from w)").len(),
+            3
+        );
         assert_eq!(reads("select * from generate_series(1, 3)"), Vec::<String>::new());
         assert_eq!(reads("select * from lake.gold.sales"), ["gold.sales@1:15"]);
     }
@@ -243,7 +279,10 @@ mod tests {
     #[test]
     fn a_cte_may_have_the_name_of_the_table_it_reads() {
         assert_eq!(reads("with sales as (select * from sales) select * from sales"), ["sales@1:30"]);
-        assert_eq!(reads("with recursive n as (select 1 union all select * from n) select * from n"), Vec::<String>::new());
+        assert_eq!(
+            reads("with recursive n as (select 1 union all select * from n) select * from n"),
+            Vec::<String>::new()
+        );
         // The name ends with the query that gave it.
         assert_eq!(reads("select * from (with a as (select 1) select * from a) x, a"), ["a@1:57"]);
     }
@@ -258,7 +297,7 @@ mod tests {
 
     #[test]
     fn what_is_not_one_query_is_refused_with_its_place() {
-        let error = analyse("select 1\nfrom t where where").unwrap_err();
+        let error = analyse("select 1\nfrom t where )").unwrap_err();
         assert_eq!(error.at, Some((2, 14)), "{error:?}");
         let error = analyse("select 1;\n-- more\nselect 2").unwrap_err();
         assert_eq!(error.at, Some((3, 1)), "{error:?}");

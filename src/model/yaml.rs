@@ -45,7 +45,9 @@ pub fn parse(file: &Path, text: &str, problems: &mut Diagnostics) -> Option<Node
     if text.lines().all(|line| line.trim().is_empty() || line.trim_start().starts_with('#')) {
         return None;
     }
-    match serde_saphyr::from_str::<Node>(text) {
+    // YAML 1.2: a column named `y` or `no` is a text.
+    let options = serde_saphyr::options! { strict_booleans: true };
+    match serde_saphyr::from_str_with_options::<Node>(text, options) {
         Ok(node) => Some(node),
         Err(error) => {
             let (line, column) = match error.location() {

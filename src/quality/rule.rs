@@ -3,14 +3,31 @@
 /// What a generic test asserts. Columns and expressions are SQL text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Rule {
-    NotNull { column: String },
-    Unique { column: String },
-    AcceptedValues { column: String, values: Vec<String>, quote: bool },
+    NotNull {
+        column: String,
+    },
+    Unique {
+        column: String,
+    },
+    AcceptedValues {
+        column: String,
+        values: Vec<String>,
+        quote: bool,
+    },
     /// Each value of `column` is one of `field` in `to`.
-    Relationships { column: String, to: String, field: String },
+    Relationships {
+        column: String,
+        to: String,
+        field: String,
+    },
     /// With a column, the expression is what follows it: `>= 0`.
-    ExpressionIsTrue { expression: String, column: Option<String> },
-    UniqueCombination { columns: Vec<String> },
+    ExpressionIsTrue {
+        expression: String,
+        column: Option<String>,
+    },
+    UniqueCombination {
+        columns: Vec<String>,
+    },
 }
 
 impl Rule {

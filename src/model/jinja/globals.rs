@@ -8,6 +8,7 @@ use minijinja::{Environment, Error, ErrorKind, State};
 use parking_lot::Mutex;
 use serde_json::Value as Json;
 
+use super::json::{from_value, to_value};
 use super::{NodeInfo, Record, Renderer, Unknown};
 use crate::model::diagnostic::Place;
 use crate::model::files::TextFile;
@@ -28,7 +29,7 @@ pub(super) fn install(
     install_messages(env, file);
     env.add_global("config", Value::from_object(Config { record: record.clone(), place: config_place(file) }));
     env.add_global("this", relation(node.relation.clone()));
-    let info = Value::from_serialize(serde_json::json!({
+    let info = to_value(&serde_json::json!({
         "name": node.name,
         "alias": node.relation.name,
         "schema": node.relation.schema,
@@ -45,7 +46,7 @@ pub(super) fn install(
     env.add_function("is_incremental", || false);
     env.add_global(
         "target",
-        Value::from_serialize(serde_json::json!({
+        to_value(&serde_json::json!({
             "name": renderer.env.target,
             "profile_name": "lakewire",
             "type": "postgres",
@@ -58,7 +59,9 @@ pub(super) fn install(
 
 /// Where the file calls `config(`; its first line if a macro does.
 fn config_place(file: &TextFile) -> Place {
-    file.text.find("config(").map_or_else(|| Place::start_of(&file.shown), |at| Place::at_offset(&file.shown, &file.text, at))
+    file.text
+        .find("config(")
+        .map_or_else(|| Place::start_of(&file.shown), |at| Place::at_offset(&file.shown, &file.text, at))
 }
 
 /// `ref` and `source`.
@@ -107,7 +110,7 @@ fn install_names(env: &mut Environment<'static>, renderer: &Renderer, record: &S
 fn install_variables(env: &mut Environment<'static>, renderer: &Renderer) {
     let vars = renderer.vars.clone();
     env.add_function("var", move |name: String, default: Option<Value>| match (vars.get(&name), default) {
-        (Some(value), _) => Ok(Value::from_serialize(value)),
+        (Some(value), _) => Ok(to_value(value)),
         (None, Some(default)) => Ok(default),
         (None, None) => Err(invalid(format!(
             "required var \"{name}\" is not set; add it to vars in dbt_project.yml, or give var() a default"
@@ -124,15 +127,18 @@ fn install_variables(env: &mut Environment<'static>, renderer: &Renderer) {
 /// `log`, `exceptions`, and what would need a running database.
 fn install_messages(env: &mut Environment<'static>, file: &TextFile) {
     let shown = file.shown.display().to_string();
-    env.add_function("log", move |message: Value, info: Option<bool>, options: Kwargs| -> Result<&'static str, Error> {
-        let info = info.or(options.get("info")?).unwrap_or(false);
-        if info {
-            tracing::info!(file = %shown, "{message}");
-        } else {
-            tracing::debug!(file = %shown, "{message}");
-        }
-        Ok("")
-    });
+    env.add_function(
+        "log",
+        move |message: Value, info: Option<bool>, options: Kwargs| -> Result<&'static str, Error> {
+            let info = info.or(options.get("info")?).unwrap_or(false);
+            if info {
+                tracing::info!(file = %shown, "{message}");
+            } else {
+                tracing::debug!(file = %shown, "{message}");
+            }
+            Ok("")
+        },
+    );
     env.add_function("print", |message: Value| {
         tracing::info!("{message}");
         ""
@@ -205,7 +211,7 @@ impl Object for Config {
     }
     fn call(self: &Arc<Self>, _state: &mut State<'_, '_>, args: &[Value]) -> Result<Value, Error> {
         for arg in args {
-            let json = serde_json::to_value(arg).map_err(|error| invalid(format!("config(): {error}")))?;
+            let json = from_value(arg);
             if !json.is_object() {
                 return Err(invalid("config() takes keywords, as in config(materialized='table')"));
             }
@@ -213,14 +219,9 @@ impl Object for Config {
         }
         Ok(Value::from(""))
     }
-    fn call_method(
-        self: &Arc<Self>,
-        _state: &mut State<'_, '_>,
-        method: &str,
-        args: &[Value],
-    ) -> Result<Value, Error> {
+    fn call_method(self: &Arc<Self>, _state: &mut State<'_, '_>, method: &str, args: &[Value]) -> Result<Value, Error> {
         let key = args.first().and_then(Value::as_str).unwrap_or_default();
-        let found = self.record.lock().settings.get(key).map(Value::from_serialize);
+        let found = self.record.lock().settings.get(key).map(to_value);
         match (method, found) {
             ("get" | "require", Some(value)) => Ok(value),
             ("get", None) => Ok(args.get(1).cloned().unwrap_or_else(|| Value::from(()))),
@@ -237,12 +238,7 @@ impl Object for Exceptions {
     fn repr(self: &Arc<Self>) -> ObjectRepr {
         ObjectRepr::Plain
     }
-    fn call_method(
-        self: &Arc<Self>,
-        _state: &mut State<'_, '_>,
-        method: &str,
-        args: &[Value],
-    ) -> Result<Value, Error> {
+    fn call_method(self: &Arc<Self>, _state: &mut State<'_, '_>, method: &str, args: &[Value]) -> Result<Value, Error> {
         let message = args.first().map(ToString::to_string).unwrap_or_default();
         match method {
             "raise_compiler_error" => Err(invalid(message)),

@@ -106,9 +106,8 @@ fn compile(
         }
     };
     let sql = statement::without_semicolon(text);
-    let locate = |reference: &Reference| {
-        source_map::locate(&file.shown, &file.text, text, reference.line, reference.column).0
-    };
+    let locate =
+        |reference: &Reference| source_map::locate(&file.shown, &file.text, text, reference.line, reference.column).0;
     let names = Names { known: renderer.known()?, this: &node.relation, unknown: &rendered.unknown };
     let (sql, depends_on, reads_system) = names.resolve(sql, &analysis, &rendered, locate, problems);
     Some(Compiled { sql, depends_on, volatile: reads_system || !analysis.volatile.is_empty() })
@@ -143,9 +142,9 @@ pub fn place_of_name(file: &Path, text: &str, name: &str) -> Place {
     let quoted = [format!("'{name}'"), format!("\"{name}\"")];
     let at = quoted.iter().find_map(|quoted| text.find(quoted).map(|at| at + 1)).or_else(|| {
         let is_word = |c: char| c.is_alphanumeric() || c == '_';
-        text.match_indices(name).map(|(at, _)| at).find(|at| {
-            !text[..*at].ends_with(is_word) && !text[at + name.len()..].starts_with(is_word)
-        })
+        text.match_indices(name)
+            .map(|(at, _)| at)
+            .find(|at| !text[..*at].ends_with(is_word) && !text[at + name.len()..].starts_with(is_word))
     });
     at.map_or_else(|| Place::start_of(file), |at| Place::at_offset(file, text, at))
 }
@@ -204,9 +203,10 @@ impl Names<'_> {
     /// A model or source, or a table of the lake in a schema that is not the project's.
     fn qualified(&self, schema: &str, name: &str, place: Place) -> Result<TableName, Box<Diagnostic>> {
         let table = TableName::new(schema, name);
-        let reported = self.unknown.iter().any(
-            |unknown| matches!(unknown, Unknown::Source(source, table) if source == schema && table == name),
-        );
+        let reported = self
+            .unknown
+            .iter()
+            .any(|unknown| matches!(unknown, Unknown::Source(source, table) if source == schema && table == name));
         let ours = self.all().any(|known| known.schema == schema);
         if self.all().any(|known| *known == table) || reported || !ours {
             return Ok(table);
