@@ -77,12 +77,16 @@ error_kinds! {
     /// A configured limit (size, count, nesting) was reached.
     ProgramLimitExceeded     "54000" 2 false;
     StatementTooComplex      "54001" 2 false;
+    /// A portal or cursor that cannot do this any more.
+    ObjectNotInPrerequisiteState "55000" 2 false;
     ObjectInUse              "55006" 2 true;
     /// Another run, or another writer, holds what this one needs.
     LockNotAvailable         "55P03" 2 true;
     CantChangeSetting        "55P02" 2 false;
     QueryCanceled            "57014" 2 false;
     AdminShutdown            "57P01" 3 true;
+    IdleSessionTimeout       "57P05" 3 true;
+    IdleInTransactionTimeout "25P03" 3 true;
     CannotConnectNow         "57P03" 3 true;
     /// The object store or the disk failed.
     Io                       "58030" 3 true;

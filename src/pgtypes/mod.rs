@@ -22,6 +22,7 @@ mod style;
 mod types;
 
 pub use params::decode_parameter;
+pub(crate) use rows::column_formats;
 pub use rows::{BoundRows, CanonicalBatch, RowEncoder};
 pub use style::{ByteaOutput, Style};
 pub use types::{PG_TYPE_KEY, arrow_type, column_type, pg_type, type_modifier, type_size};

@@ -1,0 +1,198 @@
+//! One client's connection: which message may come when, and what each one does.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use pgwire::messages::response::{ReadyForQuery, TransactionStatus as WireStatus};
+use pgwire::messages::startup::ParameterStatus;
+
+use super::ServerSettings;
+use super::cancel::CancelSlot;
+use super::errors::{Disconnect, ErrorSeverity, Halt, ReportedError};
+use super::extended::{Portal, Statements};
+use super::frontend::{Message, violation};
+use super::link::Link;
+use crate::engine::{CancelHandle, Session, TransactionStatus};
+use crate::error::{Error, ErrorKind, Result};
+use crate::pgtypes::Style;
+
+/// How long a client that was told the end may take to read it.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+/// What clients are told without asking, at start and on change.
+const REPORTED_SETTINGS: [(&str, &str); 14] = [
+    ("application_name", ""),
+    ("client_encoding", "UTF8"),
+    ("DateStyle", "ISO, MDY"),
+    ("default_transaction_read_only", "off"),
+    ("in_hot_standby", "off"),
+    ("integer_datetimes", "on"),
+    ("IntervalStyle", "postgres"),
+    ("is_superuser", "on"),
+    ("server_encoding", "UTF8"),
+    ("server_version", "15.0"),
+    ("session_authorization", ""),
+    ("standard_conforming_strings", "on"),
+    ("TimeZone", "UTC"),
+    ("scram_iterations", "4096"),
+];
+
+pub(super) struct Connection {
+    pub(super) link: Link,
+    pub(super) session: Session,
+    pub(super) statements: Statements,
+    pub(super) portals: HashMap<String, Portal>,
+    cancel: CancelSlot,
+    /// The statement, or sequence of extended messages, in hand.
+    running: Option<CancelHandle>,
+    settings: Arc<ServerSettings>,
+}
+
+impl Connection {
+    pub(super) fn new(link: Link, session: Session, cancel: CancelSlot, settings: Arc<ServerSettings>) -> Self {
+        let (statements, portals) = (Statements::default(), HashMap::new());
+        Self { link, session, statements, portals, cancel, running: None, settings }
+    }
+
+    /// Serves the client to the end, and tells it why where it was not the client's own wish.
+    pub(super) async fn run(mut self) -> Disconnect {
+        match self.serve().await {
+            Ok(()) => Disconnect::Closed,
+            Err(Halt::Lost(disconnect)) => disconnect,
+            Err(Halt::Failed(error) | Halt::Fatal(error)) => {
+                let told = self.link.writer.report(&error, ErrorSeverity::Fatal);
+                let _ = tokio::time::timeout(FAREWELL, self.link.writer.close()).await;
+                Disconnect::Told(told)
+            }
+        }
+    }
+
+    async fn serve(&mut self) -> Result<(), Halt> {
+        self.greet();
+        self.ready().await?;
+        // after an error in an extended sequence everything up to Sync is skipped
+        let mut skipping: Option<ReportedError> = None;
+        loop {
+            let frame = self.link.next(self.idle_limit()).await?;
+            let tag = frame.tag;
+            if tag == b'X' {
+                return Ok(());
+            }
+            if skipping.is_some() && tag != b'S' {
+                continue;
+            }
+            skipping = None;
+            let handled = match Message::decode(frame) {
+                Ok(message) => self.handle(message).await,
+                Err(error) => Err(Halt::Failed(error)),
+            };
+            match handled {
+                Ok(()) => {}
+                Err(Halt::Failed(error)) => {
+                    self.session.fail();
+                    self.link.put_notices();
+                    let told = self.link.writer.report(&error, ErrorSeverity::Error);
+                    if matches!(tag, b'P' | b'B' | b'D' | b'E' | b'C' | b'H') {
+                        skipping = Some(told);
+                        self.link.flush().await?;
+                    } else {
+                        self.ready().await?;
+                    }
+                }
+                Err(halt) => return Err(halt),
+            }
+        }
+    }
+
+    async fn handle(&mut self, message: Message) -> Result<(), Halt> {
+        match message {
+            Message::Query(sql) => {
+                self.simple_query(&sql).await?;
+                self.ready().await
+            }
+            Message::Parse { name, sql, types } => self.parse(name, &sql, &types).await,
+            Message::Bind(bind) => self.bind(bind),
+            Message::Describe(target) => self.describe(&target),
+            Message::Execute { portal, rows_max } => self.execute(&portal, rows_max).await,
+            Message::Close(target) => {
+                self.close(&target);
+                Ok(())
+            }
+            Message::Flush => self.link.flush().await,
+            Message::Sync => self.ready().await,
+            // what is left of a COPY that failed is ignored, as the protocol says
+            Message::Copy | Message::Terminate => Ok(()),
+            Message::FunctionCall => Err(Halt::Failed(
+                Error::new(ErrorKind::FeatureNotSupported, "function call messages are not supported")
+                    .with_hint("Call the function in a SELECT."),
+            )),
+            Message::Password => Err(Halt::Fatal(violation("unexpected password message"))),
+        }
+    }
+
+    /// Settings and the key for cancel requests; ReadyForQuery follows.
+    fn greet(&mut self) {
+        for (name, otherwise) in REPORTED_SETTINGS {
+            let value = self.session.setting(name).unwrap_or_else(|| otherwise.to_owned());
+            self.link.writer.put(&ParameterStatus::new(name.to_owned(), value));
+        }
+        drop(self.session.take_changed_settings());
+        self.link.writer.put(&self.cancel.key_data());
+    }
+
+    /// Ends what was in hand, and says so.
+    async fn ready(&mut self) -> Result<(), Halt> {
+        self.session.end_implicit_transaction();
+        self.running = None;
+        self.cancel.set(None);
+        let status = match self.session.status() {
+            TransactionStatus::Idle => {
+                // portals live as long as their transaction
+                self.portals.clear();
+                WireStatus::Idle
+            }
+            TransactionStatus::InTransaction => WireStatus::Transaction,
+            TransactionStatus::Failed => WireStatus::Error,
+        };
+        self.link.put_notices();
+        for (name, value) in self.session.take_changed_settings() {
+            self.link.writer.put(&ParameterStatus::new(name, value));
+        }
+        self.link.writer.put(&ReadyForQuery::new(status));
+        self.link.flush().await
+    }
+
+    /// The handle of what is in hand; the first call after ReadyForQuery starts the statement's clock.
+    pub(super) fn begin(&mut self) -> CancelHandle {
+        if let Some(running) = &self.running {
+            return running.clone();
+        }
+        let running = self.session.begin_statement();
+        self.cancel.set(Some(running.clone()));
+        if let Some(least) = self.session.setting("client_min_messages") {
+            self.link.least_notice = least;
+        }
+        self.running.insert(running).clone()
+    }
+
+    /// How values look under the session's settings.
+    pub(super) fn style(&self) -> Style {
+        let setting = |name| self.session.setting(name).unwrap_or_default();
+        Style::new(&setting("TimeZone"), &setting("bytea_output"))
+    }
+
+    fn idle_limit(&self) -> Option<(Duration, Error)> {
+        let (limit, kind, message) = match self.session.status() {
+            TransactionStatus::Idle => {
+                let message = "terminating connection due to idle-session timeout";
+                (self.settings.idle_session_timeout?, ErrorKind::IdleSessionTimeout, message)
+            }
+            TransactionStatus::InTransaction | TransactionStatus::Failed => {
+                let message = "terminating connection due to idle-in-transaction timeout";
+                (self.settings.idle_in_transaction_timeout?, ErrorKind::IdleInTransactionTimeout, message)
+            }
+        };
+        Some((limit, Error::new(kind, message)))
+    }
+}

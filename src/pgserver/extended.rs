@@ -1,0 +1,261 @@
+//! The extended query protocol: statements and portals, by name.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::scalar::ScalarValue;
+use pgwire::api::Type;
+use pgwire::messages::data::{NoData, ParameterDescription};
+use pgwire::messages::extendedquery::{BindComplete, CloseComplete, ParseComplete, PortalSuspended};
+use pgwire::messages::response::{CommandComplete, EmptyQueryResponse};
+
+use super::connection::Connection;
+use super::errors::Halt;
+use super::frontend::{Bind, Target};
+use super::rows::{Cursor, Progress, check_announced, row_description};
+use crate::dialect;
+use crate::engine::{CancelHandle, Outcome, Prepared};
+use crate::error::{Error, ErrorKind, Result};
+use crate::pgtypes::{Format, column_formats, decode_parameter};
+
+/// Named statements and portals one session may hold.
+const STATEMENTS_MAX: usize = 10_000;
+const PORTALS_MAX: usize = 1_000;
+
+/// Prepared statements by name; the unnamed one is "". `None` is an empty statement.
+pub(super) type Statements = HashMap<String, Option<Arc<Prepared>>>;
+
+/// A statement with its parameters, perhaps half executed.
+pub(super) struct Portal {
+    bound: Bound,
+    state: PortalState,
+}
+
+/// What Bind made.
+struct Bound {
+    statement: Option<Arc<Prepared>>,
+    parameters: Vec<ScalarValue>,
+    formats: Vec<Format>,
+}
+
+enum PortalState {
+    Bound,
+    Running(Cursor),
+    /// A result was sent to its end: more Executes give no more rows.
+    Exhausted(Cursor),
+    /// A command ran, and runs once only.
+    Done,
+}
+
+impl Bound {
+    fn schema(&self) -> Option<&SchemaRef> {
+        self.statement.as_ref().and_then(|statement| statement.schema.as_ref())
+    }
+}
+
+impl Connection {
+    pub(super) async fn parse(&mut self, name: String, sql: &str, types: &[u32]) -> Result<(), Halt> {
+        let running = self.begin();
+        if name.is_empty() {
+            self.statements.remove("");
+        } else if self.statements.contains_key(&name) {
+            let message = format!("prepared statement \"{name}\" already exists");
+            return Err(Error::new(ErrorKind::DuplicateStatement, message).into());
+        }
+        check_room(self.statements.len(), STATEMENTS_MAX, "prepared statements")?;
+        let mut statements = dialect::parse(sql)?;
+        if statements.len() > 1 {
+            let message = "cannot insert multiple commands into a prepared statement";
+            return Err(Error::new(ErrorKind::SyntaxError, message).into());
+        }
+        let prepared = match statements.pop() {
+            None => None,
+            Some(statement) => {
+                let hints = types.iter().map(|oid| parameter_type(*oid)).collect::<Result<Vec<_>>>()?;
+                let work = self.session.prepare(Arc::new(statement), &hints);
+                Some(Arc::new(self.link.watch(&running, false, work).await?))
+            }
+        };
+        self.statements.insert(name, prepared);
+        self.link.writer.put(&ParseComplete::new());
+        Ok(())
+    }
+
+    pub(super) fn bind(&mut self, bind: Bind) -> Result<(), Halt> {
+        self.begin();
+        let statement = self.statement(&bind.statement)?.clone();
+        if bind.portal.is_empty() {
+            self.portals.remove("");
+        } else if self.portals.contains_key(&bind.portal) {
+            return Err(
+                Error::new(ErrorKind::DuplicateCursor, format!("cursor \"{}\" already exists", bind.portal)).into()
+            );
+        }
+        check_room(self.portals.len(), PORTALS_MAX, "portals")?;
+        let types = statement.as_ref().map_or(&[][..], |statement| &statement.parameters);
+        let parameters = self.parameters(&bind, types)?;
+        if let Some(schema) = statement.as_ref().and_then(|statement| statement.schema.as_ref()) {
+            column_formats(&bind.result_formats, schema.fields().len())?;
+        }
+        let bound = Bound { statement, parameters, formats: bind.result_formats };
+        self.portals.insert(bind.portal, Portal { bound, state: PortalState::Bound });
+        self.link.writer.put(&BindComplete::new());
+        Ok(())
+    }
+
+    fn parameters(&self, bind: &Bind, types: &[Type]) -> Result<Vec<ScalarValue>> {
+        if bind.parameters.len() != types.len() {
+            return Err(Error::new(
+                ErrorKind::ProtocolViolation,
+                format!(
+                    "bind message supplies {} parameters, but prepared statement \"{}\" requires {}",
+                    bind.parameters.len(),
+                    bind.statement,
+                    types.len()
+                ),
+            ));
+        }
+        let format = match bind.parameter_formats.as_slice() {
+            [] => |_: &[Format], _| Format::Text,
+            [_] => |formats: &[Format], _| formats[0],
+            each if each.len() == types.len() => |formats: &[Format], at: usize| formats[at],
+            each => {
+                return Err(Error::new(
+                    ErrorKind::ProtocolViolation,
+                    format!("bind message has {} parameter formats but {} parameters", each.len(), types.len()),
+                ));
+            }
+        };
+        let style = self.style();
+        let decode = |(at, (value, pg_type)): (usize, (&Option<bytes::Bytes>, &Type))| {
+            decode_parameter(pg_type, format(&bind.parameter_formats, at), value.as_deref(), at + 1, &style)
+        };
+        bind.parameters.iter().zip(types).enumerate().map(decode).collect()
+    }
+
+    pub(super) fn describe(&mut self, target: &Target) -> Result<(), Halt> {
+        let described = match target {
+            Target::Statement(name) => {
+                let statement = self.statement(name)?.clone();
+                let types = statement.as_ref().map_or(&[][..], |statement| &statement.parameters);
+                let types = types.iter().map(Type::oid).collect();
+                self.link.writer.put(&ParameterDescription::new(types));
+                statement
+                    .as_ref()
+                    .and_then(|statement| statement.schema.as_ref())
+                    .map(|schema| row_description(schema, &[]))
+            }
+            Target::Portal(name) => {
+                let portal = self.portals.get(name).ok_or_else(|| no_portal(name))?;
+                portal.bound.schema().map(|schema| row_description(schema, &portal.bound.formats))
+            }
+        };
+        match described.transpose()? {
+            Some(columns) => self.link.writer.put(&columns),
+            None => self.link.writer.put(&NoData::new()),
+        }
+        Ok(())
+    }
+
+    pub(super) async fn execute(&mut self, name: &str, rows_max: Option<usize>) -> Result<(), Halt> {
+        let running = self.begin();
+        // out of the map while it runs: a portal that fails does not come back
+        let mut portal = self.portals.remove(name).ok_or_else(|| no_portal(name))?;
+        let mut cursor = match std::mem::replace(&mut portal.state, PortalState::Done) {
+            PortalState::Running(cursor) | PortalState::Exhausted(cursor) => cursor,
+            PortalState::Done => {
+                let message = format!("portal \"{name}\" cannot be run anymore");
+                return Err(Error::new(ErrorKind::ObjectNotInPrerequisiteState, message).into());
+            }
+            PortalState::Bound => match self.start(&portal.bound, &running).await? {
+                Some(cursor) => cursor,
+                None => {
+                    self.portals.insert(name.to_owned(), portal);
+                    return Ok(());
+                }
+            },
+        };
+        portal.state = match cursor.send(&mut self.link, &running, rows_max).await? {
+            Progress::Complete(tag) => {
+                self.link.writer.put(&CommandComplete::new(tag));
+                PortalState::Exhausted(cursor)
+            }
+            Progress::Suspended => {
+                self.link.writer.put(&PortalSuspended::new());
+                PortalState::Running(cursor)
+            }
+        };
+        self.portals.insert(name.to_owned(), portal);
+        Ok(())
+    }
+
+    /// Starts a portal; `None` where there are no rows and all was answered.
+    async fn start(&mut self, portal: &Bound, running: &CancelHandle) -> Result<Option<Cursor>, Halt> {
+        let Some(statement) = &portal.statement else {
+            self.link.writer.put(&EmptyQueryResponse::new());
+            return Ok(None);
+        };
+        let work = self.session.execute(statement, &portal.parameters);
+        match self.link.watch(running, false, work).await? {
+            Outcome::Rows { stream, tag } => {
+                if let Some(announced) = portal.schema() {
+                    check_announced(announced, stream.schema())?;
+                }
+                Ok(Some(Cursor::new(stream, tag, &portal.formats, self.style())?))
+            }
+            Outcome::Command { tag } => {
+                self.command_complete(tag);
+                Ok(None)
+            }
+            Outcome::Empty => {
+                self.link.writer.put(&EmptyQueryResponse::new());
+                Ok(None)
+            }
+        }
+    }
+
+    /// Closing what is not there is no error.
+    pub(super) fn close(&mut self, target: &Target) {
+        match target {
+            Target::Statement(name) => drop(self.statements.remove(name)),
+            Target::Portal(name) => drop(self.portals.remove(name)),
+        }
+        self.link.writer.put(&CloseComplete::new());
+    }
+
+    fn statement(&self, name: &str) -> Result<&Option<Arc<Prepared>>> {
+        self.statements.get(name).ok_or_else(|| {
+            let message = match name {
+                "" => "unnamed prepared statement does not exist".to_owned(),
+                name => format!("prepared statement \"{name}\" does not exist"),
+            };
+            Error::new(ErrorKind::InvalidStatementName, message)
+        })
+    }
+}
+
+fn no_portal(name: &str) -> Error {
+    Error::new(ErrorKind::InvalidCursorName, format!("portal \"{name}\" does not exist"))
+}
+
+fn check_room(held: usize, most: usize, what: &str) -> Result<()> {
+    if held < most {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::ProgramLimitExceeded, format!("this session holds {held} {what}, the most there may be"))
+        .with_hint("Close those that are no longer needed."))
+}
+
+/// The type a client gave for a parameter; 0 leaves it to be inferred.
+fn parameter_type(oid: u32) -> Result<Option<Type>> {
+    match oid {
+        0 => Ok(None),
+        oid => match Type::from_oid(oid) {
+            // what a driver sends as "unknown" is to be inferred as well
+            Some(Type::UNKNOWN) => Ok(None),
+            Some(pg_type) => Ok(Some(pg_type)),
+            None => Err(Error::new(ErrorKind::UndefinedObject, format!("type with OID {oid} does not exist"))),
+        },
+    }
+}

@@ -1,0 +1,57 @@
+//! The simple query protocol: statements of one string, in order.
+
+use std::sync::Arc;
+
+use pgwire::messages::response::{CommandComplete, EmptyQueryResponse};
+
+use super::connection::Connection;
+use super::errors::Halt;
+use super::rows::{Cursor, Progress, row_description};
+use crate::dialect::{self, Statement};
+use crate::engine::{CancelHandle, Outcome};
+
+impl Connection {
+    /// Runs every statement of the string, each with its own answer; the first that fails ends it. ReadyForQuery is
+    /// the caller's to send.
+    pub(super) async fn simple_query(&mut self, sql: &str) -> Result<(), Halt> {
+        self.statements.remove("");
+        self.portals.remove("");
+        let running = self.begin();
+        let statements = dialect::parse(sql)?;
+        if statements.is_empty() {
+            self.link.writer.put(&EmptyQueryResponse::new());
+        }
+        for statement in statements {
+            self.run_statement(statement, &running).await?;
+        }
+        Ok(())
+    }
+
+    async fn run_statement(&mut self, statement: Statement, running: &CancelHandle) -> Result<(), Halt> {
+        let work = async {
+            let prepared = self.session.prepare(Arc::new(statement), &[]).await?;
+            self.session.execute(&prepared, &[]).await
+        };
+        let outcome = self.link.watch(running, false, work).await?;
+        match outcome {
+            Outcome::Rows { stream, tag } => {
+                let mut cursor = Cursor::new(stream, tag, &[], self.style())?;
+                self.link.writer.put(&row_description(cursor.schema(), &[])?);
+                if let Progress::Complete(tag) = cursor.send(&mut self.link, running, None).await? {
+                    self.link.writer.put(&CommandComplete::new(tag));
+                }
+            }
+            Outcome::Command { tag } => self.command_complete(tag),
+            Outcome::Empty => self.link.writer.put(&EmptyQueryResponse::new()),
+        }
+        Ok(())
+    }
+
+    /// Answers a statement without rows; some of them concern the statements kept here.
+    pub(super) fn command_complete(&mut self, tag: String) {
+        if matches!(tag.as_str(), "DISCARD ALL" | "DEALLOCATE ALL") {
+            self.statements.clear();
+        }
+        self.link.writer.put(&CommandComplete::new(tag));
+    }
+}
