@@ -210,7 +210,11 @@ mod tests {
             loop {
                 match reader.frame().await {
                     Ok(frame) => drop(super::super::frontend::Message::decode(frame)),
-                    Err(Halt::Fatal(error)) => break assert_eq!(error.kind(), ErrorKind::ProtocolViolation),
+                    Err(Halt::Fatal(error)) => {
+                        use ErrorKind::{ProgramLimitExceeded, ProtocolViolation};
+                        assert!(matches!(error.kind(), ProtocolViolation | ProgramLimitExceeded), "{error}");
+                        break;
+                    }
                     Err(Halt::Lost(Disconnect::Closed)) => break,
                     Err(other) => panic!("{other:?}"),
                 }
