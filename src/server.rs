@@ -1,1 +1,91 @@
 //! Composition: configuration → everything wired → run until shutdown.
+//!
+//! Invariant: parts are stopped in the order opposite to the one they were made in: the door, the runs, the run log.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::catalog::Catalog;
+use crate::config::Config;
+use crate::engine::Engine;
+use crate::error::Result;
+use crate::pgserver::{PgServer, ServerSettings};
+use crate::run::{RunProcedures, Runner};
+use crate::store::{LakeStore, StoreOptions, fault};
+use crate::table::{CacheLimits, Tables};
+
+/// How often to look for tables that others put into the lake.
+const DISCOVERY_INTERVAL: Duration = Duration::from_secs(10);
+
+/// A lake with all that works on it, for the server and for commands that need none.
+pub struct App {
+    pub config: Arc<Config>,
+    pub catalog: Arc<Catalog>,
+    pub engine: Arc<Engine>,
+    pub runner: Arc<Runner>,
+}
+
+impl App {
+    /// Opens the lake (making it if there is none) and wires everything to it.
+    pub async fn open(config: Config) -> Result<Self> {
+        if let Some(point) = &config.test.crash_at {
+            fault::crash_at(point);
+        }
+        let config = Arc::new(config);
+        let lake = LakeStore::open(&config.lake.url, &store_options(&config))?;
+        let limits = CacheLimits { snapshots_max: config.memory.snapshot_cache, ..CacheLimits::default() };
+        let catalog = Catalog::open(lake.clone(), Tables::with_cache(lake, limits)).await?;
+        catalog.discover().await?;
+        let engine = Engine::new(&config, catalog.clone())?;
+        let runner = Runner::new(engine.clone(), catalog.clone(), config.clone());
+        engine.set_procedures(RunProcedures::new(&runner));
+        Ok(Self { config, catalog, engine, runner })
+    }
+
+    /// Serves until `shutdown` fires; calls `ready` with the address once clients can connect.
+    pub async fn serve(&self, ready: impl FnOnce(SocketAddr), shutdown: CancellationToken) -> Result<()> {
+        let server = PgServer::bind(self.engine.clone(), server_settings(&self.config)).await?;
+        ready(server.local_addr());
+        let watch = self.catalog.watch(self.config.lake.release_poll_interval, DISCOVERY_INTERVAL);
+        let served = tokio::select! {
+            served = server.run(shutdown) => served,
+            () = watch => Ok(()),
+        };
+        self.close().await?;
+        served
+    }
+
+    /// Waits for what is still to be written. To be called last.
+    pub async fn close(&self) -> Result<()> {
+        self.runner.close().await
+    }
+
+    /// What a client connects with.
+    pub fn connection_string(&self, address: SocketAddr) -> String {
+        let server = &self.config.server;
+        format!("postgresql://{}@{address}/{}", server.user, server.database)
+    }
+}
+
+fn store_options(config: &Config) -> StoreOptions {
+    let options = config.storage.iter().map(|(key, value)| (key.clone(), value.expose().to_owned()));
+    StoreOptions { options: options.collect(), ..StoreOptions::default() }
+}
+
+fn server_settings(config: &Config) -> ServerSettings {
+    let (server, limits) = (&config.server, &config.limits);
+    ServerSettings {
+        listen: server.listen.to_string(),
+        database: server.database.clone(),
+        connections_max: server.max_connections,
+        message_bytes_max: server.max_message_size.as_usize(),
+        authentication_timeout: server.authentication_timeout,
+        idle_in_transaction_timeout: Some(limits.idle_in_transaction_session_timeout).filter(|limit| !limit.is_zero()),
+        shutdown_timeout: server.shutdown_timeout,
+        password: server.password.as_ref().map(|password| password.expose().to_owned()),
+        ..ServerSettings::default()
+    }
+}

@@ -1,4 +1,7 @@
-//! Integration tests: real stores, real Delta tables, real sockets. One binary, because linking is the cost.
+//! The one integration-test binary: the real server over real sockets, real Delta tables on disk.
 
+mod catalog;
 mod golden;
+#[allow(dead_code)]
+mod support;
 mod tables;

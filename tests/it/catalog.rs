@@ -1,0 +1,221 @@
+//! Releases, overlays and publishing, on real Delta tables.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use datafusion::arrow::array::{Int64Array, RecordBatch};
+use datafusion::arrow::datatypes::{DataType, Field, Schema};
+use futures::StreamExt;
+use lakewire::catalog::{Catalog, ObjectKind, Overlay};
+use lakewire::error::ErrorKind;
+use lakewire::names::{ReleaseId, TableName};
+use lakewire::store::{LakeStore, StoreOptions};
+use lakewire::table::{Tables, WriteMode, WriteSpec};
+
+async fn open(lake: &Path) -> Arc<Catalog> {
+    let options = StoreOptions { fsync: false, ..StoreOptions::default() };
+    let lake = LakeStore::open(lake.to_str().unwrap(), &options).unwrap();
+    Catalog::open(lake.clone(), Tables::new(lake)).await.unwrap()
+}
+
+fn batch(values: &[i64]) -> RecordBatch {
+    let schema = Arc::new(Schema::new(vec![Field::new("n", DataType::Int64, true)]));
+    RecordBatch::try_new(schema, vec![Arc::new(Int64Array::from(values.to_vec()))]).unwrap()
+}
+
+fn name(table: &str) -> TableName {
+    table.parse().unwrap()
+}
+
+async fn write(overlay: &Arc<Overlay>, table: &str, mode: WriteMode, values: &[i64]) {
+    let batch = batch(values);
+    let schema = batch.schema();
+    let stream = futures::stream::iter([Ok(batch)]).boxed();
+    overlay.write_batches(&name(table), &WriteSpec::new(mode), None, schema, stream).await.unwrap();
+}
+
+/// Rows of a table as a scope of the catalog shows them: `None` where there is no such table.
+async fn rows(scope: &lakewire::catalog::Scope, table: &str) -> Option<u64> {
+    let object = scope.object(&name(table))?;
+    scope.snapshot(&object).await.unwrap().rows()
+}
+
+/// Another engine's append: a commit straight into the table's log.
+async fn foreign_append(lake: &Path, location: &str, values: &[i64]) {
+    let options = StoreOptions { fsync: false, ..StoreOptions::default() };
+    let store = LakeStore::open(lake.to_str().unwrap(), &options).unwrap();
+    Tables::new(store).append_direct(location, &WriteSpec::new(WriteMode::Append), batch(values)).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_publish_shows_all_tables_at_once_and_survives_reopening() {
+    let folder = tempfile::tempdir().unwrap();
+    let catalog = open(folder.path()).await;
+    assert_eq!(catalog.current().id(), ReleaseId(0));
+    let before = catalog.scope();
+
+    let overlay = catalog.begin();
+    write(&overlay, "gold.a", WriteMode::Overwrite, &[1, 2, 3]).await;
+    write(&overlay, "gold.b", WriteMode::Overwrite, &[4]).await;
+    write(&overlay, "gold.a", WriteMode::Append, &[5]).await;
+    overlay.put_view(&name("gold.v"), "select 1".into(), Vec::new(), None, None).unwrap();
+    assert_eq!(rows(&overlay.scope(), "gold.a").await, Some(4), "own writes are seen inside");
+    assert_eq!(rows(&catalog.scope(), "gold.a").await, None, "and nowhere else");
+
+    let release = catalog.publish(&overlay, "test").await.unwrap().unwrap();
+    assert_eq!(release.id(), ReleaseId(1));
+    assert_eq!(rows(&before, "gold.a").await, None, "a scope does not change under its holder");
+    for catalog in [&catalog, &open(folder.path()).await] {
+        assert_eq!(rows(&catalog.scope(), "gold.a").await, Some(4));
+        assert_eq!(rows(&catalog.scope(), "gold.b").await, Some(1));
+        let a = catalog.current().get(&name("gold.a")).unwrap().clone();
+        assert_eq!(a.version(), Some(0), "two writes are one commit");
+        assert!(matches!(&catalog.current().get(&name("gold.v")).unwrap().kind, ObjectKind::View { .. }));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dropped_overlay_leaves_no_trace() {
+    let folder = tempfile::tempdir().unwrap();
+    let catalog = open(folder.path()).await;
+    let overlay = catalog.begin();
+    write(&overlay, "gold.a", WriteMode::Overwrite, &[1]).await;
+    drop(overlay);
+    assert_eq!(catalog.discover().await.unwrap(), 0);
+    assert_eq!(rows(&catalog.scope(), "gold.a").await, None);
+    assert!(!folder.path().join("gold/a/_delta_log").exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_second_writer_of_a_table_gets_40001_and_succeeds_when_it_retries() {
+    let folder = tempfile::tempdir().unwrap();
+    let catalog = open(folder.path()).await;
+    let first = catalog.begin();
+    write(&first, "gold.a", WriteMode::Overwrite, &[1]).await;
+    catalog.publish(&first, "make").await.unwrap();
+
+    let (one, two) = (catalog.begin(), catalog.begin());
+    write(&one, "gold.a", WriteMode::Append, &[2]).await;
+    write(&two, "gold.a", WriteMode::Append, &[3]).await;
+    catalog.publish(&one, "one").await.unwrap();
+    let error = catalog.publish(&two, "two").await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::SerializationFailure);
+    assert_eq!(rows(&catalog.scope(), "gold.a").await, Some(2));
+
+    let again = catalog.begin();
+    write(&again, "gold.a", WriteMode::Append, &[3]).await;
+    catalog.publish(&again, "again").await.unwrap();
+    assert_eq!(rows(&catalog.scope(), "gold.a").await, Some(3));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_processes_that_publish_at_once_lose_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let (left, right) = (open(folder.path()).await, open(folder.path()).await);
+    let publish = |catalog: Arc<Catalog>, side: &'static str| async move {
+        for n in 0..10 {
+            let overlay = catalog.begin();
+            write(&overlay, &format!("gold.{side}{n}"), WriteMode::Overwrite, &[n]).await;
+            catalog.publish(&overlay, side).await.unwrap().unwrap();
+        }
+    };
+    tokio::join!(publish(left.clone(), "left"), publish(right.clone(), "right"));
+    for catalog in [left, right, open(folder.path()).await] {
+        let release = catalog.refresh().await.unwrap();
+        assert_eq!(release.id(), ReleaseId(20));
+        assert_eq!(release.objects.len(), 20);
+        let mut oids: Vec<_> = release.objects.values().map(|object| object.oid).collect();
+        oids.sort_unstable();
+        oids.dedup();
+        assert_eq!(oids.len(), 20, "OIDs are never given twice");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_foreign_commit_is_adopted_before_our_next_write_and_never_lost() {
+    let folder = tempfile::tempdir().unwrap();
+    let catalog = open(folder.path()).await;
+    let overlay = catalog.begin();
+    write(&overlay, "gold.a", WriteMode::Overwrite, &[1]).await;
+    catalog.publish(&overlay, "make").await.unwrap();
+
+    foreign_append(folder.path(), "gold/a", &[10, 11]).await;
+    assert_eq!(rows(&catalog.scope(), "gold.a").await, Some(1), "readers stay at the pin");
+
+    // begun before the foreign commit was adopted: conflicts, which is what adopts it
+    let overlay = catalog.begin();
+    write(&overlay, "gold.a", WriteMode::Append, &[2]).await;
+    let error = catalog.publish(&overlay, "append").await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::SerializationFailure);
+    assert_eq!(rows(&catalog.scope(), "gold.a").await, Some(3), "the foreign rows are a release of their own now");
+
+    let overlay = catalog.begin();
+    write(&overlay, "gold.a", WriteMode::Append, &[2]).await;
+    catalog.publish(&overlay, "append").await.unwrap();
+    assert_eq!(rows(&catalog.scope(), "gold.a").await, Some(4));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tables_of_others_are_found_and_served_at_their_head_and_dropped_ones_stay_away() {
+    let folder = tempfile::tempdir().unwrap();
+    let catalog = open(folder.path()).await;
+    foreign_append(folder.path(), "sales/orders", &[1, 2]).await;
+    std::fs::create_dir_all(folder.path().join("sales/broken/_delta_log")).unwrap();
+    std::fs::write(folder.path().join("sales/broken/_delta_log/00000000000000000000.json"), "not json").unwrap();
+    assert_eq!(catalog.discover().await.unwrap(), 2);
+    assert_eq!(rows(&catalog.scope(), "sales.orders").await, Some(2));
+    foreign_append(folder.path(), "sales/orders", &[3]).await;
+    assert_eq!(rows(&catalog.scope(), "sales.orders").await, Some(3), "at the head");
+
+    let broken = catalog.current().get(&name("sales.broken")).unwrap().clone();
+    assert!(matches!(broken.kind, ObjectKind::Broken { .. }), "{broken:?}");
+    assert!(catalog.scope().snapshot(&broken).await.is_err(), "touching it gives its error");
+
+    let overlay = catalog.begin();
+    overlay.drop_object(&name("sales.orders")).unwrap();
+    catalog.publish(&overlay, "drop").await.unwrap();
+    assert_eq!(catalog.discover().await.unwrap(), 0, "a tombstone keeps it away");
+    assert!(catalog.current().get(&name("sales.orders")).is_none());
+
+    // the same name again is another table in another place
+    let overlay = catalog.begin();
+    write(&overlay, "sales.orders", WriteMode::Overwrite, &[9]).await;
+    catalog.publish(&overlay, "make").await.unwrap();
+    let orders = catalog.current().get(&name("sales.orders")).unwrap().clone();
+    assert_ne!(orders.location(), Some("sales/orders"));
+    assert_eq!(rows(&catalog.scope(), "sales.orders").await, Some(1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn old_releases_can_be_read_by_number_and_by_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let catalog = open(folder.path()).await;
+    let mut instants = Vec::new();
+    for n in 1..=5 {
+        let overlay = catalog.begin();
+        write(&overlay, "gold.a", WriteMode::Append, &[n]).await;
+        let release = catalog.publish(&overlay, &format!("step {n}")).await.unwrap().unwrap();
+        instants.push(release.info.committed_at);
+    }
+    let reopened = open(folder.path()).await;
+    for (n, at) in (1u64..).zip(instants) {
+        for release in [reopened.release(ReleaseId(n)).await.unwrap(), reopened.release_at(at).await.unwrap()] {
+            assert_eq!(release.id(), ReleaseId(n));
+            assert_eq!(rows(&reopened.scope_of(release), "gold.a").await, Some(n));
+        }
+    }
+    let operations: Vec<_> = reopened.releases(3).await.unwrap().into_iter().map(|info| info.operation).collect();
+    assert_eq!(operations, ["step 5", "step 4", "step 3"]);
+    assert!(reopened.release(ReleaseId(99)).await.is_err());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lake_of_a_newer_format_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    open(folder.path()).await;
+    std::fs::write(folder.path().join("_lakewire/format.json"), r#"{"reader":9,"writer":9}"#).unwrap();
+    let options = StoreOptions { fsync: false, ..StoreOptions::default() };
+    let lake = LakeStore::open(folder.path().to_str().unwrap(), &options).unwrap();
+    let error = Catalog::open(lake.clone(), Tables::new(lake)).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::FeatureNotSupported);
+}
