@@ -186,7 +186,7 @@ impl Overlay {
 
     /// The table to write, its log frozen at the pin.
     async fn target(&self, name: &TableName) -> Result<Target> {
-        let target = match self.object(name).as_deref() {
+        let mut target = match self.object(name).as_deref() {
             Some(object) => match &object.kind {
                 ObjectKind::Table { location, version, .. } => {
                     let pin = match version {
@@ -206,7 +206,7 @@ impl Overlay {
             },
             None => self.new_target(name).await?,
         };
-        self.store.freeze(self.lake.path(&target.location), target.pin);
+        target.pin = self.store.freeze(self.lake.path(&target.location), target.pin);
         Ok(target)
     }
 

@@ -47,9 +47,9 @@ impl OverlayStore {
     }
 
     /// Freezes the log of the table at `root` at version `pin`; a log must be frozen before it is read or written here.
-    /// Freezing twice keeps the first pin.
-    pub fn freeze(&self, root: Path, pin: Option<u64>) {
-        self.state.write().pins.entry(root).or_insert(pin);
+    /// Freezing twice keeps the first pin; answers the one that holds.
+    pub fn freeze(&self, root: Path, pin: Option<u64>) -> Option<u64> {
+        *self.state.write().pins.entry(root).or_insert(pin)
     }
 
     /// The commits made here on top of the pin, oldest first.
