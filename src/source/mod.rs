@@ -1,1 +1,12 @@
 //! What arrives: sources poll for what is new and give batches, rejects and the next cursor.
+//!
+//! Invariant: each file is ingested exactly once; its rows, its rejects and its row in `lakewire.ingests` become visible
+//! together or not at all.
+
+mod csv;
+mod datetime;
+mod spec;
+mod types;
+
+pub use csv::Reject;
+pub use spec::{CsvSource, Mode};
