@@ -5,8 +5,14 @@
 
 mod csv;
 mod datetime;
+mod facts;
+mod files;
+mod ingest;
+mod log;
 mod spec;
 mod types;
 
 pub use csv::Reject;
+pub use ingest::{IngestEvent, IngestObserver, IngestReport, IngestRequest, SourceOutcome, ingest};
+pub use log::{IngestEntry, IngestState, ingests_schema, ingests_table, rejects_schema, rejects_table};
 pub use spec::{CsvSource, Mode};

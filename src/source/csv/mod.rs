@@ -53,7 +53,7 @@ pub(super) struct Input {
 }
 
 /// What was read besides the rows.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(super) struct Summary {
     pub rows: u64,
     pub rejects: Vec<Reject>,
@@ -62,11 +62,15 @@ pub(super) struct Summary {
 }
 
 /// Reads the file on the calling thread (and a helper for decompression), giving batches to `emit` until that returns
-/// false, which ends the reading early and without an error.
+/// false, which ends the reading: `None`.
 ///
 /// # Errors
 /// `CheckViolation` for a file that is refused: wrong header, too many rejects. Otherwise what reading gave.
-pub(super) fn read(input: &Input, source: &CsvSource, emit: impl FnMut(RecordBatch) -> bool) -> Result<Summary> {
+pub(super) fn read(
+    input: &Input,
+    source: &CsvSource,
+    emit: impl FnMut(RecordBatch) -> bool,
+) -> Result<Option<Summary>> {
     let (chunks, hash) = bytes::open(&input.path).map_err(|error| unreadable(&input.path, error))?;
     let format = &source.format;
     let splitter =
@@ -112,7 +116,7 @@ struct Reader<'a, E> {
 }
 
 impl<E: FnMut(RecordBatch) -> bool> Reader<'_, E> {
-    fn run(mut self, chunks: Chunks, hash: &ContentHash) -> Result<Summary> {
+    fn run(mut self, chunks: Chunks, hash: &ContentHash) -> Result<Option<Summary>> {
         let mut window = Window::new(chunks, self.format.encoding);
         loop {
             match self.splitter.next(&window.bytes, window.at, window.last) {
@@ -130,7 +134,7 @@ impl<E: FnMut(RecordBatch) -> bool> Reader<'_, E> {
                 }
             }
             if self.rows.count >= self.format.limits.batch_rows && !self.flush()? {
-                return Ok(Summary::default());
+                return Ok(None);
             }
         }
         self.finish(hash)
@@ -183,7 +187,7 @@ impl<E: FnMut(RecordBatch) -> bool> Reader<'_, E> {
         Ok(())
     }
 
-    fn finish(mut self, hash: &ContentHash) -> Result<Summary> {
+    fn finish(mut self, hash: &ContentHash) -> Result<Option<Summary>> {
         if self.header.is_none() {
             return Err(
                 self.refused(Error::new(ErrorKind::CheckViolation, "the file is empty, not even a header is there"))
@@ -194,12 +198,12 @@ impl<E: FnMut(RecordBatch) -> bool> Reader<'_, E> {
             return Err(self.too_many_rejects(&format!("{rejected} of {seen} rows")));
         }
         if self.rows.count > 0 && !self.flush()? {
-            return Ok(Summary::default());
+            return Ok(None);
         }
         let sha256 = hash.get().cloned().ok_or_else(|| {
             Error::new(ErrorKind::Io, format!("reading {} ended before the file did", self.input.path.display()))
         })?;
-        Ok(Summary { rows: seen.unsigned_abs() - rejected as u64, rejects: self.rejects, sha256 })
+        Ok(Some(Summary { rows: seen.unsigned_abs() - rejected as u64, rejects: self.rejects, sha256 }))
     }
 
     fn flush(&mut self) -> Result<bool> {

@@ -49,7 +49,7 @@ fn read_bytes(name: &str, bytes: &[u8], source: &CsvSource) -> Result<(Vec<Recor
         batches.push(batch);
         true
     })?;
-    Ok((batches, summary))
+    Ok((batches, summary.expect("read to the end")))
 }
 
 /// Rows as `no at price name`, then rejects as `row: reason`.
@@ -219,6 +219,7 @@ fn the_real_file() {
         no_description += batch.column(2).null_count();
         true
     })
+    .unwrap()
     .unwrap();
     assert_eq!((summary.rows, summary.rejects.len()), (541_909, 0));
     assert_eq!((quantity, no_customer, no_description), (5_176_450, 135_080, 1_454));
