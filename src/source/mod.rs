@@ -9,6 +9,7 @@ mod facts;
 mod files;
 mod ingest;
 mod log;
+pub mod sample;
 mod spec;
 mod types;
 
