@@ -326,8 +326,7 @@ impl Work<'_> {
             txn: Some((app_id(source), sequence)),
         };
         let (batches, reading) = self.read(source, inputs);
-        let written =
-            self.overlay.write_batches(&source.table, &spec, None, source.schema(), batches, &self.state).await;
+        let written = self.overlay.write_batches(&source.table, &spec, None, source.schema(), batches).await;
         match (reading.await.map_err(interrupted)?, written) {
             (Ok(summaries), Ok(_)) => Ok(Written::Rows(summaries)),
             (Err(Stopped::File(index, error)), _) => Ok(Written::Refused(index, error)),
@@ -436,13 +435,13 @@ impl Work<'_> {
         if !self.rejects.is_empty() {
             let spec = append("Rows of source files that did not fit the declared columns.");
             let (table, schema) = (rejects_table(), log::rejects_schema());
-            self.overlay.write_batches(&table, &spec, None, schema, batches(self.rejects), &self.state).await?;
+            self.overlay.write_batches(&table, &spec, None, schema, batches(self.rejects)).await?;
         }
         if !self.entries.is_empty() {
             let spec = append("Source files that were ingested or refused.");
             let (table, schema) = (ingests_table(), log::ingests_schema());
             let rows = vec![log::ingests_batch(&self.entries)?];
-            self.overlay.write_batches(&table, &spec, None, schema, batches(rows), &self.state).await?;
+            self.overlay.write_batches(&table, &spec, None, schema, batches(rows)).await?;
         }
         Ok(())
     }

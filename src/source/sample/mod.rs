@@ -283,4 +283,3 @@ fn write_whole(path: &Path, text: &[u8]) -> std::io::Result<()> {
 
 #[cfg(test)]
 mod tests;
-#[cfg(test)]
