@@ -13,6 +13,7 @@ mod object;
 mod overlay;
 mod publish;
 mod release;
+mod rollback;
 mod rows;
 mod scope;
 

@@ -136,6 +136,19 @@ impl Overlay {
         self.stage(Staged { object: Some(Arc::new(object)), snapshot: None }, &name);
     }
 
+    pub(super) fn freeze(&self, location: &str, pin: Option<u64>) -> Option<u64> {
+        self.store.freeze(self.lake.path(location), pin)
+    }
+
+    pub(super) async fn head(&self, location: &str) -> Result<Option<u64>> {
+        self.tables.head(location).await
+    }
+
+    /// Commits here an older version's content of a table whose log is frozen; answers the new version.
+    pub(super) async fn restore_table(&self, location: &str, version: u64) -> Result<u64> {
+        self.tables.restore(&self.lake, location, version).await
+    }
+
     fn stage(&self, staged: Staged, name: &TableName) {
         self.staged.lock().insert(name.clone(), staged);
     }
@@ -206,7 +219,7 @@ impl Overlay {
             },
             None => self.new_target(name).await?,
         };
-        target.pin = self.store.freeze(self.lake.path(&target.location), target.pin);
+        target.pin = self.freeze(&target.location, target.pin);
         Ok(target)
     }
 

@@ -187,6 +187,7 @@ impl Catalog {
                 continue;
             };
             next.schema_oid(&name.schema);
+            next.tombstones.retain(|tombstone| Some(tombstone.location.as_str()) != object.location());
             if object.oid == 0 {
                 let oid = next.next_oid();
                 next.objects.insert(name, Arc::new(Object { oid, ..Object::clone(&object) }));

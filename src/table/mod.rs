@@ -8,6 +8,7 @@ mod errors;
 mod files;
 mod log;
 mod reader;
+mod restore;
 mod scan;
 mod schema;
 mod snapshot;

@@ -242,3 +242,32 @@ async fn a_lake_of_a_thousand_tables_opens_without_reading_a_log() {
     assert!(objects.iter().all(|object| object.columns.len() == 1 && object.columns[0].name == "n"));
     assert!(reopened.scope().snapshot(&objects[0]).await.is_err(), "the check above can fail");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rollback_brings_content_names_and_drops_back_as_a_new_release() {
+    let folder = tempfile::tempdir().unwrap();
+    let catalog = open(folder.path()).await;
+    let overlay = catalog.begin();
+    write(&overlay, "gold.changed", WriteMode::Overwrite, &[1, 2]).await;
+    write(&overlay, "gold.dropped", WriteMode::Overwrite, &[3]).await;
+    write(&overlay, "gold.kept", WriteMode::Overwrite, &[4]).await;
+    let good = catalog.publish(&overlay, "good").await.unwrap().unwrap();
+
+    let overlay = catalog.begin();
+    write(&overlay, "gold.changed", WriteMode::Overwrite, &[7, 8, 9]).await;
+    write(&overlay, "gold.new", WriteMode::Overwrite, &[5]).await;
+    overlay.drop_object(&name("gold.dropped")).unwrap();
+    let bad = catalog.publish(&overlay, "bad").await.unwrap().unwrap();
+
+    let back = catalog.rollback(good.id()).await.unwrap().unwrap();
+    assert_eq!(back.id(), bad.id().next());
+    let scope = open(folder.path()).await.scope();
+    assert_eq!(rows(&scope, "gold.changed").await, Some(2));
+    assert_eq!(rows(&scope, "gold.dropped").await, Some(1));
+    assert_eq!(rows(&scope, "gold.new").await, None);
+    assert_eq!(scope.object(&name("gold.changed")).unwrap().version(), Some(2), "history grows");
+    assert_eq!(back.get(&name("gold.kept")), good.get(&name("gold.kept")));
+    assert!(back.tombstones.iter().all(|tombstone| tombstone.name == name("gold.new")));
+    assert_eq!(rows(&catalog.scope_of(bad), "gold.changed").await, Some(3), "the bad release can still be read");
+    assert!(catalog.rollback(ReleaseId(99)).await.is_err());
+}
