@@ -117,9 +117,13 @@ pub(super) fn vanished(path: &str) -> Error {
         .with_hint("it was removed by hand, or by a VACUUM with too short a retention; restore it, or the table to another version")
 }
 
-/// A data file is there but its footer cannot be read.
-pub(super) fn not_parquet(path: &object_store::path::Path, error: &dyn std::fmt::Display) -> Error {
-    Error::new(ErrorKind::DataCorrupted, format!("data file \"{path}\" is not a readable Parquet file: {error}"))
+/// A data file is there, but its footer could not be read.
+pub(super) fn footer(path: &object_store::path::Path, error: &dyn std::fmt::Display) -> Error {
+    let text = error.to_string();
+    if text.contains("Object Store error") {
+        return Error::new(ErrorKind::Io, format!("data file \"{path}\" could not be read: {text}"));
+    }
+    Error::new(ErrorKind::DataCorrupted, format!("data file \"{path}\" is not a readable Parquet file: {text}"))
         .with_hint("restore the file from a copy, or the table to another version")
 }
 

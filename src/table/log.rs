@@ -10,7 +10,7 @@ use deltalake::logstore::{LogStoreRef, StorageConfig, default_logstore};
 use futures::{StreamExt, TryStreamExt};
 use object_store::path::Path;
 use object_store::prefix::PrefixStore;
-use object_store::{ObjectStore, ObjectStoreExt};
+use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
 use url::Url;
 
 use super::errors;
@@ -111,30 +111,53 @@ fn version_of(name: &str) -> Option<u64> {
 
 /// The newest `limit` commits that the log still holds, newest first.
 pub(super) async fn history(lake: &LakeStore, location: &str, limit: usize) -> Result<Vec<Commit>> {
-    let failed = |error| errors::from_store(error, location);
+    let mut commits = commit_files(lake, location).await?;
+    commits.reverse();
+    commits.truncate(limit);
+    let read = |(version, file)| read_commit(lake, location, version, file);
+    futures::stream::iter(commits).map(read).buffered(HISTORY_READS).try_collect().await
+}
+
+/// The newest version committed at or before a moment; `None` when the log's first commit is later. Reads a few commits.
+pub(super) async fn version_at(lake: &LakeStore, location: &str, at: DateTime<Utc>) -> Result<Option<u64>> {
+    let commits = commit_files(lake, location).await?;
+    // commits carry rising times: halve the range until the last one that is not later is found
+    let (mut low, mut high) = (0, commits.len());
+    while low < high {
+        let middle = low + (high - low) / 2;
+        let (version, file) = commits[middle].clone();
+        let commit = read_commit(lake, location, version, file).await?;
+        if commit.timestamp.is_some_and(|time| time <= at) { low = middle + 1 } else { high = middle }
+    }
+    Ok(low.checked_sub(1).map(|last| commits[last].0))
+}
+
+/// All commit files of the log, oldest first.
+async fn commit_files(lake: &LakeStore, location: &str) -> Result<Vec<(u64, ObjectMeta)>> {
     let log = lake.path(location).join("_delta_log");
-    let mut commits: Vec<(u64, object_store::ObjectMeta)> = lake
+    let mut commits: Vec<(u64, ObjectMeta)> = lake
         .root()
         .list(Some(&log))
         .try_filter_map(|file| {
-            let commit =
-                !file.location.as_ref().ends_with(".parquet") && !file.location.as_ref().contains(".checkpoint.");
+            let name = file.location.filename().unwrap_or_default();
+            let commit = name.ends_with(".json") && !name.contains(".checkpoint.");
             let version = version_in(&log, &file.location).filter(|_| commit);
             futures::future::ready(Ok(version.map(|version| (version, file))))
         })
         .try_collect()
         .await
-        .map_err(failed)?;
+        .map_err(|error| errors::from_store(error, location))?;
     if commits.is_empty() {
         return Err(errors::not_a_table(location));
     }
-    commits.sort_unstable_by_key(|(version, _)| std::cmp::Reverse(*version));
-    commits.truncate(limit);
-    let read = |(version, file): (u64, object_store::ObjectMeta)| async move {
-        let bytes = lake.root().get(&file.location).await.map_err(failed)?.bytes().await.map_err(failed)?;
-        Ok(commit(version, file.last_modified, &bytes))
-    };
-    futures::stream::iter(commits).map(read).buffered(HISTORY_READS).try_collect().await
+    commits.sort_unstable_by_key(|(version, _)| *version);
+    Ok(commits)
+}
+
+async fn read_commit(lake: &LakeStore, location: &str, version: u64, file: ObjectMeta) -> Result<Commit> {
+    let failed = |error| errors::from_store(error, location);
+    let bytes = lake.root().get(&file.location).await.map_err(failed)?.bytes().await.map_err(failed)?;
+    Ok(commit(version, file.last_modified, &bytes))
 }
 
 /// Reads the `commitInfo` of one commit file; a file without one is a commit of which nothing is known.

@@ -19,6 +19,8 @@ mod writer;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
+
 pub use cache::CacheLimits;
 pub use errors::find_in as error_in;
 pub use log::Commit;
@@ -84,5 +86,10 @@ impl Tables {
     /// The newest `limit` commits that the table's log still holds, newest first.
     pub async fn history(&self, location: &str, limit: usize) -> Result<Vec<Commit>> {
         log::history(&self.lake, location, limit).await
+    }
+
+    /// The newest version committed at or before a moment; `None` when the first commit that the log holds is later.
+    pub async fn version_at(&self, location: &str, at: DateTime<Utc>) -> Result<Option<u64>> {
+        log::version_at(&self.lake, location, at).await
     }
 }

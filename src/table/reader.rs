@@ -72,7 +72,7 @@ impl AsyncFileReader for Reader {
                 // the cached reader turns the store's error into text; ask the store what it was
                 Err(error) => match self.store.head(&self.path).await {
                     Err(cause) => Err(ParquetError::External(Box::new(errors::data_file(&cause)))),
-                    Ok(_) => Err(ParquetError::External(Box::new(errors::not_parquet(&self.path, &error)))),
+                    Ok(_) => Err(ParquetError::External(Box::new(errors::footer(&self.path, &error)))),
                 },
                 footer => footer,
             }

@@ -1,4 +1,5 @@
-//! A snapshot as a plain Parquet scan, for tables without deletion vectors, column mapping or files elsewhere.
+//! A snapshot as a scan: a plain Parquet scan of ours for tables without deletion vectors, column mapping or files
+//! elsewhere, delta-rs's scan for the others.
 //!
 //! Invariant: a scan reads the files of its snapshot and no others; pruning only ever leaves out files whose bounds
 //! exclude the filters, and every filter is applied again above the scan.
@@ -23,10 +24,66 @@ use datafusion::logical_expr::{Expr, TableProviderFilterPushDown};
 use datafusion::physical_optimizer::pruning::PruningPredicateBuilder;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
+use deltalake::delta_datafusion::DeltaScanNext;
 use object_store::ObjectStore;
 
 use super::files::Files;
 use super::reader::ReaderFactory;
+
+/// The lake's root store and the URL that DataFusion knows it by.
+#[derive(Debug, Clone)]
+pub(super) struct NamedStore {
+    pub(super) store: Arc<dyn ObjectStore>,
+    pub(super) url: ObjectStoreUrl,
+}
+
+impl NamedStore {
+    /// Registers the store where the session knows none by this URL.
+    fn make_known(&self, state: &dyn Session) {
+        if state.runtime_env().object_store(&self.url).is_err() {
+            state.runtime_env().register_object_store(self.url.as_ref(), Arc::clone(&self.store));
+        }
+    }
+}
+
+/// delta-rs's scan, for tables that only it can read. Read-only: delta-rs's own INSERT would commit outside any release.
+#[derive(Debug)]
+pub(super) struct DeltaRsScan {
+    inner: DeltaScanNext,
+    store: NamedStore,
+}
+
+impl DeltaRsScan {
+    pub(super) fn new(inner: DeltaScanNext, store: NamedStore) -> Self {
+        Self { inner, store }
+    }
+}
+
+#[async_trait]
+impl TableProvider for DeltaRsScan {
+    fn schema(&self) -> SchemaRef {
+        self.inner.schema()
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Base
+    }
+
+    fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
+        self.inner.supports_filters_pushdown(filters)
+    }
+
+    async fn scan(
+        &self,
+        state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        filters: &[Expr],
+        limit: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        self.store.make_known(state);
+        self.inner.scan(state, projection, filters, limit).await
+    }
+}
 
 /// Lowers to DataFusion's own Parquet source. Everything that does not depend on the statement is made once.
 #[derive(Debug)]
@@ -39,8 +96,7 @@ pub(super) struct ParquetScan {
     /// Position in the scan of each column of `schema`.
     positions: Vec<usize>,
     files: Files,
-    store: Arc<dyn ObjectStore>,
-    store_url: ObjectStoreUrl,
+    store: NamedStore,
 }
 
 impl ParquetScan {
@@ -48,15 +104,14 @@ impl ParquetScan {
         schema: SchemaRef,
         scan_schema: TableSchema,
         files: Files,
-        store: Arc<dyn ObjectStore>,
-        store_url: ObjectStoreUrl,
+        store: NamedStore,
     ) -> Result<Self> {
         let position = |field: &Arc<_>| {
             Ok(scan_schema.table_schema().index_of(datafusion::arrow::datatypes::Field::name(field))?)
         };
         let positions = schema.fields().iter().map(position).collect::<Result<_>>()?;
         let df_schema = DFSchema::try_from(Arc::clone(&schema))?;
-        Ok(Self { schema, df_schema, scan_schema, positions, files, store, store_url })
+        Ok(Self { schema, df_schema, scan_schema, positions, files, store })
     }
 
     /// Marks the files that may hold rows for the filters; `None` when all may. A filter that cannot be judged by
@@ -97,7 +152,7 @@ impl ParquetScan {
         let hint = options.global.metadata_size_hint;
         let source = ParquetSource::new(self.scan_schema.clone())
             .with_table_parquet_options(options)
-            .with_parquet_file_reader_factory(Arc::new(ReaderFactory::new(Arc::clone(&self.store), footers)));
+            .with_parquet_file_reader_factory(Arc::new(ReaderFactory::new(Arc::clone(&self.store.store), footers)));
         match hint {
             Some(hint) => source.with_metadata_size_hint(hint),
             None => source,
@@ -150,10 +205,8 @@ impl TableProvider for ParquetScan {
             None => self.files.statistics().clone(),
         };
         // the plan looks its store up by URL before the reader takes over
-        if state.runtime_env().object_store(&self.store_url).is_err() {
-            state.runtime_env().register_object_store(self.store_url.as_ref(), Arc::clone(&self.store));
-        }
-        let config = FileScanConfigBuilder::new(self.store_url.clone(), Arc::new(self.parquet_source(state)))
+        self.store.make_known(state);
+        let config = FileScanConfigBuilder::new(self.store.url.clone(), Arc::new(self.parquet_source(state)))
             .with_file_groups(balanced_groups(files, state.config().target_partitions()))
             .with_statistics(statistics)
             .with_projection_indices(Some(projection))?

@@ -18,7 +18,7 @@ use futures::FutureExt;
 use url::Position;
 
 use super::files::{self, Files, Totals};
-use super::scan::ParquetScan;
+use super::scan::{DeltaRsScan, NamedStore, ParquetScan};
 use super::{errors, log, schema};
 use crate::error::{Error, Result};
 use crate::store::LakeStore;
@@ -70,9 +70,10 @@ impl Snapshot {
             .map_err(|error| error.context(format_args!("table \"{location}\"")))?;
         let batches = delta.add_actions_batches(false).map_err(failed)?;
         let totals = files::totals(&batches);
+        let store = named_store(lake)?;
         let plain = match path {
-            ScanPath::Auto => parquet_scan(lake, location, &delta, &logical, &batches, totals)?,
-            ScanPath::DeltaRs => None,
+            ScanPath::Auto if !totals.deletions => parquet_scan(lake, location, &delta, &logical, &batches, &store)?,
+            ScanPath::Auto | ScanPath::DeltaRs => None,
         };
         let metadata = delta.metadata();
         Ok(Self {
@@ -89,7 +90,7 @@ impl Snapshot {
             plain: plain.is_some(),
             provider: match plain {
                 Some(scan) => Arc::new(scan),
-                None => delta_rs_scan(delta, &logical, location)?,
+                None => Arc::new(delta_rs_scan(delta, &logical, location, store)?),
             },
             schema: logical,
             log_store,
@@ -196,10 +197,10 @@ fn parquet_scan(
     delta: &EagerSnapshot,
     logical: &SchemaRef,
     batches: &[RecordBatch],
-    totals: Totals,
+    store: &NamedStore,
 ) -> Result<Option<ParquetScan>> {
     let mapped = delta.metadata().configuration().get("delta.columnMapping.mode").is_some_and(|mode| mode != "none");
-    if totals.deletions || mapped || !logical.fields().iter().all(|field| reads_plainly(field)) {
+    if mapped || !logical.fields().iter().all(|field| reads_plainly(field)) {
         return Ok(None);
     }
     let broken = |error: datafusion::error::DataFusionError| {
@@ -217,8 +218,7 @@ fn parquet_scan(
         .build();
     let url = log::table_url(lake, location)?;
     let Some(files) = Files::build(batches, &url, &scan_schema).map_err(broken)? else { return Ok(None) };
-    let store_url = ObjectStoreUrl::parse(&url[..Position::BeforePath]).map_err(broken)?;
-    ParquetScan::try_new(schema, scan_schema, files, Arc::clone(lake.root()), store_url).map(Some).map_err(broken)
+    ParquetScan::try_new(schema, scan_schema, files, store.clone()).map(Some).map_err(broken)
 }
 
 /// Types whose Parquet form Arrow reads as Delta means it.
@@ -226,10 +226,16 @@ fn reads_plainly(field: &Field) -> bool {
     field.extension_type_name().is_none()
 }
 
-fn delta_rs_scan(delta: EagerSnapshot, logical: &SchemaRef, location: &str) -> Result<Arc<dyn TableProvider>> {
+fn delta_rs_scan(delta: EagerSnapshot, logical: &SchemaRef, location: &str, store: NamedStore) -> Result<DeltaRsScan> {
     let config = DeltaScanConfig::new().with_wrap_partition_values(false).with_schema(schema::view_schema(logical));
     let scan = DeltaScanNext::new(Arc::new(delta), config)
         .map_err(|error| errors::find_in(&error).unwrap_or_else(|| Error::internal(error.to_string())))
         .map_err(|error| error.context(format_args!("table \"{location}\"")))?;
-    Ok(Arc::new(scan))
+    Ok(DeltaRsScan::new(scan, store))
+}
+
+fn named_store(lake: &LakeStore) -> Result<NamedStore> {
+    let url = ObjectStoreUrl::parse(&lake.url()[..Position::BeforePath])
+        .map_err(|error| Error::internal(format!("the lake's store cannot be addressed: {error}")))?;
+    Ok(NamedStore { store: Arc::clone(lake.root()), url })
 }

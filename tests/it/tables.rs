@@ -346,6 +346,45 @@ async fn direct_appends_of_many_writers_all_land() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_write_that_another_overtakes_is_a_conflict() {
+    let lake = lake();
+    lake.write("x/t", &overwrite(), "select cast(1 as bigint) as n").await.unwrap();
+    for location in ["x/t", "x/new"] {
+        let tables = Arc::clone(&lake.tables);
+        // the rows come only after another writer has committed
+        let overtaken = futures::stream::once(async move {
+            tables.append_direct(location, &append(), numbers(5..6)).await?;
+            Ok(numbers(0..1))
+        });
+        let schema = numbers(0..0).schema();
+        let lost = lake.tables.write_batches(&lake.store, location, &append(), schema, overtaken.boxed()).await;
+        let error = lost.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::SerializationFailure, "{}", error.chain());
+        assert!(error.kind().retryable());
+    }
+    assert_eq!(lake.query("x/t", None, "select n from t order by n").await, "1;5");
+    assert_eq!(lake.query("x/new", None, "select n from t order by n").await, "5");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_moment_finds_the_version_that_was_newest_then() {
+    let lake = lake();
+    for _ in 0..3 {
+        lake.write("x/t", &append(), "select 1 as a").await.unwrap();
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    let commits = lake.tables.history("x/t", 3).await.unwrap();
+    for commit in &commits {
+        let at = commit.timestamp.unwrap();
+        assert_eq!(lake.tables.version_at("x/t", at).await.unwrap(), Some(commit.version));
+    }
+    let before = commits[2].timestamp.unwrap() - chrono::Duration::seconds(1);
+    assert_eq!(lake.tables.version_at("x/t", before).await.unwrap(), None);
+    let later = chrono::Utc::now() + chrono::Duration::hours(1);
+    assert_eq!(lake.tables.version_at("x/t", later).await.unwrap(), Some(2));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_last_cursor_of_each_application_is_known() {
     let lake = lake();
     let mut spec = append();
