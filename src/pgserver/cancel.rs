@@ -59,7 +59,7 @@ impl CancelRegistry {
 #[derive(Debug)]
 pub(super) struct CancelSlot {
     registry: Arc<CancelRegistry>,
-    pid: i32,
+    pub(super) pid: i32,
     key: Bytes,
 }
 

@@ -13,6 +13,7 @@ use super::errors::{Disconnect, ErrorSeverity, Halt, ReportedError};
 use super::extended::{Portal, Statements};
 use super::frontend::{Message, violation};
 use super::link::Link;
+use super::notify::Listener;
 use crate::engine::{CancelHandle, Session, TransactionStatus};
 use crate::error::{Error, ErrorKind, Result};
 use crate::pgtypes::Style;
@@ -43,6 +44,7 @@ pub(super) struct Connection {
     pub(super) session: Session,
     pub(super) statements: Statements,
     pub(super) portals: HashMap<String, Portal>,
+    pub(super) listener: Listener,
     cancel: CancelSlot,
     /// The statement, or sequence of extended messages, in hand.
     running: Option<CancelHandle>,
@@ -50,9 +52,15 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    pub(super) fn new(link: Link, session: Session, cancel: CancelSlot, settings: Arc<ServerSettings>) -> Self {
+    pub(super) fn new(
+        link: Link,
+        session: Session,
+        listener: Listener,
+        cancel: CancelSlot,
+        settings: Arc<ServerSettings>,
+    ) -> Self {
         let (statements, portals) = (Statements::default(), HashMap::new());
-        Self { link, session, statements, portals, cancel, running: None, settings }
+        Self { link, session, statements, portals, listener, cancel, running: None, settings }
     }
 
     /// Serves the client to the end, and tells it why where it was not the client's own wish.
@@ -74,7 +82,10 @@ impl Connection {
         // after an error in an extended sequence everything up to Sync is skipped
         let mut skipping: Option<ReportedError> = None;
         loop {
-            let frame = self.link.next(self.idle_limit()).await?;
+            // a session in a transaction hears nothing until it ends
+            let idle = self.session.status() == TransactionStatus::Idle;
+            let limit = self.idle_limit();
+            let frame = self.link.next(limit, idle.then_some(&mut self.listener)).await?;
             let tag = frame.tag;
             if tag == b'X' {
                 return Ok(());
@@ -158,6 +169,9 @@ impl Connection {
         self.link.put_notices();
         for (name, value) in self.session.take_changed_settings() {
             self.link.writer.put(&ParameterStatus::new(name, value));
+        }
+        if status == WireStatus::Idle {
+            self.link.put_notifications(Some(&mut self.listener));
         }
         self.link.writer.put(&ReadyForQuery::new(status));
         self.link.flush().await

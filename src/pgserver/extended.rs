@@ -205,7 +205,7 @@ impl Connection {
                 Ok(Some(Cursor::new(stream, tag, &portal.formats, self.style())?))
             }
             Outcome::Command { tag } => {
-                self.command_complete(tag);
+                self.command_complete(tag, &statement.statement);
                 Ok(None)
             }
             Outcome::Empty => {

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::errors::{Halt, is_sent, notice_response};
 use super::frontend::Frame;
 use super::io::{Reader, Writer};
+use super::notify::Listener;
 use crate::engine::{CancelHandle, Notice};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -40,9 +41,14 @@ impl Link {
         Self { reader, writer, notices, least_notice: "notice".to_owned(), stop }
     }
 
-    /// The client's next message; `idle` is how long it may take and what it means when it takes longer.
-    pub(super) async fn next(&mut self, idle: Option<(Duration, Error)>) -> Result<Frame, Halt> {
-        let idle = async {
+    /// The client's next message; `idle` is how long it may take and what it means when it takes longer. While
+    /// waiting, what `listener` hears is sent.
+    pub(super) async fn next(
+        &mut self,
+        idle: Option<(Duration, Error)>,
+        mut listener: Option<&mut Listener>,
+    ) -> Result<Frame, Halt> {
+        let mut idle = pin!(async {
             match idle {
                 Some((limit, error)) => {
                     tokio::time::sleep(limit).await;
@@ -50,12 +56,30 @@ impl Link {
                 }
                 None => std::future::pending().await,
             }
-        };
-        tokio::select! {
-            biased;
-            () = self.stop.shutdown.cancelled() => Err(Halt::Fatal(shutting_down())),
-            frame = self.reader.frame() => frame,
-            error = idle => Err(Halt::Fatal(error)),
+        });
+        loop {
+            let heard = async {
+                match &mut listener {
+                    Some(listener) => listener.changed().await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                biased;
+                () = self.stop.shutdown.cancelled() => return Err(Halt::Fatal(shutting_down())),
+                frame = self.reader.frame() => return frame,
+                error = &mut idle => return Err(Halt::Fatal(error)),
+                () = heard => {}
+            }
+            self.put_notifications(listener.as_deref_mut());
+            self.flush().await?;
+        }
+    }
+
+    /// Appends what the session is to hear.
+    pub(super) fn put_notifications(&mut self, listener: Option<&mut Listener>) {
+        for notification in listener.map(Listener::pending).unwrap_or_default() {
+            self.writer.put(&notification);
         }
     }
 

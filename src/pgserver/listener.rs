@@ -17,6 +17,7 @@ use super::connection::Connection;
 use super::errors::{Disconnect, ErrorSeverity, Halt};
 use super::io::{Reader, Writer};
 use super::link::{Link, Stop, shutting_down};
+use super::notify::Listener;
 use super::startup::{Opening, StartupParameters, open};
 use crate::engine::{Engine, SessionParams};
 use crate::error::{Error, ErrorKind, Result};
@@ -258,6 +259,7 @@ impl Shared {
             client_addr: Some(peer),
         });
         let link = Link::new(reader, writer, session.take_notices(), self.stop.clone());
-        Connection::new(link, session, cancel, Arc::clone(&self.settings))
+        let listener = Listener::new(cancel.pid, self.engine.catalog().subscribe());
+        Connection::new(link, session, listener, cancel, Arc::clone(&self.settings))
     }
 }

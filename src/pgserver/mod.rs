@@ -6,7 +6,8 @@
 //!       └ connection ─ the state machine: one message at a time over one engine::Session
 //!           ├ simple     Query: statements in order
 //!           ├ extended   Parse, Bind, Describe, Execute, Close, Sync
-//!           └ rows       batches → bytes → socket, with back-pressure
+//!           ├ rows       batches → bytes → socket, with back-pressure
+//!           └ notify     LISTEN: a notification per release
 //! ```
 //!
 //! Messages to clients are pgwire's types. Messages from clients are decoded here ([`frontend`]): what a stranger sends
@@ -26,6 +27,7 @@ mod frontend;
 mod io;
 mod link;
 mod listener;
+mod notify;
 mod rows;
 mod simple;
 mod startup;

@@ -28,8 +28,9 @@ impl Connection {
     }
 
     async fn run_statement(&mut self, statement: Statement, running: &CancelHandle) -> Result<(), Halt> {
+        let statement = Arc::new(statement);
         let work = async {
-            let prepared = self.session.prepare(Arc::new(statement), &[]).await?;
+            let prepared = self.session.prepare(Arc::clone(&statement), &[]).await?;
             self.session.execute(&prepared, &[]).await
         };
         let outcome = self.link.watch(running, false, work).await?;
@@ -41,14 +42,15 @@ impl Connection {
                     self.link.writer.put(&CommandComplete::new(tag));
                 }
             }
-            Outcome::Command { tag } => self.command_complete(tag),
+            Outcome::Command { tag } => self.command_complete(tag, &statement),
             Outcome::Empty => self.link.writer.put(&EmptyQueryResponse::new()),
         }
         Ok(())
     }
 
-    /// Answers a statement without rows; some of them concern the statements kept here.
-    pub(super) fn command_complete(&mut self, tag: String) {
+    /// Answers a statement without rows; some of them concern what is kept here.
+    pub(super) fn command_complete(&mut self, tag: String, statement: &Statement) {
+        self.listener.observe(&statement.ast);
         if matches!(tag.as_str(), "DISCARD ALL" | "DEALLOCATE ALL") {
             self.statements.clear();
         }

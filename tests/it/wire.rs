@@ -180,7 +180,10 @@ async fn settings_are_reported_and_change_what_values_look_like() {
     let server = Server::plain().await;
     let mut raw = server.raw().await;
     let answers = raw.query("set timezone = 'Asia/Kolkata'").await;
-    assert!(answers.iter().any(|answer| answer.tag == 'S' && answer.body == b"TimeZone\0Asia/Kolkata\0"), "{answers:?}");
+    assert!(
+        answers.iter().any(|answer| answer.tag == 'S' && answer.body == b"TimeZone\0Asia/Kolkata\0"),
+        "{answers:?}"
+    );
     let shown = raw.query("select timestamptz '2010-12-01 08:26:00+00'").await;
     assert_eq!(column(&shown), ["2010-12-01 13:56:00+05:30"]);
     let mut other = server.raw().await;
@@ -244,7 +247,8 @@ async fn after_an_error_all_is_skipped_up_to_sync() {
         let answers = raw.until_ready().await;
         assert_eq!(error(&answers).sqlstate(), sqlstate, "{messages:?}");
     }
-    raw.send(&[close('S', "twice"), close('P', "absent"), parse("", ""), bind("", "", &[]), execute("", 0), sync()]).await;
+    raw.send(&[close('S', "twice"), close('P', "absent"), parse("", ""), bind("", "", &[]), execute("", 0), sync()])
+        .await;
     assert_eq!(tags(&raw.until_ready().await), "3312IZ");
     server.stop().await;
 }
