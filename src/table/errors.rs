@@ -16,6 +16,12 @@ pub(super) fn not_a_table(location: &str) -> Error {
         .with_hint("a Delta table is a folder with a _delta_log folder that holds commits")
 }
 
+/// The table's log does not hold this version.
+pub(super) fn no_version(location: &str, version: u64) -> Error {
+    Error::new(ErrorKind::UndefinedObject, format!("table \"{location}\": version {version} does not exist"))
+        .with_hint(VERSION_HINT)
+}
+
 /// The object store failed while reading the table's log.
 pub(super) fn from_store(error: object_store::Error, location: &str) -> Error {
     Error::from(error).context(format_args!("table \"{location}\""))
@@ -139,6 +145,7 @@ fn copy(error: &Error) -> Error {
     copy
 }
 
+const VERSION_HINT: &str = "lakewire.table_history lists the versions that the log still holds";
 const UNSUPPORTED_HINT: &str =
     "read or write it with an engine that supports the feature, or drop the feature from the table";
 const CORRUPT_HINT: &str = "restore the log from a copy, or read the table as of an earlier version";
@@ -156,7 +163,9 @@ fn describe(error: &DeltaTableError) -> (ErrorKind, String, Option<&'static str>
             }
             source => (ErrorKind::Io, source.to_string(), None),
         },
-        DeltaTableError::InvalidVersion(version) => no_version(*version),
+        DeltaTableError::InvalidVersion(version) => {
+            (ErrorKind::UndefinedObject, format!("version {version} does not exist"), Some(VERSION_HINT))
+        }
         DeltaTableError::Transaction { source } => match source {
             TransactionError::UnsupportedTableFeatures(features) => {
                 let names: Vec<String> = features.iter().map(ToString::to_string).collect();
@@ -188,14 +197,6 @@ fn describe(error: &DeltaTableError) -> (ErrorKind, String, Option<&'static str>
     }
 }
 
-fn no_version(version: u64) -> (ErrorKind, String, Option<&'static str>) {
-    (
-        ErrorKind::UndefinedObject,
-        format!("version {version} does not exist"),
-        Some("lakewire.table_history lists the versions"),
-    )
-}
-
 /// Tells an error by its words, where they are all there is.
 fn from_words(message: &str) -> (ErrorKind, String, Option<&'static str>) {
     let says = |words: &[&str]| words.iter().any(|word| message.contains(word));
@@ -214,7 +215,7 @@ fn from_words(message: &str) -> (ErrorKind, String, Option<&'static str>) {
     ]) {
         (ErrorKind::FeatureNotSupported, message, Some(UNSUPPORTED_HINT))
     } else if says(&["not the same as the specified end version"]) {
-        (ErrorKind::UndefinedObject, message, Some("lakewire.table_history lists the versions"))
+        (ErrorKind::UndefinedObject, message, Some(VERSION_HINT))
     } else if says(&["Error interacting with object store"]) {
         (ErrorKind::Io, message, None)
     } else {

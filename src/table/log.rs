@@ -1,11 +1,13 @@
 //! The `_delta_log` folder itself: newest version, history, and the store delta-rs reads and writes it through.
 //!
-//! Invariant: nothing here replays the log; `head` costs one listing, from the last checkpoint on.
+//! Invariant: nothing but `checkpoint` replays the log; `head` costs one listing, from the last checkpoint on.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use deltalake::DeltaTable;
+use deltalake::checkpoints::create_checkpoint;
 use deltalake::logstore::{LogStoreRef, StorageConfig, default_logstore};
 use futures::{StreamExt, TryStreamExt};
 use object_store::path::Path;
@@ -130,6 +132,14 @@ pub(super) async fn version_at(lake: &LakeStore, location: &str, at: DateTime<Ut
         if commit.timestamp.is_some_and(|time| time <= at) { low = middle + 1 } else { high = middle }
     }
     Ok(low.checked_sub(1).map(|last| commits[last].0))
+}
+
+/// Writes a checkpoint at the log's head.
+pub(super) async fn checkpoint(lake: &LakeStore, location: &str) -> Result<()> {
+    let failed = |error| errors::from_delta(error, location);
+    let mut table = DeltaTable::new(log_store(lake, location)?);
+    table.load().await.map_err(failed)?;
+    create_checkpoint(&table, None).await.map_err(failed)
 }
 
 /// All commit files of the log, oldest first.

@@ -27,7 +27,7 @@ pub use log::Commit;
 pub use snapshot::{ScanPath, Snapshot};
 pub use write::{WriteMode, WriteSpec, Written};
 
-use crate::error::Result;
+use crate::error::{ErrorKind, Result};
 use crate::store::LakeStore;
 use cache::SnapshotCache;
 
@@ -65,12 +65,18 @@ impl Tables {
     /// Errors: `UndefinedTable` where there is no log, `UndefinedObject` for a version that the log does not hold,
     /// `FeatureNotSupported` for a table feature that cannot be read, `DataCorrupted` for a broken log.
     pub async fn snapshot(&self, location: &str, version: Option<u64>) -> Result<Arc<Snapshot>> {
-        let version = match version {
+        let known = match version {
             Some(version) => version,
             None => self.head(location).await?.ok_or_else(|| errors::not_a_table(location))?,
         };
-        let load = Snapshot::load(&self.lake, location, Some(version), ScanPath::Auto);
-        self.snapshots.get_or_load(location, version, load).await
+        let load = Snapshot::load(&self.lake, location, Some(known), ScanPath::Auto);
+        match self.snapshots.get_or_load(location, known, load).await {
+            // where the log has newer versions only, there is a table all the same
+            Err(error) if error.kind() == ErrorKind::UndefinedTable && self.head(location).await?.is_some() => {
+                Err(errors::no_version(location, known).with_source(error))
+            }
+            snapshot => snapshot,
+        }
     }
 
     /// The table's newest version as seen through `lake` (an overlay); never remembered.
@@ -91,5 +97,11 @@ impl Tables {
     /// The newest version committed at or before a moment; `None` when the first commit that the log holds is later.
     pub async fn version_at(&self, location: &str, at: DateTime<Utc>) -> Result<Option<u64>> {
         log::version_at(&self.lake, location, at).await
+    }
+
+    /// Writes a checkpoint of the table's newest version, so that its log reads fast. Changes nothing that readers see;
+    /// overlays keep reading the log as it was at their pin.
+    pub async fn checkpoint(&self, location: &str) -> Result<()> {
+        log::checkpoint(&self.lake, location).await
     }
 }

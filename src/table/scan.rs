@@ -117,7 +117,8 @@ impl ParquetScan {
     /// Marks the files that may hold rows for the filters; `None` when all may. A filter that cannot be judged by
     /// bounds keeps every file.
     fn prune(&self, state: &dyn Session, filters: &[Expr]) -> Option<BooleanArray> {
-        if self.files.files().len() < 2 && self.files.files().first().is_none_or(|file| file.statistics.is_none()) {
+        // of a single file the Parquet reader judges the row groups anyway
+        if self.files.files().len() < 2 {
             return None;
         }
         let predicate = state.create_physical_expr(conjunction(filters.to_vec())?, &self.df_schema).ok()?;

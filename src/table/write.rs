@@ -29,6 +29,9 @@ use super::{Tables, errors, log};
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::LakeStore;
 
+/// Direct appends of a table between two checkpoints of its log.
+const CHECKPOINT_EVERY: u64 = 50;
+
 /// How often a direct append is tried before another writer is said to hold the table.
 const DIRECT_ATTEMPTS: u32 = 20;
 
@@ -138,7 +141,16 @@ impl Tables {
                     target = Target::open(&self.lake, location, spec, schema).await?;
                 }
                 Err(error) if error.kind() == ErrorKind::SerializationFailure => break,
-                done => return done,
+                Err(error) => return Err(error),
+                Ok(written) => {
+                    if written.version % CHECKPOINT_EVERY == CHECKPOINT_EVERY - 1 {
+                        // the rows are in; a log without this checkpoint is only slower to read
+                        if let Err(error) = self.checkpoint(location).await {
+                            tracing::warn!(table = location, error = error.chain(), "checkpoint failed");
+                        }
+                    }
+                    return Ok(written);
+                }
             }
         }
         Err(Error::new(ErrorKind::LockNotAvailable, format!("table \"{location}\" is being written by others"))

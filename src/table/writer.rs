@@ -42,7 +42,7 @@ pub(super) struct Files {
     pub(super) rows: u64,
 }
 
-/// Writes all rows of the streams, with at most `writers_max` files open at once (per partition value).
+/// Writes all rows of the streams, by at most `writers_max` writers at once.
 ///
 /// Dropping the future stops the work. Files that were complete by then stay behind, unnamed.
 pub(super) async fn write_streams(
@@ -58,8 +58,10 @@ pub(super) async fn write_streams(
         rows: AtomicU64::new(0),
     });
     let config = writer_config(target);
+    // each writer would make files of its own for every partition value
+    let writers_max = if target.partition_by().is_empty() { writers_max.max(1) } else { 1 };
     let mut writers = JoinSet::new();
-    for index in 0..writers_max.max(1) {
+    for index in 0..writers_max {
         let writer = DeltaWriter::new(target.log_store().object_store(None), config.clone());
         let (shared, location) = (Arc::clone(&shared), target.location().to_owned());
         writers.spawn(async move {

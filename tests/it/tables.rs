@@ -385,6 +385,23 @@ async fn a_moment_finds_the_version_that_was_newest_then() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_checkpoint_changes_nothing_that_readers_see() {
+    let lake = lake();
+    for start in 0..52 {
+        lake.tables.append_direct("x/log", &append(), numbers(start..start + 1)).await.unwrap();
+    }
+    assert!(lake.path("x/log/_delta_log/_last_checkpoint").exists());
+    assert_eq!(lake.tables.head("x/log").await.unwrap(), Some(51));
+    // commits before the checkpoint are no longer needed
+    for version in 0..40 {
+        std::fs::remove_file(lake.path(&format!("x/log/_delta_log/{version:020}.json"))).unwrap();
+    }
+    assert_eq!(lake.query("x/log", None, "select count(*), min(n), max(n) from t").await, "52,0,51");
+    assert_eq!(lake.query("x/log", None, "select sum(n) from t where n >= 50").await, "101");
+    assert_eq!(lake.tables.snapshot("x/log", Some(3)).await.unwrap_err().kind(), ErrorKind::UndefinedObject);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_last_cursor_of_each_application_is_known() {
     let lake = lake();
     let mut spec = append();
