@@ -1,22 +1,141 @@
 //! PostgreSQL's SQL as statements DataFusion can plan.
 //!
+//! Query string → tokens → one token run per statement → our own syntax ([`syntax`]) → sqlparser → [`rules`].
+//!
 //! Invariant: the text of a statement is kept, and every syntax error has a position in it.
+//! Invariant: rules never turn the tree back into text, so identifiers keep their spans.
+
+mod error;
+mod position;
+pub mod rules;
+mod split;
+mod syntax;
 
 use datafusion::sql::sqlparser::ast;
+use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
+use datafusion::sql::sqlparser::parser::{Parser, ParserError};
+use datafusion::sql::sqlparser::tokenizer::{TokenWithSpan, Tokenizer};
 
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
+
+pub use position::identifier_position;
+pub use rules::visible_name;
+
+/// How deep expressions may nest before `54001`.
+const NESTING_MAX: usize = 128;
 
 /// One statement of a query string.
 #[derive(Debug, Clone)]
 pub struct Statement {
     /// The statement's own text, without what precedes and follows it.
     pub text: String,
-    /// Where `text` begins in the query string, in characters from 0 (added to error positions).
+    /// Where `text` begins in the query string, in characters from 0. Positions of the engine's errors count it already.
     pub offset: usize,
     pub ast: ast::Statement,
 }
 
 /// Splits and parses a query string. Empty statements are dropped.
-pub fn parse(_sql: &str) -> Result<Vec<Statement>> {
-    unimplemented!()
+///
+/// # Errors
+/// `42601` with a position counted from the beginning of the query string; `54001` where it nests too deep.
+pub fn parse(sql: &str) -> Result<Vec<Statement>> {
+    let tokens = Tokenizer::new(&PostgreSqlDialect {}, sql)
+        .tokenize_with_location()
+        .map_err(|error| error::from_tokenizer(sql, &error))?;
+    let positions = position::Positions::new(sql);
+    split::statements(&tokens)
+        .map(|tokens| {
+            let (text, offset) = positions.slice(sql, tokens);
+            let ast = parse_one(&position::relative(tokens)).map_err(|mut parse_error| {
+                // Only the tokens as they were know where in the query string they are.
+                if let Err(error) = parse_one(tokens) {
+                    parse_error = error;
+                }
+                error::from_parser(&positions, tokens, &parse_error)
+            })?;
+            Ok(Statement { text: text.to_owned(), offset, ast: rules::apply(ast) })
+        })
+        .collect()
+}
+
+/// Parses text that must hold exactly one statement.
+pub fn parse_single(sql: &str) -> Result<Statement> {
+    let mut statements = parse(sql)?;
+    match (statements.pop(), statements.is_empty()) {
+        (Some(statement), true) => Ok(statement),
+        (None, _) => Err(Error::new(ErrorKind::SyntaxError, "the statement is empty")),
+        (Some(second), false) => {
+            Err(Error::new(ErrorKind::SyntaxError, "more than one statement where one is expected")
+                .at(second.offset + 1))
+        }
+    }
+}
+
+fn parse_one(tokens: &[TokenWithSpan]) -> std::result::Result<ast::Statement, ParserError> {
+    let tokens = syntax::rewrite(tokens);
+    let mut parser = Parser::new(&PostgreSqlDialect {})
+        .with_recursion_limit(NESTING_MAX)
+        .with_tokens_with_locations(tokens.clone());
+    let parsed = parser.parse_statement().and_then(|statement| {
+        let next = parser.peek_token();
+        match next.token {
+            datafusion::sql::sqlparser::tokenizer::Token::EOF => Ok(statement),
+            _ => Err(ParserError::ParserError(format!("Expected: end of statement, found: {next}{}", next.span.start))),
+        }
+    });
+    parsed.or_else(|error| syntax::parse_setting(&tokens).ok_or(error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(sql: &str, expected: &[(&str, usize)]) {
+        let statements = parse(sql).unwrap();
+        let got: Vec<_> = statements.iter().map(|s| (s.text.as_str(), s.offset)).collect();
+        assert_eq!(got, expected, "{sql}");
+    }
+
+    fn check_error(sql: &str, message: &str, position: usize) {
+        let error = parse(sql).expect_err(sql);
+        assert_eq!(error.kind(), ErrorKind::SyntaxError, "{sql}");
+        assert_eq!((error.message(), error.position()), (message, Some(position)), "{sql}");
+    }
+
+    #[test]
+    fn splits_by_tokens_not_by_text() {
+        check("", &[]);
+        check(" ; -- nothing\n ;", &[]);
+        check("select ';' ; select 2", &[("select ';'", 0), ("select 2", 13)]);
+        check("/* é */ select $a$;$a$;", &[("select $a$;$a$", 8)]);
+        check("select 'ü;'\n;\nselect \"a;b\" from t", &[("select 'ü;'", 0), ("select \"a;b\" from t", 14)]);
+    }
+
+    #[test]
+    fn syntax_errors_read_as_in_postgres() {
+        check_error("selec 1", "syntax error at or near \"selec\"", 1);
+        check_error("select 1; selec 2", "syntax error at or near \"selec\"", 11);
+        check_error("select from where", "syntax error at or near \"where\"", 13);
+        check_error("select (1", "syntax error at end of input", 10);
+        check_error("select 1 frm t x y", "syntax error at or near \"t\"", 14);
+        check_error("select 'abc", "unterminated quoted string at or near \"'abc\"", 8);
+    }
+
+    #[test]
+    fn deep_nesting_is_an_error_not_a_crash() {
+        let sql = format!("select {}1{}", "(".repeat(5000), ")".repeat(5000));
+        assert_eq!(parse(&sql).unwrap_err().kind(), ErrorKind::StatementTooComplex);
+    }
+
+    #[test]
+    fn settings_take_words_that_are_keywords_elsewhere() {
+        for sql in ["set x = on", "set a.b to off", "SET SESSION datestyle TO iso, mdy", "set y to default", "set z = -1"] {
+            assert!(matches!(parse(sql).unwrap()[0].ast, ast::Statement::Set(_)), "{sql}");
+        }
+    }
+
+    #[test]
+    fn abort_is_rollback() {
+        assert!(matches!(parse("abort").unwrap()[0].ast, ast::Statement::Rollback { .. }));
+    }
 }

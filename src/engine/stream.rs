@@ -3,13 +3,21 @@
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
-use futures::Stream;
+use datafusion::execution::SendableRecordBatchStream;
 use futures::stream::BoxStream;
+use futures::{Stream, StreamExt};
+use tokio::time::Instant;
+use tokio_util::task::AbortOnDropHandle;
 
-use crate::error::Result;
+use super::errors;
+use crate::error::{Error, ErrorKind, Result};
+
+/// Batches computed ahead of the consumer. Small: a consumer that stops reading stops the work.
+const BATCHES_AHEAD: usize = 2;
 
 /// Rows of one statement. Dropping it stops the work.
 pub struct BatchStream {
@@ -21,9 +29,71 @@ impl BatchStream {
     pub fn new(schema: SchemaRef, inner: BoxStream<'static, Result<RecordBatch>>) -> Self {
         Self { schema, inner }
     }
+
+    /// Rows that are already there.
+    pub fn of(schema: SchemaRef, batches: Vec<RecordBatch>) -> Self {
+        Self::new(schema, futures::stream::iter(batches.into_iter().map(Ok)).boxed())
+    }
+
     pub fn schema(&self) -> &SchemaRef {
         &self.schema
     }
+
+    /// The same stream, ending with an error once the guard's time is over.
+    pub fn guarded(self, guard: Guard) -> Self {
+        let inner = futures::stream::unfold(Some((self.inner, guard)), |state| async move {
+            let (mut inner, guard) = state?;
+            match guard.run(async { Ok(inner.next().await) }).await {
+                Ok(Some(Ok(batch))) => Some((Ok(batch), Some((inner, guard)))),
+                Ok(Some(Err(error))) | Err(error) => Some((Err(error), None)),
+                Ok(None) => None,
+            }
+        });
+        Self::new(self.schema, inner.boxed())
+    }
+
+    /// Computes on a task of its own, so that dropping (or cancelling) returns at once even while an operator is busy.
+    /// Columns are renamed to those of `schema`.
+    pub(super) fn spawned(schema: SchemaRef, mut rows: SendableRecordBatchStream, guard: Guard) -> Self {
+        let (sender, receiver) = tokio::sync::mpsc::channel(BATCHES_AHEAD);
+        let task = tokio::spawn(async move {
+            while let Some(batch) = rows.next().await {
+                let failed = batch.is_err();
+                if sender.send(batch).await.is_err() || failed {
+                    break;
+                }
+            }
+        });
+        let names = (schema.clone(), AbortOnDropHandle::new(task));
+        let inner = futures::stream::unfold((receiver, Some(names)), |(mut receiver, names)| async move {
+            let (schema, task) = names?;
+            match receiver.recv().await {
+                Some(Ok(batch)) => match relabel(batch, &schema) {
+                    Ok(batch) => Some((Ok(batch), (receiver, Some((schema, task))))),
+                    Err(error) => Some((Err(error), (receiver, None))),
+                },
+                Some(Err(error)) => Some((Err(errors::from_datafusion(error)), (receiver, None))),
+                None => match task.await {
+                    Ok(()) => None,
+                    Err(error) => Some((
+                        Err(Error::internal("a query's task ended unexpectedly").with_source(error)),
+                        (receiver, None),
+                    )),
+                },
+            }
+        });
+        Self::new(schema, inner.boxed()).guarded(guard)
+    }
+}
+
+fn relabel(batch: RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
+    if batch.schema_ref() == schema {
+        return Ok(batch);
+    }
+    let rows = batch.num_rows();
+    let options = datafusion::arrow::array::RecordBatchOptions::new().with_row_count(Some(rows));
+    RecordBatch::try_new_with_options(schema.clone(), batch.columns().to_vec(), &options)
+        .map_err(|error| Error::internal("a batch does not fit the plan's schema").with_source(error))
 }
 
 impl Stream for BatchStream {
@@ -47,5 +117,42 @@ impl CancelHandle {
     /// Resolves once cancelled.
     pub async fn canceled(&self) {
         self.0.cancelled().await;
+    }
+}
+
+/// How long a statement may go on: until it is cancelled, or its deadline.
+#[derive(Debug, Clone, Default)]
+pub struct Guard {
+    pub cancel: CancelHandle,
+    deadline: Option<Instant>,
+}
+
+impl Guard {
+    /// Ends when cancelled, only.
+    pub fn new(cancel: CancelHandle) -> Self {
+        Self { cancel, deadline: None }
+    }
+
+    /// A new one; its clock starts now. Zero means no limit.
+    pub fn with_timeout(timeout: Duration) -> Self {
+        let deadline = (!timeout.is_zero()).then(|| Instant::now() + timeout);
+        Self { cancel: CancelHandle::default(), deadline }
+    }
+
+    /// The work's outcome, or `57014` when time is over first.
+    pub async fn run<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        tokio::select! {
+            biased;
+            () = self.cancel.canceled() => Err(Error::new(ErrorKind::QueryCanceled, "canceling statement due to user request")),
+            () = over(self.deadline) => Err(Error::new(ErrorKind::QueryCanceled, "canceling statement due to statement timeout")),
+            done = work => done,
+        }
+    }
+}
+
+async fn over(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline).await,
+        None => std::future::pending().await,
     }
 }

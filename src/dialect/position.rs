@@ -1,0 +1,128 @@
+//! Lines and columns as character positions in a query string.
+
+use std::ops::ControlFlow;
+
+use datafusion::sql::sqlparser::ast::{Expr, Ident, ObjectName, Visit, Visitor};
+use datafusion::sql::sqlparser::tokenizer::{Location, Span, TokenWithSpan};
+
+/// Where each line of a text begins.
+pub struct Positions {
+    /// Per line: characters and bytes before it.
+    lines: Vec<(usize, usize)>,
+    chars: usize,
+}
+
+impl Positions {
+    pub fn new(text: &str) -> Self {
+        let mut lines = vec![(0, 0)];
+        let mut chars = 0;
+        for (byte, character) in text.char_indices() {
+            chars += 1;
+            if character == '\n' {
+                lines.push((chars, byte + 1));
+            }
+        }
+        Self { lines, chars }
+    }
+
+    /// Characters before the location; all of the text's for the empty location the parser gives for its end.
+    pub fn chars_before(&self, location: Location) -> usize {
+        match self.line(location) {
+            Some((chars, _)) => (chars + column(location)).min(self.chars),
+            None => self.chars,
+        }
+    }
+
+    /// The text a run of tokens covers, and the characters before it.
+    pub fn slice<'a>(&self, text: &'a str, tokens: &[TokenWithSpan]) -> (&'a str, usize) {
+        match (tokens.first(), tokens.last()) {
+            (Some(first), Some(last)) => {
+                let range = self.byte_at(text, first.span.start)..self.byte_at(text, last.span.end);
+                (text.get(range).unwrap_or(text), self.chars_before(first.span.start))
+            }
+            _ => ("", 0),
+        }
+    }
+
+    fn line(&self, location: Location) -> Option<&(usize, usize)> {
+        let line = usize::try_from(location.line).ok()?.checked_sub(1)?;
+        self.lines.get(line)
+    }
+
+    fn byte_at(&self, text: &str, location: Location) -> usize {
+        let Some((_, start)) = self.line(location) else { return text.len() };
+        let rest = text.get(*start..).unwrap_or_default();
+        rest.char_indices().nth(column(location)).map_or(text.len(), |(byte, _)| start + byte)
+    }
+}
+
+/// Characters before the location on its line.
+fn column(location: Location) -> usize {
+    usize::try_from(location.column).unwrap_or(usize::MAX).saturating_sub(1)
+}
+
+/// The tokens with spans counted from the first of them.
+pub fn relative(tokens: &[TokenWithSpan]) -> Vec<TokenWithSpan> {
+    let Some(origin) = tokens.first().map(|token| token.span.start) else { return Vec::new() };
+    let shift = |location: Location| Location {
+        line: location.line.saturating_sub(origin.line) + 1,
+        column: if location.line == origin.line {
+            location.column.saturating_sub(origin.column) + 1
+        } else {
+            location.column
+        },
+    };
+    let shift_span = |span: Span| Span { start: shift(span.start), end: shift(span.end) };
+    tokens.iter().map(|t| TokenWithSpan { token: t.token.clone(), span: shift_span(t.span) }).collect()
+}
+
+/// Position (in characters from 1, counted in the query string) of the first place where the statement names `parts`:
+/// a column, `table.column`, a relation or a function.
+pub fn identifier_position(statement: &super::Statement, parts: &[&str]) -> Option<usize> {
+    let mut finder = Finder { parts };
+    match statement.ast.visit(&mut finder) {
+        ControlFlow::Break(at) => {
+            Some(statement.offset + Positions::new(&statement.text).chars_before(at) + 1)
+        }
+        ControlFlow::Continue(()) => None,
+    }
+}
+
+struct Finder<'a> {
+    parts: &'a [&'a str],
+}
+
+impl Finder<'_> {
+    fn compare<'a>(&self, idents: impl DoubleEndedIterator<Item = &'a Ident>) -> ControlFlow<Location> {
+        let mut idents = idents.rev();
+        let mut start = Location { line: 0, column: 0 };
+        for part in self.parts.iter().rev() {
+            match idents.next() {
+                Some(ident) if ident.value.eq_ignore_ascii_case(part) => start = ident.span.start,
+                _ => return ControlFlow::Continue(()),
+            }
+        }
+        // Identifiers that a rule made have no place in the text.
+        let first = idents.last().map_or(start, |ident| ident.span.start);
+        if first.line == 0 { ControlFlow::Continue(()) } else { ControlFlow::Break(first) }
+    }
+}
+
+impl Visitor for Finder<'_> {
+    type Break = Location;
+
+    fn pre_visit_relation(&mut self, name: &ObjectName) -> ControlFlow<Location> {
+        self.compare(name.0.iter().filter_map(|part| part.as_ident()).collect::<Vec<_>>().into_iter())
+    }
+
+    fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<Location> {
+        match expr {
+            Expr::Identifier(ident) => self.compare(std::iter::once(ident)),
+            Expr::CompoundIdentifier(idents) => self.compare(idents.iter()),
+            Expr::Function(function) => {
+                self.compare(function.name.0.iter().filter_map(|part| part.as_ident()).collect::<Vec<_>>().into_iter())
+            }
+            _ => ControlFlow::Continue(()),
+        }
+    }
+}

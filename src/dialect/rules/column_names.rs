@@ -1,0 +1,181 @@
+//! Result columns are named as PostgreSQL names them: `count`, `sum`, `?column?`, the type of a cast.
+//!
+//! DataFusion wants the names of one SELECT to differ. Where PostgreSQL would repeat one, the repetition gets a mark and
+//! a number that [`visible_name`] takes off again before the client sees it.
+
+use std::collections::HashSet;
+use std::ops::ControlFlow;
+
+use datafusion::sql::sqlparser::ast::{
+    Expr, Function, Ident, ObjectName, Select, SelectItem, SetExpr, Statement, VisitMut, VisitorMut,
+};
+
+use super::Facts;
+
+/// Begins the hidden end of a repeated name. No client can write it.
+const MARK: char = '\u{1}';
+
+/// A column's name as the client sees it.
+pub fn visible_name(name: &str) -> &str {
+    name.split_once(MARK).map_or(name, |(visible, _)| visible)
+}
+
+pub fn apply(statement: &mut Statement, _facts: Facts) {
+    let _ = statement.visit(&mut Namer);
+}
+
+struct Namer;
+
+impl VisitorMut for Namer {
+    type Break = ();
+    fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
+        name_columns(select);
+        ControlFlow::Continue(())
+    }
+}
+
+fn name_columns(select: &mut Select) {
+    let wildcard =
+        select.projection.iter().any(|i| matches!(i, SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..)));
+    let mut taken = HashSet::new();
+    for (position, item) in select.projection.iter_mut().enumerate() {
+        match item {
+            SelectItem::UnnamedExpr(expr) => {
+                let (name, is_column) = match &*expr {
+                    Expr::Identifier(ident) => (folded(ident), true),
+                    Expr::CompoundIdentifier(idents) => (idents.last().map(folded).unwrap_or_default(), true),
+                    expr => (figure_name(expr).unwrap_or_else(|| "?column?".to_owned()), false),
+                };
+                let repeated = !taken.insert(name.clone());
+                // A plain column keeps its qualifier unless it must differ from one that a wildcard brings.
+                if is_column && !repeated && !wildcard {
+                    continue;
+                }
+                let alias = if repeated || (is_column && wildcard) { format!("{name}{MARK}{position}") } else { name };
+                *item = SelectItem::ExprWithAlias { expr: expr.clone(), alias: Ident::with_quote('"', alias) };
+            }
+            SelectItem::ExprWithAlias { alias, .. } => {
+                let name = folded(alias);
+                if !taken.insert(name.clone()) {
+                    *alias = Ident::with_quote('"', format!("{name}{MARK}{position}"));
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+fn folded(ident: &Ident) -> String {
+    if ident.quote_style.is_some() { ident.value.clone() } else { ident.value.to_lowercase() }
+}
+
+/// PostgreSQL's `FigureColname`: the name of an unnamed expression, if it has a better one than `?column?`.
+fn figure_name(expr: &Expr) -> Option<String> {
+    let name = match expr {
+        Expr::Identifier(ident) => folded(ident),
+        Expr::CompoundIdentifier(idents) => folded(idents.last()?),
+        Expr::CompoundFieldAccess { root, .. } => return figure_name(root),
+        Expr::Nested(inner) | Expr::Collate { expr: inner, .. } => return figure_name(inner),
+        Expr::Function(Function { name, .. }) => function_name(name)?,
+        Expr::Cast { expr, data_type, .. } => {
+            return figure_name(expr).or_else(|| Some(type_name(&data_type.to_string())));
+        }
+        Expr::TypedString(typed) => type_name(&typed.data_type.to_string()),
+        Expr::Interval(_) => "interval".to_owned(),
+        Expr::Case { else_result, .. } => {
+            let column = else_result.as_deref().filter(|e| !matches!(e, Expr::Cast { .. } | Expr::Case { .. }));
+            column.and_then(figure_name).unwrap_or_else(|| "case".to_owned())
+        }
+        Expr::Array(_) => "array".to_owned(),
+        Expr::Tuple(_) => "row".to_owned(),
+        Expr::Exists { .. } => "exists".to_owned(),
+        Expr::Subquery(query) => match query.body.as_ref() {
+            SetExpr::Select(select) => match select.projection.first()? {
+                SelectItem::UnnamedExpr(expr) => return figure_name(expr),
+                SelectItem::ExprWithAlias { alias, .. } => folded(alias),
+                _ => return None,
+            },
+            _ => return None,
+        },
+        Expr::Extract { .. } => "extract".to_owned(),
+        Expr::Ceil { .. } => "ceil".to_owned(),
+        Expr::Floor { .. } => "floor".to_owned(),
+        Expr::Position { .. } => "position".to_owned(),
+        Expr::Substring { .. } => "substring".to_owned(),
+        Expr::Overlay { .. } => "overlay".to_owned(),
+        Expr::Trim { trim_where, .. } => match trim_where.map(|place| place.to_string()).as_deref() {
+            Some("LEADING") => "ltrim".to_owned(),
+            Some("TRAILING") => "rtrim".to_owned(),
+            _ => "btrim".to_owned(),
+        },
+        Expr::AtTimeZone { .. } => "timezone".to_owned(),
+        Expr::Value(value) if matches!(value.value, datafusion::sql::sqlparser::ast::Value::Boolean(_)) => {
+            "bool".to_owned()
+        }
+        _ => return None,
+    };
+    Some(name)
+}
+
+fn function_name(name: &ObjectName) -> Option<String> {
+    name.0.last()?.as_ident().map(folded)
+}
+
+/// The internal name that PostgreSQL gives a type: `int4` for `INTEGER`.
+fn type_name(sql: &str) -> String {
+    let sql = sql.to_lowercase();
+    let bare = sql.rsplit('.').next().unwrap_or(&sql).split('(').next().unwrap_or(&sql).trim();
+    let bare = bare.trim_end_matches("[]");
+    match bare {
+        "int" | "integer" => "int4",
+        "bigint" => "int8",
+        "smallint" => "int2",
+        "double precision" | "double" | "float" => "float8",
+        "real" => "float4",
+        "decimal" | "dec" => "numeric",
+        "boolean" => "bool",
+        "character varying" => "varchar",
+        "character" | "char" => "bpchar",
+        "timestamp with time zone" => "timestamptz",
+        "timestamp without time zone" => "timestamp",
+        "time without time zone" => "time",
+        other => other,
+    }
+    .to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::visible_name;
+    use crate::dialect::parse_single;
+    use datafusion::sql::sqlparser::ast::{SelectItem, SetExpr, Statement};
+
+    fn check(sql: &str, expected: &[&str]) {
+        let Statement::Query(query) = parse_single(sql).unwrap().ast else { panic!("{sql}") };
+        let SetExpr::Select(select) = *query.body else { panic!("{sql}") };
+        let names: Vec<String> = select
+            .projection
+            .iter()
+            .map(|item| match item {
+                SelectItem::ExprWithAlias { alias, .. } => visible_name(&alias.value).to_owned(),
+                SelectItem::UnnamedExpr(expr) => expr.to_string(),
+                other => other.to_string(),
+            })
+            .collect();
+        assert_eq!(names, expected, "{sql}");
+    }
+
+    #[test]
+    fn names_are_those_of_postgres() {
+        check("select 1, 'a', -x, a + b, null from t", &["?column?"; 5]);
+        check("select count(*), sum(x), pg_catalog.max(y), Upper(z) from t", &["count", "sum", "max", "upper"]);
+        check("select x::int, '1'::bigint, cast('2020-01-01' as date), date '2020-01-01' from t", &[
+            "x", "int8", "date", "date",
+        ]);
+        check("select case when a then b else c end, case when a then 1 end, (select max(q) from u)", &["c", "case", "max"]);
+        check("select extract(year from d), trim(a), coalesce(a, b), current_date, t.X", &[
+            "extract", "btrim", "coalesce", "current_date", "t.X",
+        ]);
+        check("select a, a, a as a from t", &["a", "a", "a"]);
+    }
+}

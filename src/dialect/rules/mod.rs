@@ -1,0 +1,72 @@
+//! Compatibility as an ordered list of small rewrites of the syntax tree, one file each.
+//!
+//! Invariant: a rule may be left out and every other still does its part.
+
+mod array_subquery;
+mod column_names;
+mod empty_catalogs;
+mod pg_catalog_crate;
+mod reg_casts;
+
+use std::ops::ControlFlow;
+
+use datafusion::sql::sqlparser::ast::{ObjectName, Statement, Visit, Visitor};
+
+pub use column_names::visible_name;
+pub use reg_casts::{REG_IN, REG_OUT};
+
+/// What a rule is told about the statement.
+#[derive(Debug, Clone, Copy)]
+pub struct Facts {
+    /// It reads PostgreSQL's own catalogs.
+    pub metadata: bool,
+}
+
+type Rule = fn(&mut Statement, Facts);
+
+/// In order: names are taken from the text as written, so that rule comes first.
+const RULES: &[Rule] = &[
+    column_names::apply,
+    empty_catalogs::apply,
+    array_subquery::apply,
+    reg_casts::apply,
+    pg_catalog_crate::apply,
+];
+
+/// The statement as DataFusion can plan it.
+pub fn apply(mut statement: Statement) -> Statement {
+    if plannable(&statement) {
+        let facts = Facts { metadata: reads_catalogs(&statement) };
+        RULES.iter().for_each(|rule| rule(&mut statement, facts));
+    }
+    statement
+}
+
+fn plannable(statement: &Statement) -> bool {
+    matches!(
+        statement,
+        Statement::Query(_) | Statement::Explain { .. } | Statement::Prepare { .. } | Statement::Declare { .. }
+    )
+}
+
+/// The relation's own name, lower case, if it is one of PostgreSQL's catalogs.
+fn catalog_relation(name: &ObjectName) -> Option<String> {
+    let mut idents = name.0.iter().filter_map(|part| part.as_ident()).rev();
+    let relation = idents.next()?.value.to_ascii_lowercase();
+    let is_system = match idents.next() {
+        Some(schema) => ["pg_catalog", "information_schema"].iter().any(|s| schema.value.eq_ignore_ascii_case(s)),
+        None => relation.starts_with("pg_"),
+    };
+    is_system.then_some(relation)
+}
+
+fn reads_catalogs(statement: &Statement) -> bool {
+    struct Finder;
+    impl Visitor for Finder {
+        type Break = ();
+        fn pre_visit_relation(&mut self, name: &ObjectName) -> ControlFlow<()> {
+            if catalog_relation(name).is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        }
+    }
+    statement.visit(&mut Finder).is_break()
+}

@@ -1,0 +1,171 @@
+//! Syntax that sqlparser's PostgreSQL dialect does not know, put into words it knows, token by token.
+//!
+//! Invariant: replaced tokens carry the span of what they replace, so later errors point at the user's text.
+
+use datafusion::sql::sqlparser::ast::{ContextModifier, Expr, Ident, ObjectName, Set, Statement, Value};
+use datafusion::sql::sqlparser::keywords::Keyword;
+use datafusion::sql::sqlparser::tokenizer::{Span, Token, TokenWithSpan, Word};
+
+/// The table function that time travel is put into.
+pub const TABLE_AT: &str = "table_at";
+
+/// White space dropped; `ABORT` → `ROLLBACK`; `t VERSION AS OF 3` and `t TIMESTAMP AS OF '…'` → `table_at('t', …) AS t`.
+pub fn rewrite(tokens: &[TokenWithSpan]) -> Vec<TokenWithSpan> {
+    let mut out: Vec<TokenWithSpan> =
+        tokens.iter().filter(|token| !matches!(token.token, Token::Whitespace(_) | Token::EOF)).cloned().collect();
+    if let Some(first) = out.first_mut()
+        && keyword(&first.token) == Some(Keyword::ABORT)
+    {
+        first.token = Token::make_keyword("ROLLBACK");
+    }
+    let mut at = 0;
+    while at + 3 < out.len() {
+        if travels(&out, at) {
+            at = rewrite_travel(&mut out, at);
+        } else {
+            at += 1;
+        }
+    }
+    out
+}
+
+fn keyword(token: &Token) -> Option<Keyword> {
+    match token {
+        Token::Word(word) if word.quote_style.is_none() => Some(word.keyword),
+        _ => None,
+    }
+}
+
+fn is_word(token: Option<&TokenWithSpan>, text: &str) -> bool {
+    matches!(token.map(|t| &t.token), Some(Token::Word(word)) if word.quote_style.is_none() && word.value.eq_ignore_ascii_case(text))
+}
+
+/// Whether `VERSION AS OF` or `TIMESTAMP AS OF` and a constant stand at `at`, after a name.
+fn travels(tokens: &[TokenWithSpan], at: usize) -> bool {
+    (is_word(tokens.get(at), "version") || is_word(tokens.get(at), "timestamp"))
+        && is_word(tokens.get(at + 1), "as")
+        && is_word(tokens.get(at + 2), "of")
+        && matches!(
+            tokens.get(at + 3).map(|t| &t.token),
+            Some(Token::Number(..) | Token::SingleQuotedString(_))
+        )
+        && at > 0
+        && matches!(tokens.get(at - 1).map(|t| &t.token), Some(Token::Word(_)))
+}
+
+/// Replaces the name before `at` and the clause at `at`; returns where to go on.
+fn rewrite_travel(tokens: &mut Vec<TokenWithSpan>, at: usize) -> usize {
+    let mut start = at - 1;
+    while start >= 2
+        && tokens.get(start - 1).is_some_and(|t| t.token == Token::Period)
+        && matches!(tokens.get(start - 2).map(|t| &t.token), Some(Token::Word(_)))
+    {
+        start -= 2;
+    }
+    let name: String = tokens.get(start..at).unwrap_or_default().iter().map(|t| t.token.to_string()).collect();
+    let (Some(first), Some(last), Some(when)) =
+        (tokens.get(start).cloned(), tokens.get(at - 1).cloned(), tokens.get(at + 3).cloned())
+    else {
+        return at + 1;
+    };
+    let span = Span { start: first.span.start, end: last.span.end };
+    let make = |token: Token| TokenWithSpan { token, span };
+    let mut new = vec![
+        make(Token::make_word(TABLE_AT, None)),
+        make(Token::LParen),
+        make(Token::SingleQuotedString(name)),
+        make(Token::Comma),
+        when,
+        make(Token::RParen),
+    ];
+    let has_alias = match tokens.get(at + 4).map(|t| &t.token) {
+        Some(Token::Word(Word { quote_style: Some(_), .. })) => true,
+        Some(Token::Word(word)) => word.keyword == Keyword::NoKeyword || word.keyword == Keyword::AS,
+        _ => false,
+    };
+    if !has_alias {
+        new.push(make(Token::make_keyword("AS")));
+        new.push(last);
+    }
+    let next = start + new.len();
+    tokens.splice(start..at + 4, new);
+    next
+}
+
+/// `SET [SESSION | LOCAL] name { = | TO } value [, …]` with values that are words sqlparser reserves (`on`, `default` …).
+pub fn parse_setting(tokens: &[TokenWithSpan]) -> Option<Statement> {
+    let mut rest = tokens.iter().map(|t| &t.token).peekable();
+    let mut next_word = || match rest.next() {
+        Some(Token::Word(word)) => Some(word.value.clone()),
+        _ => None,
+    };
+    if !next_word()?.eq_ignore_ascii_case("set") {
+        return None;
+    }
+    let mut name = next_word()?;
+    let scope = match name.to_ascii_lowercase().as_str() {
+        "session" => Some(ContextModifier::Session),
+        "local" => Some(ContextModifier::Local),
+        _ => None,
+    };
+    if scope.is_some() {
+        name = next_word()?;
+    }
+    let mut parts = vec![Ident::new(name)];
+    while rest.next_if(|token| **token == Token::Period).is_some() {
+        match rest.next()? {
+            Token::Word(word) => parts.push(Ident::new(word.value.clone())),
+            _ => return None,
+        }
+    }
+    match rest.next()? {
+        Token::Eq => {}
+        Token::Word(word) if word.keyword == Keyword::TO => {}
+        _ => return None,
+    }
+    let mut values = Vec::new();
+    loop {
+        let negative = rest.next_if(|token| **token == Token::Minus).is_some();
+        let text = match rest.next()? {
+            Token::Word(word) => word.value.clone(),
+            Token::Number(text, _) => text.clone(),
+            Token::SingleQuotedString(text) => text.clone(),
+            _ => return None,
+        };
+        let text = if negative { format!("-{text}") } else { text };
+        values.push(if text.eq_ignore_ascii_case("default") {
+            Expr::Identifier(Ident::new("default"))
+        } else {
+            Expr::Value(Value::SingleQuotedString(text).with_empty_span())
+        });
+        match rest.next() {
+            None => break,
+            Some(Token::Comma) => {}
+            Some(_) => return None,
+        }
+    }
+    Some(Statement::Set(Set::SingleAssignment { scope, hivevar: false, variable: ObjectName::from(parts), values }))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::dialect::parse_single;
+
+    fn check(sql: &str, expected: &str) {
+        assert_eq!(parse_single(sql).unwrap().ast.to_string(), expected);
+    }
+
+    #[test]
+    fn time_travel_becomes_a_table_function() {
+        check("SELECT a FROM gold.t VERSION AS OF 3", "SELECT a FROM table_at('gold.t', 3) AS t");
+        check("SELECT a FROM gold.t VERSION AS OF 3 x", "SELECT a FROM table_at('gold.t', 3) x");
+        check(
+            "SELECT a FROM t TIMESTAMP AS OF '2026-01-01' WHERE a = 1",
+            "SELECT a FROM table_at('t', '2026-01-01') AS t WHERE a = 1",
+        );
+        check(
+            "SELECT a FROM \"A b\".t version as of 1, u VERSION AS OF 2 AS v",
+            "SELECT a FROM table_at('\"A b\".t', 1) AS t, table_at('u', 2) AS v",
+        );
+    }
+}

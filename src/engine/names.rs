@@ -1,0 +1,90 @@
+//! What the names in a statement stand for: `search_path`, scope, PostgreSQL's catalogs, system tables.
+//!
+//! Invariant: a name is resolved without opening any other table than the one it names.
+
+use std::sync::Arc;
+
+use datafusion::catalog::TableProvider;
+use datafusion::sql::TableReference;
+
+use super::errors::nearest;
+use super::planner::Planner;
+use super::system::{self, SystemTableProvider};
+use crate::catalog::Object;
+use crate::error::{Error, ErrorKind, Result};
+use crate::names::TableName;
+
+/// What a name stands for.
+pub(super) enum Relation {
+    Object(Arc<Object>),
+    /// Rows made by the server: a catalog, a system table.
+    Provider(Arc<dyn TableProvider>),
+}
+
+impl Planner {
+    /// The relation a reference names.
+    ///
+    /// # Errors
+    /// `42P01` with the nearest name as hint.
+    pub(super) fn relation(&self, reference: &TableReference) -> Result<Relation> {
+        let (schema, name) = match reference {
+            TableReference::Bare { table } => (None, table),
+            TableReference::Partial { schema, table } => (Some(schema), table),
+            TableReference::Full { catalog, schema, table } => {
+                if catalog.as_ref() != self.database() {
+                    return Err(Error::new(
+                        ErrorKind::FeatureNotSupported,
+                        format!("cross-database references are not implemented: \"{reference}\""),
+                    )
+                    .with_hint(format!("the only database is \"{}\"", self.database())));
+                }
+                (Some(schema), table)
+            }
+        };
+        let found = match schema {
+            Some(schema) => self.relation_in(schema, name),
+            None => self.search_path().iter().find_map(|schema| self.relation_in(schema, name)),
+        };
+        found.ok_or_else(|| self.undefined(schema.map(AsRef::as_ref), name))
+    }
+
+    fn relation_in(&self, schema: &str, name: &str) -> Option<Relation> {
+        if let Some(object) = self.scope().object(&TableName::new(schema, name)) {
+            return Some(Relation::Object(object));
+        }
+        if schema == system::SCHEMA {
+            let source = self.system_table(name)?;
+            return Some(Relation::Provider(Arc::new(source)));
+        }
+        self.metadata().table(schema, name).map(Relation::Provider)
+    }
+
+    fn system_table(&self, name: &str) -> Option<SystemTableProvider> {
+        self.engine().system_tables().into_iter().find_map(|source| {
+            let table = source.tables().into_iter().find(|table| table.name == name)?;
+            let (catalog, scope) = (self.engine().catalog.clone(), self.scope().clone());
+            Some(SystemTableProvider { source, table, catalog, scope })
+        })
+    }
+
+    fn undefined(&self, schema: Option<&str>, name: &str) -> Error {
+        let shown = match schema {
+            Some(schema) => format!("{schema}.{name}"),
+            None => name.to_owned(),
+        };
+        let error = Error::new(ErrorKind::UndefinedTable, format!("relation \"{shown}\" does not exist"));
+        let objects = self.scope().objects();
+        // The right name in another schema is nearer than any other name.
+        if let Some(object) = objects.iter().find(|object| object.name.name == name) {
+            return error.with_hint(format!("did you mean \"{}\"?", object.name));
+        }
+        let candidates = objects.iter().map(|object| match schema {
+            Some(_) => (object.name.to_string(), object.name.to_string()),
+            None => (object.name.name.clone(), object.name.to_string()),
+        });
+        match nearest(&shown, candidates) {
+            Some(near) => error.with_hint(format!("did you mean \"{near}\"?")),
+            None => error,
+        }
+    }
+}

@@ -1,0 +1,324 @@
+//! Statement → logical plan, within one scope.
+//!
+//! Invariant: everything asynchronous (opening snapshots, planning views) is done before DataFusion's planner runs,
+//! which is not.
+
+use std::collections::HashMap;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use datafusion::arrow::datatypes::{DataType, SchemaRef};
+use datafusion::catalog::{TableFunctionArgs, TableProvider};
+use datafusion::common::DFSchema;
+use datafusion::config::ConfigOptions;
+use datafusion::datasource::cte_worktable::CteWorkTable;
+use datafusion::datasource::{ViewTable, provider_as_source};
+use datafusion::error::{DataFusionError, Result as DataFusionResult};
+use datafusion::execution::SessionState;
+use datafusion::logical_expr::planner::{ContextProvider, ExprPlanner, TypePlanner};
+use datafusion::logical_expr::simplify::SimplifyContext;
+use datafusion::logical_expr::{AggregateUDF, Expr, HigherOrderUDF, LogicalPlan, ScalarUDF, TableSource, WindowUDF};
+use datafusion::optimizer::simplify_expressions::ExprSimplifier;
+use datafusion::scalar::ScalarValue;
+use datafusion::sql::TableReference;
+use datafusion::sql::parser::Statement as DfStatement;
+use datafusion::sql::planner::{NullOrdering, ParserOptions, SqlToRel};
+use datafusion::sql::sqlparser::ast::{self, TableFactor, Visit, Visitor};
+use datafusion_pg_catalog::pg_catalog::oid_type_planner::PgOidTypePlanner;
+
+use super::names::Relation;
+use super::{Shared, errors, time_travel};
+use crate::catalog::{Object, ObjectKind, Scope};
+use crate::dialect::{self, Statement};
+use crate::error::{Error, ErrorKind, Result};
+use crate::pgcatalog::Metadata;
+
+/// Views of views of views …
+const VIEW_DEPTH_MAX: usize = 32;
+
+/// Plans statements as one session sees one scope. Made once per release and settings, used for many statements.
+#[derive(Debug)]
+pub(super) struct Planner {
+    shared: Arc<Shared>,
+    scope: Scope,
+    state: SessionState,
+    search_path: Vec<String>,
+    metadata: Arc<Metadata>,
+}
+
+impl Planner {
+    pub fn new(
+        shared: Arc<Shared>,
+        scope: Scope,
+        state: SessionState,
+        search_path: Vec<String>,
+        metadata: Arc<Metadata>,
+    ) -> Self {
+        Self { shared, scope, state, search_path, metadata }
+    }
+
+    pub fn engine(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+    pub fn scope(&self) -> &Scope {
+        &self.scope
+    }
+    pub fn state(&self) -> &SessionState {
+        &self.state
+    }
+    pub fn search_path(&self) -> &[String] {
+        &self.search_path
+    }
+    pub fn metadata(&self) -> &Arc<Metadata> {
+        &self.metadata
+    }
+    pub fn database(&self) -> &str {
+        &self.shared.database
+    }
+
+    /// The statement's logical plan, not yet optimized.
+    ///
+    /// # Errors
+    /// With PostgreSQL's SQLSTATE, and the place in the query string where one is known.
+    pub async fn plan(&self, statement: &Statement) -> Result<LogicalPlan> {
+        self.plan_at(statement, 0).await
+    }
+
+    async fn plan_at(&self, statement: &Statement, depth: usize) -> Result<LogicalPlan> {
+        let parsed = DfStatement::Statement(Box::new(statement.ast.clone()));
+        let references =
+            self.state.resolve_table_references(&parsed).map_err(|error| errors::in_statement(error, statement))?;
+        let mut tables = HashMap::with_capacity(references.len());
+        for reference in references {
+            if !tables.contains_key(&reference) {
+                let source = self.source(&reference, depth).await.map_err(|error| {
+                    let name: Vec<String> = reference.to_vec();
+                    errors::at_name(error, statement, &name)
+                })?;
+                tables.insert(reference, source);
+            }
+        }
+        let functions = self.table_functions(&statement.ast).await?;
+        let names = Names { planner: self, tables, functions };
+        SqlToRel::new_with_options(&names, self.parser_options())
+            .statement_to_plan(parsed)
+            .map_err(|error| errors::in_statement(error, statement))
+    }
+
+    /// A table or view by reference, as DataFusion's planner takes it.
+    pub(super) async fn source(&self, reference: &TableReference, depth: usize) -> Result<Arc<dyn TableSource>> {
+        Ok(provider_as_source(self.provider(reference, depth).await?))
+    }
+
+    pub(super) async fn provider(&self, reference: &TableReference, depth: usize) -> Result<Arc<dyn TableProvider>> {
+        match self.relation(reference)? {
+            Relation::Provider(provider) => Ok(provider),
+            Relation::Object(object) => self.object_provider(&object, depth).await,
+        }
+    }
+
+    async fn object_provider(&self, object: &Object, depth: usize) -> Result<Arc<dyn TableProvider>> {
+        match &object.kind {
+            ObjectKind::View { definition } => self.view(object, definition, depth).await,
+            // A broken table may have been mended since; if not, opening it says what is wrong.
+            ObjectKind::Table { .. } | ObjectKind::Broken { .. } => {
+                let snapshot = self.scope.snapshot(object).await?;
+                snapshot.provider()
+            }
+        }
+    }
+
+    async fn view(&self, object: &Object, definition: &str, depth: usize) -> Result<Arc<dyn TableProvider>> {
+        if depth >= VIEW_DEPTH_MAX {
+            return Err(Error::new(
+                ErrorKind::StatementTooComplex,
+                format!("view \"{}\" is nested more than {VIEW_DEPTH_MAX} deep, or reads itself", object.name),
+            ));
+        }
+        // A view's text has no place in the statement that reads it.
+        let in_view = |error: Error| error.without_position().context(format!("view \"{}\"", object.name));
+        let statement = dialect::parse_single(definition).map_err(in_view)?;
+        let plan = Box::pin(self.plan_at(&statement, depth + 1)).await.map_err(in_view)?;
+        let plan = visible_columns(plan).map_err(errors::from_datafusion)?;
+        Ok(Arc::new(ViewTable::new(plan, Some(definition.to_owned()))))
+    }
+
+    /// The table functions that must open something, made ready by the text of their arguments.
+    async fn table_functions(&self, ast: &ast::Statement) -> Result<HashMap<String, Arc<dyn TableSource>>> {
+        let mut calls = Calls::default();
+        let _ = ast.visit(&mut calls);
+        let mut ready = HashMap::new();
+        for (name, arguments) in calls.0 {
+            if let Some(provider) = time_travel::call(self, &name, &arguments).await? {
+                ready.insert(call_key(&name, &arguments), provider_as_source(provider));
+            }
+        }
+        Ok(ready)
+    }
+
+    fn parser_options(&self) -> ParserOptions {
+        let options = &self.state.config_options().sql_parser;
+        ParserOptions {
+            parse_float_as_decimal: options.parse_float_as_decimal,
+            enable_ident_normalization: options.enable_ident_normalization,
+            enable_options_value_normalization: options.enable_options_value_normalization,
+            support_varchar_with_length: true,
+            map_string_types_to_utf8view: options.map_string_types_to_utf8view,
+            collect_spans: false,
+            default_null_ordering: NullOrdering::NullsMax,
+        }
+    }
+}
+
+/// The plan with its columns named as a client may write them.
+fn visible_columns(plan: LogicalPlan) -> DataFusionResult<LogicalPlan> {
+    let hidden = |name: &String| dialect::visible_name(name).len() != name.len();
+    if !plan.schema().fields().iter().any(|field| hidden(field.name())) {
+        return Ok(plan);
+    }
+    let columns: Vec<Expr> = plan
+        .schema()
+        .columns()
+        .into_iter()
+        .map(|column| {
+            let name = dialect::visible_name(&column.name).to_owned();
+            Expr::Column(column).alias(name)
+        })
+        .collect();
+    datafusion::logical_expr::LogicalPlanBuilder::from(plan).project(columns)?.build()
+}
+
+/// Calls of table functions whose arguments are constants.
+#[derive(Default)]
+struct Calls(Vec<(String, Vec<String>)>);
+
+impl Visitor for Calls {
+    type Break = ();
+
+    fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<()> {
+        if let TableFactor::Table { name, args: Some(arguments), .. } = factor
+            && let Some(name) = name.0.last().and_then(|part| part.as_ident())
+        {
+            let constants: Option<Vec<String>> = arguments.args.iter().map(constant).collect();
+            if let Some(constants) = constants {
+                self.0.push((name.value.to_lowercase(), constants));
+            }
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+fn constant(argument: &ast::FunctionArg) -> Option<String> {
+    let (ast::FunctionArg::Unnamed(value) | ast::FunctionArg::Named { arg: value, .. }) = argument else { return None };
+    match value {
+        ast::FunctionArgExpr::Expr(ast::Expr::Value(value)) => match &value.value {
+            ast::Value::Number(text, _) | ast::Value::SingleQuotedString(text) => Some(text.clone()),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+fn call_key(name: &str, arguments: &[String]) -> String {
+    std::iter::once(name).chain(arguments.iter().map(String::as_str)).collect::<Vec<_>>().join("\u{1}")
+}
+
+/// Resolved names, as DataFusion's planner asks for them.
+struct Names<'a> {
+    planner: &'a Planner,
+    tables: HashMap<TableReference, Arc<dyn TableSource>>,
+    functions: HashMap<String, Arc<dyn TableSource>>,
+}
+
+impl Names<'_> {
+    fn state(&self) -> &SessionState {
+        &self.planner.state
+    }
+
+    fn simplified(&self, arguments: Vec<Expr>) -> DataFusionResult<Vec<Expr>> {
+        let context = SimplifyContext::builder()
+            .with_config_options(Arc::clone(self.state().config_options()))
+            .with_query_execution_start_time(self.state().execution_props().query_execution_start_time)
+            .build();
+        let simplifier = ExprSimplifier::new(context);
+        let nothing = DFSchema::empty();
+        arguments.into_iter().map(|e| simplifier.coerce(e, &nothing).and_then(|e| simplifier.simplify(e))).collect()
+    }
+}
+
+impl ContextProvider for Names<'_> {
+    fn get_table_source(&self, name: TableReference) -> DataFusionResult<Arc<dyn TableSource>> {
+        self.tables.get(&name).cloned().ok_or_else(|| {
+            let message = format!("relation \"{name}\" does not exist");
+            DataFusionError::External(Box::new(Error::new(ErrorKind::UndefinedTable, message)))
+        })
+    }
+
+    fn get_table_function_source(&self, name: &str, arguments: Vec<Expr>) -> DataFusionResult<Arc<dyn TableSource>> {
+        let arguments = self.simplified(arguments)?;
+        let text: Option<Vec<String>> = arguments.iter().map(literal_text).collect();
+        if let Some(ready) = text.and_then(|text| self.functions.get(&call_key(name, &text))) {
+            return Ok(ready.clone());
+        }
+        let function = self.state().table_functions().get(name).cloned().ok_or_else(|| {
+            let message = match time_travel::FUNCTIONS.contains(&name) {
+                true => Error::new(ErrorKind::FeatureNotSupported, format!("the arguments of {name} must be constants")),
+                false => Error::new(ErrorKind::UndefinedFunction, format!("function {name} does not exist")),
+            };
+            DataFusionError::External(Box::new(message))
+        })?;
+        let provider = function.create_table_provider_with_args(TableFunctionArgs::new(&arguments, self.state()))?;
+        Ok(provider_as_source(provider))
+    }
+
+    fn create_cte_work_table(&self, name: &str, schema: SchemaRef) -> DataFusionResult<Arc<dyn TableSource>> {
+        Ok(provider_as_source(Arc::new(CteWorkTable::new(name, schema))))
+    }
+
+    fn get_expr_planners(&self) -> &[Arc<dyn ExprPlanner>] {
+        self.state().expr_planners()
+    }
+    fn get_type_planner(&self) -> Option<Arc<dyn TypePlanner>> {
+        Some(Arc::new(PgOidTypePlanner))
+    }
+    fn get_function_meta(&self, name: &str) -> Option<Arc<ScalarUDF>> {
+        self.state().scalar_functions().get(name).cloned()
+    }
+    fn get_higher_order_meta(&self, name: &str) -> Option<Arc<HigherOrderUDF>> {
+        self.state().higher_order_functions().get(name).cloned()
+    }
+    fn get_aggregate_meta(&self, name: &str) -> Option<Arc<AggregateUDF>> {
+        self.state().aggregate_functions().get(name).cloned()
+    }
+    fn get_window_meta(&self, name: &str) -> Option<Arc<WindowUDF>> {
+        self.state().window_functions().get(name).cloned()
+    }
+    fn get_variable_type(&self, _names: &[String]) -> Option<DataType> {
+        None
+    }
+    fn options(&self) -> &ConfigOptions {
+        self.state().config_options()
+    }
+    fn udf_names(&self) -> Vec<String> {
+        self.state().scalar_functions().keys().cloned().collect()
+    }
+    fn higher_order_function_names(&self) -> Vec<String> {
+        self.state().higher_order_functions().keys().cloned().collect()
+    }
+    fn udaf_names(&self) -> Vec<String> {
+        self.state().aggregate_functions().keys().cloned().collect()
+    }
+    fn udwf_names(&self) -> Vec<String> {
+        self.state().window_functions().keys().cloned().collect()
+    }
+}
+
+fn literal_text(argument: &Expr) -> Option<String> {
+    match argument {
+        Expr::Literal(value, _) if !value.is_null() => match value {
+            ScalarValue::Utf8(Some(text)) | ScalarValue::Utf8View(Some(text)) => Some(text.clone()),
+            other => Some(other.to_string()),
+        },
+        _ => None,
+    }
+}

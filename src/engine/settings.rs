@@ -1,0 +1,445 @@
+//! PostgreSQL's settings, as far as clients set or read them.
+//!
+//! Invariant: a session's values are its own; cloning is cheap and never shares later changes.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::error::{Error, ErrorKind, Result};
+
+/// How a value is checked.
+#[derive(Debug, Clone, Copy)]
+enum Kind {
+    Text,
+    Boolean,
+    /// Smallest and largest.
+    Integer(i64, i64),
+    /// Milliseconds, with units as in `5s`.
+    Duration,
+    Choice(&'static [&'static str]),
+    TimeZone,
+    DateStyle,
+    Encoding,
+    /// Shown, never set.
+    Fixed,
+}
+
+use Kind::{Boolean, Choice, DateStyle, Encoding, Fixed, Integer, Text, TimeZone};
+
+struct Definition {
+    /// As SHOW and ParameterStatus write it.
+    name: &'static str,
+    default: &'static str,
+    kind: Kind,
+    /// Told to the client when it changes.
+    report: bool,
+    description: &'static str,
+}
+
+const fn own(name: &'static str, default: &'static str, kind: Kind, description: &'static str) -> Definition {
+    Definition { name, default, kind, report: false, description }
+}
+
+const fn told(name: &'static str, default: &'static str, kind: Kind, description: &'static str) -> Definition {
+    Definition { name, default, kind, report: true, description }
+}
+
+const LEVELS: &[&str] =
+    &["debug5", "debug4", "debug3", "debug2", "debug1", "debug", "info", "notice", "warning", "error", "log"];
+const ISOLATION: &[&str] = &["read uncommitted", "read committed", "repeatable read", "serializable"];
+const ON_OFF_TRY: &[&str] = &["on", "off", "local", "remote_write", "remote_apply"];
+
+/// PostgreSQL's version that clients are told.
+pub const SERVER_VERSION: &str = concat!("15.0 (Lakewire ", env!("CARGO_PKG_VERSION"), ")");
+
+#[rustfmt::skip]
+const DEFINITIONS: &[Definition] = &[
+    told("application_name", "", Text, "the application's name, as it gives it"),
+    own("backslash_quote", "safe_encoding", Choice(&["safe_encoding", "on", "off"]), "whether \\' is allowed in string literals"),
+    own("bytea_output", "hex", Choice(&["hex", "escape"]), "output format for bytea"),
+    own("check_function_bodies", "on", Boolean, "accepted, without effect"),
+    told("client_encoding", "UTF8", Encoding, "the client's character set; always UTF8"),
+    own("client_min_messages", "notice", Choice(LEVELS), "message levels sent to the client"),
+    told("DateStyle", "ISO, MDY", DateStyle, "display format for dates; always ISO"),
+    own("default_table_access_method", "heap", Text, "accepted, without effect"),
+    own("default_tablespace", "", Text, "accepted, without effect"),
+    own("default_transaction_deferrable", "off", Boolean, "accepted, without effect"),
+    own("default_transaction_isolation", "repeatable read", Choice(ISOLATION), "every transaction reads one release"),
+    told("default_transaction_read_only", "off", Boolean, "whether transactions are read-only"),
+    own("enable_hashjoin", "on", Boolean, "accepted, without effect"),
+    own("enable_mergejoin", "on", Boolean, "accepted, without effect"),
+    own("enable_nestloop", "on", Boolean, "accepted, without effect"),
+    own("enable_seqscan", "on", Boolean, "accepted, without effect"),
+    own("escape_string_warning", "on", Boolean, "accepted, without effect"),
+    own("extra_float_digits", "1", Integer(-15, 3), "digits of floating-point output"),
+    own("force_parallel_mode", "off", Boolean, "accepted, without effect"),
+    own("geqo", "on", Boolean, "accepted, without effect"),
+    own("idle_in_transaction_session_timeout", "0", Kind::Duration, "longest idle time within a transaction"),
+    own("idle_session_timeout", "0", Kind::Duration, "longest idle time outside transactions"),
+    told("in_hot_standby", "off", Fixed, "always off"),
+    told("integer_datetimes", "on", Fixed, "always on"),
+    told("IntervalStyle", "postgres", Choice(&["postgres", "postgres_verbose", "sql_standard", "iso_8601"]), "display format for intervals"),
+    told("is_superuser", "on", Fixed, "whether the user is the lake's owner"),
+    own("jit", "off", Boolean, "accepted, without effect"),
+    own("lakewire.as_of", "", Text, "release number or timestamp that statements read; empty for the newest"),
+    own("lc_collate", "C", Fixed, "strings compare by their bytes"),
+    own("lc_ctype", "C", Fixed, "strings compare by their bytes"),
+    own("lc_messages", "C", Text, "accepted, without effect"),
+    own("lc_monetary", "C", Text, "accepted, without effect"),
+    own("lc_numeric", "C", Text, "accepted, without effect"),
+    own("lc_time", "C", Text, "accepted, without effect"),
+    own("lock_timeout", "0", Kind::Duration, "accepted, without effect"),
+    own("max_identifier_length", "63", Fixed, "longest identifier"),
+    own("max_index_keys", "32", Fixed, "as in PostgreSQL"),
+    own("max_parallel_workers_per_gather", "2", Integer(0, 1024), "accepted, without effect"),
+    own("password_encryption", "scram-sha-256", Fixed, "how passwords are checked"),
+    own("quote_all_identifiers", "off", Boolean, "accepted, without effect"),
+    own("random_page_cost", "4", Text, "accepted, without effect"),
+    own("role", "none", Text, "accepted, without effect"),
+    own("row_security", "on", Boolean, "accepted, without effect"),
+    own("search_path", DEFAULT_SEARCH_PATH, Text, "schemas searched for names without one"),
+    told("server_encoding", "UTF8", Fixed, "the server's character set"),
+    told("server_version", SERVER_VERSION, Fixed, "the version that clients adapt to"),
+    own("server_version_num", "150000", Fixed, "the version as a number"),
+    told("session_authorization", "", Fixed, "the session's user"),
+    own("ssl", "off", Fixed, "whether the server offers TLS"),
+    told("standard_conforming_strings", "on", Choice(&["on"]), "always on"),
+    own("statement_timeout", "0", Kind::Duration, "longest duration of a statement"),
+    own("synchronize_seqscans", "on", Boolean, "accepted, without effect"),
+    own("synchronous_commit", "on", Choice(ON_OFF_TRY), "accepted, without effect"),
+    own("tcp_keepalives_count", "0", Integer(0, i64::MAX), "accepted, without effect"),
+    own("tcp_keepalives_idle", "0", Integer(0, i64::MAX), "accepted, without effect"),
+    own("tcp_keepalives_interval", "0", Integer(0, i64::MAX), "accepted, without effect"),
+    told("TimeZone", "Etc/UTC", TimeZone, "time zone of timestamps"),
+    own("transaction_deferrable", "off", Boolean, "accepted, without effect"),
+    own("transaction_isolation", "repeatable read", Choice(ISOLATION), "every transaction reads one release"),
+    own("transaction_read_only", "off", Boolean, "whether the transaction is read-only"),
+    own("work_mem", "4MB", Text, "accepted, without effect; see memory.per_query"),
+    own("xmlbinary", "base64", Text, "accepted, without effect"),
+    own("xmloption", "content", Text, "accepted, without effect"),
+];
+
+/// Bare names are looked for in these schemas, in order. `pg_catalog` comes before all of them.
+const DEFAULT_SEARCH_PATH: &str = "\"$user\", public, gold, analytics, silver, bronze";
+
+/// Values of one session. Names are compared without regard to case.
+#[derive(Debug, Clone, Default)]
+pub struct Settings {
+    /// What a connection starts with, and RESET goes back to.
+    start: Arc<BTreeMap<String, String>>,
+    /// What was SET since, by lower-case name.
+    set: Arc<BTreeMap<String, String>>,
+}
+
+impl Settings {
+    /// Settings as a connection starts with.
+    pub fn starting_with(values: impl IntoIterator<Item = (String, String)>) -> Self {
+        let start = values.into_iter().map(|(name, value)| (name.to_lowercase(), value)).collect();
+        Self { start: Arc::new(start), set: Arc::default() }
+    }
+
+    /// The effective value, as SHOW prints it.
+    pub fn get(&self, name: &str) -> Option<String> {
+        let key = name.to_lowercase();
+        self.set
+            .get(&key)
+            .or_else(|| self.start.get(&key))
+            .cloned()
+            .or_else(|| definition(&key).map(|definition| definition.default.to_owned()))
+    }
+
+    /// Checks and stores a value.
+    ///
+    /// # Errors
+    /// `42704` for a name nobody knows, `22023` for a bad value, `55P02` for one that cannot change.
+    pub fn set(&mut self, name: &str, value: &str) -> Result<()> {
+        let (key, value) = checked(name, value)?;
+        Arc::make_mut(&mut self.set).insert(key, value);
+        Ok(())
+    }
+
+    /// A value that the session starts with, checked.
+    pub fn set_start(&mut self, name: &str, value: &str) -> Result<()> {
+        let (key, value) = checked(name, value)?;
+        Arc::make_mut(&mut self.start).insert(key, value);
+        Ok(())
+    }
+
+    /// A fixed value (the user's name) that differs by session.
+    pub fn force(&mut self, name: &str, value: &str) {
+        Arc::make_mut(&mut self.start).insert(name.to_lowercase(), value.to_owned());
+    }
+
+    pub fn reset(&mut self, name: &str) -> Result<()> {
+        let key = name.to_lowercase();
+        if definition(&key).is_none() && !key.contains('.') {
+            return Err(unknown(name));
+        }
+        Arc::make_mut(&mut self.set).remove(&key);
+        Ok(())
+    }
+
+    pub fn reset_all(&mut self) {
+        self.set = Arc::default();
+    }
+
+    /// Name, value and description of all, by name.
+    pub fn all(&self) -> Vec<(String, String, &'static str)> {
+        let known = DEFINITIONS.iter().map(|d| (d.name.to_owned(), self.get(d.name).unwrap_or_default(), d.description));
+        let custom = self.set.iter().chain(self.start.iter());
+        let custom = custom.filter(|(key, _)| definition(key).is_none()).map(|(k, v)| (k.clone(), v.clone(), ""));
+        known.chain(custom).collect()
+    }
+
+    /// Those that the client is told of, with their values.
+    pub fn reported(&self) -> Vec<(String, String)> {
+        let reported = DEFINITIONS.iter().filter(|d| d.report);
+        reported.map(|d| (d.name.to_owned(), self.get(d.name).unwrap_or_default())).collect()
+    }
+
+    /// Two of these are equal exactly when a plan made under one holds under the other.
+    pub fn plan_key(&self) -> (Arc<BTreeMap<String, String>>, Arc<BTreeMap<String, String>>) {
+        (self.start.clone(), self.set.clone())
+    }
+
+    pub fn is(&self, name: &str) -> bool {
+        self.get(name).is_some_and(|value| value == "on")
+    }
+
+    /// A duration setting; zero where there is no limit.
+    pub fn duration(&self, name: &str) -> Duration {
+        let millis = self.get(name).and_then(|value| milliseconds(&value)).unwrap_or(0);
+        Duration::from_millis(u64::try_from(millis).unwrap_or(0))
+    }
+
+    /// The schemas of `search_path`, `pg_catalog` where PostgreSQL searches it.
+    pub fn search_path(&self, user: &str) -> Vec<String> {
+        let text = self.get("search_path").unwrap_or_default();
+        let mut path: Vec<String> = split_identifiers(&text)
+            .into_iter()
+            .map(|name| if name == "$user" { user.to_owned() } else { name })
+            .collect();
+        if !path.iter().any(|schema| schema == "pg_catalog") {
+            path.insert(0, "pg_catalog".to_owned());
+        }
+        path
+    }
+}
+
+/// `a, "B c"` as names.
+pub fn split_identifiers(text: &str) -> Vec<String> {
+    let mut names = Vec::new();
+    let (mut current, mut quoted) = (String::new(), false);
+    for character in text.chars() {
+        match character {
+            '"' => quoted = !quoted,
+            ',' if !quoted => names.push(std::mem::take(&mut current)),
+            c if c.is_whitespace() && !quoted => {}
+            c if quoted => current.push(c),
+            c => current.extend(c.to_lowercase()),
+        }
+    }
+    names.push(current);
+    names.retain(|name| !name.is_empty());
+    names
+}
+
+fn definition(key: &str) -> Option<&'static Definition> {
+    DEFINITIONS.iter().find(|definition| definition.name.eq_ignore_ascii_case(key))
+}
+
+/// The name as it is written, for messages and tags.
+pub fn canonical(name: &str) -> String {
+    definition(name).map_or_else(|| name.to_lowercase(), |definition| definition.name.to_owned())
+}
+
+pub fn unknown(name: &str) -> Error {
+    let error = Error::new(ErrorKind::UndefinedObject, format!("unrecognized configuration parameter \"{name}\""));
+    let known = DEFINITIONS.iter().map(|d| (d.name.to_owned(), d.name.to_owned()));
+    match super::errors::nearest(name, known) {
+        Some(near) => error.with_hint(format!("did you mean \"{near}\"?")),
+        None => error,
+    }
+}
+
+fn checked(name: &str, value: &str) -> Result<(String, String)> {
+    let key = name.to_lowercase();
+    let Some(definition) = definition(&key) else {
+        // As in PostgreSQL, a name with a dot is some extension's.
+        return if key.contains('.') && !key.starts_with("lakewire.") {
+            Ok((key, value.to_owned()))
+        } else {
+            Err(unknown(name))
+        };
+    };
+    let bad = || {
+        Error::new(
+            ErrorKind::InvalidParameter,
+            format!("invalid value for parameter \"{}\": \"{value}\"", definition.name),
+        )
+    };
+    let value = match definition.kind {
+        Text => value.to_owned(),
+        Boolean => boolean(value).ok_or_else(bad)?.to_owned(),
+        Integer(min, max) => {
+            let number: i64 = value.trim().parse().map_err(|_| bad())?;
+            if !(min..=max).contains(&number) {
+                return Err(Error::new(
+                    ErrorKind::InvalidParameter,
+                    format!("{number} is outside the valid range for parameter \"{}\" ({min} .. {max})", definition.name),
+                ));
+            }
+            number.to_string()
+        }
+        Kind::Duration => show_milliseconds(milliseconds(value).filter(|ms| *ms >= 0).ok_or_else(bad)?),
+        Choice(choices) => {
+            let lower = value.to_lowercase();
+            let lower = if choices.contains(&"on") { boolean(&lower).map_or(lower.clone(), str::to_owned) } else { lower };
+            let list = choices.join(", ");
+            choices
+                .iter()
+                .find(|choice| **choice == lower)
+                .ok_or_else(|| bad().with_hint(format!("available values: {list}")))?
+                .to_string()
+        }
+        TimeZone => time_zone(value).ok_or_else(bad)?,
+        DateStyle => date_style(value).ok_or_else(bad)?,
+        Encoding => match value.to_lowercase().replace(['-', '_'], "").as_str() {
+            "utf8" | "unicode" | "" => "UTF8".to_owned(),
+            // Text that is plain ASCII is the same bytes in all of these.
+            "sqlascii" => "UTF8".to_owned(),
+            _ => return Err(bad().with_hint("the server speaks UTF8 only")),
+        },
+        Fixed => {
+            return Err(Error::new(
+                ErrorKind::CantChangeSetting,
+                format!("parameter \"{}\" cannot be changed", definition.name),
+            ));
+        }
+    };
+    Ok((key, value))
+}
+
+fn boolean(value: &str) -> Option<&'static str> {
+    match value.trim().to_lowercase().as_str() {
+        "on" | "true" | "t" | "yes" | "y" | "1" => Some("on"),
+        "off" | "false" | "f" | "no" | "n" | "0" => Some("off"),
+        _ => None,
+    }
+}
+
+/// `5s`, `2min`, `250` → milliseconds.
+fn milliseconds(value: &str) -> Option<i64> {
+    let value = value.trim();
+    let end = value.find(|c: char| !c.is_ascii_digit() && c != '-' && c != '.').unwrap_or(value.len());
+    let (number, unit) = value.split_at(end);
+    let factor = match unit.trim() {
+        "" | "ms" => 1.0,
+        "us" => 0.001,
+        "s" => 1_000.0,
+        "min" => 60_000.0,
+        "h" => 3_600_000.0,
+        "d" => 86_400_000.0,
+        _ => return None,
+    };
+    let number: f64 = number.parse().ok()?;
+    Some((number * factor).round() as i64)
+}
+
+fn show_milliseconds(ms: i64) -> String {
+    let units = [(86_400_000, "d"), (3_600_000, "h"), (60_000, "min"), (1_000, "s")];
+    match units.iter().find(|(factor, _)| ms > 0 && ms % factor == 0) {
+        Some((factor, unit)) => format!("{}{unit}", ms / factor),
+        None if ms == 0 => "0".to_owned(),
+        None => format!("{ms}ms"),
+    }
+}
+
+/// A zone Arrow knows: a name, or an offset.
+fn time_zone(value: &str) -> Option<String> {
+    let value = value.trim().trim_matches('\'');
+    match value.to_uppercase().as_str() {
+        "UTC" | "GMT" | "ZULU" | "Z" | "DEFAULT" | "LOCAL" => {
+            return Some(if value.eq_ignore_ascii_case("gmt") { "GMT" } else { "UTC" }.to_owned());
+        }
+        _ => {}
+    }
+    if let Ok(hours) = value.parse::<i32>()
+        && hours.abs() <= 15
+    {
+        return Some(format!("{}{:02}:00", if hours < 0 { '-' } else { '+' }, hours.abs()));
+    }
+    value.parse::<datafusion::arrow::array::timezone::Tz>().ok().map(|_| value.to_owned())
+}
+
+fn date_style(value: &str) -> Option<String> {
+    let mut order = "MDY";
+    for part in value.split(',').map(|part| part.trim().to_uppercase()) {
+        match part.as_str() {
+            "ISO" | "DEFAULT" | "" => {}
+            "MDY" | "US" | "NONEURO" | "NONEUROPEAN" => order = "MDY",
+            "DMY" | "EURO" | "EUROPEAN" => order = "DMY",
+            "YMD" => order = "YMD",
+            // Understood, but output stays ISO, which every client reads.
+            "SQL" | "POSTGRES" | "GERMAN" => {}
+            _ => return None,
+        }
+    }
+    Some(format!("ISO, {order}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(name: &str, value: &str, shown: &str) {
+        let mut settings = Settings::default();
+        settings.set(name, value).unwrap();
+        assert_eq!(settings.get(name).as_deref(), Some(shown), "{name}");
+    }
+
+    fn check_error(name: &str, value: &str, sqlstate: &str) {
+        let error = Settings::default().set(name, value).unwrap_err();
+        assert_eq!(error.kind().sqlstate(), sqlstate, "{name}");
+    }
+
+    #[test]
+    fn values_are_shown_as_postgres_shows_them() {
+        check("statement_timeout", "1000", "1s");
+        check("STATEMENT_TIMEOUT", "90000ms", "90s");
+        check("timezone", "Europe/Berlin", "Europe/Berlin");
+        check("datestyle", "iso, dmy", "ISO, DMY");
+        check("jit", "TRUE", "on");
+        check("my.own", "x", "x");
+        check("client_encoding", "utf-8", "UTF8");
+    }
+
+    #[test]
+    fn bad_values_and_names_are_refused() {
+        check_error("statement_timeout", "soon", "22023");
+        check_error("extra_float_digits", "99", "22023");
+        check_error("timezone", "Mars/Olympus", "22023");
+        check_error("server_version", "16", "55P02");
+        check_error("no_such_setting", "1", "42704");
+        check_error("lakewire.nonsense", "1", "42704");
+        check_error("client_encoding", "latin1", "22023");
+    }
+
+    #[test]
+    fn changes_are_not_shared_and_reset_goes_back_to_the_start() {
+        let mut first = Settings::starting_with([("TimeZone".to_owned(), "Asia/Tokyo".to_owned())]);
+        let second = first.clone();
+        first.set("TimeZone", "UTC").unwrap();
+        assert_eq!(second.get("timezone").as_deref(), Some("Asia/Tokyo"));
+        first.reset("TIMEZONE").unwrap();
+        assert_eq!(first.get("TimeZone").as_deref(), Some("Asia/Tokyo"));
+    }
+
+    #[test]
+    fn the_search_path_is_names() {
+        let mut settings = Settings::default();
+        settings.set("search_path", "\"$user\", Gold, \"A b\"").unwrap();
+        assert_eq!(settings.search_path("ana"), ["pg_catalog", "ana", "gold", "A b"]);
+    }
+}
