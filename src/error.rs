@@ -31,9 +31,11 @@ error_kinds! {
     ProtocolViolation        "08P01" 2 false;
     ConnectionFailure        "08006" 3 true;
     FeatureNotSupported      "0A000" 2 false;
+    InvalidSavepoint         "3B001" 2 false;
     InvalidTransactionState  "25000" 2 false;
     ActiveTransaction        "25001" 2 false;
     ReadOnlyTransaction      "25006" 2 false;
+    NoActiveTransaction      "25P01" 2 false;
     InFailedTransaction      "25P02" 2 false;
     InvalidPassword          "28P01" 2 false;
     InvalidAuthorization     "28000" 2 false;
@@ -139,6 +141,11 @@ impl Error {
     /// Where in the statement, counted in characters from 1.
     pub fn at(mut self, position: usize) -> Self {
         self.0.position = Some(position);
+        self
+    }
+    /// Where the place is in another text than the one the reader has.
+    pub fn without_position(mut self) -> Self {
+        self.0.position = None;
         self
     }
     pub fn with_source(mut self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {

@@ -40,6 +40,10 @@ impl SessionInfo {
     pub fn settings(&self) -> &Settings {
         &self.0.settings
     }
+    /// Number of the release the plan reads.
+    pub fn release(&self) -> i64 {
+        self.0.metadata.release
+    }
     pub fn metadata(&self) -> &Arc<Metadata> {
         &self.0.metadata
     }

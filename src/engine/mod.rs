@@ -1,46 +1,220 @@
-//! Plans and executes statements. The only builder of `SessionContext`.
+//! Plans and executes statements. The only builder of DataFusion's session states.
 //!
 //! Invariant: a session's settings live in its own [`Session`]; nothing a client SETs is seen by another.
 //! Invariant: cancel, deadline and memory limit are part of [`BatchStream`], so they cover every consumer alike.
 
+mod base;
+mod context;
+mod control;
+mod errors;
+mod execute;
+mod explain;
+mod memory;
+mod names;
+mod planner;
+mod runtime;
+mod scope_catalog;
 mod session;
+mod settings;
 mod stream;
+mod system;
+mod time_travel;
+mod transaction;
 
-use std::sync::Arc;
+use std::fmt;
+use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
+use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::execution::SessionState;
+use datafusion::logical_expr::LogicalPlan;
 use datafusion::scalar::ScalarValue;
+use datafusion::sql::sqlparser::ast;
+use parking_lot::{Mutex, RwLock};
 
+pub use context::SessionInfo;
+pub use errors::from_datafusion;
 pub use session::{Notice, Outcome, Prepared, Session, SessionParams, Severity, TransactionStatus};
-pub use stream::{BatchStream, CancelHandle};
+pub use settings::{SERVER_VERSION, Settings};
+pub use stream::{BatchStream, CancelHandle, Guard};
+pub use system::{SystemTable, SystemTables};
 
-use crate::catalog::{Catalog, Scope};
+use crate::catalog::{Catalog, Release, Scope};
 use crate::config::Config;
+use crate::dialect::{self, Statement};
 use crate::error::Result;
+use crate::pgcatalog::Metadata;
+use planner::Planner;
+use runtime::Resources;
+use scope_catalog::ScopeCatalog;
+
+/// Plans internal work under these; a lake's own schemas are always written out there.
+const INTERNAL_USER: &str = "lakewire";
 
 /// What all sessions of a process share: catalog, memory pool, disk, caches.
-pub struct Engine {}
+#[derive(Debug)]
+pub struct Engine {
+    shared: Arc<Shared>,
+}
+
+/// The engine's inside, which sessions and plans hold on to.
+struct Shared {
+    catalog: Arc<Catalog>,
+    database: String,
+    resources: Resources,
+    base: SessionState,
+    /// What a connection's settings start from.
+    settings: Settings,
+    procedures: OnceLock<Arc<dyn Procedures>>,
+    system: RwLock<Vec<Arc<dyn SystemTables>>>,
+    /// PostgreSQL's catalogs of the last release asked for.
+    metadata: Mutex<Option<(Arc<Release>, Arc<Metadata>)>>,
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Engine").field("database", &self.database).finish_non_exhaustive()
+    }
+}
 
 impl Engine {
-    pub fn new(_config: &Config, _catalog: Arc<Catalog>) -> Result<Arc<Self>> {
-        unimplemented!()
+    /// # Errors
+    /// `Config` or `Io` where the spill folder cannot be used.
+    pub fn new(config: &Config, catalog: Arc<Catalog>) -> Result<Arc<Self>> {
+        let resources = Resources::new(config, catalog.lake())?;
+        let base = base::state(config, resources.shared().clone())?;
+        let shared = Shared {
+            database: config.server.database.clone(),
+            settings: starting_settings(config)?,
+            catalog,
+            resources,
+            base,
+            procedures: OnceLock::new(),
+            system: RwLock::new(vec![Arc::new(system::CatalogTables)]),
+            metadata: Mutex::new(None),
+        };
+        Ok(Arc::new(Self { shared: Arc::new(shared) }))
     }
+
     pub fn catalog(&self) -> &Arc<Catalog> {
-        unimplemented!()
+        &self.shared.catalog
     }
+
     /// A client's session: settings of its own, no transaction yet.
-    pub fn session(self: &Arc<Self>, _params: SessionParams) -> Session {
-        unimplemented!()
+    pub fn session(self: &Arc<Self>, params: SessionParams) -> Session {
+        Session::new(self.shared.clone(), params)
     }
+
     /// DataFusion's view of one scope, for internal plans (model runs, tests). All functions, shared memory pool and
     /// caches; an `ObjectStoreRegistry` of its own where the scope has an overlay.
-    pub fn state(&self, _scope: &Scope) -> Result<SessionState> {
-        unimplemented!()
+    pub fn state(&self, scope: &Scope) -> Result<SessionState> {
+        let mut state = self.shared.internal_state(scope);
+        state.mark_start_execution();
+        Ok(state)
     }
+
+    /// Plans one query over the scope. Names must have their schema, or be PostgreSQL's.
+    ///
+    /// # Errors
+    /// As for a client's statement, positions included.
+    pub async fn plan(&self, scope: &Scope, sql: &str) -> Result<LogicalPlan> {
+        self.plan_statement(scope, &dialect::parse_single(sql)?).await
+    }
+
+    /// [`Engine::plan`] for a statement that is parsed already.
+    pub async fn plan_statement(&self, scope: &Scope, statement: &Statement) -> Result<LogicalPlan> {
+        let planner = self.shared.clone().planner_of(scope.clone(), &[]);
+        planner.visible(planner.plan(statement).await?)
+    }
+
+    /// Runs a plan made by [`Engine::plan`] in a state made by [`Engine::state`], until cancelled.
+    pub async fn execute(&self, state: &SessionState, plan: &LogicalPlan, cancel: CancelHandle) -> Result<BatchStream> {
+        execute::rows(&self.shared.resources, state, plan, Guard::new(cancel)).await
+    }
+
     /// Gives `CALL` its procedures; once, at start-up. `run` implements it: the engine itself knows no pipeline.
-    pub fn set_procedures(&self, _procedures: Arc<dyn Procedures>) {
-        unimplemented!()
+    pub fn set_procedures(&self, procedures: Arc<dyn Procedures>) {
+        // The first to come stays: replacing procedures under running sessions is not foreseen.
+        let _ = self.shared.procedures.set(procedures);
+    }
+
+    /// Adds tables to schema `lakewire`.
+    pub fn add_system_tables(&self, tables: Arc<dyn SystemTables>) {
+        self.shared.system.write().push(tables);
+        *self.shared.metadata.lock() = None;
+    }
+}
+
+fn starting_settings(config: &Config) -> Result<Settings> {
+    let mut settings = Settings::default();
+    let milliseconds = |duration: std::time::Duration| format!("{}ms", duration.as_millis());
+    settings.set_start("statement_timeout", &milliseconds(config.limits.statement_timeout))?;
+    let idle = config.limits.idle_in_transaction_session_timeout;
+    settings.set_start("idle_in_transaction_session_timeout", &milliseconds(idle))?;
+    Ok(settings)
+}
+
+impl Shared {
+    fn system_tables(&self) -> Vec<Arc<dyn SystemTables>> {
+        self.system.read().clone()
+    }
+
+    /// PostgreSQL's catalogs of what the scope sees.
+    fn metadata(&self, scope: &Scope) -> Arc<Metadata> {
+        let make = || {
+            let system = self.system_tables().iter().flat_map(|tables| tables.tables()).collect();
+            let procedures = self.procedures.get().map(|p| p.signatures()).unwrap_or_default();
+            Arc::new(Metadata::new(&self.database, scope, system, procedures))
+        };
+        if scope.overlay.is_some() {
+            return make();
+        }
+        let mut remembered = self.metadata.lock();
+        match remembered.as_ref() {
+            Some((release, metadata)) if Arc::ptr_eq(release, &scope.release) => metadata.clone(),
+            _ => {
+                let metadata = make();
+                *remembered = Some((scope.release.clone(), metadata.clone()));
+                metadata
+            }
+        }
+    }
+
+    /// A state whose functions know the session.
+    fn state_for(&self, scope: &Scope, info: SessionInfo) -> SessionState {
+        let mut state = self.base.clone();
+        let time_zone = info.settings().get("TimeZone");
+        let options = state.config_mut().options_mut();
+        options.execution.time_zone = time_zone;
+        options.extensions.insert(info);
+        if scope.overlay.is_some() {
+            state = datafusion::execution::session_state::SessionStateBuilder::new_from_existing(state)
+                .with_runtime_env(self.resources.of_scope(scope))
+                .build();
+        }
+        state
+    }
+
+    fn internal_state(self: &Arc<Self>, scope: &Scope) -> SessionState {
+        let info = SessionInfo::new(INTERNAL_USER, 0, self.settings.clone(), self.metadata(scope));
+        let mut state = self.state_for(scope, info);
+        state.register_catalog_list(Arc::new(ScopeCatalog::new(self.clone(), scope.clone())));
+        state
+    }
+
+    /// A planner for internal work over the scope, with the given search path.
+    fn planner_of(self: Arc<Self>, scope: Scope, search_path: &[String]) -> Planner {
+        let state = Arc::new(self.internal_state(&scope));
+        let metadata = self.metadata(&scope);
+        let path = match search_path {
+            [] => self.settings.search_path(INTERNAL_USER),
+            path => path.to_vec(),
+        };
+        Planner::new(self, scope, state, path, metadata)
+    }
+
+    fn call_schema(&self, call: &ast::Function) -> Option<SchemaRef> {
+        self.procedures.get()?.result_schema(&control::procedure_name(&call.name))
     }
 }
 
@@ -52,6 +226,10 @@ pub trait Procedures: Send + Sync {
     async fn call(&self, call: Call, notices: NoticeSink, cancel: CancelHandle) -> Result<BatchStream>;
     /// Name and argument names with types, for `pg_proc` and `\df`.
     fn signatures(&self) -> Vec<Signature>;
+    /// Columns that `call` will return, for clients that ask before they execute. `None` where they are not known before.
+    fn result_schema(&self, _name: &str) -> Option<SchemaRef> {
+        None
+    }
 }
 
 /// `CALL name(positional …, name => value …)`, arguments evaluated to constants.

@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use datafusion::arrow::datatypes::{DataType, SchemaRef};
 use datafusion::catalog::{TableFunctionArgs, TableProvider};
@@ -41,20 +42,22 @@ const VIEW_DEPTH_MAX: usize = 32;
 pub(super) struct Planner {
     shared: Arc<Shared>,
     scope: Scope,
-    state: SessionState,
+    state: Arc<SessionState>,
     search_path: Vec<String>,
     metadata: Arc<Metadata>,
+    /// Whether a table was resolved that follows its head.
+    follows_head: AtomicBool,
 }
 
 impl Planner {
     pub fn new(
         shared: Arc<Shared>,
         scope: Scope,
-        state: SessionState,
+        state: Arc<SessionState>,
         search_path: Vec<String>,
         metadata: Arc<Metadata>,
     ) -> Self {
-        Self { shared, scope, state, search_path, metadata }
+        Self { shared, scope, state, search_path, metadata, follows_head: AtomicBool::new(false) }
     }
 
     pub fn engine(&self) -> &Arc<Shared> {
@@ -74,6 +77,10 @@ impl Planner {
     }
     pub fn database(&self) -> &str {
         &self.shared.database
+    }
+    /// Whether something planned so far may differ in the next statement, though the release does not.
+    pub fn follows_head(&self) -> bool {
+        self.follows_head.load(Ordering::Relaxed)
     }
 
     /// The statement's logical plan, not yet optimized.
@@ -122,6 +129,9 @@ impl Planner {
             ObjectKind::View { definition } => self.view(object, definition, depth).await,
             // A broken table may have been mended since; if not, opening it says what is wrong.
             ObjectKind::Table { .. } | ObjectKind::Broken { .. } => {
+                if !matches!(object.kind, ObjectKind::Table { version: Some(_), .. }) {
+                    self.follows_head.store(true, Ordering::Relaxed);
+                }
                 let snapshot = self.scope.snapshot(object).await?;
                 snapshot.provider()
             }
@@ -139,7 +149,7 @@ impl Planner {
         let in_view = |error: Error| error.without_position().context(format!("view \"{}\"", object.name));
         let statement = dialect::parse_single(definition).map_err(in_view)?;
         let plan = Box::pin(self.plan_at(&statement, depth + 1)).await.map_err(in_view)?;
-        let plan = visible_columns(plan).map_err(errors::from_datafusion)?;
+        let plan = self.visible(plan)?;
         Ok(Arc::new(ViewTable::new(plan, Some(definition.to_owned()))))
     }
 
@@ -156,6 +166,21 @@ impl Planner {
         Ok(ready)
     }
 
+    /// The plan with its columns named as a client may write them.
+    pub(super) fn visible(&self, plan: LogicalPlan) -> Result<LogicalPlan> {
+        visible_columns(plan).map_err(errors::from_datafusion)
+    }
+
+    /// The expression with everything constant computed.
+    pub(super) fn simplified(&self, expr: Expr) -> DataFusionResult<Expr> {
+        let context = SimplifyContext::builder()
+            .with_config_options(Arc::clone(self.state.config_options()))
+            .with_query_execution_start_time(self.state.execution_props().query_execution_start_time)
+            .build();
+        let simplifier = ExprSimplifier::new(context);
+        simplifier.coerce(expr, &DFSchema::empty()).and_then(|expr| simplifier.simplify(expr))
+    }
+
     fn parser_options(&self) -> ParserOptions {
         let options = &self.state.config_options().sql_parser;
         ParserOptions {
@@ -170,7 +195,6 @@ impl Planner {
     }
 }
 
-/// The plan with its columns named as a client may write them.
 fn visible_columns(plan: LogicalPlan) -> DataFusionResult<LogicalPlan> {
     let hidden = |name: &String| dialect::visible_name(name).len() != name.len();
     if !plan.schema().fields().iter().any(|field| hidden(field.name())) {
@@ -234,16 +258,6 @@ impl Names<'_> {
     fn state(&self) -> &SessionState {
         &self.planner.state
     }
-
-    fn simplified(&self, arguments: Vec<Expr>) -> DataFusionResult<Vec<Expr>> {
-        let context = SimplifyContext::builder()
-            .with_config_options(Arc::clone(self.state().config_options()))
-            .with_query_execution_start_time(self.state().execution_props().query_execution_start_time)
-            .build();
-        let simplifier = ExprSimplifier::new(context);
-        let nothing = DFSchema::empty();
-        arguments.into_iter().map(|e| simplifier.coerce(e, &nothing).and_then(|e| simplifier.simplify(e))).collect()
-    }
 }
 
 impl ContextProvider for Names<'_> {
@@ -255,11 +269,14 @@ impl ContextProvider for Names<'_> {
     }
 
     fn get_table_function_source(&self, name: &str, arguments: Vec<Expr>) -> DataFusionResult<Arc<dyn TableSource>> {
-        let arguments = self.simplified(arguments)?;
+        let arguments =
+            arguments.into_iter().map(|e| self.planner.simplified(e)).collect::<DataFusionResult<Vec<_>>>()?;
         let text: Option<Vec<String>> = arguments.iter().map(literal_text).collect();
         if let Some(ready) = text.and_then(|text| self.functions.get(&call_key(name, &text))) {
             return Ok(ready.clone());
         }
+        // PostgreSQL's take any integer, DataFusion's only its widest.
+        let arguments: Vec<Expr> = arguments.into_iter().map(widened).collect();
         let function = self.state().table_functions().get(name).cloned().ok_or_else(|| {
             let message = match time_travel::FUNCTIONS.contains(&name) {
                 true => Error::new(ErrorKind::FeatureNotSupported, format!("the arguments of {name} must be constants")),
@@ -310,6 +327,16 @@ impl ContextProvider for Names<'_> {
     }
     fn udwf_names(&self) -> Vec<String> {
         self.state().window_functions().keys().cloned().collect()
+    }
+}
+
+fn widened(argument: Expr) -> Expr {
+    match argument {
+        Expr::Literal(value, metadata) => match value {
+            ScalarValue::Int32(number) => Expr::Literal(ScalarValue::Int64(number.map(i64::from)), metadata),
+            other => Expr::Literal(other, metadata),
+        },
+        other => other,
     }
 }
 

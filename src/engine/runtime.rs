@@ -39,6 +39,10 @@ impl Resources {
         Ok(Self { shared, query_memory_max: config.memory.per_query.as_usize() })
     }
 
+    pub fn shared(&self) -> &Arc<RuntimeEnv> {
+        &self.shared
+    }
+
     /// What plans over the scope run in.
     pub fn of_scope(&self, scope: &Scope) -> Arc<RuntimeEnv> {
         match &scope.overlay {

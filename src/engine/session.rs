@@ -1,14 +1,29 @@
 //! One client's session: settings, transaction, prepared plans.
+//!
+//! Invariant: a plan is used again only for the release and the settings it was made under.
 
+use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::execution::SessionState;
+use datafusion::logical_expr::LogicalPlan;
 use datafusion::scalar::ScalarValue;
+use datafusion::sql::sqlparser::ast;
 use pgwire::api::Type;
 
-use super::{BatchStream, CancelHandle};
+use super::context::SessionInfo;
+use super::planner::Planner;
+use super::settings::Settings;
+use super::stream::Guard;
+use super::time_travel::AsOf;
+use super::transaction::Transaction;
+use super::{BatchStream, CancelHandle, NoticeSink, Shared, control, execute, explain};
+use crate::catalog::{Release, Scope};
 use crate::dialect::Statement;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
+use crate::pgtypes;
 
 /// Start-up parameters of a connection.
 #[derive(Debug, Clone, Default)]
@@ -56,7 +71,31 @@ pub struct Prepared {
     pub parameters: Vec<Type>,
     /// Columns of the result; `None` for a statement that returns no rows.
     pub schema: Option<SchemaRef>,
-    // + the logical plan, and the release and settings it was made under
+    plan: Option<Arc<Planned>>,
+}
+
+/// A logical plan, and what it was made under.
+#[derive(Debug)]
+struct Planned {
+    logical: LogicalPlan,
+    reads_clock: bool,
+    basis: Basis,
+    /// Some table follows its head, which no release pins: good for one execution.
+    follows_head: bool,
+    used: AtomicBool,
+}
+
+/// Two plans made under the same basis are the same.
+#[derive(Debug, Clone)]
+struct Basis {
+    release: Arc<Release>,
+    settings: Settings,
+}
+
+impl Basis {
+    fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.release, &other.release) && self.settings.same(&other.settings)
+    }
 }
 
 /// What executing a statement gives.
@@ -69,47 +108,328 @@ pub enum Outcome {
     Empty,
 }
 
+impl Outcome {
+    pub(super) fn command(tag: impl Into<String>) -> Self {
+        Self::Command { tag: tag.into() }
+    }
+}
+
 /// A client's session. Not shared: one connection drives it, one statement at a time.
-pub struct Session {}
+pub struct Session {
+    pub(super) shared: Arc<Shared>,
+    pub(super) user: String,
+    backend_pid: i32,
+    pub(super) settings: Settings,
+    pub(super) transaction: Transaction,
+    pub(super) guard: Guard,
+    /// Statements of SQL's own PREPARE.
+    pub(super) named: HashMap<String, Prepared>,
+    notices: NoticeSink,
+    unread_notices: Option<tokio::sync::mpsc::UnboundedReceiver<Notice>>,
+    told_settings: Vec<(String, String)>,
+    /// DataFusion's state for the last basis: making one copies every function registry.
+    state: Option<(Basis, Arc<SessionState>)>,
+    /// The release that `lakewire.as_of` last stood for.
+    past: Option<(String, Arc<Release>)>,
+}
 
 impl Session {
+    pub(super) fn new(shared: Arc<Shared>, params: SessionParams) -> Self {
+        let (notices, unread) = tokio::sync::mpsc::unbounded_channel();
+        let mut settings = shared.settings.clone();
+        settings.force("session_authorization", &params.user);
+        let mut session = Self {
+            shared,
+            user: params.user,
+            backend_pid: 0,
+            settings,
+            transaction: Transaction::default(),
+            guard: Guard::default(),
+            named: HashMap::new(),
+            notices,
+            unread_notices: Some(unread),
+            told_settings: Vec::new(),
+            state: None,
+            past: None,
+        };
+        let application = (!params.application_name.is_empty())
+            .then(|| ("application_name".to_owned(), params.application_name));
+        for (name, value) in application.into_iter().chain(params.settings) {
+            if let Err(error) = session.settings.set_start(&name, &value) {
+                session.warn("01000", format!("start-up setting \"{name}\" is ignored: {}", error.message()));
+            }
+        }
+        session
+    }
+
+    /// The process id that the client was given for cancelling; what `pg_backend_pid()` answers.
+    pub fn set_backend_pid(&mut self, pid: i32) {
+        self.backend_pid = pid;
+        self.state = None;
+    }
+
     /// Plans a statement: its parameter types and result columns. `hints[i]` is the type the client gave for `$i+1`,
     /// if any (0 = unspecified).
-    pub async fn prepare(&mut self, _statement: Arc<Statement>, _hints: &[Option<Type>]) -> Result<Prepared> {
-        unimplemented!()
+    pub async fn prepare(&mut self, statement: Arc<Statement>, hints: &[Option<Type>]) -> Result<Prepared> {
+        let guard = self.guard.clone();
+        let prepared = guard.run(self.prepare_unguarded(statement, hints)).await;
+        self.note_failure(prepared)
     }
+
     /// Executes with values for the parameters, in the order of `Prepared::parameters`. Control statements (SET, SHOW,
     /// BEGIN, COMMIT, CALL …) are carried out here as well. After an error in a transaction the session is `Failed`
     /// until ROLLBACK (`25P02`).
-    pub async fn execute(&mut self, _prepared: &Prepared, _params: &[ScalarValue]) -> Result<Outcome> {
-        unimplemented!()
+    pub async fn execute(&mut self, prepared: &Prepared, params: &[ScalarValue]) -> Result<Outcome> {
+        let outcome = self.execute_unnoted(prepared, params).await;
+        self.note_failure(outcome)
     }
+
     /// Starts the clock of `statement_timeout` and takes a fresh cancel handle: called at the start of each simple query
     /// message, and of each Parse/Bind/Execute sequence.
     pub fn begin_statement(&mut self) -> CancelHandle {
-        unimplemented!()
+        self.guard = Guard::with_timeout(self.settings.duration("statement_timeout"));
+        self.guard.cancel.clone()
     }
+
     /// Tells the session that the running statement failed outside `execute` (while streaming, encoding).
     pub fn fail(&mut self) {
-        unimplemented!()
+        self.transaction.fail();
     }
+
     /// Extended-protocol Sync, or the end of a simple query: ends an implicit transaction.
     pub fn end_implicit_transaction(&mut self) {
-        unimplemented!()
+        self.transaction.end_implicit();
     }
+
     pub fn status(&self) -> TransactionStatus {
-        unimplemented!()
+        self.transaction.status()
     }
+
     /// Effective value of a setting (`TimeZone`, `DateStyle`, `bytea_output`, `client_min_messages` …), as SHOW prints it.
-    pub fn setting(&self, _name: &str) -> Option<String> {
-        unimplemented!()
+    pub fn setting(&self, name: &str) -> Option<String> {
+        self.settings.get(name)
     }
-    /// Reportable settings that changed since the last call, for ParameterStatus.
+
+    /// Reportable settings that changed since the last call, for ParameterStatus; the first call gives all of them.
     pub fn take_changed_settings(&mut self) -> Vec<(String, String)> {
-        unimplemented!()
+        let now = self.settings.reported();
+        let changed = now.iter().filter(|entry| !self.told_settings.contains(entry)).cloned().collect();
+        self.told_settings = now;
+        changed
     }
+
     /// Notices of running statements; taken once by the connection.
     pub fn take_notices(&mut self) -> tokio::sync::mpsc::UnboundedReceiver<Notice> {
-        unimplemented!()
+        self.unread_notices.take().unwrap_or_else(|| tokio::sync::mpsc::unbounded_channel().1)
     }
+
+    pub(super) fn notice_sink(&self) -> NoticeSink {
+        self.notices.clone()
+    }
+
+    pub(super) fn warn(&self, sqlstate: &'static str, message: impl Into<String>) {
+        let message = message.into();
+        // Nobody listens once the connection is gone, and nobody minds.
+        let _ = self.notices.send(Notice { severity: Severity::Warning, sqlstate, message, detail: None, hint: None });
+    }
+
+    fn note_failure<T>(&mut self, outcome: Result<T>) -> Result<T> {
+        if outcome.is_err() {
+            self.transaction.fail();
+        }
+        outcome
+    }
+
+    async fn prepare_unguarded(&mut self, statement: Arc<Statement>, hints: &[Option<Type>]) -> Result<Prepared> {
+        self.transaction.check(&statement.ast)?;
+        let (plan, schema) = match &statement.ast {
+            ast::Statement::Query(_) => {
+                let planned = self.plan(&statement).await?;
+                let schema = execute::output_schema(&planned.logical);
+                (Some(planned), Some(schema))
+            }
+            ast::Statement::Execute { name, .. } => (None, self.named_schema(name.as_ref())),
+            ast::Statement::Call(call) => (None, self.shared.call_schema(call)),
+            other => (None, control::result_schema(other)),
+        };
+        let parameters = match &plan {
+            Some(planned) => parameter_types(&planned.logical, &statement, hints)?,
+            None => control::parameter_types(&statement, hints),
+        };
+        Ok(Prepared { statement, parameters, schema, plan })
+    }
+
+    async fn execute_unnoted(&mut self, prepared: &Prepared, params: &[ScalarValue]) -> Result<Outcome> {
+        let statement = prepared.statement.clone();
+        self.transaction.check(&statement.ast)?;
+        match &statement.ast {
+            ast::Statement::Query(_) => {
+                let stream = self.query(prepared, params).await?;
+                Ok(Outcome::Rows { stream, tag: "SELECT" })
+            }
+            ast::Statement::Explain { .. } => explain::explain(self, &statement, params).await,
+            _ => control::execute(self, &statement, params).await,
+        }
+    }
+
+    async fn query(&mut self, prepared: &Prepared, params: &[ScalarValue]) -> Result<BatchStream> {
+        let guard = self.guard.clone();
+        let planned = match &prepared.plan {
+            Some(planned) if self.still_holds(planned).await? => planned.clone(),
+            _ => {
+                let planned = guard.run(self.plan(&prepared.statement)).await?;
+                let changed = prepared.schema.as_ref().is_some_and(|schema| {
+                    !same_columns(schema, &execute::output_schema(&planned.logical))
+                });
+                if changed {
+                    return Err(Error::new(
+                        ErrorKind::FeatureNotSupported,
+                        "cached plan must not change result type",
+                    )
+                    .with_hint("prepare the statement again: the columns of a table it reads have changed"));
+                }
+                planned
+            }
+        };
+        planned.used.store(true, Ordering::Relaxed);
+        let state = self.state(&planned.basis);
+        let state = if planned.reads_clock { self.at_clock(&state) } else { state };
+        let bound = bind(&planned.logical, &prepared.statement, params)?;
+        let plan = bound.as_ref().unwrap_or(&planned.logical);
+        execute::rows(&self.shared.resources, &state, plan, guard)
+            .await
+            .map_err(|error| locate(error, &prepared.statement))
+    }
+
+    async fn still_holds(&mut self, planned: &Planned) -> Result<bool> {
+        let basis = Basis { release: self.scope().await?.release, settings: self.settings.clone() };
+        let fresh = !planned.follows_head || !planned.used.load(Ordering::Relaxed);
+        Ok(fresh && planned.basis.is(&basis))
+    }
+
+    async fn plan(&mut self, statement: &Statement) -> Result<Arc<Planned>> {
+        let (planner, basis) = self.planner().await?;
+        let logical = planner.plan(statement).await?;
+        let reads_clock = execute::reads_clock(&logical);
+        let follows_head = planner.follows_head();
+        Ok(Arc::new(Planned { logical, reads_clock, basis, follows_head, used: AtomicBool::new(false) }))
+    }
+
+    /// A planner for what the session sees now. Its scope is fresh, so tables that follow their heads are too.
+    async fn planner(&mut self) -> Result<(Planner, Basis)> {
+        let scope = self.scope().await?;
+        let basis = Basis { release: scope.release.clone(), settings: self.settings.clone() };
+        let state = self.state(&basis);
+        let metadata = self.shared.metadata(&scope);
+        let path = self.settings.search_path(&self.user);
+        Ok((Planner::new(self.shared.clone(), scope, state, path, metadata), basis))
+    }
+
+    pub(super) async fn planner_now(&mut self) -> Result<Planner> {
+        Ok(self.planner().await?.0)
+    }
+
+    fn state(&mut self, basis: &Basis) -> Arc<SessionState> {
+        if let Some((known, state)) = &self.state
+            && known.is(basis)
+        {
+            return state.clone();
+        }
+        let scope = self.shared.catalog.scope_of(basis.release.clone());
+        let metadata = self.shared.metadata(&scope);
+        let info = SessionInfo::new(&self.user, self.backend_pid, self.settings.clone(), metadata);
+        let state = Arc::new(self.shared.state_for(&scope, info));
+        self.state = Some((basis.clone(), state.clone()));
+        state
+    }
+
+    /// The state with its clock at the transaction's beginning, or now.
+    fn at_clock(&self, state: &SessionState) -> Arc<SessionState> {
+        let mut state = state.clone();
+        state.execution_props_mut().query_execution_start_time =
+            Some(self.transaction.started_at().unwrap_or_else(chrono::Utc::now));
+        Arc::new(state)
+    }
+
+    /// What a statement of this session sees now.
+    pub(super) async fn scope(&mut self) -> Result<Scope> {
+        match self.transaction.scope() {
+            Some(scope) => Ok(scope.clone()),
+            None => self.scope_outside().await,
+        }
+    }
+
+    /// What a transaction that begins now would see.
+    pub(super) async fn scope_outside(&mut self) -> Result<Scope> {
+        let as_of = self.settings.get("lakewire.as_of").unwrap_or_default();
+        if as_of.is_empty() {
+            return Ok(self.shared.catalog.scope());
+        }
+        if let Some((text, release)) = &self.past
+            && *text == as_of
+        {
+            return Ok(self.shared.catalog.scope_of(release.clone()));
+        }
+        let release = match AsOf::parse(&as_of)? {
+            AsOf::Release(id) => self.shared.catalog.release(id).await?,
+            AsOf::Instant(at) => self.shared.catalog.release_at(at).await?,
+        };
+        self.past = Some((as_of, release.clone()));
+        Ok(self.shared.catalog.scope_of(release))
+    }
+
+    fn named_schema(&self, name: Option<&ast::ObjectName>) -> Option<SchemaRef> {
+        self.named.get(&name?.to_string().to_lowercase())?.schema.clone()
+    }
+}
+
+/// Types may have been widened by the optimizer; what the client was told are names and types.
+fn same_columns(told: &SchemaRef, now: &SchemaRef) -> bool {
+    told.fields().len() == now.fields().len()
+        && told
+            .fields()
+            .iter()
+            .zip(now.fields())
+            .all(|(a, b)| a.name() == b.name() && pgtypes::column_type(a) == pgtypes::column_type(b))
+}
+
+/// The plan with values in place of `$n`; `None` where it has none.
+fn bind(plan: &LogicalPlan, statement: &Statement, params: &[ScalarValue]) -> Result<Option<LogicalPlan>> {
+    if params.is_empty() {
+        return Ok(None);
+    }
+    let bound = plan.clone().with_param_values(params.to_vec());
+    bound.map(Some).map_err(|error| super::errors::in_statement(error, statement))
+}
+
+/// Errors of the optimizer name columns too.
+fn locate(error: Error, statement: &Statement) -> Error {
+    if error.kind() != ErrorKind::UndefinedColumn {
+        return error;
+    }
+    let name: Vec<String> = error.message().split('"').nth(1).map(str::to_owned).into_iter().collect();
+    super::errors::at_name(error, statement, &name)
+}
+
+/// The type of each `$n`: as hinted, else as the plan wants it, else text.
+fn parameter_types(plan: &LogicalPlan, statement: &Statement, hints: &[Option<Type>]) -> Result<Vec<Type>> {
+    let inferred =
+        plan.get_parameter_types().map_err(|error| super::errors::in_statement(error, statement))?;
+    let mut count = hints.len();
+    for name in inferred.keys() {
+        let number = name.strip_prefix('$').and_then(|number| number.parse::<usize>().ok()).filter(|n| *n > 0);
+        match number {
+            Some(number) => count = count.max(number),
+            None => {
+                return Err(Error::new(ErrorKind::UndefinedParameter, format!("there is no parameter {name}")));
+            }
+        }
+    }
+    let type_of = |index: usize| {
+        hints.get(index).cloned().flatten().or_else(|| {
+            let inferred = inferred.get(&format!("${}", index + 1))?.as_ref()?;
+            Some(pgtypes::pg_type(inferred))
+        })
+    };
+    Ok((0..count).map(|index| type_of(index).unwrap_or(Type::TEXT)).collect())
 }

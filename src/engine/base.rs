@@ -1,0 +1,50 @@
+//! DataFusion's state that every other is copied from: functions and options. The only place where one is built.
+
+use std::sync::Arc;
+
+use datafusion::error::Result as DataFusionResult;
+use datafusion::execution::SessionState;
+use datafusion::execution::runtime_env::RuntimeEnv;
+use datafusion::execution::session_state::SessionStateBuilder;
+use datafusion::logical_expr::registry::FunctionRegistry;
+use datafusion::prelude::SessionConfig;
+
+use super::errors;
+use crate::config::Config;
+use crate::error::Result;
+use crate::pgcatalog;
+
+/// A state with all functions and no tables.
+pub(super) fn state(config: &Config, runtime: Arc<RuntimeEnv>) -> Result<SessionState> {
+    build(config, runtime).map_err(errors::from_datafusion)
+}
+
+fn build(config: &Config, runtime: Arc<RuntimeEnv>) -> DataFusionResult<SessionState> {
+    let mut state = SessionStateBuilder::new()
+        .with_config(session_config(config)?)
+        .with_runtime_env(runtime)
+        .with_default_features()
+        .build();
+    for function in pgcatalog::scalar_functions() {
+        state.register_udf(Arc::new(function))?;
+    }
+    for (name, function) in pgcatalog::table_functions()? {
+        state.register_udtf(name, function);
+    }
+    Ok(state)
+}
+
+fn session_config(config: &Config) -> DataFusionResult<SessionConfig> {
+    let mut session = SessionConfig::new()
+        .with_target_partitions(config.target_partitions())
+        .with_batch_size(config.execution.batch_size)
+        .with_information_schema(false)
+        .with_create_default_catalog_and_schema(false)
+        .with_default_catalog_and_schema("lake", "public");
+    let options = session.options_mut();
+    options.set("datafusion.sql_parser.dialect", "postgresql")?;
+    // As in PostgreSQL, 0.8 is exact; 8e-1 too.
+    options.set("datafusion.sql_parser.parse_float_as_decimal", "true")?;
+    options.set("datafusion.sql_parser.default_null_ordering", "nulls_max")?;
+    Ok(session)
+}

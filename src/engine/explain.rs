@@ -1,0 +1,96 @@
+//! `EXPLAIN`: the physical plan as text, one line a row.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use datafusion::arrow::array::{RecordBatch, StringArray};
+use datafusion::physical_plan::display::DisplayableExecutionPlan;
+use datafusion::physical_plan::execute_stream;
+use datafusion::scalar::ScalarValue;
+use datafusion::sql::sqlparser::ast;
+use futures::TryStreamExt;
+
+use super::session::{Outcome, Session};
+use super::{BatchStream, control, errors, execute};
+use crate::dialect::Statement;
+use crate::error::{Error, ErrorKind, Result};
+
+struct Options {
+    analyze: bool,
+    verbose: bool,
+}
+
+pub(super) async fn explain(session: &mut Session, whole: &Statement, params: &[ScalarValue]) -> Result<Outcome> {
+    let ast::Statement::Explain { statement: inner, analyze, verbose, options, .. } = &whole.ast else {
+        return Err(Error::internal("not an EXPLAIN"));
+    };
+    let options = read_options(*analyze, *verbose, options.as_deref().unwrap_or_default())?;
+    if !matches!(inner.as_ref(), ast::Statement::Query(_)) {
+        return Err(Error::new(ErrorKind::FeatureNotSupported, "EXPLAIN takes a query"));
+    }
+    let statement = Statement { text: whole.text.clone(), offset: whole.offset, ast: inner.as_ref().clone() };
+    let guard = session.guard.clone();
+    let text = guard.run(plan_text(session, &statement, params, &options)).await?;
+    let schema = control::result_schema(&whole.ast).ok_or_else(|| Error::internal("EXPLAIN shows a plan"))?;
+    let lines = Arc::new(StringArray::from_iter_values(text.lines()));
+    let batch =
+        RecordBatch::try_new(schema.clone(), vec![lines]).map_err(|error| errors::from_datafusion(error.into()))?;
+    Ok(Outcome::Rows { stream: BatchStream::of(schema, vec![batch]), tag: "EXPLAIN" })
+}
+
+fn read_options(analyze: bool, verbose: bool, list: &[ast::UtilityOption]) -> Result<Options> {
+    let mut options = Options { analyze, verbose };
+    for option in list {
+        let value = option.arg.as_ref().map(|value| value.to_string().to_lowercase());
+        let on = !matches!(value.as_deref(), Some("false" | "off" | "0"));
+        match option.name.value.to_lowercase().as_str() {
+            "analyze" => options.analyze = on,
+            "verbose" => options.verbose = on,
+            "format" if value.as_deref() != Some("text") => {
+                return Err(Error::new(ErrorKind::FeatureNotSupported, "EXPLAIN writes text only")
+                    .with_hint("leave FORMAT out"));
+            }
+            // Costs are not estimated in PostgreSQL's unit; the rest is part of ANALYZE's output.
+            "costs" | "buffers" | "timing" | "summary" | "settings" | "wal" | "format" => {}
+            other => {
+                return Err(Error::new(ErrorKind::SyntaxError, format!("unrecognized EXPLAIN option \"{other}\"")));
+            }
+        }
+    }
+    Ok(options)
+}
+
+async fn plan_text(
+    session: &mut Session,
+    statement: &Statement,
+    params: &[ScalarValue],
+    options: &Options,
+) -> Result<String> {
+    let planner = session.planner_now().await?;
+    let began = Instant::now();
+    let mut plan = planner.plan(statement).await?;
+    if !params.is_empty() {
+        plan = plan.with_param_values(params.to_vec()).map_err(errors::from_datafusion)?;
+    }
+    let state = planner.state();
+    let physical =
+        state.create_physical_plan(&plan).await.map_err(|error| errors::in_statement(error, statement))?;
+    let planned_in = began.elapsed();
+    if !options.analyze {
+        return Ok(DisplayableExecutionPlan::new(physical.as_ref()).indent(options.verbose).to_string());
+    }
+    let began = Instant::now();
+    let context = execute::task_context(&session.shared.resources, state);
+    let rows = execute_stream(physical.clone(), context).map_err(errors::from_datafusion)?;
+    let count = rows
+        .try_fold(0usize, |count, batch| async move { Ok(count + batch.num_rows()) })
+        .await
+        .map_err(errors::from_datafusion)?;
+    let tree = DisplayableExecutionPlan::with_metrics(physical.as_ref()).indent(options.verbose).to_string();
+    Ok(format!(
+        "{}\nRows: {count}\nPlanning Time: {:.3} ms\nExecution Time: {:.3} ms",
+        tree.trim_end(),
+        planned_in.as_secs_f64() * 1e3,
+        began.elapsed().as_secs_f64() * 1e3,
+    ))
+}

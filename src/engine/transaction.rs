@@ -1,0 +1,116 @@
+//! Transaction blocks: a pinned release, settings that go with it, failure until ROLLBACK.
+
+use chrono::{DateTime, Utc};
+use datafusion::sql::sqlparser::ast;
+
+use super::session::TransactionStatus;
+use super::settings::Settings;
+use crate::catalog::Scope;
+use crate::error::{Error, ErrorKind, Result};
+
+/// Where a session stands.
+#[derive(Debug, Default)]
+pub(super) enum Transaction {
+    #[default]
+    Idle,
+    Open(Block),
+    Failed(Block),
+}
+
+/// A `BEGIN` without its end.
+#[derive(Debug)]
+pub(super) struct Block {
+    pub scope: Scope,
+    /// What ROLLBACK restores.
+    pub before: Settings,
+    /// What COMMIT leaves: without `SET LOCAL`.
+    pub lasting: Settings,
+    /// Names with the settings there were, oldest first.
+    pub savepoints: Vec<(String, Settings)>,
+    started_at: DateTime<Utc>,
+}
+
+impl Block {
+    pub fn new(scope: Scope, settings: &Settings) -> Self {
+        Self {
+            scope,
+            before: settings.clone(),
+            lasting: settings.clone(),
+            savepoints: Vec::new(),
+            started_at: Utc::now(),
+        }
+    }
+
+    /// Position of the newest savepoint of that name.
+    ///
+    /// # Errors
+    /// `3B001` where there is none.
+    pub fn savepoint(&self, name: &str) -> Result<usize> {
+        self.savepoints.iter().rposition(|(known, _)| known == name).ok_or_else(|| {
+            Error::new(ErrorKind::InvalidSavepoint, format!("savepoint \"{name}\" does not exist"))
+        })
+    }
+}
+
+impl Transaction {
+    pub fn status(&self) -> TransactionStatus {
+        match self {
+            Self::Idle => TransactionStatus::Idle,
+            Self::Open(_) => TransactionStatus::InTransaction,
+            Self::Failed(_) => TransactionStatus::Failed,
+        }
+    }
+
+    pub fn fail(&mut self) {
+        match std::mem::take(self) {
+            Self::Open(block) => *self = Self::Failed(block),
+            other => *self = other,
+        }
+    }
+
+    /// After ROLLBACK TO a savepoint.
+    pub fn reopen(&mut self) {
+        match std::mem::take(self) {
+            Self::Failed(block) => *self = Self::Open(block),
+            other => *self = other,
+        }
+    }
+
+    /// Nothing is kept for implicit transactions: each of their statements reads the newest release.
+    pub fn end_implicit(&mut self) {}
+
+    pub fn scope(&self) -> Option<&Scope> {
+        self.block().map(|block| &block.scope)
+    }
+
+    pub fn block(&self) -> Option<&Block> {
+        match self {
+            Self::Idle => None,
+            Self::Open(block) | Self::Failed(block) => Some(block),
+        }
+    }
+
+    pub fn block_mut(&mut self) -> Option<&mut Block> {
+        match self {
+            Self::Idle => None,
+            Self::Open(block) | Self::Failed(block) => Some(block),
+        }
+    }
+
+    pub fn started_at(&self) -> Option<DateTime<Utc>> {
+        self.block().map(|block| block.started_at)
+    }
+
+    /// # Errors
+    /// `25P02` in a failed transaction, for everything that does not end it.
+    pub fn check(&self, statement: &ast::Statement) -> Result<()> {
+        let ends = matches!(statement, ast::Statement::Rollback { .. } | ast::Statement::Commit { .. });
+        if matches!(self, Self::Failed(_)) && !ends {
+            return Err(Error::new(
+                ErrorKind::InFailedTransaction,
+                "current transaction is aborted, commands ignored until end of transaction block",
+            ));
+        }
+        Ok(())
+    }
+}

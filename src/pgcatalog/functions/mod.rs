@@ -1,0 +1,196 @@
+//! The functions that PostgreSQL's clients call on its catalogs.
+//!
+//! Each is a row of a table: name, how many arguments, what it returns, and a Rust function from values to a value that
+//! may look at the session. They are called on rows of catalogs, thousands at most, so one call a row is fast enough.
+
+mod describe;
+mod privileges;
+mod reg;
+mod session;
+mod text;
+
+use std::any::Any;
+use std::hash::{Hash, Hasher};
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+
+use datafusion::arrow::array::ArrayRef;
+use datafusion::arrow::datatypes::{DataType, Field};
+use datafusion::catalog::TableFunctionImpl;
+use datafusion::error::{DataFusionError, Result};
+use datafusion::logical_expr::{
+    ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, TypeSignature, Volatility,
+};
+use datafusion::scalar::ScalarValue;
+use datafusion_pg_catalog::pg_catalog::{self as crate_functions, array_bounds_udf, pg_get_expr_udf, quote_ident_udf};
+
+pub use describe::format_type;
+
+use super::statics;
+use crate::engine::SessionInfo;
+
+type Eval = fn(&SessionInfo, &[ScalarValue]) -> crate::error::Result<ScalarValue>;
+
+/// One function.
+struct Definition {
+    name: &'static str,
+    arguments: RangeInclusive<usize>,
+    returns: fn() -> DataType,
+    /// NULL for any NULL argument, without being called.
+    strict: bool,
+    eval: Eval,
+}
+
+const fn strict(name: &'static str, arguments: RangeInclusive<usize>, returns: fn() -> DataType, eval: Eval) -> Definition {
+    Definition { name, arguments, returns, strict: true, eval }
+}
+
+fn text() -> DataType {
+    DataType::Utf8
+}
+fn boolean() -> DataType {
+    DataType::Boolean
+}
+fn integer() -> DataType {
+    DataType::Int32
+}
+fn bigint() -> DataType {
+    DataType::Int64
+}
+fn texts() -> DataType {
+    DataType::List(Arc::new(Field::new_list_field(DataType::Utf8, true)))
+}
+
+fn utf8(value: impl Into<String>) -> ScalarValue {
+    ScalarValue::Utf8(Some(value.into()))
+}
+
+/// A text argument; numbers as their digits.
+fn text_of(value: &ScalarValue) -> String {
+    match value {
+        ScalarValue::Utf8(Some(text)) | ScalarValue::Utf8View(Some(text)) | ScalarValue::LargeUtf8(Some(text)) => {
+            text.clone()
+        }
+        other => other.to_string(),
+    }
+}
+
+/// A number argument; digits as the number they are.
+fn number_of(value: &ScalarValue) -> Option<i64> {
+    match value.cast_to(&DataType::Int64) {
+        Ok(ScalarValue::Int64(number)) => number,
+        _ => None,
+    }
+}
+
+fn oid_of(value: &ScalarValue) -> Option<u32> {
+    number_of(value).and_then(|number| u32::try_from(number).ok())
+}
+
+/// A [`Definition`] as DataFusion calls it.
+#[derive(Debug)]
+struct CatalogFunction {
+    definition: &'static Definition,
+    signature: Signature,
+}
+
+impl std::fmt::Debug for Definition {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name)
+    }
+}
+
+impl PartialEq for CatalogFunction {
+    fn eq(&self, other: &Self) -> bool {
+        self.definition.name == other.definition.name
+    }
+}
+
+impl Eq for CatalogFunction {}
+
+impl Hash for CatalogFunction {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.definition.name.hash(state);
+    }
+}
+
+impl CatalogFunction {
+    fn new(definition: &'static Definition) -> Self {
+        let counts = definition.arguments.clone().map(|count| match count {
+            0 => TypeSignature::Nullary,
+            count => TypeSignature::Any(count),
+        });
+        let signature = Signature::one_of(counts.collect(), Volatility::Stable);
+        Self { definition, signature }
+    }
+
+    fn call(&self, session: &SessionInfo, arguments: &[ScalarValue]) -> Result<ScalarValue> {
+        if self.definition.strict && arguments.iter().any(ScalarValue::is_null) {
+            return ScalarValue::try_from(&(self.definition.returns)());
+        }
+        (self.definition.eval)(session, arguments).map_err(|error| DataFusionError::External(Box::new(error)))
+    }
+}
+
+impl ScalarUDFImpl for CatalogFunction {
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+    fn name(&self) -> &str {
+        self.definition.name
+    }
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+    fn return_type(&self, _arguments: &[DataType]) -> Result<DataType> {
+        Ok((self.definition.returns)())
+    }
+    fn invoke_with_args(&self, call: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let session = SessionInfo::of(&call.config_options)
+            .ok_or_else(|| DataFusionError::Execution(format!("{} needs a session", self.definition.name)))?;
+        let constants: Option<Vec<ScalarValue>> = call
+            .args
+            .iter()
+            .map(|argument| match argument {
+                ColumnarValue::Scalar(value) => Some(value.clone()),
+                ColumnarValue::Array(_) => None,
+            })
+            .collect();
+        if let Some(constants) = constants {
+            return Ok(ColumnarValue::Scalar(self.call(session, &constants)?));
+        }
+        let columns: Vec<ArrayRef> = ColumnarValue::values_to_arrays(&call.args)?;
+        let rows = (0..call.number_rows).map(|row| {
+            let arguments: Result<Vec<ScalarValue>> =
+                columns.iter().map(|column| ScalarValue::try_from_array(column, row)).collect();
+            self.call(session, &arguments?)
+        });
+        let values = rows.collect::<Result<Vec<_>>>()?;
+        if values.is_empty() {
+            return Ok(ColumnarValue::Array(datafusion::arrow::array::new_empty_array(&(self.definition.returns)())));
+        }
+        Ok(ColumnarValue::Array(ScalarValue::iter_to_array(values)?))
+    }
+}
+
+/// All of them, in place of DataFusion's of the same name.
+pub fn scalar_functions() -> Vec<ScalarUDF> {
+    let tables = [describe::FUNCTIONS, privileges::FUNCTIONS, reg::FUNCTIONS, session::FUNCTIONS, text::FUNCTIONS];
+    let ours = tables.into_iter().flatten().map(|definition| ScalarUDF::new_from_impl(CatalogFunction::new(definition)));
+    let theirs = [
+        array_bounds_udf::create_array_lower_udf(),
+        array_bounds_udf::create_array_upper_udf(),
+        crate_functions::create_pg_get_partition_ancestors_udf(),
+        crate_functions::create_pg_stat_get_numscans(),
+        pg_get_expr_udf::create_pg_get_expr_udf(),
+        quote_ident_udf::create_parse_ident_udf(),
+        quote_ident_udf::create_quote_ident_udf(),
+    ];
+    theirs.into_iter().chain(ours).collect()
+}
+
+/// Functions that give rows.
+pub fn table_functions() -> Result<Vec<(&'static str, Arc<dyn TableFunctionImpl>)>> {
+    let key_words = statics::key_words().map(|table| ("pg_get_keywords", table as Arc<dyn TableFunctionImpl>));
+    Ok(key_words.into_iter().collect())
+}

@@ -1,0 +1,185 @@
+//! `information_schema`, with PostgreSQL's names of types.
+
+use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::datatypes::{DataType, SchemaRef};
+use datafusion::error::Result;
+use pgwire::api::Type;
+
+use super::OWNER;
+use super::columns::Columns;
+use super::functions::format_type;
+use super::layout::LAYOUTS;
+use super::metadata::{Metadata, Relation};
+use super::tables::{Attribute, all_attributes};
+
+/// The rows of a view that is made from the lake; `None` for the others.
+pub fn rows(metadata: &Metadata, name: &str) -> Option<Result<RecordBatch>> {
+    let layout = LAYOUTS.get(&("information_schema", name))?;
+    let schema = &layout.columns;
+    Some(match name {
+        "information_schema_catalog_name" => {
+            Columns::of(&[()]).text("catalog_name", |()| metadata.database.as_str()).build(schema)
+        }
+        "schemata" => schemata(metadata, schema),
+        "tables" => tables(metadata, schema),
+        "columns" => columns(metadata, schema),
+        "views" => views(metadata, schema),
+        "table_privileges" | "role_table_grants" => table_privileges(metadata, schema),
+        "routines" => routines(metadata, schema),
+        "parameters" => parameters(metadata, schema),
+        "enabled_roles" => Columns::of(&[()]).text("role_name", |()| OWNER).build(schema),
+        "character_sets" => Columns::of(&[()])
+            .text("character_set_name", |()| "UTF8")
+            .text("character_repertoire", |()| "UCS")
+            .text("form_of_use", |()| "UTF8")
+            .text("default_collate_catalog", |()| metadata.database.as_str())
+            .text("default_collate_schema", |()| "pg_catalog")
+            .text("default_collate_name", |()| "default")
+            .build(schema),
+        _ => return None,
+    })
+}
+
+fn schemata(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBatch> {
+    Columns::of(&metadata.namespaces)
+        .text("catalog_name", |_| metadata.database.as_str())
+        .text("schema_name", |n| &n.name)
+        .text("schema_owner", |_| OWNER)
+        .build(schema)
+}
+
+fn tables(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBatch> {
+    Columns::of(&metadata.relations)
+        .text("table_catalog", |_| metadata.database.as_str())
+        .text("table_schema", |r| &r.schema)
+        .text("table_name", |r| &r.name)
+        .text("table_type", |r| if r.kind == "v" { "VIEW" } else { "BASE TABLE" })
+        .text("is_insertable_into", |_| "NO")
+        .text("is_typed", |_| "NO")
+        .build(schema)
+}
+
+fn views(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBatch> {
+    let views: Vec<&Relation> = metadata.relations.iter().filter(|r| r.kind == "v").collect();
+    Columns::of(&views)
+        .text("table_catalog", |_| metadata.database.as_str())
+        .text("table_schema", |r| &r.schema)
+        .text("table_name", |r| &r.name)
+        .opt_text("view_definition", |r| r.definition.as_deref())
+        .text("check_option", |_| "NONE")
+        .text("is_updatable", |_| "NO")
+        .text("is_insertable_into", |_| "NO")
+        .text("is_trigger_updatable", |_| "NO")
+        .text("is_trigger_deletable", |_| "NO")
+        .text("is_trigger_insertable_into", |_| "NO")
+        .build(schema)
+}
+
+fn columns(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBatch> {
+    let attributes = all_attributes(metadata.relations.iter());
+    Columns::of(&attributes)
+        .text("table_catalog", |_| metadata.database.as_str())
+        .text("table_schema", |a| &a.relation.schema)
+        .text("table_name", |a| &a.relation.name)
+        .text("column_name", |a| &a.column.name)
+        .int("ordinal_position", |a| i32::from(a.number))
+        .text("is_nullable", |a| if a.column.nullable { "YES" } else { "NO" })
+        .text("data_type", |a| type_name(&a.pg_type))
+        .opt_int("character_octet_length", |a| (a.pg_type == Type::TEXT).then_some(1 << 30))
+        .opt_int("numeric_precision", numeric_precision)
+        .opt_int("numeric_precision_radix", |a| {
+            numeric_precision(a).map(|_| if a.pg_type == Type::NUMERIC { 10 } else { 2 })
+        })
+        .opt_int("numeric_scale", numeric_scale)
+        .opt_int("datetime_precision", datetime_precision)
+        .text("udt_catalog", |_| metadata.database.as_str())
+        .text("udt_schema", |_| "pg_catalog")
+        .text("udt_name", |a| a.pg_type.name().to_owned())
+        .text("dtd_identifier", |a| a.number.to_string())
+        .text("is_self_referencing", |_| "NO")
+        .text("is_identity", |_| "NO")
+        .text("identity_cycle", |_| "NO")
+        .text("is_generated", |_| "NEVER")
+        .text("is_updatable", |_| "NO")
+        .build(schema)
+}
+
+/// Arrays are `ARRAY` here; what they hold is told by `udt_name`.
+fn type_name(pg_type: &Type) -> String {
+    if pg_type.name().starts_with('_') { "ARRAY".to_owned() } else { format_type(pg_type.oid(), -1) }
+}
+
+fn numeric_precision(attribute: &Attribute<'_>) -> Option<i32> {
+    match (&attribute.pg_type, &attribute.column.data_type) {
+        (&Type::INT2, _) => Some(16),
+        (&Type::INT4, _) => Some(32),
+        (&Type::INT8, _) => Some(64),
+        (&Type::FLOAT4, _) => Some(24),
+        (&Type::FLOAT8, _) => Some(53),
+        (_, DataType::Decimal128(precision, _) | DataType::Decimal256(precision, _)) => Some(i32::from(*precision)),
+        _ => None,
+    }
+}
+
+fn numeric_scale(attribute: &Attribute<'_>) -> Option<i32> {
+    match (&attribute.pg_type, &attribute.column.data_type) {
+        (&Type::INT2 | &Type::INT4 | &Type::INT8, _) => Some(0),
+        (_, DataType::Decimal128(_, scale) | DataType::Decimal256(_, scale)) => Some(i32::from(*scale)),
+        _ => None,
+    }
+}
+
+fn datetime_precision(attribute: &Attribute<'_>) -> Option<i32> {
+    match attribute.pg_type {
+        Type::DATE => Some(0),
+        Type::TIMESTAMP | Type::TIMESTAMPTZ | Type::TIME | Type::INTERVAL => Some(6),
+        _ => None,
+    }
+}
+
+fn table_privileges(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBatch> {
+    let relations: Vec<&Relation> = metadata.user_relations().collect();
+    Columns::of(&relations)
+        .text("grantor", |_| OWNER)
+        .text("grantee", |_| OWNER)
+        .text("table_catalog", |_| metadata.database.as_str())
+        .text("table_schema", |r| &r.schema)
+        .text("table_name", |r| &r.name)
+        .text("privilege_type", |_| "SELECT")
+        .text("is_grantable", |_| "NO")
+        .text("with_hierarchy", |_| "YES")
+        .build(schema)
+}
+
+fn routines(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBatch> {
+    Columns::of(&metadata.procedures)
+        .text("specific_catalog", |_| metadata.database.as_str())
+        .text("specific_schema", |_| "public")
+        .text("specific_name", |p| format!("{}_{}", p.signature.name, p.oid))
+        .text("routine_catalog", |_| metadata.database.as_str())
+        .text("routine_schema", |_| "public")
+        .text("routine_name", |p| p.signature.name)
+        .text("routine_type", |_| "PROCEDURE")
+        .text("external_language", |_| "INTERNAL")
+        .build(schema)
+}
+
+fn parameters(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBatch> {
+    let all: Vec<(String, i32, &str, &str)> = metadata
+        .procedures
+        .iter()
+        .flat_map(|p| {
+            let specific = format!("{}_{}", p.signature.name, p.oid);
+            p.signature.arguments.iter().zip(1..).map(move |((name, type_name, _), n)| (specific.clone(), n, *name, *type_name))
+        })
+        .collect();
+    Columns::of(&all)
+        .text("specific_catalog", |_| metadata.database.as_str())
+        .text("specific_schema", |_| "public")
+        .text("specific_name", |(specific, ..)| specific)
+        .int("ordinal_position", |(_, number, ..)| *number)
+        .text("parameter_mode", |_| "IN")
+        .text("parameter_name", |(_, _, name, _)| *name)
+        .text("data_type", |(.., type_name)| *type_name)
+        .build(schema)
+}

@@ -1,0 +1,86 @@
+//! Columns of PostgreSQL 15's catalogs, as `columns.txt` lists them.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, LazyLock};
+
+use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+
+use crate::pgtypes::PG_TYPE_KEY;
+
+/// One line a relation: `schema.name oid relkind column:type …`, `!` after the type of a column that is never null.
+const COLUMNS: &str = include_str!("columns.txt");
+
+/// A relation of PostgreSQL's own.
+#[derive(Debug)]
+pub struct Layout {
+    pub schema: &'static str,
+    pub name: &'static str,
+    pub oid: u32,
+    /// `r` or `v`.
+    pub kind: &'static str,
+    pub columns: SchemaRef,
+}
+
+/// All of them, by schema and name.
+pub static LAYOUTS: LazyLock<BTreeMap<(&'static str, &'static str), Layout>> = LazyLock::new(|| {
+    let layouts = COLUMNS.lines().filter_map(parse);
+    layouts.map(|layout| ((layout.schema, layout.name), layout)).collect()
+});
+
+fn parse(line: &'static str) -> Option<Layout> {
+    let mut words = line.split(' ');
+    let (schema, name) = words.next()?.split_once('.')?;
+    let oid = words.next()?.parse().ok()?;
+    let kind = words.next()?;
+    let fields: Vec<Field> = words.filter_map(field).collect();
+    Some(Layout { schema, name, oid, kind, columns: Arc::new(Schema::new(fields)) })
+}
+
+fn field(text: &str) -> Option<Field> {
+    let (name, pg_type) = text.split_once(':')?;
+    let (pg_type, nullable) = match pg_type.strip_suffix('!') {
+        Some(pg_type) => (pg_type, false),
+        None => (pg_type, true),
+    };
+    let field = Field::new(name, arrow_type(pg_type), nullable);
+    // Types that the Arrow type does not tell.
+    Some(match pg_type {
+        "oid" | "name" => field.with_metadata([(PG_TYPE_KEY.to_owned(), pg_type.to_owned())].into()),
+        _ => field,
+    })
+}
+
+fn arrow_type(pg_type: &str) -> DataType {
+    let list = |item: DataType| DataType::List(Arc::new(Field::new_list_field(item, true)));
+    match pg_type {
+        "bool" => DataType::Boolean,
+        "int2" => DataType::Int16,
+        "int4" | "oid" | "xid" => DataType::Int32,
+        "int8" => DataType::Int64,
+        "float4" => DataType::Float32,
+        "float8" | "numeric" => DataType::Float64,
+        "timestamptz" => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
+        "bytea" => DataType::Binary,
+        "_text" | "_name" | "_aclitem" | "_char" | "_regtype" | "anyarray" => list(DataType::Utf8),
+        "_oid" | "oidvector" => list(DataType::Int32),
+        "_int2" | "int2vector" => list(DataType::Int16),
+        "_float4" => list(DataType::Float32),
+        "_float8" => list(DataType::Float64),
+        "_bool" => list(DataType::Boolean),
+        _ => DataType::Utf8,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_line_is_understood() {
+        assert_eq!(LAYOUTS.len(), COLUMNS.lines().count());
+        let class = &LAYOUTS[&("pg_catalog", "pg_class")];
+        assert_eq!((class.oid, class.columns.field(0).name().as_str(), class.columns.fields().len()), (1259, "oid", 33));
+        let words: usize = COLUMNS.lines().map(|line| line.split(' ').count() - 3).sum();
+        assert_eq!(LAYOUTS.values().map(|layout| layout.columns.fields().len()).sum::<usize>(), words);
+    }
+}
