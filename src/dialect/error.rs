@@ -36,9 +36,8 @@ pub fn from_parser(positions: &Positions, tokens: &[TokenWithSpan], error: &Pars
         }
     };
     let end = tokens.last().map_or(Location { line: 1, column: 1 }, |token| token.span.end);
-    let at_end = || {
-        Error::new(ErrorKind::SyntaxError, "syntax error at end of input").at(positions.chars_before(end) + 1)
-    };
+    let at_end =
+        || Error::new(ErrorKind::SyntaxError, "syntax error at end of input").at(positions.chars_before(end) + 1);
     let Some(location) = location(message) else {
         return if message.contains("found: EOF") { at_end() } else { plain(message) };
     };

@@ -81,9 +81,7 @@ pub fn relative(tokens: &[TokenWithSpan]) -> Vec<TokenWithSpan> {
 pub fn identifier_position(statement: &super::Statement, parts: &[&str]) -> Option<usize> {
     let mut finder = Finder { parts };
     match statement.ast.visit(&mut finder) {
-        ControlFlow::Break(at) => {
-            Some(statement.offset + Positions::new(&statement.text).chars_before(at) + 1)
-        }
+        ControlFlow::Break(at) => Some(statement.offset + Positions::new(&statement.text).chars_before(at) + 1),
         ControlFlow::Continue(()) => None,
     }
 }

@@ -45,10 +45,7 @@ fn travels(tokens: &[TokenWithSpan], at: usize) -> bool {
     (is_word(tokens.get(at), "version") || is_word(tokens.get(at), "timestamp"))
         && is_word(tokens.get(at + 1), "as")
         && is_word(tokens.get(at + 2), "of")
-        && matches!(
-            tokens.get(at + 3).map(|t| &t.token),
-            Some(Token::Number(..) | Token::SingleQuotedString(_))
-        )
+        && matches!(tokens.get(at + 3).map(|t| &t.token), Some(Token::Number(..) | Token::SingleQuotedString(_)))
         && at > 0
         && matches!(tokens.get(at - 1).map(|t| &t.token), Some(Token::Word(_)))
 }

@@ -86,7 +86,9 @@ fn refused(statement: &ast::Statement) -> Error {
     let text = statement.to_string();
     let words: Vec<&str> = text.split_whitespace().take(2).collect();
     let what = match words.as_slice() {
-        [first @ ("INSERT" | "UPDATE" | "DELETE" | "MERGE" | "COPY" | "TRUNCATE" | "GRANT" | "REVOKE"), ..] => (*first).to_owned(),
+        [first @ ("INSERT" | "UPDATE" | "DELETE" | "MERGE" | "COPY" | "TRUNCATE" | "GRANT" | "REVOKE"), ..] => {
+            (*first).to_owned()
+        }
         [first, second] => format!("{first} {second}"),
         other => other.join(" "),
     };
@@ -104,7 +106,8 @@ async fn apply_set(session: &mut Session, set: &Set) -> Result<Outcome> {
     match set {
         Set::SingleAssignment { scope, variable, values, .. } => {
             let name = variable.to_string().replace('"', "");
-            let is_default = matches!(values.as_slice(), [Expr::Identifier(word)] if word.value.eq_ignore_ascii_case("default"));
+            let is_default =
+                matches!(values.as_slice(), [Expr::Identifier(word)] if word.value.eq_ignore_ascii_case("default"));
             let value = if is_default { None } else { Some(setting_text(values)?) };
             assign(session, &name, value.as_deref(), *scope == Some(ContextModifier::Local)).await?;
         }
@@ -287,7 +290,9 @@ async fn begin_block(session: &mut Session, modes: &[ast::TransactionMode]) -> R
     } else {
         let scope = session.scope_outside().await?;
         session.transaction = Transaction::Open(Block::new(scope, &session.settings));
-        for (of, from) in [("isolation", "default_transaction_isolation"), ("read_only", "default_transaction_read_only")] {
+        for (of, from) in
+            [("isolation", "default_transaction_isolation"), ("read_only", "default_transaction_read_only")]
+        {
             if let Some(value) = session.settings.get(from) {
                 session.settings.set(&format!("transaction_{of}"), &value)?;
             }

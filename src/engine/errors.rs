@@ -63,7 +63,7 @@ fn from_external(inner: Box<dyn std::error::Error + Send + Sync>) -> Error {
 }
 
 fn from_execution(error: DataFusionError) -> Error {
-    if let Some(found) = crate::table::find_in(&error) {
+    if let Some(found) = crate::table::error_in(&error) {
         return found.with_source(error);
     }
     match error {
@@ -226,10 +226,7 @@ const PLAN_KINDS: &[(&str, ErrorKind)] = &[
 ];
 
 fn plan_kind(text: &str) -> ErrorKind {
-    PLAN_KINDS
-        .iter()
-        .find(|(words, _)| text.contains(words))
-        .map_or(ErrorKind::FeatureNotSupported, |(_, kind)| *kind)
+    PLAN_KINDS.iter().find(|(words, _)| text.contains(words)).map_or(ErrorKind::FeatureNotSupported, |(_, kind)| *kind)
 }
 
 fn from_arrow(error: &ArrowError) -> Error {
@@ -391,13 +388,21 @@ mod tests {
             "42883",
             "function foo does not exist",
         );
-        check(DataFusionError::NotImplemented("LATERAL of that kind".into()), "0A000", "not supported: LATERAL of that kind");
-        check(DataFusionError::ResourcesExhausted("memory".into()), "53200", "the server's memory for queries is used up");
         check(
-            DataFusionError::Context("type_coercion".into(), Box::new(DataFusionError::External(Box::new(Error::new(
-                ErrorKind::UndefinedTable,
-                "ours",
-            ))))),
+            DataFusionError::NotImplemented("LATERAL of that kind".into()),
+            "0A000",
+            "not supported: LATERAL of that kind",
+        );
+        check(
+            DataFusionError::ResourcesExhausted("memory".into()),
+            "53200",
+            "the server's memory for queries is used up",
+        );
+        check(
+            DataFusionError::Context(
+                "type_coercion".into(),
+                Box::new(DataFusionError::External(Box::new(Error::new(ErrorKind::UndefinedTable, "ours")))),
+            ),
             "42P01",
             "ours",
         );

@@ -9,9 +9,9 @@ use datafusion::execution::{SessionState, TaskContext};
 use datafusion::logical_expr::{Expr, LogicalPlan, Volatility};
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 
+use super::errors;
 use super::runtime::Resources;
 use super::stream::{BatchStream, Guard};
-use super::errors;
 use crate::dialect::visible_name;
 use crate::error::Result;
 
@@ -49,9 +49,7 @@ pub(super) async fn rows(
     plan: &LogicalPlan,
     guard: Guard,
 ) -> Result<BatchStream> {
-    let physical = guard
-        .run(async { state.create_physical_plan(plan).await.map_err(errors::from_datafusion) })
-        .await?;
+    let physical = guard.run(async { state.create_physical_plan(plan).await.map_err(errors::from_datafusion) }).await?;
     let schema = output_schema(plan);
     // What the optimizer made of a column's nullability may differ; its data is right.
     start(resources, state, physical, schema, guard)

@@ -73,8 +73,7 @@ async fn plan_text(
         plan = plan.with_param_values(params.to_vec()).map_err(errors::from_datafusion)?;
     }
     let state = planner.state();
-    let physical =
-        state.create_physical_plan(&plan).await.map_err(|error| errors::in_statement(error, statement))?;
+    let physical = state.create_physical_plan(&plan).await.map_err(|error| errors::in_statement(error, statement))?;
     let planned_in = began.elapsed();
     if !options.analyze {
         return Ok(DisplayableExecutionPlan::new(physical.as_ref()).indent(options.verbose).to_string());

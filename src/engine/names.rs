@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use datafusion::catalog::TableProvider;
-use datafusion::sql::TableReference;
+use datafusion::common::TableReference;
 
 use super::errors::nearest;
 use super::planner::Planner;

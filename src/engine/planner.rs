@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use datafusion::arrow::datatypes::{DataType, SchemaRef};
 use datafusion::catalog::{TableFunctionArgs, TableProvider};
 use datafusion::common::DFSchema;
+use datafusion::common::TableReference;
 use datafusion::config::ConfigOptions;
 use datafusion::datasource::cte_worktable::CteWorkTable;
 use datafusion::datasource::{ViewTable, provider_as_source};
@@ -21,7 +22,6 @@ use datafusion::logical_expr::simplify::SimplifyContext;
 use datafusion::logical_expr::{AggregateUDF, Expr, HigherOrderUDF, LogicalPlan, ScalarUDF, TableSource, WindowUDF};
 use datafusion::optimizer::simplify_expressions::ExprSimplifier;
 use datafusion::scalar::ScalarValue;
-use datafusion::sql::TableReference;
 use datafusion::sql::parser::Statement as DfStatement;
 use datafusion::sql::planner::{NullOrdering, ParserOptions, SqlToRel};
 use datafusion::sql::sqlparser::ast::{self, TableFactor, Visit, Visitor};
@@ -279,7 +279,9 @@ impl ContextProvider for Names<'_> {
         let arguments: Vec<Expr> = arguments.into_iter().map(widened).collect();
         let function = self.state().table_functions().get(name).cloned().ok_or_else(|| {
             let message = match time_travel::FUNCTIONS.contains(&name) {
-                true => Error::new(ErrorKind::FeatureNotSupported, format!("the arguments of {name} must be constants")),
+                true => {
+                    Error::new(ErrorKind::FeatureNotSupported, format!("the arguments of {name} must be constants"))
+                }
                 false => Error::new(ErrorKind::UndefinedFunction, format!("function {name} does not exist")),
             };
             DataFusionError::External(Box::new(message))

@@ -152,8 +152,8 @@ impl Session {
             state: None,
             past: None,
         };
-        let application = (!params.application_name.is_empty())
-            .then(|| ("application_name".to_owned(), params.application_name));
+        let application =
+            (!params.application_name.is_empty()).then(|| ("application_name".to_owned(), params.application_name));
         for (name, value) in application.into_iter().chain(params.settings) {
             if let Err(error) = session.settings.set_start(&name, &value) {
                 session.warn("01000", format!("start-up setting \"{name}\" is ignored: {}", error.message()));
@@ -278,15 +278,13 @@ impl Session {
             Some(planned) if self.still_holds(planned).await? => planned.clone(),
             _ => {
                 let planned = guard.run(self.plan(&prepared.statement)).await?;
-                let changed = prepared.schema.as_ref().is_some_and(|schema| {
-                    !same_columns(schema, &execute::output_schema(&planned.logical))
-                });
+                let changed = prepared
+                    .schema
+                    .as_ref()
+                    .is_some_and(|schema| !same_columns(schema, &execute::output_schema(&planned.logical)));
                 if changed {
-                    return Err(Error::new(
-                        ErrorKind::FeatureNotSupported,
-                        "cached plan must not change result type",
-                    )
-                    .with_hint("prepare the statement again: the columns of a table it reads have changed"));
+                    return Err(Error::new(ErrorKind::FeatureNotSupported, "cached plan must not change result type")
+                        .with_hint("prepare the statement again: the columns of a table it reads have changed"));
                 }
                 planned
             }
@@ -413,8 +411,7 @@ fn locate(error: Error, statement: &Statement) -> Error {
 
 /// The type of each `$n`: as hinted, else as the plan wants it, else text.
 fn parameter_types(plan: &LogicalPlan, statement: &Statement, hints: &[Option<Type>]) -> Result<Vec<Type>> {
-    let inferred =
-        plan.get_parameter_types().map_err(|error| super::errors::in_statement(error, statement))?;
+    let inferred = plan.get_parameter_types().map_err(|error| super::errors::in_statement(error, statement))?;
     let mut count = hints.len();
     for name in inferred.keys() {
         let number = name.strip_prefix('$').and_then(|number| number.parse::<usize>().ok()).filter(|n| *n > 0);

@@ -186,7 +186,8 @@ impl Settings {
 
     /// Name, value and description of all, by name.
     pub fn all(&self) -> Vec<(String, String, &'static str)> {
-        let known = DEFINITIONS.iter().map(|d| (d.name.to_owned(), self.get(d.name).unwrap_or_default(), d.description));
+        let known =
+            DEFINITIONS.iter().map(|d| (d.name.to_owned(), self.get(d.name).unwrap_or_default(), d.description));
         let custom = self.set.iter().chain(self.start.iter());
         let custom = custom.filter(|(key, _)| definition(key).is_none()).map(|(k, v)| (k.clone(), v.clone(), ""));
         known.chain(custom).collect()
@@ -288,7 +289,10 @@ fn checked(name: &str, value: &str) -> Result<(String, String)> {
             if !(min..=max).contains(&number) {
                 return Err(Error::new(
                     ErrorKind::InvalidParameter,
-                    format!("{number} is outside the valid range for parameter \"{}\" ({min} .. {max})", definition.name),
+                    format!(
+                        "{number} is outside the valid range for parameter \"{}\" ({min} .. {max})",
+                        definition.name
+                    ),
                 ));
             }
             number.to_string()
@@ -296,7 +300,8 @@ fn checked(name: &str, value: &str) -> Result<(String, String)> {
         Kind::Duration => show_milliseconds(milliseconds(value).filter(|ms| *ms >= 0).ok_or_else(bad)?),
         Choice(choices) => {
             let lower = value.to_lowercase();
-            let lower = if choices.contains(&"on") { boolean(&lower).map_or(lower.clone(), str::to_owned) } else { lower };
+            let lower =
+                if choices.contains(&"on") { boolean(&lower).map_or(lower.clone(), str::to_owned) } else { lower };
             let list = choices.join(", ");
             choices
                 .iter()

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
 use datafusion::catalog::TableProvider;
-use datafusion::sql::TableReference;
+use datafusion::common::TableReference;
 
 use super::names::Relation;
 use super::planner::Planner;
@@ -110,7 +110,9 @@ mod tests {
     #[test]
     fn instants_in_the_forms_people_write() {
         let expected = parse_instant("2026-01-31T12:00:00Z").unwrap();
-        for text in ["2026-01-31 12:00:00", "2026-01-31 12:00", "2026-01-31 13:00:00+01", "2026-01-31 12:00:00.000+00:00"] {
+        for text in
+            ["2026-01-31 12:00:00", "2026-01-31 12:00", "2026-01-31 13:00:00+01", "2026-01-31 12:00:00.000+00:00"]
+        {
             assert_eq!(parse_instant(text).unwrap(), expected, "{text}");
         }
         assert_eq!(parse_instant("yesterday").unwrap_err().kind().sqlstate(), "22023");

@@ -170,7 +170,11 @@ fn parameters(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBatch> {
         .iter()
         .flat_map(|p| {
             let specific = format!("{}_{}", p.signature.name, p.oid);
-            p.signature.arguments.iter().zip(1..).map(move |((name, type_name, _), n)| (specific.clone(), n, *name, *type_name))
+            p.signature
+                .arguments
+                .iter()
+                .zip(1..)
+                .map(move |((name, type_name, _), n)| (specific.clone(), n, *name, *type_name))
         })
         .collect();
     Columns::of(&all)

@@ -79,7 +79,10 @@ mod tests {
     fn every_line_is_understood() {
         assert_eq!(LAYOUTS.len(), COLUMNS.lines().count());
         let class = &LAYOUTS[&("pg_catalog", "pg_class")];
-        assert_eq!((class.oid, class.columns.field(0).name().as_str(), class.columns.fields().len()), (1259, "oid", 33));
+        assert_eq!(
+            (class.oid, class.columns.field(0).name().as_str(), class.columns.fields().len()),
+            (1259, "oid", 33)
+        );
         let words: usize = COLUMNS.lines().map(|line| line.split(' ').count() - 3).sum();
         assert_eq!(LAYOUTS.values().map(|layout| layout.columns.fields().len()).sum::<usize>(), words);
     }

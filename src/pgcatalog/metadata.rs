@@ -125,7 +125,7 @@ impl Metadata {
 
     /// The relation of a name as `regclass` takes it: `t`, `s.t`, quoted or not; bare names by the search path.
     pub fn relation_named(&self, text: &str, search_path: &[String]) -> Option<&Relation> {
-        let reference = datafusion::sql::TableReference::parse_str(text);
+        let reference = datafusion::common::TableReference::parse_str(text);
         let find = |schema: &str| self.relations.iter().find(|r| r.schema == schema && r.name == reference.table());
         match reference.schema() {
             Some(schema) => find(schema),
@@ -139,7 +139,9 @@ impl Metadata {
 
     /// Relations of the lake and of schema `lakewire`, without PostgreSQL's own.
     pub fn user_relations(&self) -> impl Iterator<Item = &Relation> {
-        self.relations.iter().filter(|relation| relation.schema != "pg_catalog" && relation.schema != "information_schema")
+        self.relations
+            .iter()
+            .filter(|relation| relation.schema != "pg_catalog" && relation.schema != "information_schema")
     }
 }
 
@@ -151,7 +153,9 @@ fn namespaces(scope: &Scope) -> Vec<Namespace> {
     let mut taken = Vec::new();
     let mut schemas: BTreeMap<String, u32> = BTreeMap::new();
     for name in scope.schemas().into_iter().chain(["lakewire".to_owned()]) {
-        schemas.entry(name.clone()).or_insert_with(|| derived_oid(&name, &mut taken));
+        // Schemas that only an overlay has do not have an OID yet.
+        let known = scope.release.schemas.get(&name).copied();
+        schemas.entry(name.clone()).or_insert_with(|| known.unwrap_or_else(|| derived_oid(&name, &mut taken)));
     }
     schemas.extend(FIXED_SCHEMAS.iter().map(|(name, oid)| ((*name).to_owned(), *oid)));
     schemas.into_iter().map(|(name, oid)| Namespace { oid, name }).collect()

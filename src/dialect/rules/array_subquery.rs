@@ -5,8 +5,8 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArgumentClause, FunctionArguments, Ident, ObjectName,
-    OrderByExpr, OrderByOptions, Query, SelectItem, SetExpr, Statement, Value, VisitMut, VisitorMut,
+    Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause, FunctionArgumentList, FunctionArguments,
+    Ident, ObjectName, OrderByExpr, OrderByOptions, Query, SelectItem, SetExpr, Statement, Value, VisitMut, VisitorMut,
 };
 
 use super::Facts;
@@ -45,13 +45,11 @@ fn aggregate(query: &Query) -> Option<Expr> {
     let (SelectItem::UnnamedExpr(value) | SelectItem::ExprWithAlias { expr: value, .. }) = item else { return None };
     // Ordering by position or output name means ordering by the one column there is.
     let clauses = match order_by {
-        Some(_) => vec![FunctionArgumentClause::OrderBy(vec![
-            OrderByExpr {
-                expr: value.clone(),
-                options: OrderByOptions { asc: None, nulls_first: None },
-                with_fill: None,
-            },
-        ])],
+        Some(_) => vec![FunctionArgumentClause::OrderBy(vec![OrderByExpr {
+            expr: value.clone(),
+            options: OrderByOptions { asc: None, nulls_first: None },
+            with_fill: None,
+        }])],
         None => Vec::new(),
     };
     let call = Expr::Function(Function {

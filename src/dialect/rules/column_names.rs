@@ -169,13 +169,18 @@ mod tests {
     fn names_are_those_of_postgres() {
         check("select 1, 'a', -x, a + b, null from t", &["?column?"; 5]);
         check("select count(*), sum(x), pg_catalog.max(y), Upper(z) from t", &["count", "sum", "max", "upper"]);
-        check("select x::int, '1'::bigint, cast('2020-01-01' as date), date '2020-01-01' from t", &[
-            "x", "int8", "date", "date",
-        ]);
-        check("select case when a then b else c end, case when a then 1 end, (select max(q) from u)", &["c", "case", "max"]);
-        check("select extract(year from d), trim(a), coalesce(a, b), current_date, t.X", &[
-            "extract", "btrim", "coalesce", "current_date", "t.X",
-        ]);
+        check(
+            "select x::int, '1'::bigint, cast('2020-01-01' as date), date '2020-01-01' from t",
+            &["x", "int8", "date", "date"],
+        );
+        check(
+            "select case when a then b else c end, case when a then 1 end, (select max(q) from u)",
+            &["c", "case", "max"],
+        );
+        check(
+            "select extract(year from d), trim(a), coalesce(a, b), current_date, t.X",
+            &["extract", "btrim", "coalesce", "current_date", "t.X"],
+        );
         check("select a, a, a as a from t", &["a", "a", "a"]);
     }
 }

@@ -25,13 +25,8 @@ pub struct Facts {
 type Rule = fn(&mut Statement, Facts);
 
 /// In order: names are taken from the text as written, so that rule comes first.
-const RULES: &[Rule] = &[
-    column_names::apply,
-    empty_catalogs::apply,
-    array_subquery::apply,
-    reg_casts::apply,
-    pg_catalog_crate::apply,
-];
+const RULES: &[Rule] =
+    &[column_names::apply, empty_catalogs::apply, array_subquery::apply, reg_casts::apply, pg_catalog_crate::apply];
 
 /// The statement as DataFusion can plan it.
 pub fn apply(mut statement: Statement) -> Statement {

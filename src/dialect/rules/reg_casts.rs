@@ -67,9 +67,11 @@ fn reg_cast(expr: &Expr) -> Option<(&'static str, Expr)> {
 fn is_text(data_type: &DataType) -> bool {
     match data_type {
         DataType::Text | DataType::Varchar(_) => true,
-        DataType::Custom(name, _) => name.0.last().and_then(|part| part.as_ident()).is_some_and(|ident| {
-            ["text", "varchar", "name"].iter().any(|text| ident.value.eq_ignore_ascii_case(text))
-        }),
+        DataType::Custom(name, _) => {
+            name.0.last().and_then(|part| part.as_ident()).is_some_and(|ident| {
+                ["text", "varchar", "name"].iter().any(|text| ident.value.eq_ignore_ascii_case(text))
+            })
+        }
         _ => false,
     }
 }

@@ -163,7 +163,8 @@ pub fn format_type(oid: u32, modifier: i64) -> String {
     };
     if let Some(element) = pg_type.name().strip_prefix('_') {
         let element = (16..5000).filter_map(Type::from_oid).find(|t| t.name() == element);
-        return element.map_or_else(|| "???[]".to_owned(), |element| format!("{}[]", format_type(element.oid(), modifier)));
+        return element
+            .map_or_else(|| "???[]".to_owned(), |element| format!("{}[]", format_type(element.oid(), modifier)));
     }
     match pg_type {
         Type::BOOL => "boolean".to_owned(),

@@ -9,7 +9,6 @@ mod reg;
 mod session;
 mod text;
 
-use std::any::Any;
 use std::hash::{Hash, Hasher};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -41,7 +40,12 @@ struct Definition {
     eval: Eval,
 }
 
-const fn strict(name: &'static str, arguments: RangeInclusive<usize>, returns: fn() -> DataType, eval: Eval) -> Definition {
+const fn strict(
+    name: &'static str,
+    arguments: RangeInclusive<usize>,
+    returns: fn() -> DataType,
+    eval: Eval,
+) -> Definition {
     Definition { name, arguments, returns, strict: true, eval }
 }
 
@@ -133,9 +137,6 @@ impl CatalogFunction {
 }
 
 impl ScalarUDFImpl for CatalogFunction {
-    fn as_any(&self) -> &dyn Any {
-        self
-    }
     fn name(&self) -> &str {
         self.definition.name
     }
@@ -176,7 +177,8 @@ impl ScalarUDFImpl for CatalogFunction {
 /// All of them, in place of DataFusion's of the same name.
 pub fn scalar_functions() -> Vec<ScalarUDF> {
     let tables = [describe::FUNCTIONS, privileges::FUNCTIONS, reg::FUNCTIONS, session::FUNCTIONS, text::FUNCTIONS];
-    let ours = tables.into_iter().flatten().map(|definition| ScalarUDF::new_from_impl(CatalogFunction::new(definition)));
+    let ours =
+        tables.into_iter().flatten().map(|definition| ScalarUDF::new_from_impl(CatalogFunction::new(definition)));
     let theirs = [
         array_bounds_udf::create_array_lower_udf(),
         array_bounds_udf::create_array_upper_udf(),

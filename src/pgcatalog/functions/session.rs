@@ -79,10 +79,7 @@ fn current_setting(session: &SessionInfo, args: &[ScalarValue]) -> Result<Scalar
     match session.settings().get(&name) {
         Some(value) => Ok(utf8(value)),
         None if missing_ok => Ok(ScalarValue::Utf8(None)),
-        None => Err(Error::new(
-            ErrorKind::UndefinedObject,
-            format!("unrecognized configuration parameter \"{name}\""),
-        )),
+        None => Err(Error::new(ErrorKind::UndefinedObject, format!("unrecognized configuration parameter \"{name}\""))),
     }
 }
 
