@@ -57,7 +57,10 @@ pub struct Provenance {
     pub run_id: String,
     /// SHA-256 of compiled SQL and configuration.
     pub fingerprint: String,
-    /// Pinned version of each input (an object's id; for a view its definition's hash), by name.
+    /// SHA-256 of the compiled SQL alone.
+    #[serde(default)]
+    pub sql_hash: String,
+    /// Version of each input (`<object id>@<Delta version>`; for a view a hash of what it reads), by name.
     pub inputs: BTreeMap<String, String>,
 }
 

@@ -143,6 +143,7 @@ sections! {
     run: Run {
         /// 0: one per CPU; see [`Config::run_parallelism`].
         parallelism: usize, in 0..=4096;
+        lock_timeout: Duration;
         failure_sample_rows: usize, in 0..=100_000;
     }
     /// Generated data.

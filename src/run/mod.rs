@@ -4,13 +4,22 @@
 //! Invariant: planning reads catalog rows, never a table; a run that finds nothing to do opens none.
 //! Invariant: whatever the outcome, one row in `lakewire.runs` tells it.
 
+mod arguments;
+mod audit;
+mod build;
+mod errors;
 mod exec;
+mod ingest;
+mod lock;
+mod notices;
 mod plan;
 mod procedures;
 mod progress;
+mod project;
 mod report;
 mod request;
 mod runner;
+mod versions;
 
 pub use plan::{Decision, Reason, RunPlan, Step};
 pub use procedures::RunProcedures;

@@ -2,6 +2,7 @@
 
 use super::{RunPlan, StepReport, TestReport};
 use crate::names::{ModelName, ReleaseId, TableName};
+use crate::source::SourceOutcome;
 
 /// One fact of a running run, in the order in which it became true.
 #[derive(Debug, Clone, Copy)]
@@ -10,17 +11,21 @@ pub enum RunEvent<'a> {
     Waiting {
         holder: &'a str,
     },
-    /// A source begins to be read.
+    /// A source begins to be read: so many files are new.
     IngestStarted {
         source: &'a TableName,
+        files: usize,
     },
-    /// A source is ingested: rows accepted, rows rejected.
-    IngestFinished {
+    /// So many more rows were read.
+    IngestRows {
         source: &'a TableName,
         rows: u64,
-        rejects: u64,
-        seconds: f64,
     },
+    /// Another process was first: what was read so far is read again.
+    IngestRetry {
+        source: &'a TableName,
+    },
+    IngestFinished(&'a SourceOutcome),
     Planned(&'a RunPlan),
     StepStarted {
         model: &'a ModelName,

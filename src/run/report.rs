@@ -1,8 +1,11 @@
 //! What a run did.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 
-use crate::error::{Error, Result};
+use super::Selection;
+use crate::error::{Error, ErrorKind, Result};
 use crate::names::{ModelName, ReleaseId, RunId, TableName};
 use crate::quality::TestSeverity;
 
@@ -46,7 +49,7 @@ pub struct StepReport {
     /// The release that shows it.
     pub release: Option<ReleaseId>,
     /// Versions of what it read, by name.
-    pub inputs: std::collections::BTreeMap<String, String>,
+    pub inputs: BTreeMap<String, String>,
     /// SHA-256 of the compiled SQL, hex; empty for a source.
     pub sql_hash: String,
 }
@@ -115,6 +118,23 @@ pub struct RunReport {
 }
 
 impl RunReport {
+    /// A run that begins now.
+    pub(super) fn new(operation: &str, selection: &Selection, user: &str) -> Self {
+        Self {
+            run_id: RunId::new(),
+            operation: operation.to_owned(),
+            selector: selection.text(),
+            user: user.to_owned(),
+            started_at: Utc::now(),
+            seconds: 0.0,
+            release: None,
+            sources: Vec::new(),
+            steps: Vec::new(),
+            tests: Vec::new(),
+            failure: None,
+        }
+    }
+
     /// The report of a run that succeeded, else its error.
     pub fn into_result(self) -> Result<Self> {
         match self.failure {
@@ -141,7 +161,7 @@ impl RunReport {
     /// `success`, `skipped` (nothing changed), `canceled` or `failed`.
     pub fn status(&self) -> &'static str {
         match &self.failure {
-            Some(error) if error.kind() == crate::error::ErrorKind::QueryCanceled => "canceled",
+            Some(error) if error.kind() == ErrorKind::QueryCanceled => "canceled",
             Some(_) => "failed",
             None if self.nothing_changed() => "skipped",
             None => "success",

@@ -19,12 +19,14 @@ pub struct RunRequest {
     /// What the release and the run log call it: `refresh gold`, `build` …
     pub operation: String,
     pub selection: Selection,
+    /// Selectors of models to leave out, though something selected reads them.
+    pub exclude: Vec<String>,
     /// Bring the models that the selection reads up to date first.
     pub upstream: bool,
     /// Run every selected model, changed or not.
     pub full_refresh: bool,
-    /// Ingest the sources before planning.
-    pub ingest: bool,
+    /// Ingest these sources before planning (all, where the list is empty); `None`: none.
+    pub ingest: Option<Vec<String>>,
     /// Audit with the project's tests before publishing.
     pub tests: bool,
     /// Who asked, for the run log.
@@ -37,16 +39,23 @@ impl RunRequest {
         Self {
             operation: operation.into(),
             selection,
+            exclude: Vec::new(),
             upstream: true,
             full_refresh: false,
-            ingest: false,
+            ingest: None,
             tests: true,
             user: "lakewire".into(),
         }
     }
 
-    pub fn with_ingest(mut self) -> Self {
-        self.ingest = true;
+    /// Ingest all sources first.
+    pub fn with_ingest(self) -> Self {
+        self.with_sources(Vec::new())
+    }
+
+    /// Ingest the named sources first; all, where there are none.
+    pub fn with_sources(mut self, sources: Vec<String>) -> Self {
+        self.ingest = Some(sources);
         self
     }
 

@@ -5,3 +5,4 @@ mod golden;
 #[allow(dead_code)]
 mod support;
 mod tables;
+mod runs;
