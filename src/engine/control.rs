@@ -427,7 +427,8 @@ async fn call_procedure(session: &mut Session, call: &ast::Function, params: &[S
     if session.transaction.block().is_some() {
         return Err(in_block("CALL").with_hint("COMMIT or ROLLBACK first: a procedure publishes releases of its own"));
     }
-    let mut evaluated = Call { name: procedure_name(&call.name), positional: Vec::new(), named: Vec::new() };
+    let name = procedure_name(&call.name);
+    let mut evaluated = Call { user: session.user.clone(), name, positional: Vec::new(), named: Vec::new() };
     if let ast::FunctionArguments::List(list) = &call.args {
         for argument in &list.args {
             let (name, value) = match argument {

@@ -235,6 +235,8 @@ pub trait Procedures: Send + Sync {
 /// `CALL name(positional …, name => value …)`, arguments evaluated to constants.
 #[derive(Debug, Clone)]
 pub struct Call {
+    /// Who calls.
+    pub user: String,
     pub name: String,
     pub positional: Vec<ScalarValue>,
     pub named: Vec<(String, ScalarValue)>,
