@@ -5,6 +5,7 @@ import datetime
 import os
 import pathlib
 import platform
+import signal
 import subprocess
 import sys
 import tempfile
@@ -68,6 +69,7 @@ def machine(binary: str, data: str) -> str:
 
 def main() -> None:
     options = arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the servers are ended
     parts = options.parts or PARTS
     binary, results = options.lakewire, []
     with tempfile.TemporaryDirectory(prefix="lakewire-bench-") as temporary, contextlib.ExitStack() as servers:
