@@ -499,10 +499,79 @@ async fn two_servers_on_one_lake_lose_nothing() {
     let (mine, theirs) = tokio::join!(lab.all(), other.run(request(), Arc::new(Silent), CancelHandle::default()),);
     ok(mine);
     ok(theirs.unwrap());
+    // a run that did nothing is written down a little later
+    other.close().await.unwrap();
     lab.catalog.refresh().await.unwrap();
     assert_eq!(lab.query("select orders from gold.volume").await, ["3"]);
     assert_eq!(lab.query("select count(*) from bronze.orders").await, ["4"], "the file was ingested once");
     assert_eq!(lab.query("select count(*) from lakewire.runs").await, ["2"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_run_that_another_server_overtakes_starts_over() {
+    let lab = Lab::new().await;
+    let (_, _, other) = server(lab.dir.path(), &[]).await;
+    ok(lab.runner.ingest(vec![], "ana", Arc::new(Silent), CancelHandle::default()).await.unwrap());
+    let request = || RunRequest::refresh("refresh all", Selection::All);
+    let (reached, built) = tokio::sync::oneshot::channel();
+    let (go, wait) = std::sync::mpsc::channel();
+    let pause = Arc::new(PauseAfter {
+        model: "gold.named".parse().unwrap(),
+        reached: parking_lot::Mutex::new(Some((reached, wait))),
+    });
+    let slow = lab.runner.clone();
+    let slow = tokio::spawn(async move { slow.run(request(), pause, CancelHandle::default()).await });
+    built.await.unwrap();
+    let overtaker = ok(other.run(request(), Arc::new(Silent), CancelHandle::default()).await.unwrap());
+    go.send(()).unwrap();
+    let overtaken = ok(slow.await.unwrap().unwrap());
+    assert_eq!(overtaker.steps_with(StepStatus::Success), 5);
+    assert_eq!(overtaken.steps_with(StepStatus::Skipped), 5, "what the other published is up to date");
+    assert_eq!(lab.version("gold.named"), Some(0), "built twice, published once");
+}
+
+/// Holds the run once a model is built, until told to go on.
+struct PauseAfter {
+    model: TableName,
+    reached: parking_lot::Mutex<Option<(tokio::sync::oneshot::Sender<()>, std::sync::mpsc::Receiver<()>)>>,
+}
+
+impl Progress for PauseAfter {
+    fn event(&self, event: RunEvent<'_>) {
+        if let RunEvent::StepFinished(step) = event
+            && step.model == self.model
+            && let Some((reached, go)) = self.reached.lock().take()
+        {
+            let _ = reached.send(());
+            tokio::task::block_in_place(|| go.recv()).unwrap();
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_finds_nothing_to_do_opens_no_table() {
+    let lab = Lab::new().await;
+    ok(lab.all().await);
+    for layer in ["silver", "gold"] {
+        std::fs::remove_dir_all(lab.dir.path().join("lake").join(layer)).unwrap();
+    }
+    let report = lab.run(RunRequest::refresh("refresh gold", Selection::Layer("gold".into()))).await;
+    assert!(ok(report).nothing_changed());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rollback_brings_back_a_release_and_the_next_run_goes_on_from_it() {
+    let lab = Lab::new().await;
+    let first = ok(lab.all().await).release.unwrap();
+    lab.model("gold/volume.sql", "select -1 as orders\n");
+    ok(lab.all().await);
+    assert_eq!(lab.query("select orders from gold.volume").await, ["-1"]);
+    let (rows, _) = call(&lab, &format!("call rollback_release({first})")).await.unwrap();
+    assert_eq!(rows, [format!("{}|{first}", lab.release())]);
+    assert_eq!(lab.query("select orders from gold.volume").await, ["3"]);
+    let report = ok(lab.all().await);
+    let ran: Vec<_> = steps(&report).into_iter().filter(|step| !step.ends_with("unchanged")).collect();
+    assert_eq!(ran, ["gold.volume: success, sql changed"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
