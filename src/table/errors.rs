@@ -5,6 +5,7 @@
 
 use datafusion::arrow::error::ArrowError;
 use datafusion::error::DataFusionError;
+use datafusion::parquet::errors::ParquetError;
 use deltalake::DeltaTableError;
 use deltalake::kernel::transaction::TransactionError;
 
@@ -78,6 +79,13 @@ pub fn find_in(error: &DataFusionError) -> Option<Error> {
             let (kind, message, hint) = describe(delta);
             let error = Error::new(kind, message);
             return Some(if let Some(hint) = hint { error.with_hint(hint) } else { error });
+        }
+        if let Some(ParquetError::General(text)) = cause.downcast_ref::<ParquetError>() {
+            // the footer cache of delta-rs's scan keeps no more than the store's words
+            let path = text.split_once("Object at location ").and_then(|(_, rest)| rest.split_once(" not found"));
+            if let Some((path, _)) = path {
+                return Some(vanished(path));
+            }
         }
         next = cause.source();
     }
@@ -197,28 +205,30 @@ fn describe(error: &DeltaTableError) -> (ErrorKind, String, Option<&'static str>
     }
 }
 
-/// Tells an error by its words, where they are all there is.
+/// What the kernel's words mean; the first that occur decide.
+const WORDS: [(&str, ErrorKind, Option<&str>); 10] = [
+    ("No files in log segment", ErrorKind::UndefinedTable, None),
+    ("catalog-managed", ErrorKind::FeatureNotSupported, Some(UNSUPPORTED_HINT)),
+    ("Unsupported:", ErrorKind::FeatureNotSupported, Some(UNSUPPORTED_HINT)),
+    ("not supported", ErrorKind::FeatureNotSupported, Some(UNSUPPORTED_HINT)),
+    ("nsupported table feature", ErrorKind::FeatureNotSupported, Some(UNSUPPORTED_HINT)),
+    ("Unknown feature", ErrorKind::FeatureNotSupported, Some(UNSUPPORTED_HINT)),
+    ("Invalid protocol", ErrorKind::FeatureNotSupported, Some(UNSUPPORTED_HINT)),
+    ("not the same as the specified end version", ErrorKind::UndefinedObject, Some(VERSION_HINT)),
+    ("File not found", ErrorKind::UndefinedFile, Some(CORRUPT_HINT)),
+    ("Error interacting with object store", ErrorKind::Io, None),
+];
+
+/// Tells an error by its words, where they are all there is. What none of them fits is taken for a broken log.
 fn from_words(message: &str) -> (ErrorKind, String, Option<&'static str>) {
-    let says = |words: &[&str]| words.iter().any(|word| message.contains(word));
     // with backtraces on, the kernel appends one
     let first = message.lines().next().unwrap_or_default();
-    let message =
-        first.trim_start_matches("Kernel error: ").trim_start_matches("Generic DeltaTable error: ").to_owned();
-    if says(&["No files in log segment", "Not a Delta table"]) {
-        (ErrorKind::UndefinedTable, message, None)
-    } else if says(&[
-        "Unsupported:",
-        "not supported",
-        "Invalid protocol",
-        "nsupported table feature",
-        "Unknown feature",
-    ]) {
-        (ErrorKind::FeatureNotSupported, message, Some(UNSUPPORTED_HINT))
-    } else if says(&["not the same as the specified end version"]) {
-        (ErrorKind::UndefinedObject, message, Some(VERSION_HINT))
-    } else if says(&["Error interacting with object store"]) {
-        (ErrorKind::Io, message, None)
-    } else {
-        (ErrorKind::DataCorrupted, message, Some(CORRUPT_HINT))
-    }
+    let first = first.trim_start_matches("Kernel error: ").trim_start_matches("Generic DeltaTable error: ");
+    let known = WORDS.iter().find(|(words, _, _)| message.contains(words));
+    let (words, kind, hint) = known.copied().unwrap_or(("", ErrorKind::DataCorrupted, Some(CORRUPT_HINT)));
+    let message = match words {
+        "catalog-managed" => "the table feature catalogManaged is not supported".to_owned(),
+        _ => first.to_owned(),
+    };
+    (kind, message, hint)
 }

@@ -455,6 +455,12 @@ async fn what_is_broken_is_named() {
     let error = lakewire::table::error_in(&lake.rows("select * from t").await.unwrap_err()).unwrap();
     assert_eq!(error.kind(), ErrorKind::UndefinedFile);
     assert!(error.message().contains(&name) && error.hint().is_some(), "{error}");
+    let by_delta_rs = lake.tables.snapshot_by("x/t", None, ScanPath::DeltaRs).await.unwrap();
+    lake.register(by_delta_rs.provider().unwrap());
+    let error = lakewire::table::error_in(&lake.rows("select * from t").await.unwrap_err()).unwrap();
+    assert_eq!(error.kind(), ErrorKind::UndefinedFile);
+    assert!(error.message().contains(&name), "{error}");
+    lake.register(snapshot.provider().unwrap());
     std::fs::write(&file, vec![0; bytes.len()]).unwrap();
     let error = lakewire::table::error_in(&lake.rows("select * from t").await.unwrap_err()).unwrap();
     assert_eq!(error.kind(), ErrorKind::DataCorrupted);
@@ -464,6 +470,24 @@ async fn what_is_broken_is_named() {
     let error = lake.tables.snapshot("x/t", None).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::DataCorrupted, "{}", error.chain());
     assert!(error.message().contains("x/t"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_feature_that_cannot_be_read_is_named() {
+    let lake = lake();
+    lake.write("x/t", &overwrite(), "select 1 as a").await.unwrap();
+    let log = lake.path("x/t/_delta_log/00000000000000000000.json");
+    let made = std::fs::read_to_string(&log).unwrap();
+    for feature in ["typeWidening", "vacuumProtocolCheck", "catalogManaged", "fromTheFuture"] {
+        let protocol = json!({ "protocol": { "minReaderVersion": 3, "minWriterVersion": 7,
+            "readerFeatures": [feature], "writerFeatures": [feature] } });
+        let lines =
+            made.lines().map(|line| if line.contains("protocol") { protocol.to_string() } else { line.to_owned() });
+        std::fs::write(&log, lines.collect::<Vec<_>>().join("\n")).unwrap();
+        let error = lake.tables.snapshot("x/t", None).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::FeatureNotSupported, "{}", error.chain());
+        assert!(error.message().contains(feature), "{feature}: {error}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
