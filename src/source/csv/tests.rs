@@ -22,6 +22,8 @@ fn source(options: serde_json::Value) -> CsvSource {
     all.as_object_mut().unwrap().extend(options.as_object().unwrap().clone());
     let spec = SourceSpec {
         name: TableName::new("bronze", "x"),
+        source: "bronze".into(),
+        tags: Vec::new(),
         description: None,
         columns: vec![
             column("no", "No", "bigint"),
@@ -196,6 +198,8 @@ fn the_real_file() {
     };
     let spec = SourceSpec {
         name: TableName::new("bronze", "online_retail"),
+        source: "bronze".into(),
+        tags: Vec::new(),
         description: None,
         columns: vec![
             column("InvoiceNo", "text"),
