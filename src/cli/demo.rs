@@ -1,22 +1,25 @@
 //! `lakewire demo`
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::Args;
+use url::Url;
 
+use super::progress::Terminal;
 use super::{Context, report, serve, summary};
-use crate::config::Config;
+use crate::config::{Config, Origin};
 use crate::error::{Error, ErrorKind, Result};
 use crate::run::{RunRequest, Selection};
 use crate::server::App;
-use crate::source::sample::{INVOICES_FILE, Sample};
+use crate::source::sample::Sample;
 
 #[derive(Debug, Args)]
 pub(super) struct Demo {
     /// Address and port; port 0 picks a free one [default: 127.0.0.1:5433]
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub(super) listen: Option<String>,
-    /// Folder with the source files; sample data are made there if it is empty [default: data]
+    /// Folder with the source files; sample data are made there if it is empty [default: data, else inside the lake]
     #[arg(long, value_name = "DIR")]
     pub(super) data: Option<PathBuf>,
     /// Rows of the sample data [default: 500000]
@@ -32,19 +35,8 @@ impl Demo {
         check_project(&config.project.dir)?;
         check_port(&config)?;
         let progress = context.progress();
+        let config = make_sample(config, progress.clone()).await?;
         let app = App::open(config).await?;
-        let ingested_before = app.catalog.current().objects.keys().any(|name| name.schema == "bronze");
-        if !ingested_before && !has_files(&app.config.ingest.data_dir) {
-            let (sample, dir) = (&app.config.sample, app.config.ingest.data_dir.clone());
-            let sample = Sample { rows: sample.rows, seed: sample.seed };
-            let bar = progress.sample(sample.rows, &dir);
-            let written = tokio::task::spawn_blocking(move || {
-                sample.write(&dir, |rows| bar.rows(rows)).map(|()| bar.finish(sample.rows))
-            });
-            written
-                .await
-                .map_err(|error| Error::internal("making sample data was interrupted").with_source(error))??;
-        }
         let request = RunRequest::refresh("demo", Selection::All).with_ingest();
         let run = app.runner.run(request, progress.clone(), context.cancel()).await?;
         progress.finish();
@@ -58,6 +50,51 @@ impl Demo {
             report::error(&error);
         }
         serve::serve(&app, context).await
+    }
+}
+
+/// Makes sample data where there are no data: neither in the lake nor in the folder that sources are read from.
+async fn make_sample(mut config: Config, progress: Arc<Terminal>) -> Result<Config> {
+    let lake = local(&config.lake.url);
+    let ingested = !lake.as_os_str().is_empty() && is_filled(&lake.join("bronze"));
+    if ingested || is_filled(&config.ingest.data_dir) {
+        return Ok(config);
+    }
+    if let Some(home) = sample_home(&config) {
+        config.ingest.data_dir = home;
+    }
+    let (rows, dir) = (config.sample.rows, config.ingest.data_dir.clone());
+    let sample = Sample { rows, seed: config.sample.seed };
+    let bar = progress.sample(rows, &dir);
+    let work = move || sample.write(&dir, |rows| bar.rows(rows)).map(|()| bar.finish(rows));
+    let made = tokio::task::spawn_blocking(work).await;
+    made.map_err(|error| Error::internal("making sample data was interrupted").with_source(error))??;
+    Ok(config)
+}
+
+/// Sample data lie in their lake, unless the user chose a folder for them; so other commands on that lake find them.
+pub(super) fn find_sample(config: &mut Config) {
+    if let Some(home) = sample_home(config)
+        && is_filled(&home)
+        && !is_filled(&config.ingest.data_dir)
+    {
+        config.ingest.data_dir = home;
+    }
+}
+
+/// `None` where the lake is no local folder or the user chose the data directory.
+fn sample_home(config: &Config) -> Option<PathBuf> {
+    let chosen = config.entries().iter().any(|entry| entry.key == "ingest.data_dir" && entry.origin != Origin::Default);
+    let lake = local(&config.lake.url);
+    (!chosen && !lake.as_os_str().is_empty()).then(|| lake.join("_lakewire/sample"))
+}
+
+/// The lake's folder; empty where it is in a bucket.
+fn local(url: &str) -> PathBuf {
+    match Url::parse(url) {
+        Ok(url) if url.scheme() == "file" => url.to_file_path().unwrap_or_default(),
+        Ok(_) => PathBuf::new(),
+        Err(_) => PathBuf::from(url),
     }
 }
 
@@ -85,9 +122,22 @@ fn check_port(config: &Config) -> Result<()> {
     }
 }
 
-/// Anything that a source may want to read.
-fn has_files(dir: &Path) -> bool {
+/// Holds anything that is not hidden.
+fn is_filled(dir: &Path) -> bool {
     let Ok(mut entries) = std::fs::read_dir(dir) else { return false };
-    dir.join(INVOICES_FILE).exists()
-        || entries.any(|entry| entry.is_ok_and(|entry| !entry.file_name().to_string_lossy().starts_with('.')))
+    entries.any(|entry| entry.is_ok_and(|entry| !entry.file_name().to_string_lossy().starts_with('.')))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sample_data_lie_in_a_local_lake_unless_a_folder_was_chosen() {
+        let home = |settings: &[(&str, &str)]| sample_home(&Config::with(settings).unwrap());
+        assert_eq!(home(&[]), Some(PathBuf::from("./lake/_lakewire/sample")));
+        assert_eq!(home(&[("lake.url", "file:///srv/x")]), Some(PathBuf::from("/srv/x/_lakewire/sample")));
+        assert_eq!(home(&[("lake.url", "s3://bucket/x")]), None);
+        assert_eq!(home(&[("ingest.data_dir", "in")]), None);
+    }
 }

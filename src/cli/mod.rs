@@ -101,10 +101,11 @@ pub fn main() -> ExitCode {
 }
 
 fn execute(cli: Cli) -> Result<()> {
-    let config = Config::load(&invocation(&cli))?;
+    let mut config = Config::load(&invocation(&cli))?;
     if let Command::Config(command) = &cli.command {
         return command.execute(&config);
     }
+    demo::find_sample(&mut config);
     let bars = MultiProgress::new();
     telemetry::init(&log_settings(&cli.command, &config), progress::beside(&bars))?;
     let runtime = tokio::runtime::Builder::new_multi_thread()

@@ -12,6 +12,9 @@ pub(super) fn print(report: &RunReport) {
 fn render(report: &RunReport) -> String {
     let steps: Vec<&StepReport> = report.sources.iter().chain(&report.steps).collect();
     let mut text = String::new();
+    if report.nothing_changed() && report.tests.is_empty() {
+        return format!("nothing changed ({:.2} s)\n", report.seconds);
+    }
     if !steps.is_empty() {
         let rows = steps.iter().map(|step| {
             vec![
