@@ -95,6 +95,7 @@ impl Raw {
 
     fn to_toml(&self) -> String {
         match self {
+            Self::Untyped(text) if text.parse::<f64>().is_ok() || text.parse::<bool>().is_ok() => text.clone(),
             Self::String(text) | Self::Untyped(text) => toml::Value::String(text.clone()).to_string(),
             Self::Float(number) => toml::Value::Float(*number).to_string(),
             other => other.to_text(),

@@ -41,7 +41,7 @@ fn config_show_tells_where_each_value_comes_from() {
     assert_eq!(line("log.format"), "log.format = \"json\" # mine.toml:3");
     assert_eq!(line("lake.url"), "lake.url = \"/srv/lake\" # flag --lake");
     assert_eq!(line("server.listen"), "server.listen = \"127.0.0.1:5433\" # default");
-    let batch_size = "execution.batch_size = \"4096\" # environment variable LAKEWIRE__EXECUTION__BATCH_SIZE";
+    let batch_size = "execution.batch_size = 4096 # environment variable LAKEWIRE__EXECUTION__BATCH_SIZE";
     assert_eq!(line("execution.batch_size"), batch_size);
     assert!(!shown.contains("hunter2"));
 }

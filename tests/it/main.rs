@@ -1,7 +1,9 @@
 //! The one integration-test binary: the real server over real sockets, real Delta tables on disk.
 
 mod catalog;
+mod cli;
 mod golden;
+mod ingest;
 #[allow(dead_code)]
 mod support;
 mod tables;
