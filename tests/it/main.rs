@@ -7,4 +7,5 @@ mod ingest;
 #[allow(dead_code)]
 mod support;
 mod tables;
+mod wire;
 mod runs;
