@@ -11,6 +11,7 @@ mod execute;
 mod explain;
 mod memory;
 mod names;
+mod parameters;
 mod planner;
 mod runtime;
 mod scope_catalog;

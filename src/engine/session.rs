@@ -19,7 +19,7 @@ use super::settings::Settings;
 use super::stream::Guard;
 use super::time_travel::AsOf;
 use super::transaction::Transaction;
-use super::{BatchStream, CancelHandle, NoticeSink, Shared, control, execute, explain};
+use super::{BatchStream, CancelHandle, NoticeSink, Shared, control, execute, explain, parameters};
 use crate::catalog::{Release, Scope};
 use crate::dialect::Statement;
 use crate::error::{Error, ErrorKind, Result};
@@ -191,6 +191,11 @@ impl Session {
         self.guard.cancel.clone()
     }
 
+    /// Cancel and deadline of the statement in hand, for waits that are not the engine's: on the client's socket.
+    pub fn guard(&self) -> &Guard {
+        &self.guard
+    }
+
     /// Tells the session that the running statement failed outside `execute` (while streaming, encoding).
     pub fn fail(&mut self) {
         self.transaction.fail();
@@ -253,7 +258,7 @@ impl Session {
             other => (None, control::result_schema(other)),
         };
         let parameters = match &plan {
-            Some(planned) => parameter_types(&planned.logical, &statement, hints)?,
+            Some(planned) => parameters::types(&planned.logical, &statement, hints)?,
             None => control::parameter_types(&statement, hints),
         };
         Ok(Prepared { statement, parameters, schema, plan })
@@ -407,26 +412,4 @@ fn locate(error: Error, statement: &Statement) -> Error {
     }
     let name: Vec<String> = error.message().split('"').nth(1).map(str::to_owned).into_iter().collect();
     super::errors::at_name(error, statement, &name)
-}
-
-/// The type of each `$n`: as hinted, else as the plan wants it, else text.
-fn parameter_types(plan: &LogicalPlan, statement: &Statement, hints: &[Option<Type>]) -> Result<Vec<Type>> {
-    let inferred = plan.get_parameter_types().map_err(|error| super::errors::in_statement(error, statement))?;
-    let mut count = hints.len();
-    for name in inferred.keys() {
-        let number = name.strip_prefix('$').and_then(|number| number.parse::<usize>().ok()).filter(|n| *n > 0);
-        match number {
-            Some(number) => count = count.max(number),
-            None => {
-                return Err(Error::new(ErrorKind::UndefinedParameter, format!("there is no parameter {name}")));
-            }
-        }
-    }
-    let type_of = |index: usize| {
-        hints.get(index).cloned().flatten().or_else(|| {
-            let inferred = inferred.get(&format!("${}", index + 1))?.as_ref()?;
-            Some(pgtypes::pg_type(inferred))
-        })
-    };
-    Ok((0..count).map(|index| type_of(index).unwrap_or(Type::TEXT)).collect())
 }

@@ -14,30 +14,12 @@ use super::extended::{Portal, Statements};
 use super::frontend::{Message, violation};
 use super::link::Link;
 use super::notify::Listener;
-use crate::engine::{CancelHandle, Session, TransactionStatus};
+use crate::engine::{Guard, Session, TransactionStatus};
 use crate::error::{Error, ErrorKind, Result};
 use crate::pgtypes::Style;
 
 /// How long a client that was told the end may take to read it.
 const FAREWELL: Duration = Duration::from_secs(1);
-
-/// What clients are told without asking, at start and on change.
-const REPORTED_SETTINGS: [(&str, &str); 14] = [
-    ("application_name", ""),
-    ("client_encoding", "UTF8"),
-    ("DateStyle", "ISO, MDY"),
-    ("default_transaction_read_only", "off"),
-    ("in_hot_standby", "off"),
-    ("integer_datetimes", "on"),
-    ("IntervalStyle", "postgres"),
-    ("is_superuser", "on"),
-    ("server_encoding", "UTF8"),
-    ("server_version", "15.0"),
-    ("session_authorization", ""),
-    ("standard_conforming_strings", "on"),
-    ("TimeZone", "UTC"),
-    ("scram_iterations", "4096"),
-];
 
 pub(super) struct Connection {
     pub(super) link: Link,
@@ -47,7 +29,7 @@ pub(super) struct Connection {
     pub(super) listener: Listener,
     cancel: CancelSlot,
     /// The statement, or sequence of extended messages, in hand.
-    running: Option<CancelHandle>,
+    running: Option<Guard>,
     settings: Arc<ServerSettings>,
 }
 
@@ -144,12 +126,15 @@ impl Connection {
 
     /// Settings and the key for cancel requests; ReadyForQuery follows.
     fn greet(&mut self) {
-        for (name, otherwise) in REPORTED_SETTINGS {
-            let value = self.session.setting(name).unwrap_or_else(|| otherwise.to_owned());
-            self.link.writer.put(&ParameterStatus::new(name.to_owned(), value));
-        }
-        drop(self.session.take_changed_settings());
+        self.put_changed_settings();
         self.link.writer.put(&self.cancel.key_data());
+    }
+
+    /// The first time, all that are reported.
+    fn put_changed_settings(&mut self) {
+        for (name, value) in self.session.take_changed_settings() {
+            self.link.writer.put(&ParameterStatus::new(name, value));
+        }
     }
 
     /// Ends what was in hand, and says so.
@@ -167,9 +152,7 @@ impl Connection {
             TransactionStatus::Failed => WireStatus::Error,
         };
         self.link.put_notices();
-        for (name, value) in self.session.take_changed_settings() {
-            self.link.writer.put(&ParameterStatus::new(name, value));
-        }
+        self.put_changed_settings();
         if status == WireStatus::Idle {
             self.link.put_notifications(Some(&mut self.listener));
         }
@@ -177,17 +160,16 @@ impl Connection {
         self.link.flush().await
     }
 
-    /// The handle of what is in hand; the first call after ReadyForQuery starts the statement's clock.
-    pub(super) fn begin(&mut self) -> CancelHandle {
+    /// Cancel and deadline of what is in hand; the first call after ReadyForQuery starts the statement's clock.
+    pub(super) fn begin(&mut self) -> Guard {
         if let Some(running) = &self.running {
             return running.clone();
         }
-        let running = self.session.begin_statement();
-        self.cancel.set(Some(running.clone()));
+        self.cancel.set(Some(self.session.begin_statement()));
         if let Some(least) = self.session.setting("client_min_messages") {
             self.link.least_notice = least;
         }
-        self.running.insert(running).clone()
+        self.running.insert(self.session.guard().clone()).clone()
     }
 
     /// How values look under the session's settings.

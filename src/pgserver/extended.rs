@@ -13,9 +13,9 @@ use pgwire::messages::response::{CommandComplete, EmptyQueryResponse};
 use super::connection::Connection;
 use super::errors::Halt;
 use super::frontend::{Bind, Target};
-use super::rows::{Cursor, Progress, check_announced, row_description};
+use super::rows::{Cursor, Progress, row_description};
 use crate::dialect;
-use crate::engine::{CancelHandle, Outcome, Prepared};
+use crate::engine::{Guard, Outcome, Prepared};
 use crate::error::{Error, ErrorKind, Result};
 use crate::pgtypes::{Format, column_formats, decode_parameter};
 
@@ -191,19 +191,14 @@ impl Connection {
     }
 
     /// Starts a portal; `None` where there are no rows and all was answered.
-    async fn start(&mut self, portal: &Bound, running: &CancelHandle) -> Result<Option<Cursor>, Halt> {
+    async fn start(&mut self, portal: &Bound, running: &Guard) -> Result<Option<Cursor>, Halt> {
         let Some(statement) = &portal.statement else {
             self.link.writer.put(&EmptyQueryResponse::new());
             return Ok(None);
         };
         let work = self.session.execute(statement, &portal.parameters);
         match self.link.watch(running, false, work).await? {
-            Outcome::Rows { stream, tag } => {
-                if let Some(announced) = portal.schema() {
-                    check_announced(announced, stream.schema())?;
-                }
-                Ok(Some(Cursor::new(stream, tag, &portal.formats, self.style())?))
-            }
+            Outcome::Rows { stream, tag } => Ok(Some(Cursor::new(stream, tag, &portal.formats, self.style())?)),
             Outcome::Command { tag } => {
                 self.command_complete(tag, &statement.statement);
                 Ok(None)

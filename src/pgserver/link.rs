@@ -12,7 +12,7 @@ use super::errors::{Halt, is_sent, notice_response};
 use super::frontend::Frame;
 use super::io::{Reader, Writer};
 use super::notify::Listener;
-use crate::engine::{CancelHandle, Notice};
+use crate::engine::{Guard, Notice};
 use crate::error::{Error, ErrorKind, Result};
 
 /// How long work may take to notice that it was cancelled before it is dropped where it stands.
@@ -87,7 +87,7 @@ impl Link {
     /// with `flush`, so is what is buffered already, as soon as the work makes us wait.
     pub(super) async fn watch<T>(
         &mut self,
-        running: &CancelHandle,
+        running: &Guard,
         mut flush: bool,
         work: impl Future<Output = Result<T>>,
     ) -> Result<T, Halt> {
@@ -109,11 +109,11 @@ impl Link {
                     flush = false;
                 }
                 lost = self.reader.gone() => {
-                    running.cancel();
+                    running.cancel.cancel();
                     return Err(Halt::Lost(lost));
                 }
                 () = self.stop.terminate.cancelled() => {
-                    running.cancel();
+                    running.cancel.cancel();
                     return Err(Halt::Fatal(shutting_down()));
                 }
                 () = &mut overdue => return Err(Halt::Failed(canceled())),
@@ -121,19 +121,18 @@ impl Link {
         }
     }
 
-    /// Writes what is buffered while a statement runs. A client that does not read makes this wait; a cancel, its
-    /// leaving, and the server's end do not.
-    pub(super) async fn flush_running(&mut self, running: &CancelHandle) -> Result<(), Halt> {
+    /// Writes what is buffered while a statement runs. A client that does not read makes this wait; its
+    /// leaving, a cancel, the deadline, and the server's end do not.
+    pub(super) async fn flush_running(&mut self, running: &Guard) -> Result<(), Halt> {
         tokio::select! {
             biased;
-            written = self.writer.flush() => Ok(written?),
-            () = running.canceled() => Err(Halt::Failed(canceled())),
+            written = running.run(async { Ok(self.writer.flush().await) }) => Ok(written??),
             lost = self.reader.gone() => {
-                running.cancel();
+                running.cancel.cancel();
                 Err(Halt::Lost(lost))
             }
             () = self.stop.terminate.cancelled() => {
-                running.cancel();
+                running.cancel.cancel();
                 Err(Halt::Fatal(shutting_down()))
             }
         }
@@ -162,8 +161,8 @@ impl Link {
     }
 }
 
-async fn overdue(running: &CancelHandle) {
-    running.canceled().await;
+async fn overdue(running: &Guard) {
+    running.cancel.canceled().await;
     tokio::time::sleep(CANCEL_GRACE).await;
 }
 

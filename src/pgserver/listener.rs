@@ -258,6 +258,7 @@ impl Shared {
             settings: start.settings,
             client_addr: Some(peer),
         });
+        session.set_backend_pid(cancel.pid);
         let link = Link::new(reader, writer, session.take_notices(), self.stop.clone());
         let listener = Listener::new(cancel.pid, self.engine.catalog().subscribe());
         Connection::new(link, session, listener, cancel, Arc::clone(&self.settings))

@@ -8,15 +8,17 @@ use pgwire::messages::data::{FieldDescription, RowDescription};
 use super::errors::Halt;
 use super::io::FLUSH_BYTES;
 use super::link::Link;
-use crate::engine::{BatchStream, CancelHandle};
-use crate::error::{Error, ErrorKind, Result};
+use crate::engine::{BatchStream, Guard};
+use crate::error::Result;
 use crate::pgtypes::{
     CanonicalBatch, Format, RowEncoder, Style, column_formats, column_type, type_modifier, type_size,
 };
 
 /// A result that is being sent, perhaps in several goes.
 pub(super) struct Cursor {
-    stream: BatchStream,
+    schema: SchemaRef,
+    /// `None` once it has ended: what it held is free, whether or not the portal is closed.
+    stream: Option<BatchStream>,
     encoder: RowEncoder,
     /// First word of the command tag.
     tag: &'static str,
@@ -36,18 +38,18 @@ pub(super) enum Progress {
 impl Cursor {
     pub(super) fn new(stream: BatchStream, tag: &'static str, formats: &[Format], style: Style) -> Result<Self> {
         let encoder = RowEncoder::new(stream.schema(), formats, style)?;
-        Ok(Self { stream, encoder, tag, rest: None })
+        Ok(Self { schema: stream.schema().clone(), stream: Some(stream), encoder, tag, rest: None })
     }
 
     pub(super) fn schema(&self) -> &SchemaRef {
-        self.stream.schema()
+        &self.schema
     }
 
     /// Sends rows, at most `rows_max`; waits for the client where it does not keep up.
     pub(super) async fn send(
         &mut self,
         link: &mut Link,
-        running: &CancelHandle,
+        running: &Guard,
         rows_max: Option<usize>,
     ) -> Result<Progress, Halt> {
         let mut left = rows_max.unwrap_or(usize::MAX);
@@ -80,10 +82,14 @@ impl Cursor {
         Ok(Progress::Suspended)
     }
 
-    async fn next_batch(&mut self, link: &mut Link, running: &CancelHandle) -> Result<Option<RecordBatch>, Halt> {
+    async fn next_batch(&mut self, link: &mut Link, running: &Guard) -> Result<Option<RecordBatch>, Halt> {
         // rows that are encoded do not wait for those that are not computed yet: flush while waiting
-        let stream = &mut self.stream;
-        link.watch(running, true, async { stream.next().await.transpose() }).await
+        let Some(stream) = &mut self.stream else { return Ok(None) };
+        let batch = link.watch(running, true, async { stream.next().await.transpose() }).await?;
+        if batch.is_none() {
+            self.stream = None;
+        }
+        Ok(batch)
     }
 }
 
@@ -106,17 +112,6 @@ pub(super) fn row_description(schema: &Schema, formats: &[Format]) -> Result<Row
     Ok(RowDescription::new(schema.fields().iter().zip(formats).map(describe).collect()))
 }
 
-/// Refuses to send rows of other types than were announced: the table changed since the statement was described.
-pub(super) fn check_announced(announced: &Schema, actual: &Schema) -> Result<()> {
-    let same = announced.fields().len() == actual.fields().len()
-        && announced.fields().iter().zip(actual.fields()).all(|(a, b)| column_type(a) == column_type(b));
-    if same {
-        return Ok(());
-    }
-    Err(Error::new(ErrorKind::FeatureNotSupported, "cached plan must not change result type")
-        .with_hint("Prepare the statement again."))
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
@@ -130,6 +125,7 @@ mod tests {
     use super::super::io::{Reader, Writer};
     use super::super::link::Stop;
     use super::*;
+    use crate::error::ErrorKind;
 
     fn schema() -> SchemaRef {
         Arc::new(Schema::new(vec![Field::new("n", DataType::Int32, false)]))
@@ -156,7 +152,7 @@ mod tests {
     #[tokio::test]
     async fn a_limit_suspends_and_the_next_go_resumes() {
         let (mut link, _theirs, _stop) = link(1 << 20);
-        let running = CancelHandle::default();
+        let running = Guard::default();
         let mut cursor = cursor(vec![batch(3), batch(0), batch(2)]);
         assert_eq!(cursor.send(&mut link, &running, Some(2)).await.unwrap(), Progress::Suspended);
         assert_eq!(cursor.send(&mut link, &running, Some(2)).await.unwrap(), Progress::Suspended);
@@ -167,9 +163,9 @@ mod tests {
     #[tokio::test]
     async fn a_client_that_does_not_read_holds_a_bounded_buffer_until_it_cancels() {
         let (mut link, _theirs, _stop) = link(1024);
-        let running = CancelHandle::default();
+        let running = Guard::default();
         let mut cursor = cursor((0..100).map(|_| batch(10_000)).collect());
-        let canceler = running.clone();
+        let canceler = running.cancel.clone();
         let cancel = async {
             tokio::time::sleep(std::time::Duration::from_millis(50)).await;
             canceler.cancel();
@@ -185,18 +181,18 @@ mod tests {
     #[tokio::test]
     async fn a_client_that_leaves_cancels_the_work() {
         let (mut link, theirs, _stop) = link(1024);
-        let running = CancelHandle::default();
+        let running = Guard::default();
         let stream = BatchStream::new(schema(), Box::pin(stream::pending()));
         let mut cursor = Cursor::new(stream, "SELECT", &[], Style::default()).unwrap();
         drop(theirs);
         assert!(matches!(cursor.send(&mut link, &running, None).await, Err(Halt::Lost(_))));
-        assert!(running.is_canceled());
+        assert!(running.cancel.is_canceled());
     }
 
     #[tokio::test]
     async fn rows_are_sent_while_the_next_ones_are_awaited() {
         let (mut link, mut theirs, stop) = link(1024);
-        let running = CancelHandle::default();
+        let running = Guard::default();
         let slow = stream::iter([batch(1)]).chain(stream::pending());
         let mut cursor =
             Cursor::new(BatchStream::new(schema(), Box::pin(slow)), "SELECT", &[], Style::default()).unwrap();
@@ -214,7 +210,7 @@ mod tests {
     #[tokio::test]
     async fn a_panic_is_an_internal_error() {
         let (mut link, _theirs, _stop) = link(1024);
-        let running = CancelHandle::default();
+        let running = Guard::default();
         let work = async { if link_is_used() { panic!("bang") } else { Ok(()) } };
         match link.watch(&running, false, work).await {
             Err(Halt::Failed(error)) => assert_eq!(error.message(), "a statement panicked: bang"),

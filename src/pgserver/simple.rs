@@ -8,7 +8,7 @@ use super::connection::Connection;
 use super::errors::Halt;
 use super::rows::{Cursor, Progress, row_description};
 use crate::dialect::{self, Statement};
-use crate::engine::{CancelHandle, Outcome};
+use crate::engine::{Guard, Outcome};
 
 impl Connection {
     /// Runs every statement of the string, each with its own answer; the first that fails ends it. ReadyForQuery is
@@ -27,7 +27,7 @@ impl Connection {
         Ok(())
     }
 
-    async fn run_statement(&mut self, statement: Statement, running: &CancelHandle) -> Result<(), Halt> {
+    async fn run_statement(&mut self, statement: Statement, running: &Guard) -> Result<(), Halt> {
         let statement = Arc::new(statement);
         let work = async {
             let prepared = self.session.prepare(Arc::clone(&statement), &[]).await?;
