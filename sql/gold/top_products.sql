@@ -5,13 +5,26 @@ with products as (
         stock_code,
         {{ pieces('sum(case when not is_return then quantity end)') }} as units_sold,
         {{ pieces('-sum(case when is_return then quantity end)') }} as units_returned,
-        {{ amount('sum(case when not is_return then line_total end)') }} as gross_revenue,
-        count(distinct case when not is_return then invoice_no end)::bigint as orders,
-        count(distinct case when not is_return then customer_id end)::bigint as customers
+        {{ amount('sum(case when not is_return then line_total end)') }} as gross_revenue
     from {{ ref('online_retail_cleaned') }}
     where is_product
     group by stock_code
     having count(case when not is_return then 1 end) > 0
+),
+
+-- One distinct count a query: two in one are several times slower.
+orders as (
+    select stock_code, count(distinct invoice_no)::bigint as orders
+    from {{ ref('online_retail_cleaned') }}
+    where is_product and not is_return
+    group by stock_code
+),
+
+customers as (
+    select stock_code, count(distinct customer_id)::bigint as customers
+    from {{ ref('online_retail_cleaned') }}
+    where is_product and not is_return
+    group by stock_code
 ),
 
 ranked as (
@@ -31,8 +44,8 @@ select
     product.description,
     ranked.units_sold,
     ranked.gross_revenue,
-    ranked.orders,
-    ranked.customers,
+    orders.orders,
+    customers.customers,
     {{ ratio('ranked.units_returned', 'ranked.units_sold') }} as return_rate,
     {{ ratio('ranked.gross_revenue', 'ranked.total_revenue') }} as revenue_share,
     {{ ratio('ranked.cumulative_revenue', 'ranked.total_revenue') }} as cumulative_share,
@@ -42,4 +55,6 @@ select
         else 'C'
     end as abc_class
 from ranked
+inner join orders on orders.stock_code = ranked.stock_code
+inner join customers on customers.stock_code = ranked.stock_code
 left join {{ ref('product_normalized') }} as product on product.stock_code = ranked.stock_code

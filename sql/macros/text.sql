@@ -3,9 +3,15 @@
     upper(trim({{ column }}))
 {%- endmacro %}
 
-{# A text: runs of white space become one space, none around it, upper case. #}
+{# A text: runs of white space become one space, none around it, upper case. Most texts have no such run: looking first
+   is cheaper than replacing. #}
 {% macro clean_text(column) -%}
-    upper(trim(regexp_replace({{ column }}, '\s+', ' ', 'g')))
+    upper(trim(
+        case
+            when {{ column }} ~ '\s\s|[^\S ]' then regexp_replace({{ column }}, '\s+', ' ', 'g')
+            else {{ column }}
+        end
+    ))
 {%- endmacro %}
 
 {# The country under its common English name. #}

@@ -1,6 +1,8 @@
 -- The lines that do not count, each with the first rule it breaks.
+--
+-- Only lines that share invoice and article with another can be exact duplicates: ranking these few is cheap. In both
+-- joins the small side stands first, since the first is the one that a hash join keeps in memory.
 
--- Only lines that share invoice and article with another can be exact duplicates: ranking these few is cheap.
 with suspects as (
     select coalesce(invoice_no, '') as invoice_no, coalesce(stock_code, '') as stock_code
     from {{ source('bronze', 'online_retail') }}
@@ -18,8 +20,8 @@ ranked as (
                 line.invoice_date, line.unit_price, line.customer_id, line.country
             order by line._ingested_at, line._source_file, line._row_number
         ) as copy
-    from {{ source('bronze', 'online_retail') }} as line
-    inner join suspects
+    from suspects
+    inner join {{ source('bronze', 'online_retail') }} as line
         on coalesce(line.invoice_no, '') = suspects.invoice_no
         and coalesce(line.stock_code, '') = suspects.stock_code
 ),
@@ -39,8 +41,8 @@ classified as (
             when coalesce(line.unit_price, 0) <= 0 then 'non_positive_price'
             when coalesce(line.quantity, 0) = 0 then 'zero_quantity'
         end as reason
-    from {{ source('bronze', 'online_retail') }} as line
-    left join duplicates
+    from duplicates
+    right join {{ source('bronze', 'online_retail') }} as line
         on line._row_number = duplicates._row_number
         and line._source_file = duplicates._source_file
         and line._ingested_at = duplicates._ingested_at

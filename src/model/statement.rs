@@ -5,9 +5,9 @@ use std::ops::ControlFlow;
 use datafusion::sql::sqlparser::ast::{
     Expr, Ident, ObjectName, ObjectNamePart, Query, Statement, TableFactor, Visit, Visitor,
 };
-use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
-use datafusion::sql::sqlparser::parser::{Parser, ParserError};
 use datafusion::sql::sqlparser::tokenizer::Location;
+
+use crate::dialect;
 
 /// Functions whose result is not a function of their arguments and the tables read.
 const VOLATILE: &[&str] = &[
@@ -72,53 +72,48 @@ pub struct BadStatement {
 
 /// Parses a model's SQL: one query.
 pub fn analyse(sql: &str) -> Result<Analysis, BadStatement> {
-    let statements = Parser::parse_sql(&PostgreSqlDialect {}, sql).map_err(|error| syntax_error(&error))?;
-    let query = match statements.as_slice() {
-        [Statement::Query(query)] => query,
-        [] => return Err(bad("the model is empty", None, Some("write one SELECT"))),
-        [_] => return Err(bad("a model is one query", None, Some("begin it with SELECT, WITH or VALUES"))),
-        more => {
-            let message = format!("a model is one query, and this file has {} statements", more.len());
-            return Err(bad(&message, second_statement(sql), Some("put each into a file of its own")));
+    let statements = dialect::parse(sql).map_err(|error| {
+        let at = error.position().map(|position| line_and_column(sql, position.saturating_sub(1)));
+        BadStatement { message: error.message().to_owned(), at, hint: error.hint().map(str::to_owned) }
+    })?;
+    let statement = match statements.as_slice() {
+        [statement] => statement,
+        [] => return Err(bad("the model is empty", None, "write one SELECT")),
+        [_, second, ..] => {
+            let message = format!("a model is one query, and this file has {} statements", statements.len());
+            let at = line_and_column(sql, second.offset);
+            return Err(bad(&message, Some(at), "put each into a file of its own"));
         }
+    };
+    let Statement::Query(query) = &statement.ast else {
+        let at = line_and_column(sql, statement.offset);
+        return Err(bad("a model is one query", Some(at), "begin it with SELECT, WITH or VALUES"));
     };
     let mut finder = Finder::default();
     let _ = query.visit(&mut finder);
-    finder.found.volatile.sort();
-    finder.found.volatile.dedup();
-    Ok(finder.found)
-}
-
-fn bad(message: &str, at: Option<(usize, usize)>, hint: Option<&str>) -> BadStatement {
-    BadStatement { message: message.to_owned(), at, hint: hint.map(str::to_owned) }
-}
-
-/// Splits the position off the parser's message.
-fn syntax_error(error: &ParserError) -> BadStatement {
-    let text = match error {
-        ParserError::TokenizerError(text) | ParserError::ParserError(text) => text.as_str(),
-        ParserError::RecursionLimitExceeded => "the statement is nested too deeply",
-    };
-    let (message, at) = match text.rsplit_once(" at Line: ") {
-        Some((message, position)) => {
-            let at = position
-                .split_once(", Column: ")
-                .and_then(|(line, column)| Some((line.trim().parse().ok()?, column.trim().parse().ok()?)));
-            (message, at)
+    let Finder { mut found, .. } = finder;
+    found.volatile.sort();
+    found.volatile.dedup();
+    // Spans count from the statement's first token.
+    let (line, column) = line_and_column(sql, statement.offset);
+    for reference in &mut found.references {
+        if reference.line == 1 {
+            reference.column += column - 1;
         }
-        None => (text, None),
-    };
-    bad(&format!("syntax error: {}", message.replacen("Expected: ", "expected ", 1)), at, None)
+        reference.line += line - 1;
+    }
+    Ok(found)
 }
 
-/// Where the text after the first semicolon that ends a statement begins.
-fn second_statement(sql: &str) -> Option<(usize, usize)> {
-    use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
-    let tokens = Tokenizer::new(&PostgreSqlDialect {}, sql).tokenize_with_location().ok()?;
-    let mut after = tokens.iter().skip_while(|token| token.token != Token::SemiColon).skip(1);
-    after
-        .find(|token| !matches!(token.token, Token::Whitespace(_) | Token::SemiColon))
-        .map(|token| (token.span.start.line as usize, token.span.start.column as usize))
+fn bad(message: &str, at: Option<(usize, usize)>, hint: &str) -> BadStatement {
+    BadStatement { message: message.to_owned(), at, hint: Some(hint.to_owned()) }
+}
+
+/// Both from 1, of the character that `chars` others precede.
+fn line_and_column(text: &str, chars: usize) -> (usize, usize) {
+    let before: String = text.chars().take(chars).collect();
+    let last_line = before.rsplit('\n').next().unwrap_or_default();
+    (before.matches('\n').count() + 1, last_line.chars().count() + 1)
 }
 
 /// The text without the semicolon at its end, if it has one.

@@ -2,6 +2,7 @@
 
 mod catalog;
 mod cli;
+mod figures;
 mod golden;
 mod ingest;
 #[allow(dead_code)]

@@ -99,7 +99,7 @@ fn every_problem_is_reported_at_once_with_its_place() {
         "error: gold/orders.sql:1:1: model \"gold.orders\" is already defined by silver/orders.sql",
         "error: silver/orders.sql:2:14: unknown model \"ordes\"\n  hint: did you mean \"orders\"?",
         "error: silver/plain.sql:2:6: unknown relation \"order_line\"\n  hint: did you mean \"order_lines\"?",
-        "error: silver/syntax.sql:4:7: syntax error: ",
+        "error: silver/syntax.sql:4:7: syntax error at or near \")\"",
         "error: silver/two.sql:2:1: a model is one query, and this file has 2 statements",
         "error: silver/wrong_schema.sql:1:15: \"gold.orders\" is neither a model nor a source\n  hint: did you mean \"silver.orders\"?",
         "error: silver/wrong_schema.sql:1:28: \"bronze.liness\" is neither a model nor a source\n  hint: did you mean \"bronze.lines\"?",
