@@ -32,7 +32,7 @@ pub(super) async fn explain(session: &mut Session, whole: &Statement, params: &[
     let guard = session.guard.clone();
     let text = guard.run(plan_text(session, &statement, params, &options)).await?;
     let schema = control::result_schema(&whole.ast).ok_or_else(|| Error::internal("EXPLAIN shows a plan"))?;
-    let lines = Arc::new(StringArray::from_iter_values(text.lines()));
+    let lines = Arc::new(StringArray::from(text.lines().collect::<Vec<_>>()));
     let batch =
         RecordBatch::try_new(schema.clone(), vec![lines]).map_err(|error| errors::from_datafusion(error.into()))?;
     Ok(Outcome::Rows { stream: BatchStream::of(schema, vec![batch]), tag: "EXPLAIN" })

@@ -109,9 +109,7 @@ impl Engine {
     /// DataFusion's view of one scope, for internal plans (model runs, tests). All functions, shared memory pool and
     /// caches; an `ObjectStoreRegistry` of its own where the scope has an overlay.
     pub fn state(&self, scope: &Scope) -> Result<SessionState> {
-        let mut state = self.shared.internal_state(scope);
-        state.mark_start_execution();
-        Ok(state)
+        Ok(self.shared.internal_state(scope))
     }
 
     /// Plans one query over the scope. Names must have their schema, or be PostgreSQL's.
@@ -193,6 +191,8 @@ impl Shared {
                 .with_runtime_env(self.resources.of_scope(scope))
                 .build();
         }
+        // Functions get their options from here; the clock is set anew for plans that read it.
+        state.mark_start_execution();
         state
     }
 

@@ -3,7 +3,7 @@
 //! Invariant: everything asynchronous (opening snapshots, planning views) is done before DataFusion's planner runs,
 //! which is not.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -95,9 +95,13 @@ impl Planner {
         let parsed = DfStatement::Statement(Box::new(statement.ast.clone()));
         let references =
             self.state.resolve_table_references(&parsed).map_err(|error| errors::in_statement(error, statement))?;
+        let mut calls = Calls::default();
+        let _ = statement.ast.visit(&mut calls);
         let mut tables = HashMap::with_capacity(references.len());
         for reference in references {
-            if !tables.contains_key(&reference) {
+            // Functions in FROM count as references too.
+            let is_call = reference.schema().is_none() && calls.names.contains(reference.table());
+            if !is_call && !tables.contains_key(&reference) {
                 let source = self.source(&reference, depth).await.map_err(|error| {
                     let name: Vec<String> = reference.to_vec();
                     errors::at_name(error, statement, &name)
@@ -105,7 +109,7 @@ impl Planner {
                 tables.insert(reference, source);
             }
         }
-        let functions = self.table_functions(&statement.ast).await?;
+        let functions = self.table_functions(calls).await?;
         let names = Names { planner: self, tables, functions };
         SqlToRel::new_with_options(&names, self.parser_options())
             .statement_to_plan(parsed)
@@ -154,11 +158,9 @@ impl Planner {
     }
 
     /// The table functions that must open something, made ready by the text of their arguments.
-    async fn table_functions(&self, ast: &ast::Statement) -> Result<HashMap<String, Arc<dyn TableSource>>> {
-        let mut calls = Calls::default();
-        let _ = ast.visit(&mut calls);
+    async fn table_functions(&self, calls: Calls) -> Result<HashMap<String, Arc<dyn TableSource>>> {
         let mut ready = HashMap::new();
-        for (name, arguments) in calls.0 {
+        for (name, arguments) in calls.constant {
             if let Some(provider) = time_travel::call(self, &name, &arguments).await? {
                 ready.insert(call_key(&name, &arguments), provider_as_source(provider));
             }
@@ -212,9 +214,13 @@ fn visible_columns(plan: LogicalPlan) -> DataFusionResult<LogicalPlan> {
     datafusion::logical_expr::LogicalPlanBuilder::from(plan).project(columns)?.build()
 }
 
-/// Calls of table functions whose arguments are constants.
+/// Calls of functions in FROM.
 #[derive(Default)]
-struct Calls(Vec<(String, Vec<String>)>);
+struct Calls {
+    names: HashSet<String>,
+    /// Those whose arguments are constants.
+    constant: Vec<(String, Vec<String>)>,
+}
 
 impl Visitor for Calls {
     type Break = ();
@@ -223,10 +229,12 @@ impl Visitor for Calls {
         if let TableFactor::Table { name, args: Some(arguments), .. } = factor
             && let Some(name) = name.0.last().and_then(|part| part.as_ident())
         {
+            let name = name.value.to_lowercase();
             let constants: Option<Vec<String>> = arguments.args.iter().map(constant).collect();
             if let Some(constants) = constants {
-                self.0.push((name.value.to_lowercase(), constants));
+                self.constant.push((name.clone(), constants));
             }
+            self.names.insert(name);
         }
         ControlFlow::Continue(())
     }

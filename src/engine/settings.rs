@@ -121,7 +121,7 @@ const DEFINITIONS: &[Definition] = &[
 ];
 
 /// Bare names are looked for in these schemas, in order. `pg_catalog` comes before all of them.
-const DEFAULT_SEARCH_PATH: &str = "\"$user\", public, gold, analytics, silver, bronze";
+const DEFAULT_SEARCH_PATH: &str = "public, gold, analytics, silver, bronze";
 
 /// Values of one session. Names are compared without regard to case.
 #[derive(Debug, Clone, Default)]

@@ -1,10 +1,8 @@
 //! The catalogs of `pg_catalog` that describe the lake.
 
-use std::sync::Arc;
-
-use datafusion::arrow::array::{ArrayRef, RecordBatch, new_null_array};
+use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::compute::concat_batches;
-use datafusion::arrow::datatypes::{Field, Schema, SchemaRef};
+use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::error::Result;
 use pgwire::api::Type;
 
@@ -106,7 +104,11 @@ fn attributes(relations: &[Relation], schema: &SchemaRef) -> Result<RecordBatch>
         .int("atttypmod", |a| pgtypes::type_modifier(&a.column.data_type))
         .flag("attbyval", |a| (1..=8).contains(&pgtypes::type_size(&a.pg_type)))
         .text("attalign", |_| "i")
-        .text("attstorage", |a| if pgtypes::type_size(&a.pg_type) < 0 { "x" } else { "p" })
+        .text("attstorage", |a| match a.pg_type {
+            Type::NUMERIC => "m",
+            ref other if pgtypes::type_size(other) < 0 => "x",
+            _ => "p",
+        })
         .text("attcompression", |_| "")
         .flag("attnotnull", |a| !a.column.nullable)
         .text("attidentity", |_| "")
@@ -225,28 +227,10 @@ fn procedures(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBatch> {
         .text("prosrc", |p| p.signature.name)
         .build(schema)?;
     let theirs = statics::procedures().unwrap_or_default();
-    let schema = relaxed(schema);
+    let schema = statics::relaxed(schema);
     let batches: Vec<RecordBatch> =
-        theirs.iter().chain([&ours]).map(|batch| adapted(batch, &schema)).collect::<Result<_>>()?;
+        theirs.iter().chain([&ours]).map(|batch| statics::adapted(batch, &schema)).collect::<Result<_>>()?;
     Ok(concat_batches(&schema, &batches)?)
-}
-
-/// The same columns, all nullable: rows of another version of PostgreSQL may lack some.
-fn relaxed(schema: &SchemaRef) -> SchemaRef {
-    let fields = schema.fields().iter().map(|field| field.as_ref().clone().with_nullable(true));
-    Arc::new(Schema::new(fields.collect::<Vec<Field>>()))
-}
-
-/// The batch's columns by name, in the schema's types where they convert, empty where it has none.
-fn adapted(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
-    let columns = schema.fields().iter().map(|field| {
-        let empty = || new_null_array(field.data_type(), batch.num_rows());
-        match batch.column_by_name(field.name()) {
-            Some(column) => datafusion::arrow::compute::cast(column, field.data_type()).unwrap_or_else(|_| empty()),
-            None => empty(),
-        }
-    });
-    Ok(RecordBatch::try_new(schema.clone(), columns.collect::<Vec<ArrayRef>>())?)
 }
 
 fn databases(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBatch> {

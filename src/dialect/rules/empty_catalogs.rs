@@ -134,19 +134,31 @@ fn empty_select(select: &mut Select) -> bool {
     true
 }
 
-fn aggregates(expr: &Expr) -> bool {
-    struct Finder;
+/// Whether it aggregates over the rows of this SELECT, not of one inside.
+pub fn aggregates(expr: &Expr) -> bool {
+    struct Finder {
+        depth: usize,
+    }
     impl Visitor for Finder {
         type Break = ();
+        fn pre_visit_query(&mut self, _query: &Query) -> ControlFlow<()> {
+            self.depth += 1;
+            ControlFlow::Continue(())
+        }
+        fn post_visit_query(&mut self, _query: &Query) -> ControlFlow<()> {
+            self.depth -= 1;
+            ControlFlow::Continue(())
+        }
         fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
             match expr {
                 Expr::Function(Function { name, over: None, .. })
-                    if name.0.last().and_then(|part| part.as_ident()).is_some_and(|ident| {
-                        let name = ident.value.to_lowercase();
-                        name.ends_with("_agg")
-                            || ["count", "sum", "min", "max", "avg", "bool_or", "bool_and", "every"]
-                                .contains(&name.as_str())
-                    }) =>
+                    if self.depth == 0
+                        && name.0.last().and_then(|part| part.as_ident()).is_some_and(|ident| {
+                            let name = ident.value.to_lowercase();
+                            name.ends_with("_agg")
+                                || ["count", "sum", "min", "max", "avg", "bool_or", "bool_and", "every"]
+                                    .contains(&name.as_str())
+                        }) =>
                 {
                     ControlFlow::Break(())
                 }
@@ -154,7 +166,7 @@ fn aggregates(expr: &Expr) -> bool {
             }
         }
     }
-    expr.visit(&mut Finder).is_break()
+    expr.visit(&mut Finder { depth: 0 }).is_break()
 }
 
 #[cfg(test)]

@@ -7,6 +7,8 @@ mod column_names;
 mod empty_catalogs;
 mod pg_catalog_crate;
 mod reg_casts;
+mod scalar_subqueries;
+mod tableoid;
 
 use std::ops::ControlFlow;
 
@@ -25,8 +27,15 @@ pub struct Facts {
 type Rule = fn(&mut Statement, Facts);
 
 /// In order: names are taken from the text as written, so that rule comes first.
-const RULES: &[Rule] =
-    &[column_names::apply, empty_catalogs::apply, array_subquery::apply, reg_casts::apply, pg_catalog_crate::apply];
+const RULES: &[Rule] = &[
+    column_names::apply,
+    empty_catalogs::apply,
+    array_subquery::apply,
+    tableoid::apply,
+    reg_casts::apply,
+    scalar_subqueries::apply,
+    pg_catalog_crate::apply,
+];
 
 /// The statement as DataFusion can plan it.
 pub fn apply(mut statement: Statement) -> Statement {
