@@ -186,6 +186,34 @@ pub(super) async fn assign(session: &mut Session, name: &str, value: Option<&str
     Ok(())
 }
 
+/// `SELECT set_config(name, value, is_local), …`: the function itself only answers the value; this sets it.
+pub(super) async fn apply_set_config(session: &mut Session, query: &ast::Query, params: &[ScalarValue]) -> Result<()> {
+    let ast::SetExpr::Select(select) = query.body.as_ref() else { return Ok(()) };
+    for item in &select.projection {
+        let (ast::SelectItem::UnnamedExpr(Expr::Function(call))
+        | ast::SelectItem::ExprWithAlias { expr: Expr::Function(call), .. }) = item
+        else {
+            continue;
+        };
+        let ast::FunctionArguments::List(list) = &call.args else { continue };
+        if procedure_name(&call.name) != "set_config" {
+            continue;
+        }
+        let mut values = Vec::with_capacity(3);
+        for argument in &list.args {
+            if let ast::FunctionArg::Unnamed(ast::FunctionArgExpr::Expr(value)) = argument {
+                values.push(constant(session, value, params).await?);
+            }
+        }
+        if let [name, value, local] = values.as_slice() {
+            let local = matches!(local, ScalarValue::Boolean(Some(true)));
+            let value = (!value.is_null()).then(|| value.to_string());
+            assign(session, &name.to_string(), value.as_deref(), local).await?;
+        }
+    }
+    Ok(())
+}
+
 fn keep_setting(session: &mut Session) {
     let settings = session.settings.clone();
     if let Some(block) = session.transaction.block_mut() {

@@ -179,14 +179,23 @@ fn from_plan(message: String) -> (Error, Vec<String>) {
     let text = tidy(&message);
     if let Some(name) = quoted_after(&text, "Invalid function ") {
         let error = Error::new(ErrorKind::UndefinedFunction, format!("function {name} does not exist"));
-        let error = match text.split_once("Did you mean ").map(|(_, near)| near.trim_end_matches('?')) {
-            Some(near) => error.with_hint(format!("did you mean {}?", near.replace('\'', "\""))),
+        // The planner always names its nearest function, however far that is.
+        let near = text.split_once("Did you mean '").map(|(_, near)| near.trim_end_matches(['?', '\'']).to_owned());
+        let error = match nearest(&name, near.into_iter().map(|near| (near.clone(), near))) {
+            Some(near) => error.with_hint(format!("did you mean \"{near}\"?")),
             None => error,
         };
         return (error, vec![name]);
     }
     if let Some(name) = quoted_after(&text, "table function ") {
         return (Error::new(ErrorKind::UndefinedFunction, format!("function {name} does not exist")), vec![name]);
+    }
+    if let Some(call) = quoted_after(&text, "given name and argument types ") {
+        let call = with_postgres_types(&call);
+        let name = call.split('(').next().unwrap_or_default().to_owned();
+        let error = Error::new(ErrorKind::UndefinedFunction, format!("function {call} does not exist"))
+            .with_hint("no function of that name takes arguments of these types; explicit casts might help");
+        return (error, vec![name]);
     }
     if text.contains("must appear in the GROUP BY clause") || text.contains("must be in GROUP BY") {
         let column = text.split('"').nth(1).unwrap_or_default().to_owned();
@@ -198,6 +207,24 @@ fn from_plan(message: String) -> (Error, Vec<String>) {
     }
     let kind = plan_kind(&text);
     (Error::new(kind, lower_first(&text)), Vec::new())
+}
+
+/// `sum(Utf8View)` as `sum(text)`.
+fn with_postgres_types(call: &str) -> String {
+    let Some((name, arguments)) = call.split_once('(') else { return call.to_owned() };
+    let types = arguments.trim_end_matches(')').split(", ").map(|argument| {
+        if argument.starts_with("Utf8") || argument == "LargeUtf8" {
+            return "text";
+        }
+        if argument.starts_with("Timestamp") {
+            return "timestamp";
+        }
+        if argument == "Date32" {
+            return "date";
+        }
+        ARROW_TYPES.iter().find(|(arrow, _)| argument.starts_with(arrow)).map_or(argument, |(_, name)| name)
+    });
+    format!("{name}({})", types.collect::<Vec<_>>().join(", "))
 }
 
 /// SQLSTATE classes told by the planner's words, first match.

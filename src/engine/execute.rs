@@ -55,7 +55,24 @@ pub(super) async fn rows(
     start(resources, state, physical, schema, guard)
 }
 
-pub(super) fn start(
+/// [`rows`] for a plan that was optimized in the state.
+pub(super) async fn optimized_rows(
+    resources: &Resources,
+    state: &SessionState,
+    plan: &LogicalPlan,
+    schema: SchemaRef,
+    guard: Guard,
+) -> Result<BatchStream> {
+    let physical = guard
+        .run(async {
+            let planner = state.query_planner();
+            planner.create_physical_plan(plan, state).await.map_err(errors::from_datafusion)
+        })
+        .await?;
+    start(resources, state, physical, schema, guard)
+}
+
+fn start(
     resources: &Resources,
     state: &SessionState,
     physical: Arc<dyn ExecutionPlan>,

@@ -12,6 +12,7 @@ mod explain;
 mod memory;
 mod names;
 mod parameters;
+mod plan_cache;
 mod planner;
 mod runtime;
 mod scope_catalog;
@@ -68,6 +69,7 @@ struct Shared {
     settings: Settings,
     procedures: OnceLock<Arc<dyn Procedures>>,
     system: RwLock<Vec<Arc<dyn SystemTables>>>,
+    plans: plan_cache::PlanCache,
     /// PostgreSQL's catalogs of the last release asked for.
     metadata: Mutex<Option<(Arc<Release>, Arc<Metadata>)>>,
 }
@@ -92,6 +94,7 @@ impl Engine {
             base,
             procedures: OnceLock::new(),
             system: RwLock::new(vec![Arc::new(system::CatalogTables)]),
+            plans: plan_cache::PlanCache::default(),
             metadata: Mutex::new(None),
         };
         Ok(Arc::new(Self { shared: Arc::new(shared) }))

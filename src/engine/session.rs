@@ -3,8 +3,8 @@
 //! Invariant: a plan is used again only for the release and the settings it was made under.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::execution::SessionState;
@@ -76,9 +76,13 @@ pub struct Prepared {
 
 /// A logical plan, and what it was made under.
 #[derive(Debug)]
-struct Planned {
+pub(super) struct Planned {
     logical: LogicalPlan,
+    /// The plan optimized, once it was executed without parameters; not where it reads the clock or the session.
+    optimized: OnceLock<LogicalPlan>,
     reads_clock: bool,
+    /// Whose `"$user"` the names were looked up with.
+    user: String,
     basis: Basis,
     /// Some table follows its head, which no release pins: good for one execution.
     follows_head: bool,
@@ -268,7 +272,8 @@ impl Session {
         let statement = prepared.statement.clone();
         self.transaction.check(&statement.ast)?;
         match &statement.ast {
-            ast::Statement::Query(_) => {
+            ast::Statement::Query(query) => {
+                control::apply_set_config(self, query, params).await?;
                 let stream = self.query(prepared, params).await?;
                 Ok(Outcome::Rows { stream, tag: "SELECT" })
             }
@@ -298,10 +303,25 @@ impl Session {
         let state = self.state(&planned.basis);
         let state = if planned.reads_clock { self.at_clock(&state) } else { state };
         let bound = bind(&planned.logical, &prepared.statement, params)?;
-        let plan = bound.as_ref().unwrap_or(&planned.logical);
-        execute::rows(&self.shared.resources, &state, plan, guard)
-            .await
-            .map_err(|error| locate(error, &prepared.statement))
+        let optimize = |plan: &LogicalPlan| {
+            let optimized =
+                state.optimize(plan).map_err(|error| super::errors::in_statement(error, &prepared.statement));
+            optimized.map_err(|error| locate(error, &prepared.statement))
+        };
+        let optimized = match (&bound, planned.optimized.get()) {
+            (None, Some(known)) => known.clone(),
+            (None, None) => {
+                let optimized = optimize(&planned.logical)?;
+                if !planned.reads_clock {
+                    // Another session may have been first, with the same plan.
+                    let _ = planned.optimized.set(optimized.clone());
+                }
+                optimized
+            }
+            (Some(bound), _) => optimize(bound)?,
+        };
+        let schema = execute::output_schema(bound.as_ref().unwrap_or(&planned.logical));
+        execute::optimized_rows(&self.shared.resources, &state, &optimized, schema, guard).await
     }
 
     async fn still_holds(&mut self, planned: &Planned) -> Result<bool> {
@@ -310,12 +330,35 @@ impl Session {
         Ok(fresh && planned.basis.is(&basis))
     }
 
+    /// The statement's plan; the one that any session made for the same text under the same basis, if there is one.
     async fn plan(&mut self, statement: &Statement) -> Result<Arc<Planned>> {
+        let scope = self.scope().await?;
+        let basis = Basis { release: scope.release, settings: self.settings.clone() };
+        let known = self.shared.plans.get(&statement.text);
+        if let Some(planned) = known.filter(|known| known.basis.is(&basis) && known.user == self.user) {
+            return Ok(planned);
+        }
+        let planned = self.plan_anew(statement).await?;
+        if !planned.follows_head {
+            self.shared.plans.put(&statement.text, planned.clone());
+        }
+        Ok(planned)
+    }
+
+    async fn plan_anew(&mut self, statement: &Statement) -> Result<Arc<Planned>> {
         let (planner, basis) = self.planner().await?;
         let logical = planner.plan(statement).await?;
         let reads_clock = execute::reads_clock(&logical);
         let follows_head = planner.follows_head();
-        Ok(Arc::new(Planned { logical, reads_clock, basis, follows_head, used: AtomicBool::new(false) }))
+        Ok(Arc::new(Planned {
+            logical,
+            optimized: OnceLock::new(),
+            reads_clock,
+            user: self.user.clone(),
+            basis,
+            follows_head,
+            used: AtomicBool::new(false),
+        }))
     }
 
     /// A planner for what the session sees now. Its scope is fresh, so tables that follow their heads are too.

@@ -5,10 +5,12 @@
 mod array_subquery;
 mod column_names;
 mod empty_catalogs;
+mod function_columns;
 mod pg_catalog_crate;
 mod reg_casts;
 mod scalar_subqueries;
 mod tableoid;
+mod to_char;
 
 use std::ops::ControlFlow;
 
@@ -29,6 +31,8 @@ type Rule = fn(&mut Statement, Facts);
 /// In order: names are taken from the text as written, so that rule comes first.
 const RULES: &[Rule] = &[
     column_names::apply,
+    function_columns::apply,
+    to_char::apply,
     empty_catalogs::apply,
     array_subquery::apply,
     tableoid::apply,
