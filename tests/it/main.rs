@@ -5,8 +5,9 @@ mod cli;
 mod figures;
 mod golden;
 mod ingest;
+mod runs;
+mod sql;
 #[allow(dead_code)]
 mod support;
 mod tables;
 mod wire;
-mod runs;

@@ -6,6 +6,7 @@ mod array_subquery;
 mod column_names;
 mod empty_catalogs;
 mod function_columns;
+mod like_escape;
 mod pg_catalog_crate;
 mod reg_casts;
 mod scalar_subqueries;
@@ -33,6 +34,7 @@ const RULES: &[Rule] = &[
     column_names::apply,
     function_columns::apply,
     to_char::apply,
+    like_escape::apply,
     empty_catalogs::apply,
     array_subquery::apply,
     tableoid::apply,

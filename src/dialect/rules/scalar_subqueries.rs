@@ -7,10 +7,10 @@ use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
     Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, GroupByExpr, Ident,
-    ObjectName, Query, SelectItem, SetExpr, Statement, VisitMut, VisitorMut,
+    ObjectName, Query, SelectItem, SetExpr, Statement, TableFactor, Value, VisitMut, VisitorMut,
 };
 
-use super::{Facts, empty_catalogs};
+use super::{Facts, catalog_relation, empty_catalogs};
 
 pub fn apply(statement: &mut Statement, facts: Facts) {
     if facts.metadata {
@@ -25,10 +25,23 @@ impl VisitorMut for Rewriter {
 
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
         if let Expr::Subquery(query) = expr {
-            aggregate(query);
+            if reads_collations(query) {
+                *expr = Expr::Value(Value::Null.with_empty_span());
+            } else {
+                aggregate(query);
+            }
         }
         ControlFlow::Continue(())
     }
+}
+
+/// Clients ask for a column's collation where it is not its type's own, which no column's is.
+fn reads_collations(query: &Query) -> bool {
+    let SetExpr::Select(select) = query.body.as_ref() else { return false };
+    select.from.iter().any(|item| match &item.relation {
+        TableFactor::Table { name, .. } => catalog_relation(name).as_deref() == Some("pg_collation"),
+        _ => false,
+    })
 }
 
 fn aggregate(query: &mut Query) {
