@@ -10,7 +10,7 @@ use super::ingest;
 use super::lock::{Holder, RunLock, canceled};
 use super::project::ProjectCache;
 use super::{Progress, RunEvent, RunPlan, RunProcedures, RunReport, RunRequest, Selection, StepReport, StepStatus};
-use crate::catalog::{Catalog, Release, Scope};
+use crate::catalog::{Catalog, ObjectKind, Release, Scope};
 use crate::config::Config;
 use crate::engine::{CancelHandle, Engine};
 use crate::error::{Error, ErrorKind, Result};
@@ -283,6 +283,9 @@ fn settle(steps: &mut [StepReport], published: &Result<Option<Arc<Release>>>, cu
         };
         if let Some(object) = shown.get(&step.model) {
             step.delta_version = object.version();
+            if let ObjectKind::Table { rows, bytes, .. } = &object.kind {
+                (step.rows, step.bytes) = (step.rows.or(*rows), step.bytes.or(*bytes));
+            }
             step.release = Some(shown.id());
         }
     }
