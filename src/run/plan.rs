@@ -75,14 +75,15 @@ impl RunPlan {
     /// # Errors
     /// `22023` for a selector that names nothing.
     pub(super) async fn make(project: Arc<Project>, scope: &Scope, request: &RunRequest) -> Result<Self> {
-        let selected = selected(&project, request)?;
+        let chosen = chosen(&project, request)?;
+        let selected = selected(&project, request, &chosen)?;
         let order = project.dag().subgraph(&selected).order().map_err(|cycle| Error::internal(cycle.to_string()))?;
         let mut planner =
             Planner { project: &project, scope, versions: Versions::new(scope), running: BTreeSet::new() };
         let mut steps = Vec::with_capacity(order.len());
         for name in order {
             let Some(model) = project.models.get(&name) else { continue };
-            let decision = planner.decide(model, request.full_refresh).await?;
+            let decision = planner.decide(model, request.full_refresh && chosen.contains(&name)).await?;
             if matches!(decision, Decision::Run(_)) {
                 planner.running.insert(name);
             }
@@ -92,18 +93,22 @@ impl RunPlan {
     }
 }
 
-/// The models the request is about, with those they read where it asks for them.
-fn selected(project: &Project, request: &RunRequest) -> Result<BTreeSet<ModelName>> {
-    let mut selected: BTreeSet<ModelName> = match &request.selection {
+/// The models the request is about.
+fn chosen(project: &Project, request: &RunRequest) -> Result<BTreeSet<ModelName>> {
+    Ok(match &request.selection {
         Selection::Nothing => BTreeSet::new(),
         Selection::All => project.models.keys().cloned().collect(),
         Selection::Layer(schema) => project.models.keys().filter(|name| name.schema == *schema).cloned().collect(),
         Selection::Selectors(selectors) => selector::select(project, selectors, &[])?,
-    };
+    })
+}
+
+/// The same with the models they read where the request asks for them, without those it leaves out.
+fn selected(project: &Project, request: &RunRequest, chosen: &BTreeSet<ModelName>) -> Result<BTreeSet<ModelName>> {
+    let mut selected = chosen.clone();
     if request.upstream {
         let dag = project.dag();
-        let upstream: Vec<_> = selected.iter().flat_map(|name| dag.ancestors(name, None)).collect();
-        selected.extend(upstream);
+        selected.extend(chosen.iter().flat_map(|name| dag.ancestors(name, None)));
     }
     if !request.exclude.is_empty() {
         let kept = selector::select(project, &[], &request.exclude)?;
@@ -126,8 +131,8 @@ impl Planner<'_> {
         if let Some(reason) = own_reason(model, self.scope.object(&model.name).as_deref(), full_refresh) {
             return Ok(Decision::Run(reason));
         }
-        if let Some(input) = model.depends_on.iter().find(|input| self.running.contains(input)) {
-            return Ok(Decision::Run(Reason::Upstream { input: input.clone() }));
+        if let Some(input) = self.running_upstream(model) {
+            return Ok(Decision::Run(Reason::Upstream { input }));
         }
         if model.materialized == Materialization::Table && self.changes_by_itself(model) {
             return Ok(Decision::Run(Reason::Volatile));
@@ -138,6 +143,25 @@ impl Planner<'_> {
             .map_or(Decision::Skip, Decision::Run))
     }
 
+    /// A model that runs and that it reads, be it through views.
+    fn running_upstream(&self, model: &Model) -> Option<ModelName> {
+        let mut seen = BTreeSet::new();
+        let mut open = vec![model];
+        while let Some(model) = open.pop() {
+            if let Some(input) = model.depends_on.iter().find(|input| self.running.contains(input)) {
+                return Some(input.clone());
+            }
+            open.extend(self.views_of(model).filter(|view| seen.insert(&view.name)));
+        }
+        None
+    }
+
+    /// The models it reads that are views.
+    fn views_of(&self, model: &Model) -> impl Iterator<Item = &Model> {
+        let inputs = model.depends_on.iter().filter_map(|input| self.project.models.get(input));
+        inputs.filter(|input| input.materialized == Materialization::View)
+    }
+
     /// It is volatile, or reads a volatile view: the rows below a table are built once, those below a view each time.
     fn changes_by_itself(&self, model: &Model) -> bool {
         let mut seen = BTreeSet::new();
@@ -146,8 +170,7 @@ impl Planner<'_> {
             if model.volatile {
                 return true;
             }
-            let views = model.depends_on.iter().filter_map(|input| self.project.models.get(input));
-            open.extend(views.filter(|input| input.materialized == Materialization::View && seen.insert(&input.name)));
+            open.extend(self.views_of(model).filter(|view| seen.insert(&view.name)));
         }
         false
     }

@@ -23,7 +23,7 @@ pub struct RunRequest {
     pub exclude: Vec<String>,
     /// Bring the models that the selection reads up to date first.
     pub upstream: bool,
-    /// Run every selected model, changed or not.
+    /// Run the selected models, changed or not; those brought along as upstream only if they changed.
     pub full_refresh: bool,
     /// Ingest these sources before planning (all, where the list is empty); `None`: none.
     pub ingest: Option<Vec<String>>,

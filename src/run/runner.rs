@@ -118,7 +118,9 @@ impl Runner {
         report.tests = executed.tests;
         report.failure = executed.failure;
         report.seconds = begun.elapsed().as_secs_f64();
-        Ok(self.written_down(report).await)
+        self.log.record(&report);
+        self.write_down(&report).await;
+        Ok(report)
     }
 
     /// Ingests the named sources (all, where there are none), each file exactly once.
@@ -152,17 +154,19 @@ impl Runner {
             operation: format!("rollback to {release}"),
             user: user.to_owned(),
             since: Utc::now(),
+            cancel: cancel.clone(),
         };
-        let _turn = self.lock.acquire(me, self.config.run.lock_timeout, progress, cancel).await?;
+        let _turn = self.lock.acquire(me, self.config.run.lock_timeout, progress).await?;
         let published = self.catalog.rollback(release).await?;
         Ok(published.unwrap_or_else(|| self.catalog.current()).id())
     }
 
-    /// Waits until the run log holds everything that happened.
+    /// Stops the run under way, lets no other begin, and waits until the run log holds everything that happened.
     ///
     /// # Errors
     /// When the log cannot be written.
     pub async fn close(&self) -> Result<()> {
+        self.lock.close().await;
         self.log.flush().await
     }
 
@@ -179,13 +183,15 @@ impl Runner {
             operation: request.operation.clone(),
             user: request.user.clone(),
             since: report.started_at,
+            cancel: cancel.clone(),
         };
-        let turn = self.lock.acquire(me, self.config.run.lock_timeout, &*progress, &cancel).await?;
-        let done = self.carry_out(&mut report, &request, &progress, &cancel).await;
-        drop(turn);
-        report.failure = done.err();
+        let turn = self.lock.acquire(me, self.config.run.lock_timeout, &*progress).await?;
+        report.failure = self.carry_out(&mut report, &request, &progress, &cancel).await.err();
         report.seconds = begun.elapsed().as_secs_f64();
-        Ok(self.written_down(report).await)
+        self.log.record(&report);
+        drop(turn);
+        self.write_down(&report).await;
+        Ok(report)
     }
 
     async fn carry_out(
@@ -257,15 +263,12 @@ impl Runner {
     }
 
     /// The log must not fail a run that is published: what it cannot take now, it keeps for later.
-    async fn written_down(&self, report: RunReport) -> RunReport {
-        let noop = report.nothing_changed() && report.tests.is_empty();
-        self.log.record(&report);
-        if noop {
+    async fn write_down(&self, report: &RunReport) {
+        if report.nothing_changed() && report.tests.is_empty() {
             self.log.flush_soon();
         } else if let Err(error) = self.log.flush().await {
             tracing::warn!(run_id = %report.run_id, error = error.chain(), "cannot write the run log; will try again");
         }
-        report
     }
 }
 

@@ -239,7 +239,16 @@ async fn full_refresh_and_configuration_run_what_is_unchanged() {
     ok(lab.all().await);
     let gold = || RunRequest::refresh("refresh gold", Selection::Layer("gold".into()));
     let report = ok(lab.run(gold().with_full_refresh(true)).await);
-    assert!(report.steps.iter().all(|step| step.reason == "full refresh" && step.status == StepStatus::Success));
+    assert_eq!(
+        steps(&report),
+        [
+            "silver.orders_clean: skipped, unchanged",
+            "gold.totals: success, full refresh",
+            "gold.volume: success, full refresh",
+            "silver.customers: skipped, unchanged",
+            "gold.named: success, full refresh",
+        ]
+    );
     lab.model(
         "gold/volume.sql",
         "{{ config(tags=['daily']) }}\nselect count(*) as orders from {{ ref('orders_clean') }}\n",
@@ -451,6 +460,23 @@ async fn a_dropped_call_stops_its_run() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn closing_stops_the_run_and_writes_it_down() {
+    let lab = Lab::new().await;
+    ok(lab.all().await);
+    lab.model("gold/totals.sql", ENDLESS);
+    let (began, begun) = tokio::sync::oneshot::channel();
+    let (runner, watch) = (lab.runner.clone(), Arc::new(Began(parking_lot::Mutex::new(Some(began)))));
+    let request = RunRequest::refresh("refresh all", Selection::All);
+    let run = tokio::spawn(async move { runner.run(request, watch, CancelHandle::default()).await });
+    begun.await.unwrap();
+    lab.runner.close().await.unwrap();
+    assert_eq!(run.await.unwrap().unwrap().status(), "canceled");
+    let (_, _, next) = server(lab.dir.path(), &[]).await;
+    let again = next.plan(&RunRequest::refresh("plan", Selection::All)).await.unwrap();
+    assert_eq!(again.running().count(), 2, "the run was discarded");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_second_of_two_runs_waits_and_finds_nothing_to_do() {
     let lab = Lab::new().await;
     let (first, second) = tokio::join!(lab.all(), lab.all());
@@ -653,7 +679,7 @@ async fn a_call_returns_a_row_and_a_notice_per_model() {
     assert!(rows.iter().all(|row| row.contains("|skipped|") && row.ends_with("|unchanged")), "{rows:?}");
     assert!(notices.iter().any(|notice| notice.message.starts_with("nothing changed")), "{notices:?}");
     let (rows, _) = call(&lab, "call refresh('gold.volume', full_refresh => true)").await.unwrap();
-    assert!(rows.iter().all(|row| row.ends_with("|full refresh")), "{rows:?}");
+    assert!(rows[0].ends_with("|unchanged") && rows[1].ends_with("|full refresh"), "{rows:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
