@@ -1,19 +1,19 @@
-//! Statements that are not queries: settings, transactions, PREPARE, CALL, and what is refused.
+//! Statements that are not queries, to whom they belong: settings here, the rest in [`super::blocks`] and
+//! [`super::procedures`]; and what is refused.
 
 use std::sync::Arc;
 
 use datafusion::arrow::array::{ArrayRef, RecordBatch, StringArray};
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
-use datafusion::common::DFSchema;
 use datafusion::scalar::ScalarValue;
-use datafusion::sql::sqlparser::ast::{self, ContextModifier, Expr, Ident, ObjectName, Set, Value};
+use datafusion::sql::sqlparser::ast::{self, ContextModifier, Expr, Ident, Set, Value};
 use pgwire::api::Type;
 
-use super::session::{Outcome, Prepared, Session};
+use super::procedures::{constant, procedure_name};
+use super::session::{Outcome, Session};
 use super::settings::{canonical, unknown};
 use super::time_travel::AsOf;
-use super::transaction::{Block, Transaction};
-use super::{BatchStream, Call, errors};
+use super::{BatchStream, blocks, errors, procedures};
 use crate::dialect::Statement;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -61,20 +61,22 @@ pub(super) async fn execute(session: &mut Session, statement: &Statement, params
         ast::Statement::Discard { object_type } => discard(session, object_type),
         ast::Statement::StartTransaction { begin, modes, .. } => {
             let tag = if *begin { "BEGIN" } else { "START TRANSACTION" };
-            begin_block(session, modes).await?;
+            blocks::begin_block(session, modes).await?;
             Ok(Outcome::command(tag))
         }
-        ast::Statement::Commit { chain, .. } => commit(session, *chain).await,
-        ast::Statement::Rollback { chain, savepoint: None } => rollback(session, *chain).await,
-        ast::Statement::Rollback { savepoint: Some(name), .. } => rollback_to(session, &folded(name)),
-        ast::Statement::Savepoint { name } => savepoint(session, &folded(name)),
-        ast::Statement::ReleaseSavepoint { name } => release(session, &folded(name)),
-        ast::Statement::Prepare { name, statement: inner, .. } => prepare(session, statement, name, inner).await,
-        ast::Statement::Execute { name: Some(name), parameters, .. } => {
-            execute_named(session, &name.to_string(), parameters, params).await
+        ast::Statement::Commit { chain, .. } => blocks::commit(session, *chain).await,
+        ast::Statement::Rollback { chain, savepoint: None } => blocks::rollback(session, *chain).await,
+        ast::Statement::Rollback { savepoint: Some(name), .. } => blocks::rollback_to(session, &folded(name)),
+        ast::Statement::Savepoint { name } => blocks::savepoint(session, &folded(name)),
+        ast::Statement::ReleaseSavepoint { name } => blocks::release(session, &folded(name)),
+        ast::Statement::Prepare { name, statement: inner, .. } => {
+            procedures::prepare(session, statement, name, inner).await
         }
-        ast::Statement::Deallocate { name, .. } => deallocate(session, name),
-        ast::Statement::Call(call) => call_procedure(session, call, params).await,
+        ast::Statement::Execute { name: Some(name), parameters, .. } => {
+            procedures::execute_named(session, &name.to_string(), parameters, params).await
+        }
+        ast::Statement::Deallocate { name, .. } => procedures::deallocate(session, name),
+        ast::Statement::Call(call) => procedures::call_procedure(session, call, params).await,
         ast::Statement::LISTEN { .. } => Ok(Outcome::command("LISTEN")),
         ast::Statement::UNLISTEN { .. } => Ok(Outcome::command("UNLISTEN")),
         ast::Statement::Lock(_) if session.transaction.block().is_some() => Ok(Outcome::command("LOCK TABLE")),
@@ -96,7 +98,7 @@ fn refused(statement: &ast::Statement) -> Error {
         .with_hint("tables are written by models and sources: change those under sql/ and CALL refresh_all()")
 }
 
-fn folded(ident: &Ident) -> String {
+pub(super) fn folded(ident: &Ident) -> String {
     if ident.quote_style.is_some() { ident.value.clone() } else { ident.value.to_lowercase() }
 }
 
@@ -232,7 +234,7 @@ fn keep_setting_of(session: &mut Session, name: &str) {
     }
 }
 
-fn set_modes(session: &mut Session, modes: &[ast::TransactionMode], for_session: bool) -> Result<()> {
+pub(super) fn set_modes(session: &mut Session, modes: &[ast::TransactionMode], for_session: bool) -> Result<()> {
     let prefix = if for_session { "default_transaction" } else { "transaction" };
     if !for_session && session.transaction.block().is_none() && !modes.is_empty() {
         session.warn("25P01", "SET TRANSACTION can only be used in transaction blocks");
@@ -306,219 +308,6 @@ fn discard(session: &mut Session, what: &ast::DiscardObject) -> Result<Outcome> 
     Ok(Outcome::command(format!("DISCARD {what}")))
 }
 
-fn in_block(what: &str) -> Error {
+pub(super) fn in_block(what: &str) -> Error {
     Error::new(ErrorKind::ActiveTransaction, format!("{what} cannot run inside a transaction block"))
-}
-
-// ── transactions ──
-
-async fn begin_block(session: &mut Session, modes: &[ast::TransactionMode]) -> Result<()> {
-    if session.transaction.block().is_some() {
-        session.warn("25001", "there is already a transaction in progress");
-    } else {
-        let scope = session.scope_outside().await?;
-        session.transaction = Transaction::Open(Block::new(scope, &session.settings));
-        for (of, from) in
-            [("isolation", "default_transaction_isolation"), ("read_only", "default_transaction_read_only")]
-        {
-            if let Some(value) = session.settings.get(from) {
-                session.settings.set(&format!("transaction_{of}"), &value)?;
-            }
-        }
-    }
-    set_modes(session, modes, false)
-}
-
-async fn commit(session: &mut Session, chain: bool) -> Result<Outcome> {
-    let tag = match std::mem::take(&mut session.transaction) {
-        Transaction::Idle => {
-            session.warn("25P01", "there is no transaction in progress");
-            return Ok(Outcome::command("COMMIT"));
-        }
-        Transaction::Open(block) => {
-            session.settings = block.lasting;
-            "COMMIT"
-        }
-        Transaction::Failed(block) => {
-            session.settings = block.before;
-            "ROLLBACK"
-        }
-    };
-    if chain {
-        begin_block(session, &[]).await?;
-    }
-    Ok(Outcome::command(tag))
-}
-
-async fn rollback(session: &mut Session, chain: bool) -> Result<Outcome> {
-    match std::mem::take(&mut session.transaction) {
-        Transaction::Idle => session.warn("25P01", "there is no transaction in progress"),
-        Transaction::Open(block) | Transaction::Failed(block) => {
-            session.settings = block.before;
-            if chain {
-                begin_block(session, &[]).await?;
-            }
-        }
-    }
-    Ok(Outcome::command("ROLLBACK"))
-}
-
-fn block_for<'a>(session: &'a mut Session, what: &str) -> Result<&'a mut Block> {
-    session.transaction.block_mut().ok_or_else(|| {
-        Error::new(ErrorKind::NoActiveTransaction, format!("{what} can only be used in transaction blocks"))
-    })
-}
-
-fn savepoint(session: &mut Session, name: &str) -> Result<Outcome> {
-    let settings = session.settings.clone();
-    block_for(session, "SAVEPOINT")?.savepoints.push((name.to_owned(), settings));
-    Ok(Outcome::command("SAVEPOINT"))
-}
-
-fn release(session: &mut Session, name: &str) -> Result<Outcome> {
-    let block = block_for(session, "RELEASE SAVEPOINT")?;
-    let position = block.savepoint(name)?;
-    block.savepoints.truncate(position);
-    Ok(Outcome::command("RELEASE"))
-}
-
-fn rollback_to(session: &mut Session, name: &str) -> Result<Outcome> {
-    let block = block_for(session, "ROLLBACK TO SAVEPOINT")?;
-    let position = block.savepoint(name)?;
-    // The savepoint itself stays, as in PostgreSQL.
-    block.savepoints.truncate(position + 1);
-    let settings = block.savepoints.last().map(|(_, settings)| settings.clone());
-    session.transaction.reopen();
-    if let Some(settings) = settings {
-        session.settings = settings;
-    }
-    Ok(Outcome::command("ROLLBACK"))
-}
-
-// ── PREPARE, EXECUTE, DEALLOCATE ──
-
-async fn prepare(session: &mut Session, whole: &Statement, name: &Ident, inner: &ast::Statement) -> Result<Outcome> {
-    let name = folded(name);
-    if session.named.contains_key(&name) {
-        return Err(Error::new(ErrorKind::DuplicateStatement, format!("prepared statement \"{name}\" already exists")));
-    }
-    let statement = Statement { text: whole.text.clone(), offset: whole.offset, ast: inner.clone() };
-    let prepared = Box::pin(session.prepare(Arc::new(statement), &[])).await?;
-    session.named.insert(name, prepared);
-    Ok(Outcome::command("PREPARE"))
-}
-
-async fn execute_named(
-    session: &mut Session,
-    name: &str,
-    arguments: &[Expr],
-    params: &[ScalarValue],
-) -> Result<Outcome> {
-    let name = name.to_lowercase();
-    let prepared: Prepared = session.named.get(&name).cloned().ok_or_else(|| undefined_statement(&name))?;
-    if arguments.len() != prepared.parameters.len() {
-        return Err(Error::new(
-            ErrorKind::SyntaxError,
-            format!("wrong number of parameters for prepared statement \"{name}\""),
-        )
-        .with_detail(format!("Expected {} parameters but got {}.", prepared.parameters.len(), arguments.len())));
-    }
-    let mut values = Vec::with_capacity(arguments.len());
-    for (argument, parameter) in arguments.iter().zip(&prepared.parameters) {
-        let value = constant(session, argument, params).await?;
-        let wanted = crate::pgtypes::arrow_type(parameter);
-        values.push(match wanted {
-            Some(wanted) => value.cast_to(&wanted).map_err(errors::from_datafusion)?,
-            None => value,
-        });
-    }
-    Box::pin(session.execute(&prepared, &values)).await
-}
-
-fn undefined_statement(name: &str) -> Error {
-    Error::new(ErrorKind::InvalidStatementName, format!("prepared statement \"{name}\" does not exist"))
-}
-
-fn deallocate(session: &mut Session, name: &Ident) -> Result<Outcome> {
-    let name = folded(name);
-    if name == "all" {
-        session.named.clear();
-        return Ok(Outcome::command("DEALLOCATE ALL"));
-    }
-    session.named.remove(&name).ok_or_else(|| undefined_statement(&name))?;
-    Ok(Outcome::command("DEALLOCATE"))
-}
-
-// ── CALL ──
-
-async fn call_procedure(session: &mut Session, call: &ast::Function, params: &[ScalarValue]) -> Result<Outcome> {
-    if session.transaction.block().is_some() {
-        return Err(in_block("CALL").with_hint("COMMIT or ROLLBACK first: a procedure publishes releases of its own"));
-    }
-    let name = procedure_name(&call.name);
-    let mut evaluated = Call { user: session.user.clone(), name, positional: Vec::new(), named: Vec::new() };
-    if let ast::FunctionArguments::List(list) = &call.args {
-        for argument in &list.args {
-            let (name, value) = match argument {
-                ast::FunctionArg::Unnamed(value) => (None, value),
-                ast::FunctionArg::Named { name, arg, .. } => (Some(folded(name)), arg),
-                ast::FunctionArg::ExprNamed { name: Expr::Identifier(name), arg, .. } => (Some(folded(name)), arg),
-                ast::FunctionArg::ExprNamed { name, .. } => {
-                    return Err(Error::new(ErrorKind::SyntaxError, format!("{name} is no argument name")));
-                }
-            };
-            let ast::FunctionArgExpr::Expr(value) = value else {
-                return Err(Error::new(ErrorKind::SyntaxError, "CALL takes values, not *"));
-            };
-            let value = constant(session, value, params).await?;
-            match name {
-                Some(name) => evaluated.named.push((name, value)),
-                None => evaluated.positional.push(value),
-            }
-        }
-    }
-    let procedures = session.shared.procedures.get().cloned().ok_or_else(|| {
-        Error::new(ErrorKind::UndefinedFunction, format!("procedure {} does not exist", evaluated.name))
-    })?;
-    let guard = session.guard.clone();
-    let running = procedures.call(evaluated, session.notice_sink(), guard.cancel.clone());
-    let stream = guard.run(running).await?.guarded(guard.clone());
-    Ok(Outcome::Rows { stream, tag: "CALL" })
-}
-
-/// The procedure's own name, lower case.
-pub(super) fn procedure_name(name: &ObjectName) -> String {
-    name.0.last().and_then(|part| part.as_ident()).map(folded).unwrap_or_default()
-}
-
-/// The value of an expression without columns.
-async fn constant(session: &mut Session, expr: &Expr, params: &[ScalarValue]) -> Result<ScalarValue> {
-    let planner = session.planner_now().await?;
-    let value = planner.constant(expr, params)?;
-    Ok(value)
-}
-
-impl super::planner::Planner {
-    fn constant(&self, expr: &Expr, params: &[ScalarValue]) -> Result<ScalarValue> {
-        if let Expr::Value(value) = expr
-            && let Value::Placeholder(name) = &value.value
-        {
-            let number = name.strip_prefix('$').and_then(|number| number.parse::<usize>().ok());
-            return number
-                .and_then(|number| params.get(number.checked_sub(1)?))
-                .cloned()
-                .ok_or_else(|| Error::new(ErrorKind::UndefinedParameter, format!("there is no parameter {name}")));
-        }
-        let nothing = DFSchema::empty();
-        let expr_with_alias = ast::ExprWithAlias { expr: expr.clone(), alias: None };
-        let planned = self
-            .state()
-            .create_logical_expr_from_sql_expr(expr_with_alias, &nothing)
-            .and_then(|planned| self.simplified(planned))
-            .map_err(errors::from_datafusion)?;
-        match planned {
-            datafusion::logical_expr::Expr::Literal(value, _) => Ok(value),
-            _ => Err(Error::new(ErrorKind::FeatureNotSupported, format!("\"{expr}\" is not a constant"))),
-        }
-    }
 }

@@ -4,16 +4,19 @@
 //! Invariant: cancel, deadline and memory limit are part of [`BatchStream`], so they cover every consumer alike.
 
 mod base;
+mod blocks;
 mod context;
 mod control;
 mod errors;
 mod execute;
 mod explain;
+mod history;
 mod memory;
 mod names;
 mod parameters;
 mod plan_cache;
 mod planner;
+mod procedures;
 mod runtime;
 mod scope_catalog;
 mod session;
@@ -93,7 +96,7 @@ impl Engine {
             resources,
             base,
             procedures: OnceLock::new(),
-            system: RwLock::new(vec![Arc::new(system::CatalogTables)]),
+            system: RwLock::new(vec![Arc::new(system::CatalogTables { settings: config.entries().to_vec() })]),
             plans: plan_cache::PlanCache::default(),
             metadata: Mutex::new(None),
         };
@@ -218,7 +221,7 @@ impl Shared {
     }
 
     fn call_schema(&self, call: &ast::Function) -> Option<SchemaRef> {
-        self.procedures.get()?.result_schema(&control::procedure_name(&call.name))
+        self.procedures.get()?.result_schema(&procedures::procedure_name(&call.name))
     }
 }
 

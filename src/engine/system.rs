@@ -12,8 +12,9 @@ use datafusion::error::Result as DataFusionResult;
 use datafusion::logical_expr::{Expr, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 
-use super::errors;
+use super::{errors, history};
 use crate::catalog::{Catalog, ObjectKind, Scope};
+use crate::config::Entry;
 use crate::error::Result;
 
 /// The schema these tables are in.
@@ -69,13 +70,16 @@ impl TableProvider for SystemTableProvider {
 
 /// The system tables that need the catalog only.
 #[derive(Debug)]
-pub(super) struct CatalogTables;
+pub(super) struct CatalogTables {
+    /// The process's configuration, secrets masked.
+    pub settings: Vec<Entry>,
+}
 
-fn timestamp() -> DataType {
+pub(super) fn timestamp() -> DataType {
     DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()))
 }
 
-fn columns(columns: &[(&str, DataType, bool)]) -> SchemaRef {
+pub(super) fn columns(columns: &[(&str, DataType, bool)]) -> SchemaRef {
     let fields = columns.iter().map(|(name, data_type, nullable)| Field::new(*name, data_type.clone(), *nullable));
     Arc::new(Schema::new(fields.collect::<Vec<_>>()))
 }
@@ -118,16 +122,41 @@ impl SystemTables for CatalogTables {
                 schema: tables_schema(),
                 comment: "every table and view with the version it is read at",
             },
+            SystemTable {
+                name: "table_history",
+                schema: history::schema(),
+                comment: "the commits of every table, newest first",
+            },
+            SystemTable {
+                name: "settings",
+                schema: settings_schema(),
+                comment: "the server's configuration, and where each value comes from",
+            },
         ]
     }
 
     async fn rows(&self, table: &str, catalog: &Arc<Catalog>, scope: &Scope) -> Result<Vec<RecordBatch>> {
         let batch = match table {
             "releases" => releases(catalog).await?,
+            "table_history" => history::all(scope).await?,
+            "settings" => settings(&self.settings)?,
             _ => tables(scope)?,
         };
         Ok(vec![batch])
     }
+}
+
+fn settings_schema() -> SchemaRef {
+    columns(&[("name", DataType::Utf8, false), ("value", DataType::Utf8, false), ("origin", DataType::Utf8, false)])
+}
+
+fn settings(entries: &[Entry]) -> Result<RecordBatch> {
+    let columns: Vec<ArrayRef> = vec![
+        Arc::new(StringArray::from_iter_values(entries.iter().map(|entry| &entry.key))),
+        Arc::new(StringArray::from_iter_values(entries.iter().map(|entry| &entry.value))),
+        Arc::new(StringArray::from_iter_values(entries.iter().map(|entry| entry.origin.to_string()))),
+    ];
+    batch(settings_schema(), columns)
 }
 
 async fn releases(catalog: &Arc<Catalog>) -> Result<RecordBatch> {
@@ -190,7 +219,7 @@ fn tables(scope: &Scope) -> Result<RecordBatch> {
     batch(tables_schema(), columns)
 }
 
-fn batch(schema: SchemaRef, columns: Vec<ArrayRef>) -> Result<RecordBatch> {
+pub(super) fn batch(schema: SchemaRef, columns: Vec<ArrayRef>) -> Result<RecordBatch> {
     RecordBatch::try_new(schema, columns).map_err(|error| errors::from_datafusion(error.into()))
 }
 

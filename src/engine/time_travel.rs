@@ -4,17 +4,18 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
-use datafusion::catalog::TableProvider;
+use datafusion::catalog::{MemTable, TableProvider};
 use datafusion::common::TableReference;
 
 use super::names::Relation;
 use super::planner::Planner;
+use super::{errors, history};
 use crate::catalog::{Object, ObjectKind};
 use crate::error::{Error, ErrorKind, Result};
 use crate::names::ReleaseId;
 
 /// The functions that [`call`] answers.
-pub const FUNCTIONS: &[&str] = &["table_at"];
+pub const FUNCTIONS: &[&str] = &["table_at", "table_history"];
 
 /// The table a call stands for; `None` for functions of others.
 pub(super) async fn call(
@@ -28,8 +29,21 @@ pub(super) async fn call(
             Err(Error::new(ErrorKind::UndefinedFunction, "function table_at takes a table and a version or timestamp")
                 .with_hint("write lakewire.table_at('gold.daily_sales', 3)"))
         }
+        ("table_history", [table]) => table_history(planner, table).await.map(Some),
         _ => Ok(None),
     }
+}
+
+async fn table_history(planner: &Planner, table: &str) -> Result<Arc<dyn TableProvider>> {
+    let Relation::Object(object) = planner.relation(&TableReference::parse_str(table))? else {
+        return Err(no_versions(table));
+    };
+    if object.location().is_none() {
+        return Err(no_versions(table));
+    }
+    let rows = history::of(planner.scope(), &object).await?;
+    let table = MemTable::try_new(rows.schema(), vec![vec![rows]]).map_err(errors::from_datafusion)?;
+    Ok(Arc::new(table))
 }
 
 async fn table_at(planner: &Planner, table: &str, when: &str) -> Result<Arc<dyn TableProvider>> {
@@ -41,9 +55,34 @@ async fn table_at(planner: &Planner, table: &str, when: &str) -> Result<Arc<dyn 
         };
     }
     let at = parse_instant(when)?;
-    let release = planner.engine().catalog.release_at(at).await?;
-    let past = planner.engine().clone().planner_of(planner.engine().catalog.scope_of(release), planner.search_path());
+    let catalog = &planner.engine().catalog;
+    let release = match catalog.release_at(at).await {
+        Ok(release) => release,
+        // Older than the lake's first release, but perhaps not than the table's first commit.
+        Err(error) => return by_log(planner, &reference, at).await?.ok_or(error),
+    };
+    let past = planner.engine().clone().planner_of(catalog.scope_of(release), planner.search_path());
+    if let Relation::Object(object) = past.relation(&reference)?
+        && matches!(object.kind, ObjectKind::Table { version: None, .. })
+        && let Some(provider) = by_log(&past, &reference, at).await?
+    {
+        return Ok(provider);
+    }
     past.provider(&reference, 0).await
+}
+
+/// The version that the table's own log had then; `None` where it is no table, or has none so old.
+async fn by_log(
+    planner: &Planner,
+    reference: &TableReference,
+    at: DateTime<Utc>,
+) -> Result<Option<Arc<dyn TableProvider>>> {
+    let Relation::Object(object) = planner.relation(reference)? else { return Ok(None) };
+    let Some(location) = object.location() else { return Ok(None) };
+    match planner.scope().tables.version_at(location, at).await? {
+        Some(version) => version_of(planner, &object, version).await.map(Some),
+        None => Ok(None),
+    }
 }
 
 async fn version_of(planner: &Planner, object: &Object, version: u64) -> Result<Arc<dyn TableProvider>> {

@@ -49,7 +49,7 @@ fn schemata(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBatch> {
 }
 
 fn tables(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBatch> {
-    Columns::of(&metadata.relations)
+    Columns::of(metadata.relations())
         .text("table_catalog", |_| metadata.database.as_str())
         .text("table_schema", |r| &r.schema)
         .text("table_name", |r| &r.name)
@@ -60,7 +60,7 @@ fn tables(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBatch> {
 }
 
 fn views(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBatch> {
-    let views: Vec<&Relation> = metadata.relations.iter().filter(|r| r.kind == "v").collect();
+    let views: Vec<&Relation> = metadata.relations().iter().filter(|r| r.kind == "v").collect();
     Columns::of(&views)
         .text("table_catalog", |_| metadata.database.as_str())
         .text("table_schema", |r| &r.schema)
@@ -76,7 +76,7 @@ fn views(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBatch> {
 }
 
 fn columns(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBatch> {
-    let attributes = all_attributes(metadata.relations.iter());
+    let attributes = all_attributes(metadata.relations().iter());
     Columns::of(&attributes)
         .text("table_catalog", |_| metadata.database.as_str())
         .text("table_schema", |a| &a.relation.schema)

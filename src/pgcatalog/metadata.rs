@@ -57,20 +57,19 @@ pub struct Metadata {
     /// Number of the release described.
     pub release: i64,
     pub namespaces: Vec<Namespace>,
-    pub relations: Vec<Relation>,
     pub procedures: Vec<Procedure>,
+    scope: Scope,
+    system: Vec<SystemTable>,
+    /// Made when first asked for: most statements never do.
+    relations: OnceLock<Vec<Relation>>,
     by_oid: OnceLock<HashMap<u32, usize>>,
+    /// By name, then schema.
+    by_name: OnceLock<HashMap<String, Vec<usize>>>,
     providers: Mutex<HashMap<(String, String), Arc<dyn TableProvider>>>,
 }
 
 impl Metadata {
     pub fn new(database: &str, scope: &Scope, system: Vec<SystemTable>, signatures: Vec<Signature>) -> Self {
-        let namespaces = namespaces(scope);
-        let oid_of: HashMap<&str, u32> = namespaces.iter().map(|n| (n.name.as_str(), n.oid)).collect();
-        let namespace = |schema: &str| oid_of.get(schema).copied().unwrap_or(0);
-        let mut relations = lake_relations(scope, namespace);
-        relations.extend(system_relations(&system, namespace, scope));
-        relations.extend(postgres_relations(namespace));
         let mut taken: Vec<u32> = Vec::new();
         let procedures = signatures
             .into_iter()
@@ -79,12 +78,27 @@ impl Metadata {
         Self {
             database: database.to_owned(),
             release: i64::try_from(scope.release.id().0).unwrap_or(i64::MAX),
-            namespaces,
-            relations,
+            namespaces: namespaces(scope),
             procedures,
+            scope: scope.clone(),
+            system,
+            relations: OnceLock::new(),
             by_oid: OnceLock::new(),
+            by_name: OnceLock::new(),
             providers: Mutex::new(HashMap::new()),
         }
+    }
+
+    /// Every table and view there is, PostgreSQL's own included.
+    pub fn relations(&self) -> &[Relation] {
+        self.relations.get_or_init(|| {
+            let oids: HashMap<&str, u32> = self.namespaces.iter().map(|n| (n.name.as_str(), n.oid)).collect();
+            let namespace = |schema: &str| oids.get(schema).copied().unwrap_or(0);
+            let mut relations = lake_relations(&self.scope, namespace);
+            relations.extend(system_relations(&self.system, namespace, &self.scope));
+            relations.extend(postgres_relations(namespace));
+            relations
+        })
     }
 
     /// A relation of PostgreSQL's own schemas; `None` where PostgreSQL has none of that name.
@@ -117,20 +131,36 @@ impl Metadata {
     }
 
     pub fn relation(&self, oid: u32) -> Option<&Relation> {
-        let by_oid = self
-            .by_oid
-            .get_or_init(|| self.relations.iter().enumerate().map(|(index, relation)| (relation.oid, index)).collect());
-        self.relations.get(*by_oid.get(&oid)?)
+        let by_oid = self.by_oid.get_or_init(|| {
+            self.relations().iter().enumerate().map(|(index, relation)| (relation.oid, index)).collect()
+        });
+        self.relations().get(*by_oid.get(&oid)?)
     }
 
     /// The relation of a name as `regclass` takes it: `t`, `s.t`, quoted or not; bare names by the search path.
     pub fn relation_named(&self, text: &str, search_path: &[String]) -> Option<&Relation> {
         let reference = datafusion::common::TableReference::parse_str(text);
-        let find = |schema: &str| self.relations.iter().find(|r| r.schema == schema && r.name == reference.table());
         match reference.schema() {
-            Some(schema) => find(schema),
-            None => search_path.iter().find_map(|schema| find(schema)),
+            Some(schema) => self.find(schema, reference.table()),
+            None => self.first_named(reference.table(), search_path),
         }
+    }
+
+    /// What a bare name leads to.
+    pub fn first_named(&self, name: &str, search_path: &[String]) -> Option<&Relation> {
+        search_path.iter().find_map(|schema| self.find(schema, name))
+    }
+
+    fn find(&self, schema: &str, name: &str) -> Option<&Relation> {
+        let relations = self.relations();
+        let by_name = self.by_name.get_or_init(|| {
+            let mut by_name: HashMap<String, Vec<usize>> = HashMap::new();
+            for (index, relation) in relations.iter().enumerate() {
+                by_name.entry(relation.name.clone()).or_default().push(index);
+            }
+            by_name
+        });
+        by_name.get(name)?.iter().filter_map(|index| relations.get(*index)).find(|relation| relation.schema == schema)
     }
 
     pub fn namespace_named(&self, name: &str) -> Option<&Namespace> {
@@ -139,7 +169,7 @@ impl Metadata {
 
     /// Relations of the lake and of schema `lakewire`, without PostgreSQL's own.
     pub fn user_relations(&self) -> impl Iterator<Item = &Relation> {
-        self.relations
+        self.relations()
             .iter()
             .filter(|relation| relation.schema != "pg_catalog" && relation.schema != "information_schema")
     }

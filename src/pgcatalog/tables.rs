@@ -21,7 +21,7 @@ const PAGE_BYTES: u64 = 8192;
 pub fn rows(metadata: &Metadata, name: &str) -> Option<Result<RecordBatch>> {
     let layout = LAYOUTS.get(&("pg_catalog", name))?;
     let schema = &layout.columns;
-    let relations = metadata.relations.as_slice();
+    let relations = metadata.relations();
     Some(match name {
         "pg_namespace" => namespaces(metadata, schema),
         "pg_class" => classes(relations, schema),
@@ -141,7 +141,7 @@ const PG_NAMESPACE: u32 = 2615;
 
 fn descriptions(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBatch> {
     let mut all = Vec::new();
-    for relation in &metadata.relations {
+    for relation in metadata.relations() {
         let own = relation.comment.as_deref().map(|text| (0, text));
         let columns = relation.columns.iter().zip(1..).filter_map(|(c, n)| Some((n, c.comment.as_deref()?)));
         all.extend(own.into_iter().chain(columns).map(|(number, text)| Description {

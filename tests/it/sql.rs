@@ -27,12 +27,16 @@ struct Lake {
 
 impl Lake {
     async fn new() -> Self {
+        Self::with(&[]).await
+    }
+
+    async fn with(settings: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = LakeStore::open(folder.path().to_str().unwrap(), &StoreOptions::default()).unwrap();
         let catalog = Catalog::open(store.clone(), Tables::new(store)).await.unwrap();
-        let engine = Engine::new(&Config::with(&[]).unwrap(), catalog.clone()).unwrap();
-        let settings = ServerSettings { listen: "127.0.0.1:0".to_owned(), ..ServerSettings::default() };
-        let server = PgServer::bind(engine, settings).await.unwrap();
+        let engine = Engine::new(&Config::with(settings).unwrap(), catalog.clone()).unwrap();
+        let listen = ServerSettings { listen: "127.0.0.1:0".to_owned(), ..ServerSettings::default() };
+        let server = PgServer::bind(engine, listen).await.unwrap();
         let port = server.local_addr().port();
         tokio::spawn(server.run(Default::default()));
         let lake = Self { catalog, port, folder };
@@ -360,4 +364,56 @@ async fn columns_are_named_and_typed_as_in_postgres() {
     assert_eq!(value(&client, "select sum(gross_revenue) * 0.5 from daily_sales").await, "22.5225");
     assert_eq!(value(&client, "select to_char(date '2026-01-31', 'YYYY-MM')").await, "2026-01");
     assert_eq!(value(&client, "select sum(g) from generate_series(1, 4) g").await, "10");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn system_tables_tell_what_the_server_knows() {
+    let lake = Lake::new().await;
+    lake.append().await;
+    let client = lake.client().await;
+    let history = "select version from lakewire.table_history where name = 'daily_sales' order by 1";
+    assert_eq!(rows(&client, history).await, [["0"], ["1"]]);
+    assert_eq!(value(&client, "select count(*) from lakewire.table_history('gold.daily_sales')").await, "2");
+    assert_eq!(value(&client, "select rows from lakewire.tables where name = 'daily_sales'").await, "20");
+    assert_eq!(
+        value(&client, "select value from lakewire.settings where name = 'lake.release_retention'").await,
+        "\"90d\""
+    );
+    assert_eq!(error(&client, "select * from lakewire.table_history('gold.by_country')").await.0, "42809");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_query_that_wants_too_much_memory_fails_alone() {
+    let lake = Lake::with(&[("memory.per_query", "1MiB"), ("memory.spill_limit", "1MiB")]).await;
+    let client = lake.client().await;
+    let greedy = "select a.g from generate_series(1, 300000) a(g) join generate_series(1, 300000) b(g) on a.g = b.g order by 1 desc";
+    let (sqlstate, message) = error(&client, greedy).await;
+    assert!(["53200", "53100"].contains(&sqlstate.as_str()), "{sqlstate} {message}");
+    assert_eq!(value(&client, "select count(*) from gold.daily_sales").await, "10");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_thousand_tables_are_listed_from_the_catalog() {
+    let lake = Lake::new().await;
+    let overlay = lake.catalog.begin();
+    for number in 0..1000 {
+        let columns = (0..20).map(|column| Column {
+            name: format!("c{column}"),
+            data_type: DataType::Int64,
+            nullable: true,
+            comment: None,
+        });
+        let name = TableName::new("silver", format!("t{number}"));
+        overlay.put_view(&name, "SELECT 1".to_owned(), columns.collect(), None, None).unwrap();
+    }
+    lake.catalog.publish(&overlay, "many").await.unwrap();
+    let client = lake.client().await;
+    let count =
+        "select count(*) from pg_class c join pg_namespace n on n.oid = c.relnamespace where nspname = 'silver'";
+    assert_eq!(value(&client, count).await, "1000");
+    let count = "select count(*) from information_schema.columns where table_schema = 'silver'";
+    assert_eq!(value(&client, count).await, "20000");
+    let visible =
+        "select count(*) from pg_class where pg_table_is_visible(oid) and relname like 't%' and relkind = 'v'";
+    assert_eq!(value(&client, visible).await, "1000");
 }

@@ -128,9 +128,7 @@ fn arguments(session: &SessionInfo, args: &[ScalarValue], defaults: bool) -> Str
 fn table_is_visible(session: &SessionInfo, args: &[ScalarValue]) -> Result<ScalarValue> {
     let visible = relation(session, args.first()).is_some_and(|relation| {
         let path = session.settings().search_path(session.user());
-        let first = path.iter().find_map(|schema| {
-            session.metadata().relations.iter().find(|r| r.schema == *schema && r.name == relation.name)
-        });
+        let first = session.metadata().first_named(&relation.name, &path);
         first.is_some_and(|first| first.oid == relation.oid)
     });
     Ok(ScalarValue::Boolean(Some(visible)))
@@ -147,7 +145,7 @@ fn live_rows(session: &SessionInfo, args: &[ScalarValue]) -> Result<ScalarValue>
 }
 
 fn database_size(session: &SessionInfo, _: &[ScalarValue]) -> Result<ScalarValue> {
-    let bytes: u64 = session.metadata().relations.iter().map(|relation| relation.bytes).sum();
+    let bytes: u64 = session.metadata().relations().iter().map(|relation| relation.bytes).sum();
     Ok(ScalarValue::Int64(i64::try_from(bytes).ok()))
 }
 

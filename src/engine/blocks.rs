@@ -1,0 +1,91 @@
+//! BEGIN, COMMIT, ROLLBACK and savepoints.
+
+use datafusion::sql::sqlparser::ast;
+
+use super::control::set_modes;
+use super::session::{Outcome, Session};
+use super::transaction::{Block, Transaction};
+use crate::error::{Error, ErrorKind, Result};
+
+pub(super) async fn begin_block(session: &mut Session, modes: &[ast::TransactionMode]) -> Result<()> {
+    if session.transaction.block().is_some() {
+        session.warn("25001", "there is already a transaction in progress");
+    } else {
+        let scope = session.scope_outside().await?;
+        session.transaction = Transaction::Open(Block::new(scope, &session.settings));
+        for (of, from) in
+            [("isolation", "default_transaction_isolation"), ("read_only", "default_transaction_read_only")]
+        {
+            if let Some(value) = session.settings.get(from) {
+                session.settings.set(&format!("transaction_{of}"), &value)?;
+            }
+        }
+    }
+    set_modes(session, modes, false)
+}
+
+pub(super) async fn commit(session: &mut Session, chain: bool) -> Result<Outcome> {
+    let tag = match std::mem::take(&mut session.transaction) {
+        Transaction::Idle => {
+            session.warn("25P01", "there is no transaction in progress");
+            return Ok(Outcome::command("COMMIT"));
+        }
+        Transaction::Open(block) => {
+            session.settings = block.lasting;
+            "COMMIT"
+        }
+        Transaction::Failed(block) => {
+            session.settings = block.before;
+            "ROLLBACK"
+        }
+    };
+    if chain {
+        begin_block(session, &[]).await?;
+    }
+    Ok(Outcome::command(tag))
+}
+
+pub(super) async fn rollback(session: &mut Session, chain: bool) -> Result<Outcome> {
+    match std::mem::take(&mut session.transaction) {
+        Transaction::Idle => session.warn("25P01", "there is no transaction in progress"),
+        Transaction::Open(block) | Transaction::Failed(block) => {
+            session.settings = block.before;
+            if chain {
+                begin_block(session, &[]).await?;
+            }
+        }
+    }
+    Ok(Outcome::command("ROLLBACK"))
+}
+
+pub(super) fn block_for<'a>(session: &'a mut Session, what: &str) -> Result<&'a mut Block> {
+    session.transaction.block_mut().ok_or_else(|| {
+        Error::new(ErrorKind::NoActiveTransaction, format!("{what} can only be used in transaction blocks"))
+    })
+}
+
+pub(super) fn savepoint(session: &mut Session, name: &str) -> Result<Outcome> {
+    let settings = session.settings.clone();
+    block_for(session, "SAVEPOINT")?.savepoints.push((name.to_owned(), settings));
+    Ok(Outcome::command("SAVEPOINT"))
+}
+
+pub(super) fn release(session: &mut Session, name: &str) -> Result<Outcome> {
+    let block = block_for(session, "RELEASE SAVEPOINT")?;
+    let position = block.savepoint(name)?;
+    block.savepoints.truncate(position);
+    Ok(Outcome::command("RELEASE"))
+}
+
+pub(super) fn rollback_to(session: &mut Session, name: &str) -> Result<Outcome> {
+    let block = block_for(session, "ROLLBACK TO SAVEPOINT")?;
+    let position = block.savepoint(name)?;
+    // The savepoint itself stays, as in PostgreSQL.
+    block.savepoints.truncate(position + 1);
+    let settings = block.savepoints.last().map(|(_, settings)| settings.clone());
+    session.transaction.reopen();
+    if let Some(settings) = settings {
+        session.settings = settings;
+    }
+    Ok(Outcome::command("ROLLBACK"))
+}

@@ -1,0 +1,146 @@
+//! Statements that run others: PREPARE, EXECUTE, DEALLOCATE, CALL.
+
+use std::sync::Arc;
+
+use datafusion::common::DFSchema;
+use datafusion::scalar::ScalarValue;
+use datafusion::sql::sqlparser::ast::{self, Expr, Ident, ObjectName, Value};
+
+use super::control::{folded, in_block};
+use super::session::{Outcome, Prepared, Session};
+use super::{Call, errors};
+use crate::dialect::Statement;
+use crate::error::{Error, ErrorKind, Result};
+
+pub(super) async fn prepare(
+    session: &mut Session,
+    whole: &Statement,
+    name: &Ident,
+    inner: &ast::Statement,
+) -> Result<Outcome> {
+    let name = folded(name);
+    if session.named.contains_key(&name) {
+        return Err(Error::new(ErrorKind::DuplicateStatement, format!("prepared statement \"{name}\" already exists")));
+    }
+    let statement = Statement { text: whole.text.clone(), offset: whole.offset, ast: inner.clone() };
+    let prepared = Box::pin(session.prepare(Arc::new(statement), &[])).await?;
+    session.named.insert(name, prepared);
+    Ok(Outcome::command("PREPARE"))
+}
+
+pub(super) async fn execute_named(
+    session: &mut Session,
+    name: &str,
+    arguments: &[Expr],
+    params: &[ScalarValue],
+) -> Result<Outcome> {
+    let name = name.to_lowercase();
+    let prepared: Prepared = session.named.get(&name).cloned().ok_or_else(|| undefined_statement(&name))?;
+    if arguments.len() != prepared.parameters.len() {
+        return Err(Error::new(
+            ErrorKind::SyntaxError,
+            format!("wrong number of parameters for prepared statement \"{name}\""),
+        )
+        .with_detail(format!("Expected {} parameters but got {}.", prepared.parameters.len(), arguments.len())));
+    }
+    let mut values = Vec::with_capacity(arguments.len());
+    for (argument, parameter) in arguments.iter().zip(&prepared.parameters) {
+        let value = constant(session, argument, params).await?;
+        let wanted = crate::pgtypes::arrow_type(parameter);
+        values.push(match wanted {
+            Some(wanted) => value.cast_to(&wanted).map_err(errors::from_datafusion)?,
+            None => value,
+        });
+    }
+    Box::pin(session.execute(&prepared, &values)).await
+}
+
+pub(super) fn undefined_statement(name: &str) -> Error {
+    Error::new(ErrorKind::InvalidStatementName, format!("prepared statement \"{name}\" does not exist"))
+}
+
+pub(super) fn deallocate(session: &mut Session, name: &Ident) -> Result<Outcome> {
+    let name = folded(name);
+    if name == "all" {
+        session.named.clear();
+        return Ok(Outcome::command("DEALLOCATE ALL"));
+    }
+    session.named.remove(&name).ok_or_else(|| undefined_statement(&name))?;
+    Ok(Outcome::command("DEALLOCATE"))
+}
+
+pub(super) async fn call_procedure(
+    session: &mut Session,
+    call: &ast::Function,
+    params: &[ScalarValue],
+) -> Result<Outcome> {
+    if session.transaction.block().is_some() {
+        return Err(in_block("CALL").with_hint("COMMIT or ROLLBACK first: a procedure publishes releases of its own"));
+    }
+    let name = procedure_name(&call.name);
+    let mut evaluated = Call { user: session.user.clone(), name, positional: Vec::new(), named: Vec::new() };
+    if let ast::FunctionArguments::List(list) = &call.args {
+        for argument in &list.args {
+            let (name, value) = match argument {
+                ast::FunctionArg::Unnamed(value) => (None, value),
+                ast::FunctionArg::Named { name, arg, .. } => (Some(folded(name)), arg),
+                ast::FunctionArg::ExprNamed { name: Expr::Identifier(name), arg, .. } => (Some(folded(name)), arg),
+                ast::FunctionArg::ExprNamed { name, .. } => {
+                    return Err(Error::new(ErrorKind::SyntaxError, format!("{name} is no argument name")));
+                }
+            };
+            let ast::FunctionArgExpr::Expr(value) = value else {
+                return Err(Error::new(ErrorKind::SyntaxError, "CALL takes values, not *"));
+            };
+            let value = constant(session, value, params).await?;
+            match name {
+                Some(name) => evaluated.named.push((name, value)),
+                None => evaluated.positional.push(value),
+            }
+        }
+    }
+    let procedures = session.shared.procedures.get().cloned().ok_or_else(|| {
+        Error::new(ErrorKind::UndefinedFunction, format!("procedure {} does not exist", evaluated.name))
+    })?;
+    let guard = session.guard.clone();
+    let running = procedures.call(evaluated, session.notice_sink(), guard.cancel.clone());
+    let stream = guard.run(running).await?.guarded(guard.clone());
+    Ok(Outcome::Rows { stream, tag: "CALL" })
+}
+
+/// The procedure's own name, lower case.
+pub(super) fn procedure_name(name: &ObjectName) -> String {
+    name.0.last().and_then(|part| part.as_ident()).map(folded).unwrap_or_default()
+}
+
+/// The value of an expression without columns.
+pub(super) async fn constant(session: &mut Session, expr: &Expr, params: &[ScalarValue]) -> Result<ScalarValue> {
+    let planner = session.planner_now().await?;
+    let value = planner.constant(expr, params)?;
+    Ok(value)
+}
+
+impl super::planner::Planner {
+    fn constant(&self, expr: &Expr, params: &[ScalarValue]) -> Result<ScalarValue> {
+        if let Expr::Value(value) = expr
+            && let Value::Placeholder(name) = &value.value
+        {
+            let number = name.strip_prefix('$').and_then(|number| number.parse::<usize>().ok());
+            return number
+                .and_then(|number| params.get(number.checked_sub(1)?))
+                .cloned()
+                .ok_or_else(|| Error::new(ErrorKind::UndefinedParameter, format!("there is no parameter {name}")));
+        }
+        let nothing = DFSchema::empty();
+        let expr_with_alias = ast::ExprWithAlias { expr: expr.clone(), alias: None };
+        let planned = self
+            .state()
+            .create_logical_expr_from_sql_expr(expr_with_alias, &nothing)
+            .and_then(|planned| self.simplified(planned))
+            .map_err(errors::from_datafusion)?;
+        match planned {
+            datafusion::logical_expr::Expr::Literal(value, _) => Ok(value),
+            _ => Err(Error::new(ErrorKind::FeatureNotSupported, format!("\"{expr}\" is not a constant"))),
+        }
+    }
+}
