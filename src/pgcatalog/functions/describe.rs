@@ -118,7 +118,11 @@ fn view_definition(session: &SessionInfo, args: &[ScalarValue]) -> Result<Scalar
 fn arguments(session: &SessionInfo, args: &[ScalarValue], defaults: bool) -> String {
     let Some(procedure) = procedure(session, args.first()) else { return String::new() };
     let arguments = procedure.signature.arguments.iter().map(|(name, type_name, has_default)| {
-        let default = if defaults && *has_default { " DEFAULT …" } else { "" };
+        let default = match (defaults && *has_default, *type_name) {
+            (false, _) => "",
+            (true, "boolean") => " DEFAULT false",
+            (true, _) => " DEFAULT NULL",
+        };
         format!("{name} {type_name}{default}")
     });
     arguments.collect::<Vec<_>>().join(", ")
