@@ -155,7 +155,7 @@ impl Progress for Terminal {
         match event {
             RunEvent::Waiting { holder } => self.line(format!("waiting for {holder}")),
             RunEvent::IngestStarted { source, .. } => {
-                self.started(source, "{spinner} {msg:26} {human_pos} rows, {per_sec}");
+                self.started(source, "{spinner} {msg:26} {human_pos} rows");
             }
             RunEvent::IngestRows { source, rows } => {
                 if let Some(bar) = self.state.lock().active.get(source) {

@@ -19,7 +19,7 @@ pub const SOURCE_FILE: &str = "_source_file";
 pub const ROW_NUMBER: &str = "_row_number";
 pub const INGESTED_AT: &str = "_ingested_at";
 
-const OPTIONS: [&str; 14] = [
+const OPTIONS: [&str; 13] = [
     "format",
     "path",
     "mode",
@@ -33,7 +33,6 @@ const OPTIONS: [&str; 14] = [
     "max_reject_ratio",
     "max_rejects",
     "extra_columns",
-    "freshness",
 ];
 
 /// A source of CSV files, ready to be read.
