@@ -23,7 +23,10 @@ impl Shop {
             std::fs::create_dir_all(file.parent().unwrap()).unwrap();
             std::fs::write(file, text).unwrap();
         };
-        write("dbt_project.yml", "name: shop\nmodel-paths: [bronze, silver, gold]\nmodels:\n  shop:\n    +materialized: table\n");
+        write(
+            "dbt_project.yml",
+            "name: shop\nmodel-paths: [bronze, silver, gold]\nmodels:\n  shop:\n    +materialized: table\n",
+        );
         write(
             "bronze/sources.yml",
             "version: 2
@@ -38,7 +41,10 @@ sources:
           - {name: amount, data_type: bigint}
 ",
         );
-        write("silver/orders_clean.sql", "select id, amount from {{ source('bronze', 'orders') }} where amount is not null");
+        write(
+            "silver/orders_clean.sql",
+            "select id, amount from {{ source('bronze', 'orders') }} where amount is not null",
+        );
         write("gold/total.sql", "select count(*) as orders, sum(amount) as total from {{ ref('orders_clean') }}");
         write("gold/largest.sql", "select max(amount) as amount from {{ ref('orders_clean') }}");
         std::fs::create_dir_all(shop.path("data")).unwrap();
