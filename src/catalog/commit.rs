@@ -65,7 +65,7 @@ fn object_or_empty(value: &Value) -> Value {
 fn actions(bytes: &[u8]) -> Result<Vec<Value>> {
     let lines = bytes.split(|byte| *byte == b'\n').filter(|line| !line.iter().all(u8::is_ascii_whitespace));
     lines
-        .map(|line| serde_json::from_slice(line))
+        .map(serde_json::from_slice)
         .collect::<Result<_, _>>()
         .map_err(|error| Error::new(ErrorKind::DataCorrupted, "a commit is not lines of JSON").with_source(error))
 }

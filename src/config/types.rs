@@ -79,7 +79,7 @@ impl fmt::Display for ByteSize {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let units = [(1u64 << 40, "TiB"), (1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
         match units.iter().find(|(factor, _)| self.0 >= *factor) {
-            Some((factor, unit)) if self.0 % factor == 0 => write!(f, "{}{unit}", self.0 / factor),
+            Some((factor, unit)) if self.0.is_multiple_of(*factor) => write!(f, "{}{unit}", self.0 / factor),
             Some((factor, unit)) => write!(f, "{:.1}{unit}", self.0 as f64 / *factor as f64),
             None => write!(f, "{}B", self.0),
         }

@@ -101,7 +101,7 @@ impl Finder<'_> {
             }
         }
         // Identifiers that a rule made have no place in the text.
-        let first = idents.last().map_or(start, |ident| ident.span.start);
+        let first = idents.next_back().map_or(start, |ident| ident.span.start);
         if first.line == 0 { ControlFlow::Continue(()) } else { ControlFlow::Break(first) }
     }
 }

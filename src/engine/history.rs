@@ -48,7 +48,10 @@ pub(super) async fn of(scope: &Scope, object: &Arc<Object>) -> Result<RecordBatc
     rows(commits(scope, object).await?.into_iter())
 }
 
-async fn commits(scope: &Scope, object: &Arc<Object>) -> Result<Vec<(Arc<Object>, Commit)>> {
+/// A commit and the table it belongs to.
+type Line = (Arc<Object>, Commit);
+
+async fn commits(scope: &Scope, object: &Arc<Object>) -> Result<Vec<Line>> {
     let Some(location) = object.location() else { return Ok(Vec::new()) };
     let commits = scope.tables.history(location, COMMITS_MAX).await?;
     // Later commits are none of this release.
@@ -56,9 +59,9 @@ async fn commits(scope: &Scope, object: &Arc<Object>) -> Result<Vec<(Arc<Object>
     Ok(shown.map(|commit| (object.clone(), commit)).collect())
 }
 
-fn rows(commits: impl Iterator<Item = (Arc<Object>, Commit)>) -> Result<RecordBatch> {
+fn rows(commits: impl Iterator<Item = Line>) -> Result<RecordBatch> {
     let commits: Vec<_> = commits.collect();
-    let text = |of: &dyn Fn(&(Arc<Object>, Commit)) -> Option<String>| -> ArrayRef {
+    let text = |of: &dyn Fn(&Line) -> Option<String>| -> ArrayRef {
         Arc::new(commits.iter().map(of).collect::<StringArray>())
     };
     let provenance = |commit: &Commit| match commit.provenance.is_empty() {

@@ -30,6 +30,9 @@ use crate::dag::Dag;
 use crate::names::{ModelName, TableName};
 use crate::quality::Test;
 
+/// Answers the value of an environment variable.
+pub type EnvironmentLookup = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
+
 /// What a project takes from outside its folder.
 #[derive(Clone)]
 pub struct ProjectEnv {
@@ -38,7 +41,7 @@ pub struct ProjectEnv {
     /// Override `vars:` of `dbt_project.yml`.
     pub vars: BTreeMap<String, serde_json::Value>,
     /// Looks up an environment variable, for `env_var()`.
-    pub env_var: Arc<dyn Fn(&str) -> Option<String> + Send + Sync>,
+    pub env_var: EnvironmentLookup,
 }
 
 impl Default for ProjectEnv {

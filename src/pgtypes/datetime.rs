@@ -152,11 +152,11 @@ fn put_offset(out: &mut BytesMut, offset: i32, layout: Layout) {
     out.put_u8(if offset < 0 { b'-' } else { b'+' });
     let seconds = offset.unsigned_abs();
     put_pair(out, seconds / 3_600);
-    if layout == Layout::Json || seconds % 3_600 != 0 {
+    if layout == Layout::Json || !seconds.is_multiple_of(3_600) {
         out.put_u8(b':');
         put_pair(out, seconds / 60 % 60);
     }
-    if seconds % 60 != 0 {
+    if !seconds.is_multiple_of(60) {
         out.put_u8(b':');
         put_pair(out, seconds % 60);
     }

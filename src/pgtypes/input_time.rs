@@ -37,9 +37,10 @@ pub(super) fn parse_date(text: &str) -> Result<i32> {
 /// Microseconds since midnight.
 pub(super) fn parse_time(text: &str) -> Result<i64> {
     let mut rest = text.trim();
-    let micros = clock(&mut rest).and_then(|micros| match zone(rest)? {
+    let micros = clock(&mut rest).and_then(|micros| {
         // a zone means nothing to a time without one
-        _ => Ok(micros),
+        zone(rest)?;
+        Ok(micros)
     });
     micros.map_err(|fault| failed(fault, "time", text))
 }

@@ -34,7 +34,7 @@ impl Header {
             }
         }
         let extra: Vec<_> = names.iter().filter(|name| !declared(name)).map(|name| format!("\"{name}\"")).collect();
-        if !extra.is_empty() && !(format.extra_columns_allowed && problems.is_empty()) {
+        if !extra.is_empty() && (!format.extra_columns_allowed || !problems.is_empty()) {
             let noun = if extra.len() == 1 { "column" } else { "columns" };
             problems.push(format!("{noun} {} not declared", extra.join(", ")));
         }

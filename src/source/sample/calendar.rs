@@ -8,7 +8,7 @@ const MONTHS: [f64; 13] = [20.0, 14.8, 14.0, 19.8, 17.4, 21.6, 20.1, 19.3, 17.4,
 const WEEKDAYS: [f64; 7] = [0.97, 1.08, 1.1, 1.28, 1.0, 0.0, 0.55];
 /// By hour, from six in the morning to eight in the evening.
 pub(super) const HOURS: [f64; 15] =
-    [0.02, 0.03, 0.62, 1.82, 2.96, 3.17, 3.96, 3.37, 3.14, 3.07, 1.95, 1.2, 0.33, 0.22, 0.03];
+    [0.02, 0.03, 0.62, 1.82, 2.96, 3.17, 3.96, 3.37, 3.15, 3.07, 1.95, 1.2, 0.33, 0.22, 0.03];
 pub(super) const FIRST_HOUR: u32 = 6;
 /// English bank holidays that are not within the Christmas break.
 const HOLIDAYS: [(u32, u32); 7] = [(4, 22), (4, 24), (4, 25), (4, 29), (5, 2), (5, 30), (8, 29)];
