@@ -177,7 +177,8 @@ impl CatalogLog {
                 match self.get(path).await? {
                     Some(found) if found == bytes => Ok(Put::Same),
                     Some(found) => Ok(Put::Different(found)),
-                    None => Err(Error::new(ErrorKind::Io, format!("{path} was there and is gone"))),
+                    // an intent, finished and swept by its owner in this moment
+                    None => Ok(Put::Different(Bytes::new())),
                 }
             }
             Err(error) => Err(error.into()),
