@@ -11,6 +11,7 @@ use lakewire::catalog::Catalog;
 use lakewire::config::Config;
 use lakewire::engine::Engine;
 use lakewire::error::{ErrorKind, Result};
+use lakewire::names::TableName;
 use lakewire::pgserver::{PgServer, ServerSettings};
 use lakewire::store::{LakeStore, StoreOptions};
 use lakewire::table::Tables;
@@ -20,7 +21,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 /// Rows that take the engine longer than any test waits.
-const FOREVER: &str = "select count(*) from generate_series(1, 10000000) a, generate_series(1, 10000000) b";
+const FOREVER: &str = "select sum(n) from generate_series(1, 1000000000000) as t(n)";
 /// More bytes than any socket buffers.
 const FLOOD: &str = "select repeat('x', 1000) from generate_series(1, 10000000)";
 
@@ -28,6 +29,7 @@ struct Server {
     address: SocketAddr,
     shutdown: CancellationToken,
     running: JoinHandle<Result<()>>,
+    catalog: Arc<Catalog>,
     _lake: tempfile::TempDir,
 }
 
@@ -36,13 +38,13 @@ impl Server {
         let folder = tempfile::tempdir().unwrap();
         let lake = LakeStore::open(folder.path().to_str().unwrap(), &StoreOptions::default()).unwrap();
         let catalog = Catalog::open(lake.clone(), Tables::new(lake)).await.unwrap();
-        let engine = Engine::new(&Config::with(&[]).unwrap(), catalog).unwrap();
+        let engine = Engine::new(&Config::with(&[]).unwrap(), Arc::clone(&catalog)).unwrap();
         let mut settings = ServerSettings { listen: "127.0.0.1:0".to_owned(), ..ServerSettings::default() };
         change(&mut settings);
         let server = PgServer::bind(Arc::clone(&engine), settings).await.unwrap();
         let (address, shutdown) = (server.local_addr(), CancellationToken::new());
         let running = tokio::spawn(server.run(shutdown.clone()));
-        Self { address, shutdown, running, _lake: folder }
+        Self { address, shutdown, running, catalog, _lake: folder }
     }
 
     async fn plain() -> Self {
@@ -378,6 +380,32 @@ async fn idle_sessions_end_when_asked_to() {
     let mut raw = server.raw().await;
     raw.query("begin").await;
     assert_eq!(error(&raw.until_closed().await).sqlstate(), "25P03");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn listeners_hear_of_every_release() {
+    let server = Server::plain().await;
+    let publish = async |name: &str| {
+        let overlay = server.catalog.begin();
+        overlay.put_view(&TableName::new("public", name), "select 1 as n".to_owned(), vec![], None, None).unwrap();
+        server.catalog.publish(&overlay, "test").await.unwrap().expect("a view is a change").id()
+    };
+    let (mut raw, mut deaf) = (server.raw().await, server.raw().await);
+    raw.query("listen lakewire_release").await;
+    let first = publish("a").await;
+    let heard = raw.answer().await.unwrap();
+    assert_eq!(heard.tag, 'A');
+    assert!(heard.body.ends_with(format!("lakewire_release\0{first}\0").as_bytes()), "{heard:?}");
+    assert_eq!(tags(&raw.query("begin").await), "CZ");
+    publish("b").await;
+    publish("c").await;
+    assert_eq!(tags(&raw.query("select 1").await), "TDCZ", "a transaction hears nothing");
+    assert_eq!(tags(&raw.query("commit").await), "CAAZ");
+    raw.query("unlisten *").await;
+    publish("d").await;
+    assert_eq!(tags(&raw.query("select 1").await), "TDCZ");
+    assert_eq!(tags(&deaf.query("select 1").await), "TDCZ");
     server.stop().await;
 }
 
