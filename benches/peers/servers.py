@@ -93,10 +93,10 @@ def lakewire(binary: str, command: str, lake: pathlib.Path, *arguments: str) -> 
 
 
 @contextlib.contextmanager
-def serving(binary: str, lake: pathlib.Path, *arguments: str):
+def serving(binary: str, lake: pathlib.Path, *arguments: str, command: str = "serve"):
     """Yields the URL of Lakewire serving `lake`."""
-    command = lakewire(binary, "serve", lake, "--listen", "127.0.0.1:0", *arguments)
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    words = lakewire(binary, command, lake, "--listen", "127.0.0.1:0", *arguments)
+    process = subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     try:
         for line in process.stdout:
             urls = [word for word in line.split() if word.startswith("postgresql://")]
@@ -104,7 +104,7 @@ def serving(binary: str, lake: pathlib.Path, *arguments: str):
                 yield urls[0]
                 break
         else:
-            raise SystemExit(f"lakewire serve ended with {process.wait()}")
+            raise SystemExit(f"lakewire {command} ended with {process.wait()}")
     finally:
         process.terminate()
         process.wait()
