@@ -10,8 +10,9 @@ from decimal import Decimal
 import psycopg2
 from psycopg2 import errors, extras
 
-ENDLESS = """SELECT count(*) FROM bronze.online_retail a, bronze.online_retail b, bronze.online_retail c
-             WHERE a.quantity + b.quantity + c.quantity = -123456789"""
+# Hours of work that yields to others; see "Limits" in the README for a kind that does not.
+ENDLESS = """SELECT max(a.quantity + b.quantity - c.quantity) FROM bronze.online_retail a
+             JOIN bronze.online_retail b USING (country) JOIN bronze.online_retail c USING (country)"""
 
 
 def main(url: str) -> None:

@@ -2,6 +2,7 @@
 
 mod catalog;
 mod cli;
+mod clients;
 mod crash;
 mod figures;
 mod golden;
