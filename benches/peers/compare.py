@@ -47,7 +47,7 @@ def retail_data(binary: str, chosen: pathlib.Path | None, folder: pathlib.Path) 
     """The CSV files and what they are: those chosen, else the real ones if they are beside the project, else generated."""
     if chosen or SHARED_DATA.is_dir():
         data = (chosen or SHARED_DATA).resolve()
-        return data, f"{data.name}: online_retail.csv.gz"
+        return data, "UCI Online Retail" if not chosen else str(chosen)
     say("generating sample data")
     data = folder / "sample"
     with serving(binary, folder / "sample-lake", "--data", str(data), command="demo"):
@@ -63,7 +63,7 @@ def machine(binary: str, data: str) -> str:
         f"- machine: {os.cpu_count()} × {cpu}, {memory:.0f} GiB, {platform.system()} {platform.release()}",
         f"- date: {datetime.date.today()}",
         f"- Lakewire: {version(binary, '--version')}, commit {commit}, profile dev (optimized)",
-        f"- peers: {version('psql', '--version').replace('psql (', '').replace(')', '')}, DuckDB {duckdb.__version__}",
+        f"- peers: {' '.join(version('psql', '--version').replace(')', ' ').replace('(', ' ').split()[1:3])}, DuckDB {duckdb.__version__}",
         f"- retail data: {data}",
     ])
 

@@ -34,7 +34,7 @@ def generate(folder: pathlib.Path, scale: float) -> None:
 def same(ours, theirs) -> bool:
     """Values are equal, averages and shares within their last digits, text without CHAR's trailing blanks."""
     if isinstance(ours, (int, float, Decimal)) and isinstance(theirs, (int, float, Decimal)):
-        return math.isclose(float(ours), float(theirs), rel_tol=1e-6, abs_tol=1e-9)
+        return math.isclose(float(ours), float(theirs), rel_tol=1e-6, abs_tol=1e-6)
     if isinstance(ours, datetime.datetime) and not isinstance(theirs, datetime.datetime):
         ours = ours.date()
     return ours == theirs
