@@ -59,10 +59,11 @@ def machine(binary: str, data: str) -> str:
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     version = lambda *command: subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
     commit = version("git", "-C", str(ROOT), "rev-parse", "--short", "HEAD")
+    built = "built elsewhere" if "LAKEWIRE_BINARY" in os.environ else f"commit {commit}, profile dev (optimized)"
     return "\n".join([
         f"- machine: {os.cpu_count()} × {cpu}, {memory:.0f} GiB, {platform.system()} {platform.release()}",
         f"- date: {datetime.date.today()}",
-        f"- Lakewire: {version(binary, '--version')}, commit {commit}, profile dev (optimized)",
+        f"- Lakewire: {version(binary, '--version')}, {built}",
         f"- peers: {' '.join(version('psql', '--version').replace(')', ' ').replace('(', ' ').split()[1:3])}, DuckDB {duckdb.__version__}",
         f"- retail data: {data}",
     ])
