@@ -59,7 +59,9 @@ def machine(binary: str, data: str) -> str:
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     version = lambda *command: subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
     commit = version("git", "-C", str(ROOT), "rev-parse", "--short", "HEAD")
-    built = "built elsewhere" if "LAKEWIRE_BINARY" in os.environ else f"commit {commit}, profile dev (optimized)"
+    overrides = " ".join(f"{key}={value}" for key, value in sorted(os.environ.items()) if key.startswith("CARGO_PROFILE_"))
+    profile = f"profile dev with {overrides}" if overrides else "profile dev (optimized)"
+    built = "built elsewhere, profile unknown" if "LAKEWIRE_BINARY" in os.environ else f"commit {commit}, {profile}"
     return "\n".join([
         f"- machine: {os.cpu_count()} × {cpu}, {memory:.0f} GiB, {platform.system()} {platform.release()}",
         f"- date: {datetime.date.today()}",
