@@ -13,7 +13,7 @@ use crate::config::Config;
 use crate::engine::Engine;
 use crate::error::Result;
 use crate::pgserver::{PgServer, ServerSettings};
-use crate::run::{RunProcedures, Runner};
+use crate::run::Runner;
 use crate::store::{LakeStore, StoreOptions, fault};
 use crate::table::{CacheLimits, Tables};
 
@@ -41,7 +41,6 @@ impl App {
         catalog.discover().await?;
         let engine = Engine::new(&config, catalog.clone())?;
         let runner = Runner::new(engine.clone(), catalog.clone(), config.clone());
-        engine.set_procedures(RunProcedures::new(&runner));
         Ok(Self { config, catalog, engine, runner })
     }
 

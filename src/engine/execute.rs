@@ -8,8 +8,10 @@ use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::execution::{SessionState, TaskContext};
 use datafusion::logical_expr::{Expr, LogicalPlan, Volatility};
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
+use tokio_util::sync::CancellationToken;
 
 use super::errors;
+use super::interrupt::interruptible;
 use super::runtime::Resources;
 use super::stream::{BatchStream, Guard};
 use crate::dialect::visible_name;
@@ -72,6 +74,7 @@ pub(super) async fn optimized_rows(
     start(resources, state, physical, schema, guard)
 }
 
+/// Starts a physical plan on the workers; dropping the stream stops it, within an operator too where that can be.
 fn start(
     resources: &Resources,
     state: &SessionState,
@@ -79,13 +82,31 @@ fn start(
     schema: SchemaRef,
     guard: Guard,
 ) -> Result<BatchStream> {
+    let stop = CancellationToken::new();
+    let physical = interruptible(physical, &stop).map_err(errors::from_datafusion)?;
+    start_interruptible(resources, state, physical, schema, guard, stop)
+}
+
+/// [`start`] for a plan that was made [`interruptible`] by `stop`.
+pub(super) fn start_interruptible(
+    resources: &Resources,
+    state: &SessionState,
+    physical: Arc<dyn ExecutionPlan>,
+    schema: SchemaRef,
+    guard: Guard,
+    stop: CancellationToken,
+) -> Result<BatchStream> {
     let context = task_context(resources, state);
+    let workers = resources.workers().handle();
+    // operators that start tasks of their own do so in the runtime that is entered
+    let entered = workers.enter();
     let rows = execute_stream(physical, context).map_err(errors::from_datafusion)?;
-    Ok(BatchStream::spawned(schema, rows, guard))
+    drop(entered);
+    Ok(BatchStream::spawned(schema, rows, guard, workers, stop.drop_guard()))
 }
 
 /// Functions are resolved by now: the registries of the state are not needed again.
-pub(super) fn task_context(resources: &Resources, state: &SessionState) -> Arc<TaskContext> {
+fn task_context(resources: &Resources, state: &SessionState) -> Arc<TaskContext> {
     Arc::new(TaskContext::new(
         None,
         state.session_id().to_owned(),

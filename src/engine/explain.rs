@@ -5,11 +5,12 @@ use std::time::Instant;
 
 use datafusion::arrow::array::{RecordBatch, StringArray};
 use datafusion::physical_plan::display::DisplayableExecutionPlan;
-use datafusion::physical_plan::execute_stream;
 use datafusion::scalar::ScalarValue;
 use datafusion::sql::sqlparser::ast;
 use futures::TryStreamExt;
+use tokio_util::sync::CancellationToken;
 
+use super::interrupt::interruptible;
 use super::session::{Outcome, Session};
 use super::{BatchStream, control, errors, execute};
 use crate::dialect::Statement;
@@ -79,12 +80,11 @@ async fn plan_text(
         return Ok(DisplayableExecutionPlan::new(physical.as_ref()).indent(options.verbose).to_string());
     }
     let began = Instant::now();
-    let context = execute::task_context(&session.shared.resources, state);
-    let rows = execute_stream(physical.clone(), context).map_err(errors::from_datafusion)?;
-    let count = rows
-        .try_fold(0usize, |count, batch| async move { Ok(count + batch.num_rows()) })
-        .await
-        .map_err(errors::from_datafusion)?;
+    let stop = CancellationToken::new();
+    let physical = interruptible(physical, &stop).map_err(errors::from_datafusion)?;
+    let (resources, guard) = (&session.shared.resources, session.guard().clone());
+    let rows = execute::start_interruptible(resources, state, physical.clone(), physical.schema(), guard, stop)?;
+    let count = rows.try_fold(0usize, |count, batch| async move { Ok(count + batch.num_rows()) }).await?;
     let tree = DisplayableExecutionPlan::with_metrics(physical.as_ref()).indent(options.verbose).to_string();
     Ok(format!(
         "{}\nRows: {count}\nPlanning Time: {:.3} ms\nExecution Time: {:.3} ms",

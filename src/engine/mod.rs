@@ -11,6 +11,7 @@ mod errors;
 mod execute;
 mod explain;
 mod history;
+mod interrupt;
 mod memory;
 mod names;
 mod parameters;
@@ -25,6 +26,7 @@ mod stream;
 mod system;
 mod time_travel;
 mod transaction;
+mod workers;
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
@@ -135,6 +137,14 @@ impl Engine {
     /// Runs a plan made by [`Engine::plan`] in a state made by [`Engine::state`], until cancelled.
     pub async fn execute(&self, state: &SessionState, plan: &LogicalPlan, cancel: CancelHandle) -> Result<BatchStream> {
         execute::rows(&self.shared.resources, state, plan, Guard::new(cancel)).await
+    }
+
+    /// Runs long work apart from the threads that serve clients.
+    pub fn spawn<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> tokio::task::JoinHandle<T> {
+        self.shared.resources.workers().spawn(work)
     }
 
     /// Gives `CALL` its procedures; once, at start-up. `run` implements it: the engine itself knows no pipeline.

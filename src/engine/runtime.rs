@@ -1,4 +1,4 @@
-//! Memory, disk and caches: one of each per process, under every query.
+//! Memory, disk, caches and threads: one of each per process, under every query.
 //!
 //! Invariant: an overlay's store is registered in a registry of the overlay's own; the shared one knows the lake's only.
 
@@ -11,6 +11,7 @@ use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 
 use super::errors;
 use super::memory::QueryPool;
+use super::workers::Workers;
 use crate::catalog::Scope;
 use crate::config::Config;
 use crate::error::Result;
@@ -22,6 +23,7 @@ pub struct Resources {
     shared: Arc<RuntimeEnv>,
     /// Bytes one query may use.
     query_memory_max: usize,
+    workers: Workers,
 }
 
 impl Resources {
@@ -36,7 +38,11 @@ impl Resources {
             .with_object_store_registry(registry(lake))
             .build_arc()
             .map_err(errors::from_datafusion)?;
-        Ok(Self { shared, query_memory_max: config.memory.per_query.as_usize() })
+        Ok(Self { shared, query_memory_max: config.memory.per_query.as_usize(), workers: Workers::new(config)? })
+    }
+
+    pub fn workers(&self) -> &Workers {
+        &self.workers
     }
 
     pub fn shared(&self) -> &Arc<RuntimeEnv> {

@@ -10,7 +10,9 @@ use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::execution::SendableRecordBatchStream;
 use futures::stream::BoxStream;
 use futures::{Stream, StreamExt};
+use tokio::runtime::Handle;
 use tokio::time::Instant;
+use tokio_util::sync::DropGuard;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::errors;
@@ -52,11 +54,17 @@ impl BatchStream {
         Self::new(self.schema, inner.boxed())
     }
 
-    /// Computes on a task of its own, so that dropping (or cancelling) returns at once even while an operator is busy.
-    /// Columns are renamed to those of `schema`.
-    pub(super) fn spawned(schema: SchemaRef, mut rows: SendableRecordBatchStream, guard: Guard) -> Self {
+    /// Computes on a task of the workers, so that dropping (or cancelling) returns at once even while an operator is busy;
+    /// `stop` tells such an operator. Columns are renamed to those of `schema`.
+    pub(super) fn spawned(
+        schema: SchemaRef,
+        mut rows: SendableRecordBatchStream,
+        guard: Guard,
+        workers: &Handle,
+        stop: DropGuard,
+    ) -> Self {
         let (sender, receiver) = tokio::sync::mpsc::channel(BATCHES_AHEAD);
-        let task = tokio::spawn(async move {
+        let task = workers.spawn(async move {
             while let Some(batch) = rows.next().await {
                 let failed = batch.is_err();
                 if sender.send(batch).await.is_err() || failed {
@@ -64,12 +72,12 @@ impl BatchStream {
                 }
             }
         });
-        let names = (schema.clone(), AbortOnDropHandle::new(task));
-        let inner = futures::stream::unfold((receiver, Some(names)), |(mut receiver, names)| async move {
-            let (schema, task) = names?;
+        let running = (schema.clone(), AbortOnDropHandle::new(task), stop);
+        let inner = futures::stream::unfold((receiver, Some(running)), |(mut receiver, running)| async move {
+            let (schema, task, stop) = running?;
             match receiver.recv().await {
                 Some(Ok(batch)) => match relabel(batch, &schema) {
-                    Ok(batch) => Some((Ok(batch), (receiver, Some((schema, task))))),
+                    Ok(batch) => Some((Ok(batch), (receiver, Some((schema, task, stop))))),
                     Err(error) => Some((Err(error), (receiver, None))),
                 },
                 Some(Err(error)) => Some((Err(errors::from_datafusion(error)), (receiver, None))),

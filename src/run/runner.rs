@@ -90,7 +90,7 @@ impl Runner {
         cancel: CancelHandle,
     ) -> Result<RunReport> {
         let (runner, guard) = (self.clone(), CancelOnDrop(Some(cancel.clone())));
-        let task = tokio::spawn(async move { runner.run_to_end(request, progress, cancel).await });
+        let task = self.engine.spawn(async move { runner.run_to_end(request, progress, cancel).await });
         let ended = task.await;
         guard.disarm();
         ended.map_err(|error| Error::internal("the run ended unexpectedly").with_source(error))?
