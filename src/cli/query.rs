@@ -7,14 +7,13 @@ use bytes::BytesMut;
 use clap::{Args, ValueEnum};
 use datafusion::arrow::datatypes::SchemaRef;
 use futures::StreamExt;
-use pgwire::api::Type;
 
 use super::{Context, output, report, with_app};
 use crate::config::Config;
 use crate::dialect;
 use crate::engine::{BatchStream, CancelHandle, Outcome, Session, SessionParams, Severity};
 use crate::error::{Error, Result};
-use crate::pgtypes::{RowEncoder, Style, column_type};
+use crate::pgtypes::{RowEncoder, Style, Type, column_type};
 
 /// Rows that decide how wide a table's columns are; later rows that are wider stand out.
 const ROWS_MEASURED: usize = 1_000;

@@ -1,3 +1,5 @@
+//! Layers, types and what is said of mistakes.
+
 use std::path::{Path, PathBuf};
 
 use super::layers::{Layers, Origin};

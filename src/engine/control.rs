@@ -7,7 +7,6 @@ use datafusion::arrow::array::{ArrayRef, RecordBatch, StringArray};
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::scalar::ScalarValue;
 use datafusion::sql::sqlparser::ast::{self, ContextModifier, Expr, Ident, Set, Value};
-use pgwire::api::Type;
 
 use super::procedures::{constant, procedure_name};
 use super::session::{Outcome, Session};
@@ -16,6 +15,7 @@ use super::time_travel::AsOf;
 use super::{BatchStream, blocks, errors, procedures};
 use crate::dialect::Statement;
 use crate::error::{Error, ErrorKind, Result};
+use crate::pgtypes::Type;
 
 /// Columns of what a statement shows; `None` where it shows nothing.
 pub(super) fn result_schema(statement: &ast::Statement) -> Option<SchemaRef> {

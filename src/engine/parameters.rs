@@ -7,12 +7,11 @@ use datafusion::common::Result as DataFusionResult;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::logical_expr::expr::Placeholder;
 use datafusion::logical_expr::{Expr, LogicalPlan};
-use pgwire::api::Type;
 
 use super::errors;
 use crate::dialect::Statement;
 use crate::error::{Error, ErrorKind, Result};
-use crate::pgtypes;
+use crate::pgtypes::{self, Type};
 
 /// The type of each `$n`: as hinted, else as the plan wants it, else text.
 pub(super) fn types(plan: &LogicalPlan, statement: &Statement, hints: &[Option<Type>]) -> Result<Vec<Type>> {

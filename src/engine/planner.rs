@@ -25,14 +25,13 @@ use datafusion::scalar::ScalarValue;
 use datafusion::sql::parser::Statement as DfStatement;
 use datafusion::sql::planner::{NullOrdering, ParserOptions, SqlToRel};
 use datafusion::sql::sqlparser::ast::{self, TableFactor, Visit, Visitor};
-use datafusion_pg_catalog::pg_catalog::oid_type_planner::PgOidTypePlanner;
 
 use super::names::Relation;
 use super::{Shared, errors, time_travel};
 use crate::catalog::{Object, ObjectKind, Scope};
 use crate::dialect::{self, Statement};
 use crate::error::{Error, ErrorKind, Result};
-use crate::pgcatalog::Metadata;
+use crate::pgcatalog::{Metadata, PgOidTypePlanner};
 
 /// Views of views of views …
 const VIEW_DEPTH_MAX: usize = 32;

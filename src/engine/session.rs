@@ -11,7 +11,6 @@ use datafusion::execution::SessionState;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::scalar::ScalarValue;
 use datafusion::sql::sqlparser::ast;
-use pgwire::api::Type;
 
 use super::context::SessionInfo;
 use super::planner::Planner;
@@ -23,7 +22,7 @@ use super::{BatchStream, CancelHandle, NoticeSink, Shared, control, execute, exp
 use crate::catalog::{Release, Scope};
 use crate::dialect::Statement;
 use crate::error::{Error, ErrorKind, Result};
-use crate::pgtypes;
+use crate::pgtypes::{self, Type};
 
 /// Start-up parameters of a connection.
 #[derive(Debug, Clone, Default)]

@@ -3,7 +3,6 @@
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::{DataType, SchemaRef};
 use datafusion::error::Result;
-use pgwire::api::Type;
 
 use super::OWNER;
 use super::columns::Columns;
@@ -11,6 +10,7 @@ use super::functions::format_type;
 use super::layout::LAYOUTS;
 use super::metadata::{Metadata, Relation};
 use super::tables::{Attribute, all_attributes};
+use crate::pgtypes::Type;
 
 /// The rows of a view that is made from the lake; `None` for the others.
 pub fn rows(metadata: &Metadata, name: &str) -> Option<Result<RecordBatch>> {

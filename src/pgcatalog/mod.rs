@@ -11,6 +11,7 @@ mod metadata;
 mod statics;
 mod tables;
 
+pub use datafusion_pg_catalog::pg_catalog::oid_type_planner::PgOidTypePlanner;
 pub use functions::{scalar_functions, table_functions};
 pub use metadata::{Metadata, Namespace, Relation};
 

@@ -4,7 +4,6 @@ use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::compute::concat_batches;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::error::Result;
-use pgwire::api::Type;
 
 use super::columns::Columns;
 use super::layout::LAYOUTS;
@@ -12,7 +11,7 @@ use super::metadata::{Metadata, Procedure, Relation};
 use super::{DATABASE_OID, OWNER, OWNER_OID, statics};
 use crate::catalog::Column;
 use crate::engine::Settings;
-use crate::pgtypes;
+use crate::pgtypes::{self, Type};
 
 /// Bytes of one of PostgreSQL's pages, which `relpages` counts.
 const PAGE_BYTES: u64 = 8192;

@@ -22,6 +22,7 @@ mod style;
 mod types;
 
 pub use params::decode_parameter;
+pub use pgwire::api::Type;
 pub(crate) use rows::column_formats;
 pub use rows::{BoundRows, CanonicalBatch, RowEncoder};
 pub use style::{ByteaOutput, Style};

@@ -16,14 +16,16 @@ mod plan;
 mod procedures;
 mod progress;
 mod project;
-mod report;
 mod request;
 mod runner;
+mod state;
+mod system_tables;
 mod versions;
 
 pub use plan::{Decision, Reason, RunPlan, Step};
 pub use procedures::RunProcedures;
 pub use progress::{Progress, RunEvent, Silent};
-pub use report::{RunReport, StepReport, StepStatus, TestReport, TestStatus};
 pub use request::{RunRequest, Selection};
 pub use runner::Runner;
+
+pub use crate::runlog::{RunReport, StepReport, StepStatus, TestReport, TestStatus};

@@ -9,6 +9,7 @@ use super::exec::{self, Context};
 use super::ingest;
 use super::lock::{Holder, RunLock, canceled};
 use super::project::ProjectCache;
+use super::system_tables::LogTables;
 use super::{Progress, RunEvent, RunPlan, RunProcedures, RunReport, RunRequest, Selection, StepReport, StepStatus};
 use crate::catalog::{Catalog, ObjectKind, Release, Scope};
 use crate::config::Config;
@@ -16,7 +17,7 @@ use crate::engine::{CancelHandle, Engine};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Project, selector};
 use crate::names::{ReleaseId, RunId};
-use crate::runlog::{LogTables, RunLog};
+use crate::runlog::RunLog;
 use crate::source::IngestRequest;
 
 /// Plans and carries out runs; one at a time per process.
@@ -109,7 +110,7 @@ impl Runner {
     ) -> Result<RunReport> {
         let selection = if selectors.is_empty() { Selection::All } else { Selection::Selectors(selectors.to_vec()) };
         let begun = Instant::now();
-        let mut report = RunReport::new("test", &selection, user);
+        let mut report = RunReport::new("test", selection.text(), user);
         let project = self.project().await?;
         let tests = selector::select_tests(&project, selectors, &[])?;
         let tests = tests.into_iter().cloned().map(Arc::new).collect();
@@ -177,7 +178,7 @@ impl Runner {
         cancel: CancelHandle,
     ) -> Result<RunReport> {
         let begun = Instant::now();
-        let mut report = RunReport::new(&request.operation, &request.selection, &request.user);
+        let mut report = RunReport::new(&request.operation, request.selection.text(), &request.user);
         let me = Holder {
             run_id: report.run_id,
             operation: request.operation.clone(),

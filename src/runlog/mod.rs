@@ -7,10 +7,9 @@
 //! Invariant: what could not be written is kept, up to a limit, and written with the next.
 
 mod read;
+mod report;
 mod rows;
 mod schema;
-mod state;
-mod tables;
 
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -19,13 +18,13 @@ use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::compute::concat_batches;
 use parking_lot::Mutex;
 
-pub use tables::LogTables;
+pub use report::{RunReport, StepReport, StepStatus, TestReport, TestStatus};
+pub(crate) use rows::{numbers, optional, text};
+pub(crate) use schema::{LINEAGE, LogTable, MODELS};
 
 use crate::catalog::Catalog;
 use crate::error::{Error, Result};
-use crate::run::RunReport;
 use crate::table::{WriteMode, WriteSpec};
-use schema::LogTable;
 
 /// Rows kept in memory while the log cannot be written; beyond it the oldest are dropped, with a warning.
 const MAX_PENDING_ROWS: usize = 100_000;

@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 
 impl RunLog {
     /// All rows of one of the tables, those still in memory too.
-    pub(super) async fn read(&self, table: LogTable, session: &SessionState) -> Result<Vec<RecordBatch>> {
+    pub(crate) async fn read(&self, table: LogTable, session: &SessionState) -> Result<Vec<RecordBatch>> {
         // a lake that cannot be written can still be read
         if let Err(error) = self.flush().await {
             tracing::warn!(error = error.chain(), "cannot write the run log; will try again");

@@ -8,9 +8,9 @@ use datafusion::arrow::array::{
 };
 
 use super::schema::LogTable;
+use super::{RunReport, StepReport, StepStatus, TestReport, TestStatus};
 use crate::error::{Error, Result};
 use crate::quality::TestSeverity;
-use crate::run::{RunReport, StepReport, StepStatus, TestReport, TestStatus};
 
 pub(super) fn runs(report: &RunReport) -> Result<RecordBatch> {
     let took = TimeDelta::microseconds((report.seconds * 1e6) as i64);
@@ -89,15 +89,15 @@ fn batch(table: LogTable, columns: Vec<ArrayRef>) -> Result<RecordBatch> {
         .map_err(|error| Error::internal(format!("rows of {}", table.name())).with_source(error))
 }
 
-pub(super) fn text(values: impl IntoIterator<Item = impl AsRef<str>>) -> ArrayRef {
+pub(crate) fn text(values: impl IntoIterator<Item = impl AsRef<str>>) -> ArrayRef {
     Arc::new(StringArray::from_iter_values(values))
 }
 
-pub(super) fn optional(values: impl IntoIterator<Item = Option<impl AsRef<str>>>) -> ArrayRef {
+pub(crate) fn optional(values: impl IntoIterator<Item = Option<impl AsRef<str>>>) -> ArrayRef {
     Arc::new(StringArray::from_iter(values))
 }
 
-pub(super) fn numbers(values: impl IntoIterator<Item = Option<u64>>) -> ArrayRef {
+pub(crate) fn numbers(values: impl IntoIterator<Item = Option<u64>>) -> ArrayRef {
     // counts, bytes and versions stay far below where this saturates
     let signed = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
     Arc::new(Int64Array::from_iter(values.into_iter().map(|value| value.map(signed))))

@@ -6,7 +6,7 @@ use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit}
 
 /// A table that runs are written to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum LogTable {
+pub(crate) enum LogTable {
     Runs,
     RunSteps,
     TestResults,
@@ -120,7 +120,7 @@ static TEST_RESULTS: LazyLock<SchemaRef> = LazyLock::new(|| {
     ])
 });
 
-pub(super) static MODELS: LazyLock<SchemaRef> = LazyLock::new(|| {
+pub(crate) static MODELS: LazyLock<SchemaRef> = LazyLock::new(|| {
     schema(&[
         ("name", TEXT, false),
         ("layer", TEXT, false),
@@ -136,5 +136,5 @@ pub(super) static MODELS: LazyLock<SchemaRef> = LazyLock::new(|| {
     ])
 });
 
-pub(super) static LINEAGE: LazyLock<SchemaRef> =
+pub(crate) static LINEAGE: LazyLock<SchemaRef> =
     LazyLock::new(|| schema(&[("from_object", TEXT, false), ("to_object", TEXT, false), ("kind", TEXT, false)]));

@@ -1,3 +1,5 @@
+//! Loading projects, good and bad.
+
 use super::*;
 use crate::model::{Materialization, Model};
 use crate::quality::{Test, TestSeverity};

@@ -1,13 +1,13 @@
 //! Functions that describe objects: comments, definitions, types, sizes, visibility.
 
 use datafusion::scalar::ScalarValue;
-use pgwire::api::Type;
 
 use super::{Definition, bigint, boolean, number_of, oid_of, strict, text, text_of, utf8};
 use crate::engine::SessionInfo;
 use crate::error::Result;
 use crate::pgcatalog::metadata::{Procedure, Relation};
 use crate::pgcatalog::{OWNER, OWNER_OID, tables};
+use crate::pgtypes::Type;
 
 fn yes(_: &SessionInfo, _: &[ScalarValue]) -> Result<ScalarValue> {
     Ok(ScalarValue::Boolean(Some(true)))

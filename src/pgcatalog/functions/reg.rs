@@ -1,7 +1,6 @@
 //! Names ↔ OIDs: `regclass` and its kin, which `dialect` turns into calls of these.
 
 use datafusion::scalar::ScalarValue;
-use pgwire::api::Type;
 
 use super::describe::format_type;
 use super::{Definition, integer, number_of, oid_of, strict, text, text_of, utf8};
@@ -10,6 +9,7 @@ use crate::engine::SessionInfo;
 use crate::error::{Error, ErrorKind, Result};
 use crate::names::quote_ident;
 use crate::pgcatalog::{OWNER, OWNER_OID};
+use crate::pgtypes::Type;
 
 pub const FUNCTIONS: &[Definition] = &[
     strict(REG_IN, 2..=2, integer, reg_in),

@@ -1,3 +1,5 @@
+//! Files as they come: quoting, encodings, compression, rows that do not fit.
+
 use std::io::Write;
 
 use datafusion::arrow::array::{Array, AsArray};

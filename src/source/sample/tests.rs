@@ -1,3 +1,5 @@
+//! The generated data is what it claims to be: as dirty as the real file, and the same for the same seed.
+
 use std::collections::{HashMap, HashSet};
 use std::io::Read;
 

@@ -1,10 +1,9 @@
-//! What a run did.
+//! What a run did: told to its caller, and written down.
 
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 
-use super::Selection;
 use crate::error::{Error, ErrorKind, Result};
 use crate::names::{ModelName, ReleaseId, RunId, TableName};
 use crate::quality::TestSeverity;
@@ -118,12 +117,12 @@ pub struct RunReport {
 }
 
 impl RunReport {
-    /// A run that begins now.
-    pub(super) fn new(operation: &str, selection: &Selection, user: &str) -> Self {
+    /// A run that begins now; `selector` as a user would write it.
+    pub fn new(operation: &str, selector: String, user: &str) -> Self {
         Self {
             run_id: RunId::new(),
             operation: operation.to_owned(),
-            selector: selection.text(),
+            selector,
             user: user.to_owned(),
             started_at: Utc::now(),
             seconds: 0.0,

@@ -2,12 +2,11 @@
 
 use datafusion::arrow::array::RecordBatch;
 
-use super::rows::{numbers, optional, text};
-use super::schema::{LINEAGE, MODELS};
+use super::{Decision, RunPlan};
 use crate::catalog::{Object, ObjectKind, Scope};
 use crate::error::{Error, Result};
 use crate::model::Project;
-use crate::run::{Decision, RunPlan};
+use crate::runlog::{LINEAGE, MODELS, numbers, optional, text};
 
 /// A row per model of the plan.
 pub(super) fn models(plan: &RunPlan, scope: &Scope) -> Result<RecordBatch> {

@@ -5,12 +5,11 @@ use std::sync::{Arc, Weak};
 use async_trait::async_trait;
 use datafusion::arrow::array::RecordBatch;
 
-use super::schema::{LINEAGE, LogTable, MODELS};
-use super::state;
+use super::{RunRequest, Runner, Selection, state};
 use crate::catalog::{Catalog, Scope};
 use crate::engine::{SystemTable, SystemTables};
 use crate::error::{Error, ErrorKind, Result};
-use crate::run::{RunRequest, Runner, Selection};
+use crate::runlog::{LINEAGE, LogTable, MODELS};
 use crate::source::{ingests_schema, rejects_schema};
 
 /// `lakewire.runs`, `run_steps`, `test_results`, `models`, `lineage`. Holds the runner weakly: the engine, which the
