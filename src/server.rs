@@ -29,13 +29,22 @@ pub struct App {
 }
 
 impl App {
-    /// Opens the lake (making it if there is none) and wires everything to it.
+    /// Opens the lake and wires everything to it.
     pub async fn open(config: Config) -> Result<Self> {
+        Self::open_or(config, false).await
+    }
+
+    /// The same, and makes the lake if there is none.
+    pub async fn create(config: Config) -> Result<Self> {
+        Self::open_or(config, true).await
+    }
+
+    async fn open_or(config: Config, create: bool) -> Result<Self> {
         if let Some(point) = &config.test.crash_at {
             fault::crash_at(point);
         }
         let config = Arc::new(config);
-        let lake = LakeStore::open(&config.lake.url, &store_options(&config))?;
+        let lake = LakeStore::open(&config.lake.url, &store_options(&config, create))?;
         let limits = CacheLimits { snapshots_max: config.memory.snapshot_cache, ..CacheLimits::default() };
         let catalog = Catalog::open(lake.clone(), Tables::with_cache(lake, limits)).await?;
         catalog.discover().await?;
@@ -69,9 +78,9 @@ impl App {
     }
 }
 
-fn store_options(config: &Config) -> StoreOptions {
+fn store_options(config: &Config, create: bool) -> StoreOptions {
     let options = config.storage.iter().map(|(key, value)| (key.clone(), value.expose().to_owned()));
-    StoreOptions { options: options.collect(), ..StoreOptions::default() }
+    StoreOptions { create, options: options.collect(), ..StoreOptions::default() }
 }
 
 fn server_settings(config: &Config) -> ServerSettings {

@@ -20,7 +20,7 @@ impl ConfigCommand {
         match self {
             Self::Show => output::print(show(config)),
             Self::Check => {
-                eprintln!("the configuration is valid");
+                output::tell("the configuration is valid\n");
                 Ok(())
             }
         }

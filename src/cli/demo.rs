@@ -36,7 +36,7 @@ impl Demo {
         check_port(&config)?;
         let progress = context.progress();
         let config = make_sample(config, progress.clone()).await?;
-        let app = App::open(config).await?;
+        let app = App::create(config).await?;
         let request = RunRequest::refresh("demo", Selection::All).with_ingest();
         let run = app.runner.run(request, progress.clone(), context.cancel()).await?;
         progress.finish();

@@ -8,6 +8,7 @@ use super::{Context, refused, summary, with_app};
 use crate::config::Config;
 use crate::error::Result;
 use crate::run::StepStatus;
+use crate::server::App;
 
 #[derive(Debug, Args)]
 pub(super) struct Ingest {
@@ -21,7 +22,7 @@ pub(super) struct Ingest {
 impl Ingest {
     pub(super) async fn execute(self, config: Config, context: &Context) -> Result<()> {
         let progress = context.progress();
-        with_app(config, async |app| {
+        with_app(App::create(config).await?, async |app| {
             let report = app.runner.ingest(self.sources, "cli", progress.clone(), context.cancel()).await?;
             progress.finish();
             summary::print(&report);

@@ -189,9 +189,8 @@ impl Context {
     }
 }
 
-/// Opens the lake for a command, and closes it whatever the command gives.
-async fn with_app<T>(config: Config, work: impl AsyncFnOnce(&App) -> Result<T>) -> Result<T> {
-    let app = App::open(config).await?;
+/// Lets a command work on the lake, and closes it whatever the command gives.
+async fn with_app<T>(app: App, work: impl AsyncFnOnce(&App) -> Result<T>) -> Result<T> {
     let done = work(&app).await;
     let closed = app.close().await;
     let done = done?;

@@ -1,4 +1,4 @@
-//! Data on stdout.
+//! Data on stdout, talk on stderr.
 
 use std::io::{ErrorKind, Write};
 
@@ -11,6 +11,11 @@ pub(super) fn print(text: impl AsRef<[u8]>) -> Result<()> {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
         written => Ok(written?),
     }
+}
+
+/// Writes to stderr. Whoever closed it does not want to know.
+pub(super) fn tell(text: impl AsRef<[u8]>) {
+    let _ = std::io::stderr().lock().write_all(text.as_ref());
 }
 
 /// Rows below aligned headers; the columns in `right` are aligned to the right.

@@ -6,6 +6,7 @@ use super::{output, run, with_app};
 use crate::config::Config;
 use crate::error::Result;
 use crate::run::RunRequest;
+use crate::server::App;
 
 #[derive(Debug, Args)]
 pub(super) struct Plan {
@@ -27,7 +28,7 @@ impl Plan {
             full_refresh: self.full_refresh,
             ..RunRequest::refresh("plan", run::selection(self.selectors))
         };
-        with_app(config, async |app| {
+        with_app(App::open(config).await?, async |app| {
             let plan = app.runner.plan(&request).await?;
             let rows = plan.steps.iter().map(|step| {
                 let does = if step.runs() { "run" } else { "skip" };

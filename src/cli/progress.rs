@@ -12,7 +12,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use parking_lot::Mutex;
 
 use super::output::grouped;
-use super::report;
+use super::{output, report};
 use crate::names::TableName;
 use crate::run::{Progress, RunEvent, RunPlan, StepReport, StepStatus, TestReport, TestStatus};
 use crate::source::SourceOutcome;
@@ -194,11 +194,11 @@ impl SampleBar {
 }
 
 fn say(bars: &MultiProgress, on_terminal: bool, text: &str) {
-    // Whoever closed stderr does not want to know.
-    let _ = match on_terminal {
-        true => bars.println(text),
-        false => writeln!(io::stderr(), "{text}"),
-    };
+    match on_terminal {
+        // It fails when stderr is closed, as `tell` does.
+        true => drop(bars.println(text)),
+        false => output::tell(format!("{text}\n")),
+    }
 }
 
 /// A writer for logs that does not write into the bars.

@@ -14,6 +14,7 @@ use crate::dialect;
 use crate::engine::{BatchStream, CancelHandle, Outcome, Session, SessionParams, Severity};
 use crate::error::{Error, Result};
 use crate::pgtypes::{RowEncoder, Style, Type, column_type};
+use crate::server::App;
 
 /// Rows that decide how wide a table's columns are; later rows that are wider stand out.
 const ROWS_MEASURED: usize = 1_000;
@@ -44,7 +45,7 @@ impl Query {
             sql => sql.to_owned(),
         };
         let (user, database) = (config.server.user.clone(), config.server.database.clone());
-        with_app(config, async |app| {
+        with_app(App::open(config).await?, async |app| {
             let params =
                 SessionParams { user, database, application_name: "lakewire query".into(), ..Default::default() };
             let mut session = app.engine.session(params);
@@ -52,7 +53,7 @@ impl Query {
             let talk = tokio::spawn(async move {
                 while let Some(notice) = notices.recv().await {
                     let label = if notice.severity == Severity::Warning { "warning" } else { "notice" };
-                    eprintln!("{label}: {}", notice.message);
+                    output::tell(format!("{label}: {}\n", notice.message));
                 }
             });
             let result = statements(&mut session, &sql, self.format, context).await;
@@ -92,7 +93,7 @@ async fn one(session: &mut Session, statement: dialect::Statement, format: Forma
     match session.execute(&prepared, &[]).await? {
         Outcome::Rows { stream, .. } => rows(stream, format).await,
         Outcome::Command { tag } => {
-            eprintln!("{tag}");
+            output::tell(format!("{tag}\n"));
             Ok(())
         }
         Outcome::Empty => Ok(()),

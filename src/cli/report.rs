@@ -2,11 +2,12 @@
 
 use std::fmt::Write;
 
+use super::output;
 use crate::error::{Error, ErrorKind};
 
 /// Prints an error with its details and its hint on stderr.
 pub(super) fn error(error: &Error) {
-    eprint!("{}", describe(error));
+    output::tell(describe(error));
 }
 
 /// The error with the place in the statement that it points to as its detail.

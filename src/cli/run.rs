@@ -6,6 +6,7 @@ use super::{Context, refused, summary, with_app};
 use crate::config::Config;
 use crate::error::Result;
 use crate::run::{RunRequest, Selection, StepStatus};
+use crate::server::App;
 
 #[derive(Debug, Args)]
 pub(super) struct Run {
@@ -36,7 +37,8 @@ impl Run {
             ..RunRequest::refresh(operation, selection(self.selectors))
         };
         let progress = context.progress();
-        with_app(config, async |app| {
+        let app = if ingest { App::create(config).await? } else { App::open(config).await? };
+        with_app(app, async |app| {
             let report = app.runner.run(request, progress.clone(), context.cancel()).await?;
             progress.finish();
             summary::print(&report);

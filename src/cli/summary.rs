@@ -6,7 +6,7 @@ use crate::run::{RunReport, StepReport, TestStatus};
 
 /// Prints what the run did on stderr: talk, not data.
 pub(super) fn print(report: &RunReport) {
-    eprint!("{}", render(report));
+    output::tell(render(report));
 }
 
 fn render(report: &RunReport) -> String {

@@ -5,6 +5,7 @@ use clap::Args;
 use super::{Context, summary, with_app};
 use crate::config::Config;
 use crate::error::Result;
+use crate::server::App;
 
 #[derive(Debug, Args)]
 pub(super) struct Test {
@@ -15,7 +16,7 @@ pub(super) struct Test {
 impl Test {
     pub(super) async fn execute(self, config: Config, context: &Context) -> Result<()> {
         let progress = context.progress();
-        with_app(config, async |app| {
+        with_app(App::open(config).await?, async |app| {
             let report = app.runner.test(&self.selectors, "cli", progress.clone(), context.cancel()).await?;
             progress.finish();
             summary::print(&report);

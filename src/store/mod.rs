@@ -7,6 +7,7 @@ mod local;
 mod overlay;
 
 use std::collections::BTreeMap;
+use std::path::Path as FsPath;
 use std::sync::Arc;
 
 use object_store::local::LocalFileSystem;
@@ -23,13 +24,15 @@ pub use overlay::OverlayStore;
 pub struct StoreOptions {
     /// Local disks: fsync data files, commits and intents before they count.
     pub fsync: bool,
+    /// Make a local folder that is missing; otherwise it is an error.
+    pub create: bool,
     /// Options of the cloud store, by object_store's names (`aws_endpoint`, `aws_allow_http` …).
     pub options: BTreeMap<String, String>,
 }
 
 impl Default for StoreOptions {
     fn default() -> Self {
-        Self { fsync: true, options: BTreeMap::new() }
+        Self { fsync: true, create: true, options: BTreeMap::new() }
     }
 }
 
@@ -46,11 +49,12 @@ impl LakeStore {
         Self { root, url, prefix }
     }
 
-    /// Opens a folder (made if it is missing) or `file://`, `s3://`, `memory://`.
+    /// Opens a folder or `file://`, `s3://`, `memory://`.
     ///
-    /// Errors: `Config` for an address that cannot be a lake, `Io`/`InsufficientPrivilege` for a folder that cannot be made.
+    /// Errors: `Config` for an address that cannot be a lake or a folder that is missing, `Io`/`InsufficientPrivilege` for a
+    /// folder that cannot be made.
     pub fn open(address: &str, options: &StoreOptions) -> Result<Self> {
-        let url = lake_url(address)?;
+        let url = lake_url(address, options.create)?;
         let unusable = |error: object_store::Error| {
             Error::new(ErrorKind::Config, format!("lake \"{address}\" cannot be opened: {error}")).with_source(error)
         };
@@ -98,24 +102,42 @@ impl LakeStore {
     }
 }
 
-/// The address as a URL with a slash at the end; a local folder is made if it is missing.
-fn lake_url(address: &str) -> Result<Url> {
+/// The address as a URL with a slash at the end.
+fn lake_url(address: &str, create: bool) -> Result<Url> {
     let mut url = match Url::parse(address) {
+        Ok(url) if url.scheme() == "file" => match url.to_file_path() {
+            Ok(folder) => folder_url(address, &folder, create)?,
+            Err(()) => return Err(not_a_folder(address)),
+        },
         Ok(url) if url.scheme().len() > 1 => url,
-        _ => {
-            let failed = |error: std::io::Error| {
-                let kind = Error::from(std::io::Error::from(error.kind())).kind();
-                Error::new(kind, format!("lake \"{address}\" cannot be opened: {error}"))
-                    .with_hint("give a folder that exists or can be made with --lake")
-            };
-            std::fs::create_dir_all(address).map_err(failed)?;
-            let folder = std::fs::canonicalize(address).map_err(failed)?;
-            Url::from_directory_path(&folder)
-                .map_err(|()| Error::new(ErrorKind::Config, format!("lake \"{address}\" is not a folder")))?
-        }
+        _ => folder_url(address, FsPath::new(address), create)?,
     };
     if !url.path().ends_with('/') {
         url.set_path(&format!("{}/", url.path()));
     }
     Ok(url)
+}
+
+fn folder_url(address: &str, folder: &FsPath, create: bool) -> Result<Url> {
+    let failed = |error: std::io::Error| {
+        let kind = Error::from(std::io::Error::from(error.kind())).kind();
+        Error::new(kind, format!("lake \"{address}\" cannot be opened: {error}"))
+            .with_hint("give a folder that exists or can be made with --lake")
+    };
+    if create {
+        std::fs::create_dir_all(folder).map_err(failed)?;
+    } else if !folder.try_exists().map_err(failed)? {
+        return Err(Error::new(ErrorKind::Config, format!("lake \"{address}\" does not exist")).with_hint(
+            "name another with --lake; \"lakewire demo\" and \"lakewire ingest\" make one, and an empty folder is an empty lake",
+        ));
+    }
+    let folder = std::fs::canonicalize(folder).map_err(failed)?;
+    if !folder.is_dir() {
+        return Err(not_a_folder(address));
+    }
+    Url::from_directory_path(&folder).map_err(|()| not_a_folder(address))
+}
+
+fn not_a_folder(address: &str) -> Error {
+    Error::new(ErrorKind::Config, format!("lake \"{address}\" is not a folder"))
 }

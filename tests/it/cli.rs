@@ -67,14 +67,40 @@ fn query_prints_rows_in_three_formats() {
     let dir = tempfile::tempdir().unwrap();
     let query = |format: &str| {
         let sql = "select 1 as n, 'a,b' as t union all select null, null order by 1";
-        stdout(lakewire_in(dir.path(), &["query", sql, "--format", format], &[]))
+        stdout(lakewire_in(dir.path(), &["query", sql, "--format", format, "--lake", "."], &[]))
     };
     assert_eq!(query("table"), "n  t\n─  ───\n1  a,b\n\n(2 rows)\n");
     assert_eq!(query("csv"), "n,t\n1,\"a,b\"\n,\n");
     assert_eq!(query("json"), "[\n  {\"n\": 1, \"t\": \"a,b\"},\n  {\"n\": null, \"t\": null}\n]\n");
-    let wrong = failure(lakewire_in(dir.path(), &["query", "select *\nfrom nothing_here"], &[]), 2);
+    let wrong = failure(lakewire_in(dir.path(), &["query", "select *\nfrom nothing_here", "--lake", "."], &[]), 2);
     assert!(wrong.contains("error: relation \"nothing_here\" does not exist"), "{wrong}");
     assert!(wrong.contains("LINE 2: from nothing_here"), "{wrong}");
+}
+
+#[test]
+fn a_lake_that_is_missing_is_not_made_by_who_only_reads() {
+    let lake = tempfile::tempdir().unwrap().path().join("lake");
+    let address = format!("file://{}", lake.display());
+    for command in [&["serve"][..], &["query", "select 1"], &["plan"], &["test"], &["run"]] {
+        for name in [lake.to_str().unwrap(), &address] {
+            let told = failure(lakewire_in(root(), &[command, &["--lake", name]].concat(), &[]), 2);
+            assert!(told.starts_with(&format!("error: lake \"{name}\" does not exist\nhint: ")), "{told}");
+            assert!(!lake.exists());
+        }
+    }
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let told = failure(lakewire_in(root(), &["query", "select 1", "--lake", file.path().to_str().unwrap()], &[]), 2);
+    assert!(told.contains("is not a folder"), "{told}");
+}
+
+#[test]
+fn a_closed_stderr_stops_nobody() {
+    let dir = tempfile::tempdir().unwrap();
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut command = Command::new(LAKEWIRE);
+    command.args(["run", "--lake", dir.path().to_str().unwrap()]).current_dir(root()).stderr(writer);
+    assert_eq!(command.status().unwrap().code(), Some(2));
 }
 
 #[test]
