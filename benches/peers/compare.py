@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 
+import datafusion
 import duckdb
 import psycopg
 
@@ -66,7 +67,7 @@ def machine(binary: str, data: str) -> str:
         f"- machine: {os.cpu_count()} × {cpu}, {memory:.0f} GiB, {platform.system()} {platform.release()}",
         f"- date: {datetime.date.today()}",
         f"- Lakewire: {version(binary, '--version')}, {built}",
-        f"- peers: {' '.join(version('psql', '--version').replace(')', ' ').replace('(', ' ').split()[1:3])}, DuckDB {duckdb.__version__}",
+        f"- peers: {' '.join(version('psql', '--version').replace(')', ' ').replace('(', ' ').split()[1:3])}, DuckDB {duckdb.__version__}, DataFusion {datafusion.__version__}",
         f"- retail data: {data}",
     ])
 

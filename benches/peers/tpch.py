@@ -1,4 +1,4 @@
-"""The 22 queries of TPC-H at scale 1: Lakewire on Delta tables, over the wire, against DuckDB on the Parquet files."""
+"""The 22 queries of TPC-H at scale 1: Lakewire on Delta tables, over the wire, against DuckDB and plain DataFusion on the Parquet files."""
 import datetime
 import math
 import pathlib
@@ -6,13 +6,18 @@ import statistics
 import subprocess
 import sys
 from decimal import Decimal
+from typing import Callable
 
+import datafusion
 import duckdb
 import psycopg
 import pyarrow.parquet
 from deltalake import write_deltalake
 
 from measure import Comparison, pairs, seconds
+
+# Runs a query to its last row.
+Run = Callable[[str], list]
 
 QUERIES = {path.stem: path.read_text() for path in sorted(pathlib.Path(__file__).with_name("tpch").glob("q*.sql"))}
 
@@ -40,40 +45,59 @@ def same(ours, theirs) -> bool:
     return ours == theirs
 
 
-def check(connection: psycopg.Connection, duck: duckdb.DuckDBPyConnection) -> None:
+def check(ours: Run, theirs: Run) -> None:
     for name, query in QUERIES.items():
-        ours, theirs = connection.execute(query).fetchall(), duck.execute(query).fetchall()
-        rows = zip(ours, theirs)
-        if len(ours) != len(theirs) or not all(all(map(same, *pair)) for pair in rows):
-            different = next((pair for pair in rows if not all(map(same, *pair))), (len(ours), len(theirs)))
+        mine, other = ours(query), theirs(query)
+        rows = list(zip(mine, other))
+        if len(mine) != len(other) or not all(all(map(same, *pair)) for pair in rows):
+            different = next((pair for pair in rows if not all(map(same, *pair))), (len(mine), len(other)))
             raise SystemExit(f"TPC-H {name}: other rows than DuckDB: {different}")
 
 
-def compare(url: str, folder: pathlib.Path, runs: int) -> list[Comparison]:
+def in_duckdb(parquet: pathlib.Path) -> Run:
     duck = duckdb.connect()
     duck.execute("CREATE SCHEMA tpch")
-    for file in (folder / "parquet").glob("*.parquet"):
+    for file in parquet.glob("*.parquet"):
         duck.execute(f"CREATE VIEW tpch.{file.stem} AS FROM '{file}'")
-    each = {name: Comparison(f"TPC-H {name}", "DuckDB", "s") for name in QUERIES}
+    return lambda query: duck.execute(query).fetchall()
+
+
+def in_datafusion(parquet: pathlib.Path) -> Run:
+    """The engine below Lakewire, as it comes: no server, no Delta."""
+    context = datafusion.SessionContext()
+    context.sql("CREATE SCHEMA tpch").collect()
+    for file in parquet.glob("*.parquet"):
+        context.sql(f"CREATE EXTERNAL TABLE tpch.{file.stem} STORED AS PARQUET LOCATION '{file}'").collect()
+    return lambda query: context.sql(query).collect()
+
+
+def compare(url: str, folder: pathlib.Path, runs: int) -> list[Comparison]:
+    duck, plain = in_duckdb(folder / "parquet"), in_datafusion(folder / "parquet")
     with psycopg.connect(url, autocommit=True) as connection:
-        check(connection, duck)
+        lakewire = lambda query: connection.execute(query).fetchall()
+        check(lakewire, duck)
+        return [against("DuckDB", lakewire, duck, runs), against("plain DataFusion", lakewire, plain, runs)]
 
-        def one(name: str, figures: list[float], run) -> float:
-            took = seconds(lambda: run(QUERIES[name]).fetchall())
-            figures.append(took)
-            return took
 
-        total = pairs(
-            runs,
-            Comparison("TPC-H scale 1, all 22 queries", "DuckDB", "s"),
-            lambda: sum(one(name, each[name].ours, connection.execute) for name in QUERIES),
-            lambda: sum(one(name, each[name].theirs, duck.execute) for name in QUERIES),
-        )
+def against(peer: str, ours: Run, theirs: Run, runs: int) -> Comparison:
+    each = {name: Comparison(f"TPC-H {name}", peer, "s") for name in QUERIES}
+
+    def one(query: str, figures: list[float], run: Run) -> float:
+        took = seconds(lambda: run(query))
+        figures.append(took)
+        return took
+
+    total = pairs(
+        runs,
+        Comparison("TPC-H scale 1, all 22 queries", peer, "s"),
+        lambda: sum(one(query, each[name].ours, ours) for name, query in QUERIES.items()),
+        lambda: sum(one(query, each[name].theirs, theirs) for name, query in QUERIES.items()),
+    )
     slowest = sorted(each.values(), key=Comparison.ratio, reverse=True)[:3]
     named = ", ".join(f"{comparison.what[6:]} {comparison.ratio():.1f} ×" for comparison in slowest)
     total.note = f"from Delta, over the wire; theirs from Parquet, in process. Farthest behind: {named}"
     print_each(each)
-    return [total]
+    return total
 
 
 def print_each(each: dict[str, Comparison]) -> None:
