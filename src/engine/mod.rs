@@ -22,6 +22,7 @@ mod runtime;
 mod scope_catalog;
 mod session;
 mod settings;
+mod sql_types;
 mod stream;
 mod system;
 mod time_travel;

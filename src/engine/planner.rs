@@ -27,6 +27,7 @@ use datafusion::sql::planner::{NullOrdering, ParserOptions, SqlToRel};
 use datafusion::sql::sqlparser::ast::{self, TableFactor, Visit, Visitor};
 
 use super::names::Relation;
+use super::sql_types::SqlTypes;
 use super::{Shared, errors, time_travel};
 use crate::catalog::{Object, ObjectKind, Scope};
 use crate::dialect::{self, Statement};
@@ -305,7 +306,8 @@ impl ContextProvider for Names<'_> {
         self.state().expr_planners()
     }
     fn get_type_planner(&self) -> Option<Arc<dyn TypePlanner>> {
-        Some(Arc::new(PgOidTypePlanner))
+        let time_zone = self.options().execution.time_zone.as_deref().map(Arc::from);
+        Some(Arc::new(SqlTypes { time_zone }))
     }
     fn get_function_meta(&self, name: &str) -> Option<Arc<ScalarUDF>> {
         self.state().scalar_functions().get(name).cloned()

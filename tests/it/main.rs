@@ -4,6 +4,7 @@ mod busy;
 mod catalog;
 mod cli;
 mod clients;
+mod compat;
 mod crash;
 mod figures;
 mod golden;

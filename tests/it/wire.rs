@@ -1,6 +1,6 @@
 //! The PostgreSQL wire: a real server, real sockets; a driver, psql, and a client that speaks by hand.
 
-mod raw;
+pub mod raw;
 
 use std::net::SocketAddr;
 use std::process::Command;

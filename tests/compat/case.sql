@@ -1,0 +1,22 @@
+-- CASE and the expressions like it.
+select case when 1 = 1 then 'yes' else 'no' end;
+select case 2 when 1 then 'one' when 2 then 'two' else 'many' end;
+select case when false then 1 end;
+select case when id < 3 then 'low' when id < 6 then 'mid' else 'high' end as band, count(*) from employees group by band order by band;
+select case when true then 1 else 'x' end;
+select case when true then 1 else 2.0 end, case when true then 1 else 2::bigint end;
+select case when false then 1 / 0 else 1 end;
+select case i4 when 0 then 0 else 100 / i4 end from numbers where id < 4 order by id;
+select coalesce(null, null, 3), coalesce(null, 'x'), coalesce(1, 2.5);
+select coalesce(salary, 0) from employees order by id;
+select coalesce();
+select nullif(1, 1), nullif(1, 2), nullif('a', 'b'), nullif(null, 1);
+select greatest(1, null, 3), least(null, null), greatest('a', 'b');
+select name, case when manager_id is null then 'boss' end from employees order by id;
+select sum(case when department_id = 20 then salary else 0 end) from employees;
+select case name when 'Ada' then 1 else 0 end as is_ada from employees order by id;
+select case when null then 1 else 2 end;
+select case when 1 then 2 end;
+select name from employees order by case when department_id = 20 then 0 else 1 end, name;
+select case when true then null end, case when true then null else 1 end;
+select coalesce(1, 'x');

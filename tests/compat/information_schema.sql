@@ -1,0 +1,27 @@
+-- information_schema.
+select table_schema, table_name, table_type from information_schema.tables where table_schema = 'public' order by table_name;
+select table_catalog, table_name, is_insertable_into from information_schema.tables where table_name = 'employees';
+select column_name, ordinal_position, is_nullable, data_type from information_schema.columns where table_name = 'employees' order by ordinal_position;
+select column_name, data_type, character_maximum_length, numeric_precision, numeric_precision_radix, numeric_scale, datetime_precision from information_schema.columns where table_name = 'numbers' order by ordinal_position;
+select column_name, data_type, udt_schema, udt_name, datetime_precision, interval_type from information_schema.columns where table_name = 'times' order by ordinal_position;
+select column_name, data_type, udt_name from information_schema.columns where table_name = 'lists' order by ordinal_position;
+select column_name, column_default, collation_name, is_identity, is_generated, is_updatable from information_schema.columns where table_name = 'texts' order by ordinal_position;
+select schema_name from information_schema.schemata where schema_name in ('public', 'pg_catalog', 'information_schema') order by 1;
+select * from information_schema.table_constraints where table_name = 'employees';
+select * from information_schema.key_column_usage where table_name = 'employees';
+select table_name from information_schema.views where table_schema = 'public' order by 1;
+select count(*) from information_schema.referential_constraints;
+select catalog_name from information_schema.information_schema_catalog_name;
+select character_set_name from information_schema.character_sets;
+select routine_name from information_schema.routines where routine_schema = 'public' order by 1;
+select count(*) from information_schema.constraint_column_usage where table_name = 'employees';
+select count(*) from information_schema.sequences;
+select count(*) from information_schema.triggers;
+select privilege_type from information_schema.table_privileges where table_name = 'employees' and privilege_type = 'SELECT';
+select column_name from information_schema.column_privileges where table_name = 'departments' and privilege_type = 'SELECT' order by 1;
+select role_name from information_schema.enabled_roles where role_name = 'ana';
+select count(*) from information_schema.domains where domain_schema = 'public';
+select count(*) from information_schema.parameters where specific_schema = 'public';
+select feature_name from information_schema.sql_features where feature_id = 'B011';
+select table_name, column_name from information_schema.element_types e join information_schema.columns c on e.object_name = c.table_name and e.collection_type_identifier = c.dtd_identifier where c.table_name = 'lists' order by 2;
+select * from information_schema.nosuch;

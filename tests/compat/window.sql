@@ -1,0 +1,28 @@
+-- Window functions.
+select name, row_number() over (order by salary desc nulls last, name) from employees order by 2;
+select name, rank() over (order by salary), dense_rank() over (order by salary) from employees order by 2, 1;
+select name, percent_rank() over (order by id), cume_dist() over (order by id) from employees order by id;
+select name, ntile(3) over (order by id) from employees order by id;
+select name, lag(name) over (order by id), lead(name, 2, 'none') over (order by id) from employees order by id;
+select name, first_value(name) over w, last_value(name) over w, nth_value(name, 2) over w from employees window w as (partition by department_id order by id) order by id;
+select id, sum(quantity) over (order by id) from sales order by id;
+select id, sum(quantity) over (partition by region order by id rows between 1 preceding and current row) from sales order by id;
+select id, avg(price) over (order by id rows between 2 preceding and current row) from sales order by id;
+select id, count(*) over (), count(*) over (partition by region) from sales order by id;
+select id, sum(price) over (order by day range between interval '1 day' preceding and current row) from sales order by id;
+select id, sum(quantity) over (order by id groups between 1 preceding and 1 following) from sales order by id;
+select id, max(price) over (partition by region order by id rows between unbounded preceding and unbounded following exclude current row) from sales order by id;
+select region, sum(quantity), rank() over (order by sum(quantity) desc) from sales group by region order by 3;
+select * from (select name, row_number() over (partition by department_id order by id) as n from employees) x where n = 1 order by name;
+select name, salary / sum(salary) over () from employees where id < 3 order by id;
+select row_number() from employees;
+select sum(id) over (order by name) filter (where id > 1) from employees;
+select sum(id) filter (where id > 1) over (order by id) from employees order by 1;
+select id from employees where row_number() over () = 1;
+select rank() over (partition by nosuch) from employees;
+select lag(id, 1, 0) over (order by id) + 1 as prev from employees order by id;
+select array_agg(id) over (order by id) from employees where id < 4;
+select sum(quantity) over w, avg(quantity) over w from sales window w as (partition by product order by id) order by id;
+select first_value(price) over (partition by region order by day desc) from sales order by id;
+select ntile(0) over () from employees;
+select lag(id) ignore nulls over (order by id) from employees;
