@@ -32,7 +32,7 @@ use super::{Shared, errors, time_travel};
 use crate::catalog::{Object, ObjectKind, Scope};
 use crate::dialect::{self, Statement};
 use crate::error::{Error, ErrorKind, Result};
-use crate::pgcatalog::{Metadata, PgOidTypePlanner};
+use crate::pgcatalog::Metadata;
 
 /// Views of views of views …
 const VIEW_DEPTH_MAX: usize = 32;
