@@ -15,6 +15,7 @@ pub mod table;
 pub mod catalog;
 pub mod dialect;
 pub mod engine;
+pub mod functions;
 pub mod pgcatalog;
 // pipelines
 pub mod model;
