@@ -22,7 +22,9 @@ const HOMES: &[(&str, &[&str])] = &[
     ("object_store", &["store", "table", "catalog", "engine/runtime", "error"]),
     ("pgwire", &["pgserver", "pgtypes"]),
     ("serde_saphyr", &["model"]),
+    ("statrs", &["functions"]),
     ("std::env", &["config"]),
+    ("stlrs", &["functions"]),
     ("toml", &["config"]),
     // `validate` asks it whether a log level is one
     ("tracing_subscriber", &["telemetry", "config/validate"]),
