@@ -19,7 +19,7 @@ use datafusion::sql::sqlparser::tokenizer::{TokenWithSpan, Tokenizer};
 use crate::error::{Error, ErrorKind, Result};
 
 pub use position::identifier_position;
-pub use rules::visible_name;
+pub use rules::{RELATION, RELATION_FUNCTIONS, visible_name};
 
 /// How deep expressions may nest before `54001`.
 const NESTING_MAX: usize = 128;

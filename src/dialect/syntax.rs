@@ -6,10 +6,12 @@ use datafusion::sql::sqlparser::ast::{ContextModifier, Expr, Ident, ObjectName, 
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::tokenizer::{Span, Token, TokenWithSpan, Word};
 
+use super::rules::takes_relation;
+
 /// The table function that time travel is put into.
 pub const TABLE_AT: &str = "table_at";
 
-/// White space dropped; `ABORT` → `ROLLBACK`; `t VERSION AS OF 3` and `t TIMESTAMP AS OF '…'` → `table_at('t', …) AS t`.
+/// White space dropped; `ABORT` → `ROLLBACK`; `rfm(TABLE t` → `rfm(t`; `t VERSION AS OF 3` and `t TIMESTAMP AS OF '…'` → `table_at('t', …) AS t`.
 pub fn rewrite(tokens: &[TokenWithSpan]) -> Vec<TokenWithSpan> {
     let mut out: Vec<TokenWithSpan> =
         tokens.iter().filter(|token| !matches!(token.token, Token::Whitespace(_) | Token::EOF)).cloned().collect();
@@ -20,7 +22,9 @@ pub fn rewrite(tokens: &[TokenWithSpan]) -> Vec<TokenWithSpan> {
     }
     let mut at = 0;
     while at + 3 < out.len() {
-        if travels(&out, at) {
+        if is_table_argument(&out, at) {
+            out.remove(at);
+        } else if travels(&out, at) {
             at = rewrite_travel(&mut out, at);
         } else {
             at += 1;
@@ -38,6 +42,14 @@ fn keyword(token: &Token) -> Option<Keyword> {
 
 fn is_word(token: Option<&TokenWithSpan>, text: &str) -> bool {
     matches!(token.map(|t| &t.token), Some(Token::Word(word)) if word.quote_style.is_none() && word.value.eq_ignore_ascii_case(text))
+}
+
+/// Whether `TABLE` stands at `at` as the first word of a function that takes a relation.
+fn is_table_argument(tokens: &[TokenWithSpan], at: usize) -> bool {
+    at >= 2
+        && is_word(tokens.get(at), "table")
+        && matches!(tokens.get(at - 1).map(|t| &t.token), Some(Token::LParen))
+        && matches!(tokens.get(at - 2).map(|t| &t.token), Some(Token::Word(word)) if takes_relation(&word.value))
 }
 
 /// Whether `VERSION AS OF` or `TIMESTAMP AS OF` and a constant stand at `at`, after a name.

@@ -12,7 +12,7 @@ use datafusion::prelude::SessionConfig;
 use super::errors;
 use crate::config::Config;
 use crate::error::Result;
-use crate::pgcatalog;
+use crate::{functions, pgcatalog};
 
 /// A state with all functions and no tables.
 pub(super) fn state(config: &Config, runtime: Arc<RuntimeEnv>) -> Result<SessionState> {
@@ -31,6 +31,7 @@ fn build(config: &Config, runtime: Arc<RuntimeEnv>) -> DataFusionResult<SessionS
     for (name, function) in pgcatalog::table_functions()? {
         state.register_udtf(name, function);
     }
+    state.register_relation_planner(functions::relation_planner())?;
     Ok(state)
 }
 

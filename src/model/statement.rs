@@ -242,6 +242,17 @@ impl Finder {
 mod tests {
     use super::*;
 
+    #[test]
+    fn relations_in_arguments_are_read() {
+        assert_eq!(reads("select *\nfrom rfm('select ''x'' as c from t', customer => c)"), ["t@2:34"]);
+        assert_eq!(reads("select * from rfm($$\n  select * from gold.t$$, customer => c)"), ["gold.t@2:17"]);
+        assert_eq!(
+            reads("with c as (select * from a) select * from rfm(c, customer => c) join rfm(\"b\".d) x on true"),
+            ["a@1:26", "b.d@1:74"]
+        );
+        assert_eq!(qualify("select * from rfm('t')", &[(1, 20, "gold".to_owned())]), "select * from rfm('gold.t')");
+    }
+
     fn reads(sql: &str) -> Vec<String> {
         analyse(sql)
             .unwrap()

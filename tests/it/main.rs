@@ -1,5 +1,6 @@
 //! The one integration-test binary: the real server over real sockets, real Delta tables on disk.
 
+mod analytics;
 mod busy;
 mod catalog;
 mod cli;

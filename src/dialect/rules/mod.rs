@@ -9,6 +9,7 @@ mod function_columns;
 mod like_escape;
 mod pg_catalog_crate;
 mod reg_casts;
+mod relation_arguments;
 mod scalar_subqueries;
 mod tableoid;
 mod to_char;
@@ -19,6 +20,7 @@ use datafusion::sql::sqlparser::ast::{ObjectName, Statement, Visit, Visitor};
 
 pub use column_names::visible_name;
 pub use reg_casts::{REG_IN, REG_OUT};
+pub use relation_arguments::{RELATION, RELATION_FUNCTIONS, takes_relation};
 
 /// What a rule is told about the statement.
 #[derive(Debug, Clone, Copy)]
@@ -29,8 +31,9 @@ pub struct Facts {
 
 type Rule = fn(&mut Statement, Facts);
 
-/// In order: names are taken from the text as written, so that rule comes first.
+/// In order: relations in arguments are made visible to all others first, then names are taken from the text as written.
 const RULES: &[Rule] = &[
+    relation_arguments::apply,
     column_names::apply,
     function_columns::apply,
     to_char::apply,
