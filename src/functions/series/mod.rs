@@ -5,8 +5,21 @@
 //!
 //! Invariant: a method is chosen by a back-test on the series itself, beside seasonal-naive, and its error is reported.
 
+mod anomalies;
+mod backtest;
+mod calendar;
+mod forecast;
+mod history;
+mod intervals;
+mod methods;
+mod prepare;
+mod robust;
+mod seasonal;
+mod smoothing;
 mod types;
 
+pub use anomalies::anomalies;
+pub use forecast::forecast;
 pub use types::{
     Anomalies, AnomalyMethod, AnomalyOptions, AnomalyPoint, Forecast, ForecastOptions, ForecastPoint, Method,
     MethodScore, Point, Step,

@@ -167,7 +167,7 @@ pub struct AnomalyPoint {
     /// `None` for a gap; then there is no score, and it is no anomaly.
     pub value: Option<f64>,
     pub expected: f64,
-    /// Bounds of what is no anomaly.
+    /// Bounds of what is no anomaly; infinite if nothing can be judged.
     pub lower: f64,
     pub upper: f64,
     /// Robust standard deviations above (or, negative, below) the expected value.
