@@ -75,6 +75,9 @@ impl Tables {
             Err(error) if error.kind() == ErrorKind::UndefinedTable && self.head(location).await?.is_some() => {
                 Err(errors::no_version(location, known).with_source(error))
             }
+            Err(error) if error.kind() == ErrorKind::UndefinedObject => {
+                Err(errors::no_version(location, known).with_source(error))
+            }
             snapshot => snapshot,
         }
     }

@@ -7,7 +7,7 @@
 
 mod answer;
 mod ledger;
-mod reference;
+pub mod reference;
 
 use std::collections::HashMap;
 use std::fs;

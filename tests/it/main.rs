@@ -11,6 +11,7 @@ mod figures;
 mod golden;
 mod ingest;
 mod runs;
+mod slt;
 mod sql;
 #[allow(dead_code)]
 mod support;
