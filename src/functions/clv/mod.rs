@@ -13,6 +13,8 @@ mod bg_nbd_fit;
 mod gamma_gamma;
 mod holdout;
 mod newton;
+#[cfg(test)]
+mod tests;
 mod value;
 
 pub use bg_nbd::{BgNbd, Customer};

@@ -88,10 +88,8 @@ fn damped_step<const N: usize>(local: &Local<N>, held: &[bool; N], damping: f64)
     for i in 0..N {
         if held[i] {
             right[i] = 0.0;
-            for j in 0..N {
-                matrix[i][j] = 0.0;
-                matrix[j][i] = 0.0;
-            }
+            matrix[i] = [0.0; N];
+            matrix.iter_mut().for_each(|row| row[i] = 0.0);
             matrix[i][i] = 1.0;
         }
         matrix[i][i] += damping * (1.0 + matrix[i][i].abs());
@@ -111,8 +109,7 @@ pub(super) fn cholesky<const N: usize>(matrix: &[[f64; N]; N]) -> Option<[[f64; 
             let dot: f64 = (0..j).map(|k| factor[i][k] * factor[j][k]).sum();
             let rest = matrix[i][j] - dot;
             if i == j {
-                // Also false for NaN.
-                if !(rest > 1e-14 * matrix[i][i].abs()) {
+                if rest.is_nan() || rest <= 1e-14 * matrix[i][i].abs() {
                     return None;
                 }
                 factor[i][i] = rest.sqrt();

@@ -15,6 +15,10 @@ const SEASON_MAX: usize = 10_000;
 const DAYS_PER_WEEK: usize = 7;
 /// Fewer values than this are not judged.
 const VALUES_MIN: usize = 5;
+/// The season of a time is that of about this many seasons around it, the trend of about so many. With shorter windows they follow the noise,
+/// and what is left looks smaller than it is.
+const SEASON_WINDOW: usize = 35;
+const TREND_SEASONS: usize = 5;
 /// The seasonal method wants this many seasons.
 const SEASONS_MIN: usize = 3;
 
@@ -81,7 +85,7 @@ impl Expected {
         let mut observed: Vec<f64> = history.values.iter().copied().filter(|value| !value.is_nan()).collect();
         let median = median_of(&mut observed).unwrap_or(0.0);
         observed.iter_mut().for_each(|value| *value -= median);
-        Self { values: vec![median; history.values.len()], spread: spread(observed) }
+        Self { values: vec![median; history.values.len()], spread: spread(observed, &history.values) }
     }
 
     /// Trend and season by robust STL, without a season the trend alone; 0 on days that are closed. `None` if the history is too short.
@@ -95,7 +99,7 @@ impl Expected {
             let fitted = if is_open { open.next() } else { Some(0.0) };
             fitted.map(|fitted| if prepared.calendar.is_closed(period) { 0.0 } else { fitted })
         });
-        Some(Self { values: values.collect::<Option<Vec<f64>>>()?, spread: spread(residuals) })
+        Some(Self { values: values.collect::<Option<Vec<f64>>>()?, spread: spread(residuals, &history.values) })
     }
 }
 
@@ -106,17 +110,29 @@ fn decompose(prepared: &Prepared) -> Option<Vec<f64>> {
     if prepared.y.len() < SEASONS_MIN * season {
         return None;
     }
-    let parts = StlParams::new().robust(true).seasonal_degree(0).fit(&prepared.y, season).ok()?;
+    let parts = StlParams::new()
+        .robust(true)
+        .seasonal_degree(0)
+        .seasonal_length(SEASON_WINDOW)
+        .trend_length((TREND_SEASONS * season) | 1)
+        .fit(&prepared.y, season)
+        .ok()?;
     let with_season = |(trend, term): (&f64, &f64)| if prepared.season > 1 { trend + term } else { *trend };
     Some(parts.trend().iter().zip(parts.seasonal()).map(with_season).collect())
 }
 
-/// Robust standard deviation around 0: from the median of the distances, or, if most of them are 0, from their mean.
+/// Robust standard deviation of what is left of `values`: from the median of the distances, or, if most of them are 0, from their mean.
+/// What is below a billionth of the largest value is rounding.
 #[expect(clippy::cast_precision_loss, reason = "length of a series")]
-fn spread(residuals: Vec<f64>) -> Option<f64> {
-    let mut distances = residuals;
-    distances.iter_mut().for_each(|distance| *distance = distance.abs());
-    let mean = distances.iter().sum::<f64>() / distances.len().max(1) as f64;
-    let size = median_of(&mut distances)?;
-    if size > 1e-12 * mean { Some(size * FROM_MAD) } else { (mean > 0.0).then_some(mean * FROM_MEAN_AD) }
+fn spread(mut residuals: Vec<f64>, values: &[f64]) -> Option<f64> {
+    let rounding =
+        1e-9 * values.iter().filter(|value| !value.is_nan()).fold(0.0_f64, |max, value| max.max(value.abs()));
+    residuals.iter_mut().for_each(|residual| *residual = residual.abs());
+    let mean = residuals.iter().sum::<f64>() / residuals.len().max(1) as f64;
+    let size = median_of(&mut residuals)?;
+    match (size > rounding, mean > rounding) {
+        (true, _) => Some(size * FROM_MAD),
+        (false, true) => Some(mean * FROM_MEAN_AD),
+        (false, false) => None,
+    }
 }

@@ -79,7 +79,7 @@ impl Folds {
             };
             let forecasts = fold.prepared.spread(&open, horizon);
             let scale = fold.train.seasonal_difference(self.season);
-            let mut fold_errors = FoldErrors::new(&fold.prepared);
+            let mut fold_errors = FoldErrors::default();
             for ((forecast, actual), place) in forecasts.iter().zip(&fold.actual).zip(fold.prepared.ahead(horizon)) {
                 let forecast = floor.map_or(*forecast, |floor| forecast.max(floor));
                 fold_errors.push(forecast, *actual, place.is_some());
@@ -89,7 +89,7 @@ impl Folds {
             }
             errors.folds.push(fold_errors);
         }
-        let coverage = levels.iter().map(|level| errors.coverage(*level, floor)).collect();
+        let coverage = errors.coverage(levels, floor);
         let score = MethodScore {
             method,
             chosen: false,

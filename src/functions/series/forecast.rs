@@ -2,7 +2,7 @@
 
 use super::backtest::{Folds, Tested};
 use super::history::History;
-use super::intervals::{bounds, unit};
+use super::intervals::bounds;
 use super::methods::{Warm, forecast_open};
 use super::prepare::{Prepared, prepare};
 use super::types::{Forecast, ForecastOptions, ForecastPoint, Method, MethodScore, Point, Step};
@@ -103,7 +103,7 @@ fn choose(
     ((Method::SeasonalNaive, 0), Vec::new())
 }
 
-/// The points of the horizon, from forecasts of the open periods; `errors` gives ascending errors in units per period ahead.
+/// The points of the horizon, from forecasts of the open periods; `errors` gives ascending errors per period ahead.
 fn points_ahead(
     prepared: &Prepared,
     open: &[f64],
@@ -111,15 +111,12 @@ fn points_ahead(
     floor: Option<f64>,
     errors: impl Fn(usize) -> Vec<f64>,
 ) -> Vec<ForecastPoint> {
-    let unit = unit(prepared);
     let values = prepared.spread(open, options.horizon);
     let rows = prepared.ahead(options.horizon).zip(values).zip(prepared.next_period()..).enumerate();
     rows.map(|(ahead, ((place, value), period))| {
         let value = floor.map_or(value, |floor| value.max(floor));
         let pool = if place.is_some() { errors(ahead) } else { Vec::new() };
-        let interval = |level: &f64| {
-            if place.is_some() { bounds(value, unit, *level, &pool, floor) } else { (value, value) }
-        };
+        let interval = |level: &f64| bounds(value, *level, &pool, floor);
         ForecastPoint { period, value, intervals: options.levels.iter().map(interval).collect() }
     })
     .collect()
@@ -136,9 +133,8 @@ fn untested(
     let open =
         forecast_open(prepared, Method::SeasonalNaive, options.horizon, &mut Warm::default()).unwrap_or_default();
     let lag = if prepared.y.len() > prepared.season { prepared.season } else { 1 };
-    let unit = unit(prepared);
     let later = prepared.y.get(lag..).unwrap_or_default();
-    let mut errors: Vec<f64> = later.iter().zip(&prepared.y).map(|(later, earlier)| (later - earlier) / unit).collect();
+    let mut errors: Vec<f64> = later.iter().zip(&prepared.y).map(|(later, earlier)| later - earlier).collect();
     errors.sort_unstable_by(f64::total_cmp);
     #[expect(clippy::cast_precision_loss, reason = "a horizon")]
     let points = points_ahead(prepared, &open, options, floor, |ahead| {

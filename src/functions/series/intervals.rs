@@ -1,24 +1,30 @@
 //! Intervals from the errors of the back-test.
 //!
-//! Split conformal: the bounds are quantiles of the signed errors that the method made at about the same distance from its origin,
-//! in units of how much the series moved before it (V. Vovk, A. Gammerman, G. Shafer, "Algorithmic Learning in a Random World", 2005).
+//! Split conformal: the bounds are quantiles of the signed errors that the method made at about the same distance from its origin
+//! (V. Vovk, A. Gammerman, G. Shafer, "Algorithmic Learning in a Random World", 2005). Errors in units of how much the series moved
+//! before the origin were tried on real sales: wider intervals, no better coverage.
 
-use super::prepare::Prepared;
 use super::robust::conformal_quantile;
 
-/// Errors of distances within this share of the distance are pooled…
+/// Errors at distances within this share of the distance are pooled…
 const POOL_SHARE: f64 = 0.25;
 /// …or within this many periods, if that is more.
 const POOL_PERIODS_MIN: usize = 7;
-/// The unit of errors is taken from this many of the latest seasons.
-const SCALE_SEASONS: usize = 8;
 
-/// The errors of one fold.
-#[derive(Debug, Clone)]
+/// One period of one fold.
+#[derive(Debug, Clone, Copy)]
+struct Row {
+    forecast: f64,
+    /// NaN is a gap.
+    actual: f64,
+    /// Not known beforehand to be closed.
+    open: bool,
+}
+
+/// The forecasts of one fold and what came.
+#[derive(Debug, Clone, Default)]
 pub(super) struct FoldErrors {
-    unit: f64,
-    /// Per period ahead: forecast, actual, and whether it was open; NaN where nothing is known.
-    rows: Vec<(f64, f64, bool)>,
+    rows: Vec<Row>,
 }
 
 /// The errors of all folds of a method.
@@ -27,31 +33,13 @@ pub(super) struct Errors {
     pub folds: Vec<FoldErrors>,
 }
 
-/// The unit of errors: mean absolute difference of values one season apart in the latest seasons, and the mean of all if there is none.
-#[expect(clippy::cast_precision_loss, reason = "lengths of series")]
-pub(super) fn unit(prepared: &Prepared) -> f64 {
-    let (y, season) = (prepared.y.as_slice(), prepared.season);
-    let mean_difference = |from: usize| {
-        let later = y.get(from..)?;
-        let earlier = y.get(from.checked_sub(season)?..)?;
-        let sum: f64 = later.iter().zip(earlier).map(|(one, other)| (one - other).abs()).sum();
-        (sum > 0.0).then(|| sum / later.len() as f64)
-    };
-    let recent = y.len().saturating_sub(SCALE_SEASONS * season).max(season);
-    mean_difference(recent).or_else(|| mean_difference(season)).unwrap_or(1.0)
-}
-
 impl FoldErrors {
-    pub fn new(prepared: &Prepared) -> Self {
-        Self { unit: unit(prepared), rows: Vec::new() }
-    }
-
     /// The next period ahead.
     pub fn push(&mut self, forecast: f64, actual: f64, open: bool) {
-        self.rows.push((forecast, actual, open));
+        self.rows.push(Row { forecast, actual, open });
     }
 
-    /// Errors in units around `ahead` periods from the origin.
+    /// Errors around `ahead` periods from the origin.
     fn around(&self, ahead: usize) -> impl Iterator<Item = f64> + '_ {
         #[expect(
             clippy::cast_precision_loss,
@@ -63,9 +51,7 @@ impl FoldErrors {
         let end = (ahead + reach + 1).min(self.rows.len());
         let begin = ahead.saturating_sub(reach).min(end.saturating_sub(2 * POOL_PERIODS_MIN + 1));
         let rows = self.rows.get(begin..end).unwrap_or_default();
-        rows.iter()
-            .filter(|(_, actual, open)| *open && !actual.is_nan())
-            .map(|(forecast, actual, _)| (actual - forecast) / self.unit)
+        rows.iter().filter(|row| row.open && !row.actual.is_nan()).map(|row| row.actual - row.forecast)
     }
 }
 
@@ -78,32 +64,33 @@ impl Errors {
         pool
     }
 
-    /// Share of the known periods inside the interval made from the errors of the other folds. A closed period's interval is its forecast.
+    /// Per level, the share of the known periods inside the interval made from the errors of the other folds. A closed period's interval
+    /// is its forecast.
     #[expect(clippy::cast_precision_loss, reason = "counts of periods")]
-    pub fn coverage(&self, level: f64, floor: Option<f64>) -> Option<f64> {
+    pub fn coverage(&self, levels: &[f64], floor: Option<f64>) -> Vec<Option<f64>> {
         if self.folds.len() < 2 {
-            return None;
+            return vec![None; levels.len()];
         }
-        let (mut inside, mut known) = (0_usize, 0_usize);
+        let mut inside = vec![0_usize; levels.len()];
+        let mut known = 0_usize;
         for (at, fold) in self.folds.iter().enumerate() {
-            for (ahead, (forecast, actual, open)) in fold.rows.iter().enumerate().filter(|(_, row)| !row.1.is_nan()) {
-                let (lower, upper) = if *open {
-                    bounds(*forecast, fold.unit, level, &self.pool(ahead, Some(at)), floor)
-                } else {
-                    (*forecast, *forecast)
-                };
+            for (ahead, row) in fold.rows.iter().enumerate().filter(|(_, row)| !row.actual.is_nan()) {
+                let pool = if row.open { self.pool(ahead, Some(at)) } else { Vec::new() };
                 known += 1;
-                inside += usize::from((lower..=upper).contains(actual));
+                for (inside, level) in inside.iter_mut().zip(levels) {
+                    let (lower, upper) = bounds(row.forecast, *level, &pool, floor);
+                    *inside += usize::from((lower..=upper).contains(&row.actual));
+                }
             }
         }
-        (known > 0).then(|| inside as f64 / known as f64)
+        inside.into_iter().map(|inside| (known > 0).then(|| inside as f64 / known as f64)).collect()
     }
 }
 
-/// The interval of `level` per cent around a forecast, from ascending errors in units. It holds the forecast.
-pub(super) fn bounds(forecast: f64, unit: f64, level: f64, errors: &[f64], floor: Option<f64>) -> (f64, f64) {
+/// The interval of `level` per cent around a forecast, from ascending errors; without any it is the forecast. It holds the forecast.
+pub(super) fn bounds(forecast: f64, level: f64, errors: &[f64], floor: Option<f64>) -> (f64, f64) {
     let tail = (1.0 - level / 100.0) / 2.0;
-    let at = |share: f64| forecast + unit * conformal_quantile(errors, share).unwrap_or(0.0);
+    let at = |share: f64| forecast + conformal_quantile(errors, share).unwrap_or(0.0);
     let (lower, upper) = (at(tail).min(forecast), at(1.0 - tail).max(forecast));
     match floor {
         Some(floor) => (lower.max(floor), upper.max(floor)),

@@ -16,6 +16,8 @@ mod prepare;
 mod robust;
 mod seasonal;
 mod smoothing;
+#[cfg(test)]
+mod tests;
 mod types;
 
 pub use anomalies::anomalies;
