@@ -1,6 +1,7 @@
 //! What can be wrong with the numbers given to an analytics function.
 //!
-//! Invariant: every sentence says what was found and what is needed; the caller adds the name of its column or argument.
+//! Invariant: every sentence says what was found and what is needed; the caller adds the name of its column or
+//! argument.
 
 /// Asked now and then by whatever can run long; `true` means give up with [`FunctionError::Cancelled`].
 pub type Stop<'a> = &'a (dyn Fn() -> bool + Sync);

@@ -52,8 +52,8 @@ impl BgNbd {
 
     /// Purchases expected of the customer in the `periods` after the observation, equation (10).
     ///
-    /// The paper's Gauss hypergeometric function is summed as what it stands for, so that nothing cancels: the number of
-    /// purchases if nobody left is negative binomial, and the next one after `j` of them still happens with a
+    /// The paper's Gauss hypergeometric function is summed as what it stands for, so that nothing cancels: the number
+    /// of purchases if nobody left is negative binomial, and the next one after `j` of them still happens with a
     /// probability `s(j)`; the expectation is the sum of `P(N > j) · s(j)`. All terms are positive, also where `a` = 1.
     pub fn expected_purchases(&self, customer: &Customer, periods: f64) -> Result<f64, FunctionError> {
         if !periods.is_finite() || periods < 0.0 {
@@ -93,12 +93,13 @@ impl BgNbd {
     }
 }
 
-/// Expected number of purchases of someone alive: N ~ negative binomial (`shape`, odds `odds`) chances to buy, after each of
-/// which they leave with p ~ Beta(`a`, `b`).
+/// Expected number of purchases of someone alive: N ~ negative binomial (`shape`, odds `odds`) chances to buy, after
+/// each of which they leave with p ~ Beta(`a`, `b`).
 fn expected_until_gone(shape: f64, odds: f64, a: f64, b: f64) -> Result<f64, FunctionError> {
     let z = odds / (1.0 + odds);
     let mode = (shape - 1.0) * odds;
-    // The weight of n chances, up to a factor; the purchases expected from n chances; the chance that the next still counts.
+    // The weight of n chances, up to a factor; the purchases expected from n chances; the chance that the next still
+    // counts.
     let (mut weight, mut purchases, mut still) = (1.0_f64, 0.0_f64, 1.0_f64);
     let (mut total, mut sum) = (1.0_f64, 0.0_f64);
     for n in 0..TERMS_MAX {

@@ -1,7 +1,7 @@
 //! The Gamma-Gamma model of what an order is worth, Fader & Hardie (2013).
 //!
-//! A customer's orders scatter around a mean of their own, order value ~ Gamma(p, ν) with ν ~ Gamma(q, v) over customers. It assumes
-//! that what customers spend does not depend on how often they buy.
+//! A customer's orders scatter around a mean of their own, order value ~ Gamma(p, ν) with ν ~ Gamma(q, v) over
+//! customers. It assumes that what customers spend does not depend on how often they buy.
 
 use statrs::function::gamma::{digamma, ln_gamma};
 
@@ -61,8 +61,9 @@ pub struct GammaGammaFit {
 }
 
 impl GammaGammaFit {
-    /// Expected mean order value of a customer: their own mean and the population's, weighted by what is known of them, equation (5). The
-    /// population's value for those the model does not use: no repeat purchases, or a mean value that is not positive.
+    /// Expected mean order value of a customer: their own mean and the population's, weighted by what is known of them,
+    /// equation (5). The population's value for those the model does not use: no repeat purchases, or a mean value that
+    /// is not positive.
     pub fn expected_value(&self, spend: &Spend) -> f64 {
         if !is_used(spend) {
             return self.population_value;
@@ -81,7 +82,8 @@ fn is_used(spend: &Spend) -> bool {
     spend.frequency > 0 && spend.mean_value > 0.0
 }
 
-/// Fits the model to the customers with repeat purchases and a positive mean value; at least 3, not all of the same value.
+/// Fits the model to the customers with repeat purchases and a positive mean value; at least 3, not all of the same
+/// value.
 pub fn fit_gamma_gamma(customers: &[Spend], stop: Stop<'_>) -> Result<GammaGammaFit, FunctionError> {
     for (position, spend) in customers.iter().enumerate() {
         if spend.frequency > 0 && !spend.mean_value.is_finite() {
@@ -225,8 +227,8 @@ impl Used {
     }
 }
 
-/// Second derivative of the logarithm of the gamma function, for x > 0: upwards by its recurrence, then its asymptotic series
-/// (Abramowitz & Stegun 6.4.6, 6.4.12).
+/// Second derivative of the logarithm of the gamma function, for x > 0: upwards by its recurrence, then its asymptotic
+/// series (Abramowitz & Stegun 6.4.6, 6.4.12).
 fn trigamma(mut x: f64) -> f64 {
     let mut sum = 0.0;
     while x < 12.0 {

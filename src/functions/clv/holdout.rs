@@ -26,8 +26,8 @@ pub struct Holdout {
     pub mae: f64,
     /// Root of the mean squared error per customer.
     pub rmse: f64,
-    /// Mean absolute error per customer of the simplest rule: everybody goes on at the rate of the calibration, `(x + 1) / (T + 1)`
-    /// per period.
+    /// Mean absolute error per customer of the simplest rule: everybody goes on at the rate of the calibration, `(x +
+    /// 1) / (T + 1)` per period.
     pub mae_same_rate: f64,
     /// Pearson's correlation of expected and actual purchases; `None` if one of them is the same for all.
     pub correlation: Option<f64>,

@@ -1,7 +1,7 @@
 //! Customer lifetime value: how often a customer will buy (BG/NBD) times what an order is worth (Gamma-Gamma).
 //!
-//! Sources: P. Fader, B. Hardie, K. Lee, "Counting Your Customers the Easy Way: An Alternative to the Pareto/NBD Model",
-//! Marketing Science 24 (2005); P. Fader, B. Hardie, "The Gamma-Gamma Model of Monetary Value" (2013).
+//! Sources: P. Fader, B. Hardie, K. Lee, "Counting Your Customers the Easy Way: An Alternative to the Pareto/NBD
+//! Model", Marketing Science 24 (2005); P. Fader, B. Hardie, "The Gamma-Gamma Model of Monetary Value" (2013).
 //!
 //! Time is counted in periods of the caller's choice, the same for recency, age and horizons. The discounting of
 //! [`discounted_purchases`] takes a period for a day.
@@ -12,6 +12,7 @@ mod bg_nbd;
 mod bg_nbd_fit;
 mod gamma_gamma;
 mod holdout;
+mod likelihood;
 mod newton;
 #[cfg(test)]
 mod tests;

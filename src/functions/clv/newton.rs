@@ -1,7 +1,7 @@
 //! Minimization of a smooth function of few variables: Newton's method with Levenberg-Marquardt damping, in a box.
 //!
-//! Chosen over quasi-Newton because the likelihoods here have flat valleys (drop-out that the data cannot tell): the exact
-//! curvature crosses them in a few steps, and is wanted for the standard errors anyway.
+//! Chosen over quasi-Newton because the likelihoods here have flat valleys (drop-out that the data cannot tell): the
+//! exact curvature crosses them in a few steps, and is wanted for the standard errors anyway.
 
 /// Value, gradient and Hessian at a point.
 #[derive(Debug, Clone, Copy)]

@@ -12,8 +12,8 @@ const DAYS_MAX: f64 = 36_500.0;
 
 /// Purchases expected in the `days` to come, each worth what it is worth today at `annual_rate` (0.1 is 10 % a year).
 ///
-/// The time is cut into months of 365 / 12 days, the last one perhaps shorter; the purchases of a month count as made in its
-/// middle. Times the expected order value this is the customer lifetime value. Periods of the model are days.
+/// The time is cut into months of 365 / 12 days, the last one perhaps shorter; the purchases of a month count as made
+/// in its middle. Times the expected order value this is the customer lifetime value. Periods of the model are days.
 pub fn discounted_purchases(
     model: &BgNbd,
     customer: &Customer,
@@ -39,8 +39,8 @@ pub fn discounted_purchases(
     Ok(sum)
 }
 
-/// Tenths of the values in input order: 1 holds the highest values. Equal values go by their order in the input, and the tenths differ in
-/// size by at most one, the first being the larger (as `ntile(10) over (order by value desc)`).
+/// Tenths of the values in input order: 1 holds the highest values. Equal values go by their order in the input, and
+/// the tenths differ in size by at most one, the first being the larger (as `ntile(10) over (order by value desc)`).
 ///
 /// NaN counts as the lowest of all.
 pub fn deciles(values: &[f64]) -> Vec<u8> {

@@ -8,7 +8,7 @@ use crate::functions::{FunctionError, Stop, check_stop};
 /// The largest `size_max` that can be asked for.
 pub const SIZE_LIMIT: usize = 6;
 /// No more frequent sets than this are kept.
-const SETS_MAX: usize = 2_000_000;
+const SETS_MAX: usize = 1_000_000;
 
 /// Which rules are wanted.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -244,8 +244,8 @@ mod tests {
         basket_rules(&Baskets::from_lines(lines.to_vec()), &options, &|| false).unwrap()
     }
 
-    /// Bread 0, milk 1, diapers 2, beer 3, eggs 4, cola 5: the five baskets of Tan, Steinbach, Kumar, "Introduction to Data Mining",
-    /// table 6.1, where {milk, diapers} → {beer} has a support of 0.4 and a confidence of 0.67.
+    /// Bread 0, milk 1, diapers 2, beer 3, eggs 4, cola 5: the five baskets of Tan, Steinbach, Kumar, "Introduction to
+    /// Data Mining", table 6.1, where {milk, diapers} → {beer} has a support of 0.4 and a confidence of 0.67.
     const MARKET: &[(u32, u32)] = &[
         (1, 0),
         (1, 1),

@@ -1,12 +1,13 @@
 //! Values that do not fit the rest of their series.
 //!
-//! Sources: B. Iglewicz, D. Hoaglin, "How to Detect and Handle Outliers" (1993) for the score and its threshold of 3.5; R. Cleveland, W. Cleveland,
-//! J. McRae, I. Terpenning, "STL: A Seasonal-Trend Decomposition Procedure Based on Loess" (1990), in its robust form, for what is expected.
+//! Sources: B. Iglewicz, D. Hoaglin, "How to Detect and Handle Outliers" (1993) for the score and its threshold of 3.5;
+//! R. Cleveland, W. Cleveland, J. McRae, I. Terpenning, "STL: A Seasonal-Trend Decomposition Procedure Based on Loess"
+//! (1990), in its robust form, for what is expected.
 
 use stlrs::StlParams;
 
 use super::history::History;
-use super::prepare::{Prepared, prepare};
+use super::prepare::{Prepared, Seasons, prepare};
 use super::robust::{FROM_MAD, FROM_MEAN_AD, median_of};
 use super::types::{Anomalies, AnomalyMethod, AnomalyOptions, AnomalyPoint, Point, Step};
 use crate::functions::{FunctionError, Stop, check_stop};
@@ -15,14 +16,15 @@ const SEASON_MAX: usize = 10_000;
 const DAYS_PER_WEEK: usize = 7;
 /// Fewer values than this are not judged.
 const VALUES_MIN: usize = 5;
-/// The season of a time is that of about this many seasons around it, the trend of about so many. With shorter windows they follow the noise,
-/// and what is left looks smaller than it is.
+/// The season of a time is that of about this many seasons around it, the trend of about so many. With shorter windows
+/// they follow the noise, and what is left looks smaller than it is.
 const SEASON_WINDOW: usize = 35;
 const TREND_SEASONS: usize = 5;
 /// The seasonal method wants this many seasons.
 const SEASONS_MIN: usize = 3;
 
-/// Scores every point, in order of time. Errors: infinite values, two values for one period, no value, arguments out of range.
+/// Scores every point, in order of time. Errors: infinite values, two values for one period, no value, arguments out of
+/// range.
 pub fn anomalies(points: &[Point], options: &AnomalyOptions, stop: Stop<'_>) -> Result<Anomalies, FunctionError> {
     let season = options.season.unwrap_or(if options.step == Step::Day { DAYS_PER_WEEK } else { 1 });
     if !(1..=SEASON_MAX).contains(&season) {
@@ -88,9 +90,10 @@ impl Expected {
         Self { values: vec![median; history.values.len()], spread: spread(observed, &history.values) }
     }
 
-    /// Trend and season by robust STL, without a season the trend alone; 0 on days that are closed. `None` if the history is too short.
+    /// Trend and season by robust STL, without a season the trend alone; 0 on days that are closed. `None` if the
+    /// history is too short.
     fn seasonal(history: &History, step: Step, season: usize) -> Option<Self> {
-        let prepared = prepare(history, step, season);
+        let prepared = prepare(history, Seasons { step, season, yearly: false });
         let fitted = decompose(&prepared)?;
         let kept = prepared.filled.iter().zip(prepared.y.iter().zip(&fitted)).filter(|(filled, _)| !**filled);
         let residuals: Vec<f64> = kept.map(|(_, (value, fitted))| value - fitted).collect();
@@ -121,8 +124,8 @@ fn decompose(prepared: &Prepared) -> Option<Vec<f64>> {
     Some(parts.trend().iter().zip(parts.seasonal()).map(with_season).collect())
 }
 
-/// Robust standard deviation of what is left of `values`: from the median of the distances, or, if most of them are 0, from their mean.
-/// What is below a billionth of the largest value is rounding.
+/// Robust standard deviation of what is left of `values`: from the median of the distances, or, if most of them are 0,
+/// from their mean. What is below a billionth of the largest value is rounding.
 #[expect(clippy::cast_precision_loss, reason = "length of a series")]
 fn spread(mut residuals: Vec<f64>, values: &[f64]) -> Option<f64> {
     let rounding =

@@ -1,22 +1,26 @@
-//! Rolling-origin back-test: each method forecasts from several earlier days of the same history, knowing nothing after them.
+//! Rolling-origin back-test: each method forecasts from several earlier days of the same history, knowing nothing after
+//! them.
 
 use super::history::History;
 use super::intervals::{Errors, FoldErrors};
 use super::methods::{Warm, forecast_open};
-use super::prepare::{Prepared, prepare};
+use super::prepare::{Prepared, Seasons, prepare};
 use super::types::{Method, MethodScore, Step};
 
 /// A fold is not trained on less than this many seasons…
 const TRAIN_SEASONS_MIN: usize = 4;
 /// …nor on fewer periods than this.
 const TRAIN_PERIODS_MIN: usize = 20;
+/// Days of history from which the year is a season, in the shortest fold.
+const YEARLY_PERIODS_MIN: usize = 2 * 366 + 14;
 
 /// The folds of a history, the shortest first.
 pub(super) struct Folds {
     folds: Vec<Fold>,
     /// Periods each fold looks ahead: the horizon, or less if the history is too short for it.
     pub ahead: usize,
-    season: usize,
+    /// How the folds were taken; the whole history is to be taken alike.
+    pub seasons: Seasons,
 }
 
 struct Fold {
@@ -34,8 +38,8 @@ pub(super) struct Tested {
 }
 
 impl Folds {
-    /// Up to `folds` origins a third of the horizon apart, the last one a horizon before the end. `None` if the history is too
-    /// short for two.
+    /// Up to `folds` origins a third of the horizon apart, the last one a horizon before the end. `None` if the history
+    /// is too short for two.
     pub fn new(history: &History, horizon: usize, folds: usize, step: Step, season: usize) -> Option<Self> {
         let length = history.values.len();
         let train_min = (TRAIN_SEASONS_MIN * season).max(TRAIN_PERIODS_MIN);
@@ -46,6 +50,9 @@ impl Folds {
             .map_while(|back| length.checked_sub(ahead + back * stride))
             .take_while(|origin| *origin >= train_min && *origin >= ahead)
             .collect();
+        // Every fold sees the year alike, so that their errors are those of one method.
+        let long = origins.last().is_some_and(|shortest| *shortest >= YEARLY_PERIODS_MIN);
+        let seasons = Seasons { step, season, yearly: step == Step::Day && long };
         let folds: Vec<Fold> = origins
             .into_iter()
             .rev()
@@ -54,10 +61,10 @@ impl Folds {
                 // Gaps right before the origin are ahead of the training data.
                 let begin = train.values.len();
                 let actual = history.values.get(begin..origin + ahead)?.to_vec();
-                (!train.is_constant()).then(|| Fold { prepared: prepare(&train, step, season), train, actual })
+                (!train.is_constant()).then(|| Fold { prepared: prepare(&train, seasons), train, actual })
             })
             .collect();
-        (folds.len() >= 2).then_some(Self { folds, ahead, season })
+        (folds.len() >= 2).then_some(Self { folds, ahead, seasons })
     }
 
     /// Number of folds.
@@ -74,11 +81,12 @@ impl Folds {
         for fold in &self.folds {
             let horizon = fold.actual.len();
             let Some(open) = forecast_open(&fold.prepared, method, horizon, &mut warm) else {
-                gave_up = Some(format!("the history is too short for this method with a season of {}", self.season));
+                gave_up =
+                    Some(format!("the history is too short for this method with a season of {}", self.seasons.season));
                 break;
             };
             let forecasts = fold.prepared.spread(&open, horizon);
-            let scale = fold.train.seasonal_difference(self.season);
+            let scale = fold.train.seasonal_difference(self.seasons.season);
             let mut fold_errors = FoldErrors::default();
             for ((forecast, actual), place) in forecasts.iter().zip(&fold.actual).zip(fold.prepared.ahead(horizon)) {
                 let forecast = floor.map_or(*forecast, |floor| forecast.max(floor));

@@ -1,5 +1,5 @@
-//! Days on which nothing ever happens, learnt from the zeros and gaps of a daily history: the weekday a shop is closed, the
-//! holidays at the end of the year.
+//! Days on which nothing ever happens, learnt from the zeros and gaps of a daily history: the weekday a shop is closed,
+//! the holidays at the end of the year.
 //!
 //! Invariant: a history that is mostly zeros has no closed days: its zeros are values.
 
@@ -18,7 +18,8 @@ const WEEKDAY_LOOK_BACK: usize = 26;
 const WEEKDAY_SEEN_MIN: usize = 4;
 /// …and at least this share of the other days was open.
 const OPEN_SHARE_MIN: f64 = 0.8;
-/// A run of this many days without sales, of which this many would be open, is taken for a holiday even if seen only once.
+/// A run of this many days without sales, of which this many would be open, is taken for a holiday even if seen only
+/// once.
 const RUN_DAYS: std::ops::RangeInclusive<usize> = 5..=21;
 const RUN_OPEN_DAYS_MIN: usize = 3;
 

@@ -4,7 +4,7 @@ use super::backtest::{Folds, Tested};
 use super::history::History;
 use super::intervals::bounds;
 use super::methods::{Warm, forecast_open};
-use super::prepare::{Prepared, prepare};
+use super::prepare::{Prepared, Seasons, prepare};
 use super::types::{Forecast, ForecastOptions, ForecastPoint, Method, MethodScore, Point, Step};
 use crate::functions::{FunctionError, Stop, check_stop};
 
@@ -15,9 +15,9 @@ const DAYS_PER_WEEK: usize = 7;
 
 /// Forecasts the periods after the last value.
 ///
-/// With enough history each method is tried from up to `folds` earlier origins, and the one with the least mean absolute error
-/// is fitted to all of it. With too little, or a constant history, it is seasonal-naive, and `reason` says why. Errors: no value,
-/// infinite values, two values for one period, arguments out of range.
+/// With enough history each method is tried from up to `folds` earlier origins, and the one with the least mean
+/// absolute error is fitted to all of it. With too little, or a constant history, it is seasonal-naive, and `reason`
+/// says why. Errors: no value, infinite values, two values for one period, arguments out of range.
 pub fn forecast(points: &[Point], options: &ForecastOptions, stop: Stop<'_>) -> Result<Forecast, FunctionError> {
     check_options(options)?;
     let history = History::new(points)?;
@@ -26,11 +26,12 @@ pub fn forecast(points: &[Point], options: &ForecastOptions, stop: Stop<'_>) -> 
     if history.is_constant() {
         return Ok(constant(&history, options, floor));
     }
-    let prepared = prepare(&history, options.step, season);
     let Some(folds) = Folds::new(&history, options.horizon, options.folds, options.step, season) else {
         let reason = format!("{} periods of history are too few for a back-test", history.values.len());
+        let prepared = prepare(&history, Seasons { step: options.step, season, yearly: false });
         return Ok(untested(&history, &prepared, options, floor, reason));
     };
+    let prepared = prepare(&history, folds.seasons);
     let mut reasons = Vec::new();
     if folds.ahead < options.horizon {
         reasons
@@ -75,7 +76,8 @@ fn check_options(options: &ForecastOptions) -> Result<(), FunctionError> {
     }
 }
 
-/// Marks the method to use, the one asked for or else the best that came through all folds, and forecasts with it. Seasonal-naive always can.
+/// Marks the method to use, the one asked for or else the best that came through all folds, and forecasts with it.
+/// Seasonal-naive always can.
 fn choose(
     tested: &mut [Tested],
     prepared: &Prepared,

@@ -16,7 +16,8 @@ pub(super) struct History {
 }
 
 impl History {
-    /// Puts the points in order of time. Errors: an infinite value, two points for one period, no value at all, too long a span.
+    /// Puts the points in order of time. Errors: an infinite value, two points for one period, no value at all, too
+    /// long a span.
     pub fn new(points: &[Point]) -> Result<Self, FunctionError> {
         let mut sorted = Vec::with_capacity(points.len());
         for (position, point) in points.iter().enumerate() {

@@ -1,8 +1,8 @@
 //! Intervals from the errors of the back-test.
 //!
-//! Split conformal: the bounds are quantiles of the signed errors that the method made at about the same distance from its origin
-//! (V. Vovk, A. Gammerman, G. Shafer, "Algorithmic Learning in a Random World", 2005). Errors in units of how much the series moved
-//! before the origin were tried on real sales: wider intervals, no better coverage.
+//! Split conformal: the bounds are quantiles of the signed errors that the method made at about the same distance from
+//! its origin (V. Vovk, A. Gammerman, G. Shafer, "Algorithmic Learning in a Random World", 2005). Errors in units of
+//! how much the series moved before the origin were tried on real sales: wider intervals, no better coverage.
 
 use super::robust::conformal_quantile;
 
@@ -64,8 +64,8 @@ impl Errors {
         pool
     }
 
-    /// Per level, the share of the known periods inside the interval made from the errors of the other folds. A closed period's interval
-    /// is its forecast.
+    /// Per level, the share of the known periods inside the interval made from the errors of the other folds. A closed
+    /// period's interval is its forecast.
     #[expect(clippy::cast_precision_loss, reason = "counts of periods")]
     pub fn coverage(&self, levels: &[f64], floor: Option<f64>) -> Vec<Option<f64>> {
         if self.folds.len() < 2 {
@@ -87,7 +87,8 @@ impl Errors {
     }
 }
 
-/// The interval of `level` per cent around a forecast, from ascending errors; without any it is the forecast. It holds the forecast.
+/// The interval of `level` per cent around a forecast, from ascending errors; without any it is the forecast. It holds
+/// the forecast.
 pub(super) fn bounds(forecast: f64, level: f64, errors: &[f64], floor: Option<f64>) -> (f64, f64) {
     let tail = (1.0 - level / 100.0) / 2.0;
     let at = |share: f64| forecast + conformal_quantile(errors, share).unwrap_or(0.0);

@@ -21,7 +21,7 @@ pub(super) fn forecast_open(prepared: &Prepared, method: Method, horizon: usize,
     let forecasts = match method {
         Method::SeasonalNaive => seasonal_naive(y, season, horizon),
         Method::Ets => ets(y, season, horizon, &mut warm.ets),
-        Method::Mstl => mstl(y, season, horizon, &mut warm.mstl),
+        Method::Mstl => mstl(prepared, horizon, &mut warm.mstl),
         Method::Theta => theta(y, season, horizon, &mut warm.theta),
     }?;
     forecasts.iter().all(|value| value.is_finite()).then_some(forecasts)
@@ -52,17 +52,21 @@ fn ets(y: &[f64], season: usize, horizon: usize, warm: &mut Option<Smoothing>) -
     Some(forecasts)
 }
 
-/// Seasons by LOESS, each repeated as it was last; what is left by exponential smoothing.
-fn mstl(y: &[f64], season: usize, horizon: usize, warm: &mut Option<Smoothing>) -> Option<Vec<f64>> {
+/// Seasons (with a long history also the year) by LOESS, each repeated as it was last; what is left by exponential
+/// smoothing.
+fn mstl(prepared: &Prepared, horizon: usize, warm: &mut Option<Smoothing>) -> Option<Vec<f64>> {
+    let (y, season) = (prepared.y.as_slice(), prepared.season);
     if season < 2 || y.len() < 3 * season {
         return None;
     }
-    let parts = MstlParams::new().fit(y, &[season]).ok()?;
+    let year = prepared.year.filter(|year| *year > season && y.len() > 2 * year);
+    let seasons: Vec<usize> = std::iter::once(season).chain(year).collect();
+    let parts = MstlParams::new().fit(y, &seasons).ok()?;
     let rest: Vec<f64> = parts.trend().iter().zip(parts.remainder()).map(|(trend, rest)| trend + rest).collect();
     let forms = [false, true].map(|trend| Form { trend, season: None });
     let fitted = smoothing::fit(&rest, 1, &forms, warm.as_ref())?;
     let mut forecasts = fitted.forecast(horizon);
-    for part in parts.seasonal() {
+    for (part, season) in parts.seasonal().iter().zip(seasons) {
         let last = part.get(part.len().checked_sub(season)?..)?;
         for (forecast, term) in forecasts.iter_mut().zip(last.iter().cycle()) {
             *forecast += term;
@@ -72,8 +76,8 @@ fn mstl(y: &[f64], season: usize, horizon: usize, warm: &mut Option<Smoothing>) 
     Some(forecasts)
 }
 
-/// Simple exponential smoothing of the series without its season, plus half the slope of its straight line: the Theta method as
-/// R. Hyndman and B. Billah, "Unmasking the Theta method" (2003), write it.
+/// Simple exponential smoothing of the series without its season, plus half the slope of its straight line: the Theta
+/// method as R. Hyndman and B. Billah, "Unmasking the Theta method" (2003), write it.
 fn theta(y: &[f64], season: usize, horizon: usize, warm: &mut Option<Smoothing>) -> Option<Vec<f64>> {
     let shape = if Shape::Multiplicative.fits(y) { Shape::Multiplicative } else { Shape::Additive };
     let terms = if season > 1 { Some(seasonal::indices(y, season, shape)?) } else { None };

@@ -14,6 +14,8 @@ pub(super) struct Prepared {
     pub filled: Vec<bool>,
     /// Values to a season in `y`; 1 is none.
     pub season: usize,
+    /// Values to a year, if it is to be taken for a second season.
+    pub year: Option<usize>,
     pub calendar: Calendar,
     /// Closed weekdays are not in `y`.
     skips_weekdays: bool,
@@ -21,14 +23,29 @@ pub(super) struct Prepared {
     last: i64,
 }
 
-/// Takes out what is closed and fills gaps: on a daily series that is mostly zeros with zero, otherwise from the same place in other seasons.
-pub(super) fn prepare(history: &History, step: Step, season: usize) -> Prepared {
+/// How a series is to be taken.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Seasons {
+    pub step: Step,
+    /// Periods to a season; 1 is none.
+    pub season: usize,
+    /// A year of days is a season too.
+    pub yearly: bool,
+}
+
+const DAYS_PER_YEAR: usize = 365;
+
+/// Takes out what is closed and fills gaps: on a daily series that is mostly zeros with zero, otherwise from the same
+/// place in other seasons.
+pub(super) fn prepare(history: &History, seasons: Seasons) -> Prepared {
+    let Seasons { step, season, yearly } = seasons;
     let calendar = match step {
         Step::Day => Calendar::learn(history),
         Step::Other => Calendar::default(),
     };
     let skips_weekdays = calendar.open_weekdays() < 7 && (season == 1 || season.is_multiple_of(7));
     let open_season = if skips_weekdays { (season / 7 * calendar.open_weekdays()).max(1) } else { season };
+    let open_year = if skips_weekdays { DAYS_PER_YEAR * calendar.open_weekdays() / 7 } else { DAYS_PER_YEAR };
     let gaps_are_zero = step == Step::Day && !calendar.regular;
     let mut y = Vec::with_capacity(history.values.len());
     let mut filled = Vec::with_capacity(history.values.len());
@@ -46,7 +63,15 @@ pub(super) fn prepare(history: &History, step: Step, season: usize) -> Prepared 
         });
     }
     fill(&mut y, open_season);
-    Prepared { y, filled, season: open_season, calendar, skips_weekdays, last: history.last() }
+    Prepared {
+        y,
+        filled,
+        season: open_season,
+        year: yearly.then_some(open_year),
+        calendar,
+        skips_weekdays,
+        last: history.last(),
+    }
 }
 
 impl Prepared {
@@ -60,7 +85,8 @@ impl Prepared {
         history.periods().map(|period| !(self.skips_weekdays && self.calendar.is_closed_weekday(period)))
     }
 
-    /// The `horizon` periods after the history: `None` where nothing will happen, otherwise the place among the open ones.
+    /// The `horizon` periods after the history: `None` where nothing will happen, otherwise the place among the open
+    /// ones.
     pub fn ahead(&self, horizon: usize) -> impl Iterator<Item = Option<usize>> + '_ {
         let mut open = 0;
         (self.next_period()..).take(horizon).map(move |period| {

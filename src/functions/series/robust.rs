@@ -18,7 +18,8 @@ pub(super) fn median_of(values: &mut [f64]) -> Option<f64> {
     Some(f64::midpoint(lower, upper))
 }
 
-/// Value at the share `share` (0 to 1) of ascending values, the nearest rank that holds for `n + 1` values: with few of them, the ends.
+/// Value at the share `share` (0 to 1) of ascending values, the nearest rank that holds for `n + 1` values: with few of
+/// them, the ends.
 pub(super) fn conformal_quantile(ascending: &[f64], share: f64) -> Option<f64> {
     #[expect(clippy::cast_precision_loss, reason = "counts of errors")]
     let ranks = ascending.len() as f64 + 1.0;

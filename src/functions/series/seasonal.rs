@@ -32,8 +32,9 @@ impl Shape {
     }
 }
 
-/// One term (mean 0) or factor (mean 1) per place in the season, beginning with that of the first value: the median distance from
-/// a centred moving average over one season. `None` with less than two seasons, or factors that are not above zero.
+/// One term (mean 0) or factor (mean 1) per place in the season, beginning with that of the first value: the median
+/// distance from a centred moving average over one season. `None` with less than two seasons, or factors that are not
+/// above zero.
 pub(super) fn indices(y: &[f64], period: usize, shape: Shape) -> Option<Vec<f64>> {
     if period < 2 || y.len() < 2 * period || !shape.fits(y) {
         return None;

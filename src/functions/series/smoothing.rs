@@ -1,8 +1,9 @@
 //! Exponential smoothing with additive errors: level, damped trend, season.
 //!
-//! Source: R. Hyndman, A. Koehler, R. Snyder, S. Grose, "A State Space Framework for Automatic Forecasting Using Exponential
-//! Smoothing Methods", International Journal of Forecasting 18 (2002). Our own code because `augurs-ets` 0.10 has no seasonal models.
-//! The first states are those of a classical decomposition; only the two to four rates are searched.
+//! Source: R. Hyndman, A. Koehler, R. Snyder, S. Grose, "A State Space Framework for Automatic Forecasting Using
+//! Exponential Smoothing Methods", International Journal of Forecasting 18 (2002). Our own code because `augurs-ets`
+//! 0.10 has no seasonal models. The first states are those of a classical decomposition; only the two to four rates are
+//! searched.
 
 use super::seasonal::{self, Shape};
 
@@ -50,7 +51,8 @@ struct State {
     at: usize,
 }
 
-/// The best of `forms` by AICc; each search starts from the rates that `warm` has for it, if any. `None` if the series is too short for all.
+/// The best of `forms` by AICc; each search starts from the rates that `warm` has for it, if any. `None` if the series
+/// is too short for all.
 pub(super) fn fit(y: &[f64], period: usize, forms: &[Form], warm: Option<&Smoothing>) -> Option<Smoothing> {
     let mut best: Option<Smoothing> = None;
     for form in forms {
@@ -167,8 +169,8 @@ fn run(y: &[f64], form: Form, rates: &Rates, state: &mut State) -> f64 {
     squares
 }
 
-/// Pattern search (Hooke, Jeeves 1961) over the rates in use, within what is admissible: one rate after the other goes up or down by a
-/// step that is halved when no move helps.
+/// Pattern search (Hooke, Jeeves 1961) over the rates in use, within what is admissible: one rate after the other goes
+/// up or down by a step that is halved when no move helps.
 fn search(form: Form, start: Rates, cost: &mut impl FnMut(&Rates) -> f64) -> (Rates, f64) {
     let mut at = start;
     let mut least = cost(&at);

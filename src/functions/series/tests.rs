@@ -285,3 +285,18 @@ fn too_little_to_judge_is_said() {
         "fewer than 3 seasons of 7: compared with the median of all"
     );
 }
+
+#[test]
+fn three_years_show_the_year() {
+    let mut noise = noise(5);
+    let mut value = |day: i64| {
+        let year = (day as f64 * std::f64::consts::TAU / 365.25).sin();
+        500.0 + 200.0 * year + 20.0 * (day % 7) as f64 + 40.0 * noise()
+    };
+    let all: Vec<f64> = (0..1_215).map(&mut value).collect();
+    let found = forecast_of(&series(all[..1_125].to_vec()), &options(90));
+    assert_eq!(found.method, Method::Mstl);
+    let errors = found.points.iter().zip(&all[1_125..]).map(|(point, actual)| (point.value - actual).abs());
+    let mae = errors.sum::<f64>() / 90.0;
+    assert!(mae < 25.0, "{mae}");
+}

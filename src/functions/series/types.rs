@@ -12,7 +12,8 @@ pub struct Point {
 /// What one period is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Step {
-    /// Days since 1970-01-01. Days on which nothing ever happens (a weekday, a yearly holiday) are learnt and forecast as 0.
+    /// Days since 1970-01-01. Days on which nothing ever happens (a weekday, a yearly holiday) are learnt and forecast
+    /// as 0.
     #[default]
     Day,
     /// Any other equal step, counted from anywhere; no calendar is learnt.
@@ -121,13 +122,14 @@ pub struct MethodScore {
     pub compared: usize,
     /// Mean absolute error.
     pub mae: f64,
-    /// Symmetric mean absolute percentage error, 0 to 200: `|error|` over the mean of `|actual|` and `|forecast|`; 0 where both are 0.
+    /// Symmetric mean absolute percentage error, 0 to 200: `|error|` over the mean of `|actual|` and `|forecast|`; 0
+    /// where both are 0.
     pub smape: f64,
-    /// MAE over the mean absolute difference of values one season apart in the training data (Hyndman, Koehler 2006): below 1 is better
-    /// than seasonal-naive one step ahead. `None` if that is 0.
+    /// MAE over the mean absolute difference of values one season apart in the training data (Hyndman, Koehler 2006):
+    /// below 1 is better than seasonal-naive one step ahead. `None` if that is 0.
     pub mase: Option<f64>,
-    /// Per level, the share of the compared periods inside the interval, 0 to 1, the intervals of each fold being made from the
-    /// errors of the others; `None` with a single fold.
+    /// Per level, the share of the compared periods inside the interval, 0 to 1, the intervals of each fold being made
+    /// from the errors of the others; `None` with a single fold.
     pub coverage: Vec<Option<f64>>,
     /// Why the method was given up: the figures are then those of the folds before.
     pub error: Option<String>,
