@@ -84,20 +84,22 @@ python_with_venv() {
     return 1
 }
 
-# need_python REQUIREMENTS…: the packages of these files in .venv, each file installed once and again when it changes.
+# need_python FOLDER REQUIREMENTS…: the packages of these files in a virtual environment, each file installed once and again
+# when it changes.
 need_python() {
-    local requirements stamp python
-    if ! .venv/bin/python -c 'import pip' 2>/dev/null; then
+    local folder=$1 requirements stamp python
+    shift
+    if ! "$folder/bin/python" -c 'import pip' 2>/dev/null; then
         python_with_venv >/dev/null || install_packages python3 python3-venv
         python=$(python_with_venv) || die "a Python of 3.10 or newer with venv is needed"
-        rm -rf .venv
-        quietly "$python" -m venv .venv
+        rm -rf "$folder"
+        quietly "$python" -m venv "$folder"
     fi
     for requirements in "$@"; do
-        stamp=.venv/installed-$(cksum <"$requirements" | tr -d ' ')
+        stamp=$folder/installed-$(cksum <"$requirements" | tr -d ' ')
         [ -e "$stamp" ] && continue
-        say "installing the Python packages of $requirements into .venv"
-        quietly .venv/bin/python -m pip install --quiet --requirement "$requirements"
+        say "installing the Python packages of $requirements into $folder"
+        quietly "$folder/bin/python" -m pip install --quiet --requirement "$requirements"
         touch "$stamp"
     done
 }

@@ -43,8 +43,9 @@ def main():
     with psycopg.connect(asked.url) as connection:
         days = connection.execute("SELECT invoice_day, net_revenue FROM gold.daily_sales ORDER BY 1").fetchall()
         ours = dict(connection.execute("""
-            SELECT method, mae FROM forecast_backtest('gold.daily_sales', 'invoice_day', 'net_revenue',
-                                                      horizon => %d, folds => %d)""" % (asked.horizon, asked.folds)).fetchall())
+            SELECT method, mae
+            FROM forecast_backtest(gold.daily_sales, time => 'invoice_day', value => 'net_revenue', non_negative => true,
+                                   horizon => %d, folds => %d)""" % (asked.horizon, asked.folds)).fetchall())
     sales = np.full((days[-1][0] - days[0][0]).days + 1, np.nan)
     for day, revenue in days:
         sales[(day - days[0][0]).days] = float(revenue)

@@ -6,6 +6,7 @@ use super::intervals::{Errors, FoldErrors};
 use super::methods::{Warm, forecast_open};
 use super::prepare::{Prepared, Seasons, prepare};
 use super::types::{Method, MethodScore, Step};
+use crate::functions::{FunctionError, Stop, check_stop};
 
 /// A fold is not trained on less than this many seasons…
 const TRAIN_SEASONS_MIN: usize = 4;
@@ -73,12 +74,19 @@ impl Folds {
     }
 
     /// Tries a method from every origin.
-    pub fn test(&self, method: Method, floor: Option<f64>, levels: &[f64]) -> Tested {
+    pub fn test(
+        &self,
+        method: Method,
+        floor: Option<f64>,
+        levels: &[f64],
+        stop: Stop<'_>,
+    ) -> Result<Tested, FunctionError> {
         let mut warm = Warm::default();
         let mut errors = Errors::default();
         let mut sums = Sums::default();
         let mut gave_up = None;
         for fold in &self.folds {
+            check_stop(stop)?;
             let horizon = fold.actual.len();
             let Some(open) = forecast_open(&fold.prepared, method, horizon, &mut warm) else {
                 gave_up =
@@ -109,7 +117,7 @@ impl Folds {
             coverage,
             error: gave_up,
         };
-        Tested { score, errors, warm }
+        Ok(Tested { score, errors, warm })
     }
 }
 

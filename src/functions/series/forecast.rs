@@ -6,7 +6,7 @@ use super::intervals::bounds;
 use super::methods::{Warm, forecast_open};
 use super::prepare::{Prepared, Seasons, prepare};
 use super::types::{Forecast, ForecastOptions, ForecastPoint, Method, MethodScore, Point, Step};
-use crate::functions::{FunctionError, Stop, check_stop};
+use crate::functions::{FunctionError, Stop};
 
 const HORIZON_MAX: usize = 3_660;
 const SEASON_MAX: usize = 10_000;
@@ -39,9 +39,8 @@ pub fn forecast(points: &[Point], options: &ForecastOptions, stop: Stop<'_>) -> 
     }
     let mut tested = Vec::with_capacity(Method::ALL.len());
     for method in Method::ALL {
-        check_stop(stop)?;
         if options.method.is_none_or(|wanted| wanted == method || method == Method::SeasonalNaive) {
-            tested.push(folds.test(method, floor, &options.levels));
+            tested.push(folds.test(method, floor, &options.levels, stop)?);
         }
     }
     let (chosen, values) = choose(&mut tested, &prepared, options, folds.len());
