@@ -172,6 +172,7 @@ impl LakeOfTables {
             write(project.join(schema).join(format!("{name}.sql")), &query);
         }
         let lake = folder.path().join("lake");
+        fs::create_dir(&lake).expect("an empty lake");
         let project_dir = format!("project.dir={}", project.display());
         support::lakewire_ok(&["run", "--lake", lake.to_str().expect("UTF-8"), "--set", &project_dir]);
         let server = Server::serve(&lake, &["--set", &project_dir]);

@@ -1,6 +1,6 @@
 //! The PostgreSQL wire: a real server, real sockets; a driver, psql, and a client that speaks by hand.
 
-pub mod raw;
+mod raw;
 
 use std::net::SocketAddr;
 use std::process::Command;
@@ -15,7 +15,7 @@ use lakewire::names::TableName;
 use lakewire::pgserver::{PgServer, ServerSettings};
 use lakewire::store::{LakeStore, StoreOptions};
 use lakewire::table::Tables;
-use raw::{Raw, bind, close, column, describe, error, execute, parse, query, sync, tags};
+pub use raw::{Raw, bind, close, column, describe, error, execute, parse, query, sync, tags};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;

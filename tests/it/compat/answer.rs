@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::SocketAddr;
 
-use crate::wire::raw::{self, Raw};
+use crate::wire::{Raw, describe, execute, parse, query, sync, tags};
 
 /// A connection to either server.
 pub struct Peer {
@@ -72,19 +72,19 @@ impl fmt::Display for Difference {
 impl Peer {
     pub async fn connect(address: SocketAddr) -> Self {
         let (raw, answers) = Raw::start(address, &[("TimeZone", "Etc/UTC")]).await;
-        assert!(raw::tags(&answers).ends_with('Z'), "{answers:?}");
+        assert!(tags(&answers).ends_with('Z'), "{answers:?}");
         Self { address, raw }
     }
 
     pub async fn simple(&mut self, sql: &str) -> Answer {
-        self.raw.send(&[raw::query(sql)]).await;
+        self.raw.send(&[query(sql)]).await;
         self.collect().await
     }
 
     /// Parse, describe, bind with results in binary, execute, sync.
     pub async fn extended(&mut self, sql: &str) -> Answer {
         let bind = ('B', [&b"\0\0\0\0\0\0"[..], &[0, 1, 0, 1]].concat());
-        let messages = [raw::parse("", sql), raw::describe('S', ""), bind, raw::execute("", 0), raw::sync()];
+        let messages = [parse("", sql), describe('S', ""), bind, execute("", 0), sync()];
         self.raw.send(&messages).await;
         self.collect().await
     }
