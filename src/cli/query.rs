@@ -91,7 +91,7 @@ fn stop_with(running: &CancelHandle, context: &Context) {
 async fn one(session: &mut Session, statement: dialect::Statement, format: Format) -> Result<()> {
     let prepared = session.prepare(Arc::new(statement), &[]).await?;
     match session.execute(&prepared, &[]).await? {
-        Outcome::Rows { stream, .. } => rows(stream, format).await,
+        Outcome::Rows { stream, .. } | Outcome::Copy { stream, .. } => rows(stream, format).await,
         Outcome::Command { tag } => {
             output::tell(format!("{tag}\n"));
             Ok(())

@@ -5,6 +5,7 @@
 //! Invariant: the text of a statement is kept, and every syntax error has a position in it.
 //! Invariant: rules never turn the tree back into text, so identifiers keep their spans.
 
+mod cursor;
 mod error;
 mod position;
 pub mod rules;
@@ -18,6 +19,7 @@ use datafusion::sql::sqlparser::tokenizer::{TokenWithSpan, Tokenizer};
 
 use crate::error::{Error, ErrorKind, Result};
 
+pub use cursor::MOVE;
 pub use position::identifier_position;
 pub use rules::{RELATION, RELATION_FUNCTIONS, visible_name};
 
@@ -73,6 +75,9 @@ pub fn parse_single(sql: &str) -> Result<Statement> {
 
 fn parse_one(tokens: &[TokenWithSpan]) -> std::result::Result<ast::Statement, ParserError> {
     let tokens = syntax::rewrite(tokens);
+    if let Some(fetch) = cursor::parse_fetch(&tokens) {
+        return Ok(fetch);
+    }
     let mut parser =
         Parser::new(&PostgreSqlDialect {}).with_recursion_limit(NESTING_MAX).with_tokens_with_locations(tokens.clone());
     let parsed = parser.parse_statement().and_then(|statement| {

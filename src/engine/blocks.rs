@@ -4,7 +4,7 @@ use datafusion::sql::sqlparser::ast;
 
 use super::control::set_modes;
 use super::session::{Outcome, Session};
-use super::transaction::{Block, Transaction};
+use super::transaction::{Block, Savepoint, Transaction};
 use crate::error::{Error, ErrorKind, Result};
 
 pub(super) async fn begin_block(session: &mut Session, modes: &[ast::TransactionMode]) -> Result<()> {
@@ -32,10 +32,12 @@ pub(super) async fn commit(session: &mut Session, chain: bool) -> Result<Outcome
         }
         Transaction::Open(block) => {
             session.settings = block.lasting;
+            session.cursors.commit();
             "COMMIT"
         }
         Transaction::Failed(block) => {
             session.settings = block.before;
+            session.cursors.roll_back();
             "ROLLBACK"
         }
     };
@@ -50,6 +52,7 @@ pub(super) async fn rollback(session: &mut Session, chain: bool) -> Result<Outco
         Transaction::Idle => session.warn("25P01", "there is no transaction in progress"),
         Transaction::Open(block) | Transaction::Failed(block) => {
             session.settings = block.before;
+            session.cursors.roll_back();
             if chain {
                 begin_block(session, &[]).await?;
             }
@@ -66,7 +69,9 @@ pub(super) fn block_for<'a>(session: &'a mut Session, what: &str) -> Result<&'a 
 
 pub(super) fn savepoint(session: &mut Session, name: &str) -> Result<Outcome> {
     let settings = session.settings.clone();
-    block_for(session, "SAVEPOINT")?.savepoints.push((name.to_owned(), settings));
+    let cursors = session.cursors.mark();
+    let savepoint = Savepoint { name: name.to_owned(), settings, cursors };
+    block_for(session, "SAVEPOINT")?.savepoints.push(savepoint);
     Ok(Outcome::command("SAVEPOINT"))
 }
 
@@ -82,10 +87,11 @@ pub(super) fn rollback_to(session: &mut Session, name: &str) -> Result<Outcome> 
     let position = block.savepoint(name)?;
     // The savepoint itself stays, as in PostgreSQL.
     block.savepoints.truncate(position + 1);
-    let settings = block.savepoints.last().map(|(_, settings)| settings.clone());
+    let kept = block.savepoints.last().map(|savepoint| (savepoint.settings.clone(), savepoint.cursors));
     session.transaction.reopen();
-    if let Some(settings) = settings {
+    if let Some((settings, cursors)) = kept {
         session.settings = settings;
+        session.cursors.roll_back_to(cursors);
     }
     Ok(Outcome::command("ROLLBACK"))
 }

@@ -12,7 +12,7 @@ use super::procedures::{constant, procedure_name};
 use super::session::{Outcome, Session};
 use super::settings::{canonical, unknown};
 use super::time_travel::AsOf;
-use super::{BatchStream, blocks, errors, procedures};
+use super::{BatchStream, blocks, cursors, errors, procedures};
 use crate::dialect::Statement;
 use crate::error::{Error, ErrorKind, Result};
 use crate::pgtypes::Type;
@@ -75,6 +75,7 @@ pub(super) async fn execute(session: &mut Session, statement: &Statement, params
         ast::Statement::Execute { name: Some(name), parameters, .. } => {
             procedures::execute_named(session, &name.to_string(), parameters, params).await
         }
+        ast::Statement::Close { cursor } => cursors::close(session, cursor),
         ast::Statement::Deallocate { name, .. } => procedures::deallocate(session, name),
         ast::Statement::Call(call) => procedures::call_procedure(session, call, params).await,
         ast::Statement::LISTEN { .. } => Ok(Outcome::command("LISTEN")),
@@ -302,6 +303,7 @@ fn discard(session: &mut Session, what: &ast::DiscardObject) -> Result<Outcome> 
             }
             session.settings.reset_all();
             session.named.clear();
+            session.cursors.close_all();
         }
         ast::DiscardObject::PLANS | ast::DiscardObject::SEQUENCES | ast::DiscardObject::TEMP => {}
     }

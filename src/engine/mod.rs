@@ -7,6 +7,8 @@ mod base;
 mod blocks;
 mod context;
 mod control;
+mod copy;
+mod cursors;
 mod errors;
 mod execute;
 mod explain;

@@ -13,16 +13,17 @@ use datafusion::scalar::ScalarValue;
 use datafusion::sql::sqlparser::ast;
 
 use super::context::SessionInfo;
+use super::cursors::Cursors;
 use super::planner::Planner;
 use super::settings::Settings;
 use super::stream::Guard;
 use super::time_travel::AsOf;
 use super::transaction::Transaction;
-use super::{BatchStream, CancelHandle, NoticeSink, Shared, control, execute, explain, parameters};
+use super::{BatchStream, CancelHandle, NoticeSink, Shared, control, copy, cursors, execute, explain, parameters};
 use crate::catalog::{Release, Scope};
 use crate::dialect::Statement;
 use crate::error::{Error, ErrorKind, Result};
-use crate::pgtypes::{self, Type};
+use crate::pgtypes::{self, CopyFormat, Type};
 
 /// Start-up parameters of a connection.
 #[derive(Debug, Clone, Default)]
@@ -71,6 +72,8 @@ pub struct Prepared {
     /// Columns of the result; `None` for a statement that returns no rows.
     pub schema: Option<SchemaRef>,
     plan: Option<Arc<Planned>>,
+    /// The query inside DECLARE or COPY.
+    query: Option<Arc<Prepared>>,
 }
 
 /// A logical plan, and what it was made under.
@@ -105,6 +108,8 @@ impl Basis {
 pub enum Outcome {
     /// Rows; the tag is made from `tag` and the count of rows sent (`SELECT n`, `SHOW`, `CALL`, `EXPLAIN`, `FETCH n`).
     Rows { stream: BatchStream, tag: &'static str },
+    /// Rows of a COPY to the client.
+    Copy { stream: BatchStream, format: CopyFormat },
     /// No rows: the command tag (`SET`, `BEGIN`, `ROLLBACK`, `CREATE VIEW` …).
     Command { tag: String },
     /// The statement was empty.
@@ -127,6 +132,7 @@ pub struct Session {
     pub(super) guard: Guard,
     /// Statements of SQL's own PREPARE.
     pub(super) named: HashMap<String, Prepared>,
+    pub(super) cursors: Cursors,
     notices: NoticeSink,
     unread_notices: Option<tokio::sync::mpsc::UnboundedReceiver<Notice>>,
     told_settings: Vec<(String, String)>,
@@ -149,6 +155,7 @@ impl Session {
             transaction: Transaction::default(),
             guard: Guard::default(),
             named: HashMap::new(),
+            cursors: Cursors::default(),
             notices,
             unread_notices: Some(unread),
             told_settings: Vec::new(),
@@ -258,13 +265,33 @@ impl Session {
             }
             ast::Statement::Execute { name, .. } => (None, self.named_schema(name.as_ref())),
             ast::Statement::Call(call) => (None, self.shared.call_schema(call)),
+            ast::Statement::Fetch { name, into: None, .. } => (None, self.cursors.schema(name)),
             other => (None, control::result_schema(other)),
         };
-        let parameters = match &plan {
-            Some(planned) => parameters::types(&planned.logical, &statement, hints)?,
-            None => control::parameter_types(&statement, hints),
+        let query = self.prepare_inner(&statement, hints).await?;
+        let parameters = match (&plan, &query) {
+            (Some(planned), _) => parameters::types(&planned.logical, &statement, hints)?,
+            (None, Some(query)) => query.parameters.clone(),
+            (None, None) => control::parameter_types(&statement, hints),
         };
-        Ok(Prepared { statement, parameters, schema, plan })
+        Ok(Prepared { statement, parameters, schema, plan, query })
+    }
+
+    /// The query inside DECLARE or COPY.
+    async fn prepare_inner(&mut self, whole: &Statement, hints: &[Option<Type>]) -> Result<Option<Arc<Prepared>>> {
+        let ast = match &whole.ast {
+            ast::Statement::Declare { stmts } => ast::Statement::Query(Box::new(cursors::query_of(stmts)?.clone())),
+            ast::Statement::Copy { source, to, target, .. } => copy::query_of(source, *to, target)?,
+            _ => return Ok(None),
+        };
+        let statement = Statement { text: whole.text.clone(), offset: whole.offset, ast };
+        let prepared = Box::pin(self.prepare_unguarded(Arc::new(statement), hints)).await?;
+        Ok(Some(Arc::new(prepared)))
+    }
+
+    /// Whether the rows of this FETCH are those of a BINARY cursor.
+    pub fn fetches_binary(&self, statement: &Statement) -> bool {
+        matches!(&statement.ast, ast::Statement::Fetch { name, .. } if self.cursors.is_binary(name))
     }
 
     async fn execute_unnoted(&mut self, prepared: &Prepared, params: &[ScalarValue]) -> Result<Outcome> {
@@ -273,15 +300,30 @@ impl Session {
         match &statement.ast {
             ast::Statement::Query(query) => {
                 control::apply_set_config(self, query, params).await?;
-                let stream = self.query(prepared, params).await?;
+                let stream = self.query(prepared, params, self.guard.clone()).await?;
                 Ok(Outcome::Rows { stream, tag: "SELECT" })
+            }
+            ast::Statement::Declare { stmts } if let Some(query) = &prepared.query => {
+                cursors::declare(self, stmts, query, params).await
+            }
+            ast::Statement::Copy { options, legacy_options, .. } if let Some(query) = &prepared.query => {
+                copy::start(self, query, options, legacy_options).await
+            }
+            ast::Statement::Fetch { name, direction, into, .. } => {
+                cursors::fetch(self, name, direction, into.as_ref()).await
             }
             ast::Statement::Explain { .. } => explain::explain(self, &statement, params).await,
             _ => control::execute(self, &statement, params).await,
         }
     }
 
-    async fn query(&mut self, prepared: &Prepared, params: &[ScalarValue]) -> Result<BatchStream> {
+    /// The rows of a prepared query, good until `rows_guard` ends them.
+    pub(super) async fn query(
+        &mut self,
+        prepared: &Prepared,
+        params: &[ScalarValue],
+        rows_guard: Guard,
+    ) -> Result<BatchStream> {
         let guard = self.guard.clone();
         let planned = match &prepared.plan {
             Some(planned) if self.still_holds(planned).await? => planned.clone(),
@@ -320,7 +362,7 @@ impl Session {
             (Some(bound), _) => optimize(bound)?,
         };
         let schema = execute::output_schema(bound.as_ref().unwrap_or(&planned.logical));
-        execute::optimized_rows(&self.shared.resources, &state, &optimized, schema, guard).await
+        execute::optimized_rows(&self.shared.resources, &state, &optimized, schema, rows_guard).await
     }
 
     async fn still_holds(&mut self, planned: &Planned) -> Result<bool> {

@@ -25,9 +25,18 @@ pub(super) struct Block {
     pub before: Settings,
     /// What COMMIT leaves: without `SET LOCAL`.
     pub lasting: Settings,
-    /// Names with the settings there were, oldest first.
-    pub savepoints: Vec<(String, Settings)>,
+    /// Oldest first.
+    pub savepoints: Vec<Savepoint>,
     started_at: DateTime<Utc>,
+}
+
+/// What ROLLBACK TO goes back to.
+#[derive(Debug)]
+pub(super) struct Savepoint {
+    pub name: String,
+    pub settings: Settings,
+    /// Cursors declared up to then ([`super::cursors::Cursors::mark`]).
+    pub cursors: u64,
 }
 
 impl Block {
@@ -48,7 +57,7 @@ impl Block {
     pub fn savepoint(&self, name: &str) -> Result<usize> {
         self.savepoints
             .iter()
-            .rposition(|(known, _)| known == name)
+            .rposition(|savepoint| savepoint.name == name)
             .ok_or_else(|| Error::new(ErrorKind::InvalidSavepoint, format!("savepoint \"{name}\" does not exist")))
     }
 }

@@ -199,6 +199,10 @@ impl Connection {
         let work = self.session.execute(statement, &portal.parameters);
         match self.link.watch(running, false, work).await? {
             Outcome::Rows { stream, tag } => Ok(Some(Cursor::new(stream, tag, &portal.formats, self.style())?)),
+            Outcome::Copy { stream, format } => {
+                self.copy_out(stream, &format, running).await?;
+                Ok(None)
+            }
             Outcome::Command { tag } => {
                 self.command_complete(tag, &statement.statement);
                 Ok(None)

@@ -132,6 +132,18 @@ impl Writer {
         }
     }
 
+    /// Appends a CopyData message with these bytes, and takes them; nothing where there are none.
+    pub(super) fn put_copy_data(&mut self, data: &mut BytesMut) {
+        if data.is_empty() {
+            return;
+        }
+        let length = u32::try_from(data.len() + 4).unwrap_or(u32::MAX);
+        self.buffer.extend_from_slice(b"d");
+        self.buffer.extend_from_slice(&length.to_be_bytes());
+        self.buffer.extend_from_slice(data);
+        data.clear();
+    }
+
     /// Appends an ErrorResponse: from here on the client counts as told.
     pub(super) fn report(&mut self, error: &Error, severity: ErrorSeverity) -> ReportedError {
         self.put(&error_response(error, severity));

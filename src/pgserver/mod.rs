@@ -21,6 +21,7 @@
 mod auth;
 mod cancel;
 mod connection;
+mod copy;
 mod errors;
 mod extended;
 mod frontend;

@@ -9,6 +9,7 @@ use super::errors::Halt;
 use super::rows::{Cursor, Progress, row_description};
 use crate::dialect::{self, Statement};
 use crate::engine::{Guard, Outcome};
+use crate::pgtypes::Format;
 
 impl Connection {
     /// Runs every statement of the string, each with its own answer; the first that fails ends it. ReadyForQuery is
@@ -34,14 +35,17 @@ impl Connection {
             self.session.execute(&prepared, &[]).await
         };
         let outcome = self.link.watch(running, false, work).await?;
+        let binary = self.session.fetches_binary(&statement);
         match outcome {
             Outcome::Rows { stream, tag } => {
-                let mut cursor = Cursor::new(stream, tag, &[], self.style())?;
-                self.link.writer.put(&row_description(cursor.schema(), &[])?);
+                let formats: &[Format] = if binary { &[Format::Binary] } else { &[] };
+                let mut cursor = Cursor::new(stream, tag, formats, self.style())?;
+                self.link.writer.put(&row_description(cursor.schema(), formats)?);
                 if let Progress::Complete(tag) = cursor.send(&mut self.link, running, None).await? {
                     self.link.writer.put(&CommandComplete::new(tag));
                 }
             }
+            Outcome::Copy { stream, format } => self.copy_out(stream, &format, running).await?,
             Outcome::Command { tag } => self.command_complete(tag, &statement),
             Outcome::Empty => self.link.writer.put(&EmptyQueryResponse::new()),
         }

@@ -11,6 +11,7 @@
 mod array;
 mod binary;
 mod column;
+mod copy;
 mod datetime;
 mod input;
 mod input_time;
@@ -21,6 +22,7 @@ mod rows;
 mod style;
 mod types;
 
+pub use copy::{CopyFormat, ForceQuote};
 pub use params::decode_parameter;
 pub use pgwire::api::Type;
 pub(crate) use rows::column_formats;

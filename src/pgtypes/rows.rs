@@ -97,9 +97,9 @@ impl CanonicalBatch {
 
 /// A batch ready to be written.
 pub struct BoundRows<'a> {
-    columns: Vec<(Column<'a>, Format)>,
+    pub(super) columns: Vec<(Column<'a>, Format)>,
     rows: usize,
-    style: Style,
+    pub(super) style: Style,
 }
 
 impl BoundRows<'_> {

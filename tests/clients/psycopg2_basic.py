@@ -4,6 +4,7 @@
 """
 import datetime as dt
 import sys
+import io
 import threading
 from decimal import Decimal
 
@@ -69,6 +70,18 @@ def main(url: str) -> None:
     timer.join()
     cursor.execute("SELECT 1")
     assert cursor.fetchone() == (1,)
+    connection.rollback()
+
+    # A named cursor fetches in parts; COPY writes a file.
+    cursor.execute("SELECT day FROM gold.daily_sales ORDER BY day")
+    days = cursor.fetchall()
+    with connection.cursor("in parts") as parts:
+        parts.itersize = 10
+        parts.execute("SELECT day FROM gold.daily_sales ORDER BY day")
+        assert list(parts) == days
+    copied = io.StringIO()
+    cursor.copy_expert("COPY (SELECT day FROM gold.daily_sales ORDER BY day) TO STDOUT", copied)
+    assert copied.getvalue().split() == [str(day) for (day,) in days]
     connection.rollback()
 
     # A procedure, outside a transaction block.
