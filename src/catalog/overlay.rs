@@ -209,18 +209,29 @@ impl Overlay {
                     Target { id: object.id, oid: object.oid, name: name.clone(), location: location.clone(), pin }
                 }
                 ObjectKind::View { .. } => self.new_target(name).await?,
-                ObjectKind::Broken { message, .. } => {
-                    return Err(Error::new(
-                        ErrorKind::DataCorrupted,
-                        format!("table \"{name}\" cannot be written: {message}"),
-                    )
-                    .with_hint("mend the table, or move its folder away"));
+                ObjectKind::Broken { location, .. } => {
+                    let pin = self.mended(name, location).await?;
+                    Target { id: object.id, oid: object.oid, name: name.clone(), location: location.clone(), pin }
                 }
             },
             None => self.new_target(name).await?,
         };
         target.pin = self.freeze(&target.location, target.pin);
         Ok(target)
+    }
+
+    /// Where a table that was found broken can be written from: its head, if it can be read by now; nowhere, if it is gone.
+    async fn mended(&self, name: &TableName, location: &str) -> Result<Option<u64>> {
+        match self.tables.snapshot(location, None).await {
+            Ok(snapshot) => Ok(Some(snapshot.version())),
+            Err(error) if error.kind() == ErrorKind::UndefinedTable => Ok(None),
+            Err(error) => {
+                let message = format!("table \"{name}\" cannot be written: {}", error.message());
+                Err(Error::new(ErrorKind::DataCorrupted, message)
+                    .with_hint("mend the table, or move its folder away")
+                    .with_source(error))
+            }
+        }
     }
 
     async fn new_target(&self, name: &TableName) -> Result<Target> {

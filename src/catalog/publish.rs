@@ -69,6 +69,7 @@ impl Catalog {
         for _ in 0..ATTEMPTS {
             let current = self.settle().await?;
             if self.adopt(&current, overlay).await? {
+                crash_point("publish.adopted");
                 continue;
             }
             check_pins(overlay, &current)?;
@@ -307,6 +308,7 @@ async fn put_undo(
     while let Put::Different(_) = log.put(&path(&table.location, version), table.undo.clone().into()).await? {
         version += 1;
     }
+    crash_point("publish.undo_put");
     Ok(())
 }
 
