@@ -33,6 +33,9 @@ pub enum FunctionError {
     /// Two values for one period.
     #[error("there are two values for the same time: aggregate them first")]
     DuplicateTime { period: i64 },
+    /// A time that no calendar has.
+    #[error("time number {} is out of range", position + 1)]
+    TimeRange { position: usize },
     /// First and last period too far apart for the step.
     #[error("the series spans {periods} periods, the limit is {limit}: is the step right?")]
     SpanLimit { periods: u64, limit: u64 },

@@ -6,6 +6,9 @@ use crate::functions::FunctionError;
 /// A series spans no more periods than this.
 const PERIODS_MAX: u64 = 1_000_000;
 
+/// Periods lie within this of 0, so that none can overflow: 30 thousand years in microseconds.
+const PERIOD_MAX: u64 = 1_000_000_000_000_000_000;
+
 /// Values from the first to the last period that has one; NaN is a gap. Never empty, and begins and ends with a value.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct History {
@@ -21,6 +24,9 @@ impl History {
     pub fn new(points: &[Point]) -> Result<Self, FunctionError> {
         let mut sorted = Vec::with_capacity(points.len());
         for (position, point) in points.iter().enumerate() {
+            if point.period.unsigned_abs() > PERIOD_MAX {
+                return Err(FunctionError::TimeRange { position });
+            }
             if point.value.is_some_and(|value| !value.is_finite()) {
                 return Err(FunctionError::NotFinite { what: "value", position });
             }

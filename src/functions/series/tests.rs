@@ -185,8 +185,10 @@ fn bad_input_is_named() {
     assert_eq!(message(&twice, &options(5)), "there are two values for the same time: aggregate them first");
     let nulls: Vec<Point> = good.iter().map(|point| Point { value: None, ..*point }).collect();
     assert_eq!(message(&nulls, &options(5)), "0 values given, at least 1 are needed");
-    let far = [Point { period: i64::MIN, value: Some(1.0) }, Point { period: i64::MAX, value: Some(2.0) }];
+    let far = [Point { period: 0, value: Some(1.0) }, Point { period: 1 << 40, value: Some(2.0) }];
     assert!(message(&far, &options(5)).starts_with("the series spans"));
+    let never_was = [Point { period: i64::MAX, value: Some(1.0) }];
+    assert_eq!(message(&never_was, &options(5)), "time number 1 is out of range");
     for (options, sentence) in [
         (options(0), "horizon must be from 1 to 3660"),
         (ForecastOptions { levels: vec![100.0], ..options(5) }, "level must be above 0 and below 100 per cent"),
