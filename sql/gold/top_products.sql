@@ -1,4 +1,5 @@
 -- Products by revenue, with their share of it and their ABC class.
+{{ config(tags=['lakewire']) }}
 
 with products as (
     select
@@ -28,33 +29,24 @@ customers as (
 ),
 
 ranked as (
-    select
-        *,
-        row_number() over (order by gross_revenue desc, stock_code) as rank,
-        sum(gross_revenue) over (
-            order by gross_revenue desc, stock_code rows between unbounded preceding and current row
-        ) as cumulative_revenue,
-        sum(gross_revenue) over () as total_revenue
-    from products
+    select *
+    from abc_class(products, item => 'stock_code', value => 'gross_revenue', a => 0.8, b => 0.95)
 )
 
 select
-    ranked.rank::bigint as rank,
+    ranked.rank,
     ranked.stock_code,
     product.description,
-    ranked.units_sold,
-    ranked.gross_revenue,
+    products.units_sold,
+    products.gross_revenue,
     orders.orders,
     customers.customers,
-    {{ ratio('ranked.units_returned', 'ranked.units_sold') }} as return_rate,
-    {{ ratio('ranked.gross_revenue', 'ranked.total_revenue') }} as revenue_share,
-    {{ ratio('ranked.cumulative_revenue', 'ranked.total_revenue') }} as cumulative_share,
-    case
-        when (ranked.cumulative_revenue - ranked.gross_revenue) * 100 < ranked.total_revenue * 80 then 'A'
-        when (ranked.cumulative_revenue - ranked.gross_revenue) * 100 < ranked.total_revenue * 95 then 'B'
-        else 'C'
-    end as abc_class
+    {{ ratio('products.units_returned', 'products.units_sold') }} as return_rate,
+    ranked.share as revenue_share,
+    ranked.cumulative_share,
+    ranked.abc_class
 from ranked
+inner join products on products.stock_code = ranked.stock_code
 inner join orders on orders.stock_code = ranked.stock_code
 inner join customers on customers.stock_code = ranked.stock_code
 left join {{ ref('product_normalized') }} as product on product.stock_code = ranked.stock_code

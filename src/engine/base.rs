@@ -24,6 +24,7 @@ fn build(config: &Config, runtime: Arc<RuntimeEnv>) -> DataFusionResult<SessionS
         .with_config(session_config(config)?)
         .with_runtime_env(runtime)
         .with_default_features()
+        .with_query_planner(functions::query_planner())
         .build();
     for function in pgcatalog::scalar_functions() {
         state.register_udf(Arc::new(function))?;

@@ -17,7 +17,18 @@ use super::Facts;
 use crate::dialect::parse_one;
 
 /// Functions in FROM whose first argument, or the one named `relation`, is a relation or a query.
-pub const RELATION_FUNCTIONS: &[&str] = &["abc_class", "cohort_retention", "rfm"];
+pub const RELATION_FUNCTIONS: &[&str] = &[
+    "abc_class",
+    "anomalies",
+    "basket_rules",
+    "clv_fit",
+    "clv_holdout",
+    "clv_predict",
+    "cohort_retention",
+    "forecast",
+    "forecast_backtest",
+    "rfm",
+];
 
 /// The name of the argument that is a relation.
 pub const RELATION: &str = "relation";

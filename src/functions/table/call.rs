@@ -7,7 +7,6 @@ use std::collections::BTreeMap;
 use datafusion::arrow::array::{Array, AsArray};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::DataType;
-use datafusion::common::tree_node::TreeNode;
 use datafusion::common::{Column, DFSchema, ExprSchema};
 use datafusion::error::{DataFusionError, Result as DataFusionResult};
 use datafusion::logical_expr::planner::ContextProvider;
@@ -44,6 +43,12 @@ impl Call<'_> {
         Error::new(ErrorKind::InvalidParameter, message).with_hint(format!("write {}", argument.kind.allowed()))
     }
 
+    /// That a column of the user has the name of one of the result.
+    pub fn taken(&self, name: &str) -> Error {
+        let message = format!("{} gives a column \"{name}\" of its own", self.signature.name);
+        Error::new(ErrorKind::DuplicateColumn, message).with_hint("rename that column in the relation")
+    }
+
     /// The value given for an argument, or its default; `None` for null.
     fn constant(&self, argument: &Argument) -> Result<Option<ScalarValue>> {
         match self.arguments.get(argument.name) {
@@ -62,6 +67,7 @@ impl Call<'_> {
         match self.constant(argument)? {
             None => Ok(None),
             Some(ScalarValue::Utf8(text) | ScalarValue::Utf8View(text) | ScalarValue::LargeUtf8(text)) => Ok(text),
+            Some(ScalarValue::Boolean(value)) => Ok(value.map(|value| value.to_string())),
             Some(_) => Err(self.bad(argument, "is not a text")),
         }
     }
@@ -257,11 +263,6 @@ pub fn folded(context: &dyn ContextProvider, expr: Expr) -> DataFusionResult<Exp
         SimplifyContext::builder().with_config_options(std::sync::Arc::new(context.options().clone())).build();
     let simplifier = ExprSimplifier::new(simplify);
     simplifier.coerce(expr, &DFSchema::empty()).and_then(|expr| simplifier.simplify(expr))
-}
-
-/// Whether a parameter of a prepared statement is in it.
-pub fn has_placeholder(expr: &Expr) -> bool {
-    expr.exists(|expr| Ok(matches!(expr, Expr::Placeholder(_)))).unwrap_or(false)
 }
 
 /// One of our errors on its way through DataFusion.

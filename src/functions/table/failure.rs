@@ -12,11 +12,14 @@ pub fn of(function: &str, error: &FunctionError, group: &[ScalarValue]) -> Error
         FunctionError::NotFinite { .. } => {
             (ErrorKind::NumericOutOfRange, Some("leave NaN and infinity out of the relation"))
         }
-        FunctionError::DuplicateTime { .. } => {
-            (ErrorKind::CardinalityViolation, Some("group the relation by time, or name what tells the series apart in group_by"))
-        }
+        FunctionError::DuplicateTime { .. } => (
+            ErrorKind::CardinalityViolation,
+            Some("group the relation by time, or name what tells the series apart in group_by"),
+        ),
         FunctionError::SpanLimit { .. } => (ErrorKind::ProgramLimitExceeded, Some("choose a longer step with every")),
-        FunctionError::FrequencyLimit { .. } | FunctionError::WorkLimit { .. } => (ErrorKind::ProgramLimitExceeded, None),
+        FunctionError::FrequencyLimit { .. } | FunctionError::WorkLimit { .. } => {
+            (ErrorKind::ProgramLimitExceeded, None)
+        }
         _ => (ErrorKind::InvalidParameter, None),
     };
     let place = match group {

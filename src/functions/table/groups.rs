@@ -29,7 +29,7 @@ use datafusion::physical_plan::{
 };
 use datafusion::scalar::ScalarValue;
 use futures::{StreamExt, TryStreamExt};
-use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::sync::CancellationToken;
 
 use super::call::external;
 use super::failure;
@@ -55,10 +55,16 @@ impl GroupsExec {
         kernel: Arc<dyn Kernel>,
         schema: SchemaRef,
     ) -> Result<Self> {
-        let sorted = input.schema().fields().iter().enumerate().map(|(at, field)| {
-            let column: Arc<dyn PhysicalExpr> = Arc::new(Column::new(field.name(), at));
-            PhysicalSortRequirement::new(column, Some(Default::default()))
-        }).collect::<Vec<_>>();
+        let sorted = input
+            .schema()
+            .fields()
+            .iter()
+            .enumerate()
+            .map(|(at, field)| {
+                let column: Arc<dyn PhysicalExpr> = Arc::new(Column::new(field.name(), at));
+                PhysicalSortRequirement::new(column, Some(Default::default()))
+            })
+            .collect::<Vec<_>>();
         let ordering = LexRequirement::new(sorted)
             .ok_or_else(|| DataFusionError::Internal(format!("{function} reads no column")))?;
         let properties = Arc::new(PlanProperties::new(
@@ -68,6 +74,16 @@ impl GroupsExec {
             Boundedness::Bounded,
         ));
         Ok(Self { function, input, groups, kernel, ordering, properties })
+    }
+
+    fn over(&self, mut children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
+        match (children.pop(), children.is_empty()) {
+            (Some(input), true) => {
+                let schema = self.schema();
+                Ok(Arc::new(Self::new(self.function, input, self.groups, self.kernel.clone(), schema)?))
+            }
+            _ => Err(DataFusionError::Internal(format!("{} reads one relation", self.function))),
+        }
     }
 }
 
@@ -104,21 +120,15 @@ impl ExecutionPlan for GroupsExec {
         }
         Ok(TreeNodeRecursion::Continue)
     }
-    fn with_new_children(self: Arc<Self>, mut children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
-        match (children.pop(), children.is_empty()) {
-            (Some(input), true) => {
-                let schema = self.schema();
-                Ok(Arc::new(Self::new(self.function, input, self.groups, self.kernel.clone(), schema)?))
-            }
-            _ => Err(DataFusionError::Internal(format!("{} reads one relation", self.function))),
-        }
+    fn with_new_children(self: Arc<Self>, children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
+        self.over(children)
     }
     fn replace_children(
         self: Arc<Self>,
         children: Vec<Arc<dyn ExecutionPlan>>,
         _options: ReplaceChildrenOptions,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        self.with_new_children(children)
+        self.over(children)
     }
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
@@ -132,9 +142,9 @@ impl ExecutionPlan for GroupsExec {
             memory: MemoryConsumer::new(self.function).register(context.memory_pool()),
             current: Group::default(),
             job: Vec::new(),
-            _stop_on_drop: stop.clone().drop_guard(),
         };
         let (function, groups, kernel, schema) = (self.function, self.groups, self.kernel.clone(), self.schema());
+        let stop_on_drop = stop.clone().drop_guard();
         let run = move |job: Job| {
             let (kernel, schema, stop) = (kernel.clone(), schema.clone(), stop.clone());
             let work = tokio::task::spawn_blocking(move || job.run(function, groups, &*kernel, &schema, &stop));
@@ -145,7 +155,11 @@ impl ExecutionPlan for GroupsExec {
         })
         .map_ok(run)
         .try_buffered(context.session_config().target_partitions().max(1))
-        .try_filter(|batch| futures::future::ready(batch.num_rows() > 0));
+        .try_filter(move |batch| {
+            // lives as long as the stream does
+            let _ = &stop_on_drop;
+            futures::future::ready(batch.num_rows() > 0)
+        });
         Ok(Box::pin(RecordBatchStreamAdapter::new(self.schema(), batches.boxed())))
     }
 }
@@ -170,8 +184,6 @@ struct Cutter {
     current: Group,
     /// Whole ones.
     job: Vec<Group>,
-    /// The cutter lives as long as the stream does.
-    _stop_on_drop: DropGuard,
 }
 
 impl Cutter {
@@ -253,10 +265,10 @@ impl Job {
             let result = kernel
                 .run(&rows.project(&own)?, &stopped)
                 .map_err(|error| external(failure::of(function, &error, &group.key)))?;
-            let repeated = UInt32Array::from(vec![0; result.num_rows()]);
+            let repeated = UInt32Array::from(vec![0; result.first().map_or(0, |column| column.len())]);
             let keys = rows.columns().iter().take(columns).map(|column| take(column, &repeated, None));
             let mut all = keys.collect::<std::result::Result<Vec<ArrayRef>, _>>()?;
-            all.extend(result.columns().iter().cloned());
+            all.extend(result);
             results.push(RecordBatch::try_new(schema.clone(), all)?);
         }
         Ok(concat_batches(schema, &results)?)

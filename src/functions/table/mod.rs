@@ -9,10 +9,18 @@
 //! Invariant: the columns of a result depend on nothing but the relation's columns and constants in the statement.
 //! Invariant: the same rows give the same bytes, in whatever order they come.
 
+mod baskets;
 mod call;
+mod every;
+mod failure;
+mod forecasts;
+mod groups;
+mod lifetime;
+mod node;
 mod queries;
 mod signature;
 mod template;
+mod values;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -23,7 +31,11 @@ use datafusion::logical_expr::LogicalPlan;
 use datafusion::logical_expr::planner::{PlannedRelation, RelationPlanner, RelationPlannerContext, RelationPlanning};
 use datafusion::sql::sqlparser::ast::{self, FunctionArg, FunctionArgExpr, Ident, TableFactor};
 
-pub use signature::{Argument, Kind, Signature};
+pub use node::query_planner;
+pub use signature::Signature;
+
+#[cfg(test)]
+use signature::Kind;
 
 use crate::dialect::RELATION;
 use crate::error::{Error, ErrorKind, Result};
@@ -37,7 +49,18 @@ struct Function {
 }
 
 /// All of them, by name.
-static FUNCTIONS: &[&Function] = &[&queries::ABC_CLASS, &queries::COHORT_RETENTION, &queries::RFM];
+static FUNCTIONS: &[&Function] = &[
+    &queries::ABC_CLASS,
+    &forecasts::ANOMALIES,
+    &baskets::BASKET_RULES,
+    &lifetime::CLV_FIT,
+    &lifetime::CLV_HOLDOUT,
+    &lifetime::CLV_PREDICT,
+    &queries::COHORT_RETENTION,
+    &forecasts::FORECAST,
+    &forecasts::FORECAST_BACKTEST,
+    &queries::RFM,
+];
 
 /// What clients are told of the functions.
 pub fn signatures() -> impl Iterator<Item = &'static Signature> {

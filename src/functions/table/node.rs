@@ -8,19 +8,20 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::array::{ArrayRef, RecordBatch};
 use datafusion::arrow::datatypes::Field;
 use datafusion::catalog::Session;
 use datafusion::common::{Column, DFSchema, DFSchemaRef};
 use datafusion::error::{DataFusionError, Result as DataFusionResult};
 use datafusion::execution::context::QueryPlanner;
+use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
+use datafusion::logical_expr::simplify::SimplifyContext;
 use datafusion::logical_expr::{
     Expr, Extension, LogicalPlan, LogicalPlanBuilder, UserDefinedLogicalNode, UserDefinedLogicalNodeCore,
 };
+use datafusion::optimizer::simplify_expressions::ExprSimplifier;
 use datafusion::physical_plan::ExecutionPlan;
-use datafusion::physical_planner::{
-    DefaultPhysicalPlanner, ExtensionPlanner, PhysicalPlanner, PhysicalPlanningContext,
-};
+use datafusion::physical_planner::{DefaultPhysicalPlanner, ExtensionPlanner, PhysicalPlanner};
 use datafusion::scalar::ScalarValue;
 
 use super::call::{Call, check_range, external};
@@ -31,7 +32,7 @@ use crate::functions::{FunctionError, Stop};
 /// What is done with one group.
 pub trait Kernel: fmt::Debug + Send + Sync {
     /// The result's columns, without the group's, for the rows of one group, whose columns come without the group's too.
-    fn run(&self, rows: &RecordBatch, stop: Stop<'_>) -> std::result::Result<RecordBatch, FunctionError>;
+    fn run(&self, rows: &RecordBatch, stop: Stop<'_>) -> std::result::Result<Vec<ArrayRef>, FunctionError>;
 
     /// Memory that [`Kernel::run`] takes per row beside the rows themselves, in bytes.
     fn bytes_per_row(&self) -> usize;
@@ -80,7 +81,8 @@ impl Plan<'_> {
         }
         options.extend(self.constants.into_iter().map(|value| Expr::Literal(value, None)));
         let schema = Arc::new(DFSchema::from_unqualified_fields(fields.into(), std::collections::HashMap::new())?);
-        let node = Groups { signature: call.signature, values: self.values, input, groups, options, make: self.make, schema };
+        let node =
+            Groups { signature: call.signature, values: self.values, input, groups, options, make: self.make, schema };
         if node.options.iter().all(|option| matches!(option, Expr::Literal(..))) {
             node.kernel()?;
         }
@@ -107,14 +109,9 @@ impl Groups {
     fn kernel(&self) -> DataFusionResult<Arc<dyn Kernel>> {
         let mut values = Vec::with_capacity(self.options.len());
         for (nth, option) in self.options.iter().enumerate() {
-            let value = match option {
-                Expr::Literal(value, _) => value.clone(),
-                Expr::Cast(cast) => match cast.expr.as_ref() {
-                    Expr::Literal(value, _) => value.cast_to(cast.field.data_type())?,
-                    _ => return Err(self.unbound()),
-                },
-                _ => return Err(self.unbound()),
-            };
+            let folded =
+                ExprSimplifier::new(SimplifyContext::default()).simplify(option.clone().unalias_nested().data)?;
+            let Expr::Literal(value, _) = folded else { return Err(self.unbound()) };
             if let Some(argument) = self.values.get(nth).and_then(|name| self.signature.argument(name)) {
                 check_range(self.signature, argument, &value).map_err(external)?;
             }

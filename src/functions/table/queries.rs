@@ -105,17 +105,17 @@ fn cohort_retention(call: &Call) -> DataFusionResult<LogicalPlan> {
 }
 
 /// The time column as days since 1970-01-01, which subtract to numbers.
-fn day(call: &Call) -> DataFusionResult<Expr> {
+pub fn day(call: &Call) -> DataFusionResult<Expr> {
     let time = call.column("time").map_err(external)?;
     Ok(days(Expr::Column(time)))
 }
 
-fn days(date: Expr) -> Expr {
+pub fn days(date: Expr) -> Expr {
     cast(cast(date, DataType::Date32), DataType::Int32)
 }
 
 /// The column's numbers so that their sum does not depend on their order: doubles with six decimals.
-fn exact(call: &Call, name: &str) -> DataFusionResult<Expr> {
+pub fn exact(call: &Call, name: &str) -> DataFusionResult<Expr> {
     let column: Column = call.column(name).map_err(external)?;
     let is_float = call.type_of(&column).map_err(external)?.is_floating();
     let column = Expr::Column(column);

@@ -22,7 +22,6 @@ use datafusion::sql::planner::{NullOrdering, ParserOptions, SqlToRel};
 
 use super::call::{Call, external};
 use crate::dialect;
-use crate::error::{Error, ErrorKind};
 
 /// The template's plan over the call's relation.
 ///
@@ -72,10 +71,7 @@ pub fn named(call: &Call, plan: LogicalPlan, names: &[(&str, &str)]) -> DataFusi
     for column in plan.schema().columns() {
         let name = names.iter().find(|(from, _)| *from == column.name).map_or(column.name.as_str(), |(_, to)| *to);
         if taken.iter().any(|taken| taken == name) {
-            let message = format!("{} gives a column \"{name}\" of its own", call.signature.name);
-            return Err(external(
-                Error::new(ErrorKind::DuplicateColumn, message).with_hint("rename that column in the relation"),
-            ));
+            return Err(external(call.taken(name)));
         }
         taken.push(name.to_owned());
         let name = name.to_owned();
