@@ -56,17 +56,27 @@ impl BgNbd {
     /// of purchases if nobody left is negative binomial, and the next one after `j` of them still happens with a
     /// probability `s(j)`; the expectation is the sum of `P(N > j) · s(j)`. All terms are positive, also where `a` = 1.
     pub fn expected_purchases(&self, customer: &Customer, periods: f64) -> Result<f64, FunctionError> {
-        if !periods.is_finite() || periods < 0.0 {
+        let [expected] = self.expected_purchases_until(customer, [periods])?;
+        Ok(expected)
+    }
+
+    /// The same for several horizons at once, which share most of the work.
+    pub fn expected_purchases_until<const N: usize>(
+        &self,
+        customer: &Customer,
+        periods: [f64; N],
+    ) -> Result<[f64; N], FunctionError> {
+        if periods.iter().any(|periods| !periods.is_finite() || *periods < 0.0) {
             return Err(FunctionError::Argument {
                 argument: "horizon",
                 must: "a finite number of periods, zero or above",
             });
         }
         let x = f64::from(customer.frequency);
-        let shape = self.r + x;
-        let odds = periods / (self.alpha + customer.age);
-        let if_alive = expected_until_gone(shape, odds, self.a, self.b + x)?;
-        Ok(self.p_alive(customer) * if_alive)
+        let odds = periods.map(|periods| periods / (self.alpha + customer.age));
+        let if_alive = expected_until_gone(self.r + x, odds, self.a, self.b + x)?;
+        let p_alive = self.p_alive(customer);
+        Ok(if_alive.map(|expected| p_alive * expected))
     }
 
     /// Purchases after the first expected of a new customer in their first `periods`, equation (9).
@@ -93,30 +103,44 @@ impl BgNbd {
     }
 }
 
-/// Expected number of purchases of someone alive: N ~ negative binomial (`shape`, odds `odds`) chances to buy, after
-/// each of which they leave with p ~ Beta(`a`, `b`).
-fn expected_until_gone(shape: f64, odds: f64, a: f64, b: f64) -> Result<f64, FunctionError> {
-    let z = odds / (1.0 + odds);
-    let mode = (shape - 1.0) * odds;
-    // The weight of n chances, up to a factor; the purchases expected from n chances; the chance that the next still
-    // counts.
-    let (mut weight, mut purchases, mut still) = (1.0_f64, 0.0_f64, 1.0_f64);
-    let (mut total, mut sum) = (1.0_f64, 0.0_f64);
+/// The sum for one horizon: `z` is the horizon's share of it and all time before, the weight of n chances to buy is known up to
+/// a factor, `total` is the sum of the weights.
+#[derive(Debug, Clone, Copy)]
+struct Sum {
+    z: f64,
+    weight: f64,
+    total: f64,
+    purchases: f64,
+}
+
+/// Expected number of purchases of someone alive, per horizon: N ~ negative binomial (`shape`, `odds`) chances to buy, after each
+/// of which they leave with p ~ Beta(`a`, `b`).
+fn expected_until_gone<const N: usize>(shape: f64, odds: [f64; N], a: f64, b: f64) -> Result<[f64; N], FunctionError> {
+    let mode = odds.iter().fold(0.0_f64, |max, odds| max.max((shape - 1.0) * odds));
+    let mut sums = odds.map(|odds| Sum { z: odds / (1.0 + odds), weight: 1.0, total: 1.0, purchases: 0.0 });
+    // The purchases expected from n chances, and the chance that the next one still counts.
+    let (mut purchases, mut still) = (0.0_f64, 1.0_f64);
     for n in 0..TERMS_MAX {
         #[expect(clippy::cast_precision_loss, reason = "below TERMS_MAX")]
         let n = n as f64;
-        weight *= (shape + n) / (n + 1.0) * z;
+        let growth = (shape + n) / (n + 1.0);
         purchases += still;
         still *= (b + n) / (a + b + n);
-        total += weight;
-        sum += weight * purchases;
-        if n >= mode && weight * purchases <= TERM_RELATIVE_MIN * sum {
-            return Ok(if sum == 0.0 { 0.0 } else { sum / total });
+        let mut ended = n >= mode;
+        for sum in &mut sums {
+            sum.weight *= growth * sum.z;
+            sum.total += sum.weight;
+            let term = sum.weight * purchases;
+            sum.purchases += term;
+            ended &= term <= TERM_RELATIVE_MIN * sum.purchases;
+            if sum.weight > 1.0 / RESCALE {
+                sum.weight *= RESCALE;
+                sum.total *= RESCALE;
+                sum.purchases *= RESCALE;
+            }
         }
-        if weight > 1.0 / RESCALE {
-            weight *= RESCALE;
-            total *= RESCALE;
-            sum *= RESCALE;
+        if ended {
+            return Ok(sums.map(|sum| sum.purchases / sum.total));
         }
     }
     Err(FunctionError::WorkLimit {

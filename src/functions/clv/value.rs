@@ -5,8 +5,8 @@ use crate::functions::FunctionError;
 
 /// Days to a year, for discounting.
 pub const DAYS_PER_YEAR: f64 = 365.0;
-/// Purchases are discounted by months, a twelfth of a year each.
-const STEPS_PER_YEAR: f64 = 12.0;
+/// Purchases are discounted by months of equal length.
+const MONTHS_PER_YEAR: usize = 12;
 /// 100 years.
 const DAYS_MAX: f64 = 36_500.0;
 
@@ -14,6 +14,7 @@ const DAYS_MAX: f64 = 36_500.0;
 ///
 /// The time is cut into months of 365 / 12 days, the last one perhaps shorter; the purchases of a month count as made
 /// in its middle. Times the expected order value this is the customer lifetime value. Periods of the model are days.
+#[expect(clippy::cast_precision_loss, reason = "months of a year")]
 pub fn discounted_purchases(
     model: &BgNbd,
     customer: &Customer,
@@ -26,15 +27,20 @@ pub fn discounted_purchases(
     if !annual_rate.is_finite() || annual_rate <= -1.0 {
         return Err(FunctionError::Argument { argument: "annual discount rate", must: "a finite number above -1" });
     }
-    let step = DAYS_PER_YEAR / STEPS_PER_YEAR;
+    let step = DAYS_PER_YEAR / MONTHS_PER_YEAR as f64;
     let (mut begin, mut before, mut sum) = (0.0, 0.0, 0.0);
     while begin < days {
-        // A rest below a thousandth of a day is rounding.
-        let end = if begin + step + 1e-3 >= days { days } else { begin + step };
-        let until = model.expected_purchases(customer, end)?;
-        let years = f64::midpoint(begin, end) / DAYS_PER_YEAR;
-        sum += (until - before) * (1.0 + annual_rate).powf(-years);
-        (begin, before) = (end, until);
+        // The months after the last one are empty.
+        let ends: [f64; MONTHS_PER_YEAR] = std::array::from_fn(|month| (begin + (month + 1) as f64 * step).min(days));
+        for (end, until) in ends.into_iter().zip(model.expected_purchases_until(customer, ends)?) {
+            let years = f64::midpoint(begin, end) / DAYS_PER_YEAR;
+            sum += (until - before) * (1.0 + annual_rate).powf(-years);
+            (begin, before) = (end, until);
+        }
+        // What is left of a whole year is rounding.
+        if days - begin < 1e-6 {
+            break;
+        }
     }
     Ok(sum)
 }
