@@ -15,7 +15,7 @@ use crate::error::Result;
 use crate::pgserver::{PgServer, ServerSettings};
 use crate::run::Runner;
 use crate::store::{LakeStore, StoreOptions, fault};
-use crate::table::{CacheLimits, Tables};
+use crate::table::{CacheLimits, TableSettings, Tables};
 
 /// How often to look for tables that others put into the lake.
 const DISCOVERY_INTERVAL: Duration = Duration::from_secs(10);
@@ -45,8 +45,9 @@ impl App {
         }
         let config = Arc::new(config);
         let lake = LakeStore::open(&config.lake.url, &store_options(&config, create))?;
-        let limits = CacheLimits { snapshots_max: config.memory.snapshot_cache, ..CacheLimits::default() };
-        let catalog = Catalog::open(lake.clone(), Tables::with_cache(lake, limits)).await?;
+        let cache = CacheLimits { snapshots_max: config.memory.snapshot_cache, ..CacheLimits::default() };
+        let settings = TableSettings { cache, checkpoint_interval: config.lake.checkpoint_interval };
+        let catalog = Catalog::open(lake.clone(), Tables::with(lake, settings)).await?;
         catalog.discover().await?;
         let engine = Engine::new(&config, catalog.clone())?;
         let runner = Runner::new(engine.clone(), catalog.clone(), config.clone());
@@ -68,7 +69,9 @@ impl App {
 
     /// Waits for what is still to be written. To be called last.
     pub async fn close(&self) -> Result<()> {
-        self.runner.close().await
+        let closed = self.runner.close().await;
+        self.catalog.close().await;
+        closed
     }
 
     /// What a client connects with.

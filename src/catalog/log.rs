@@ -98,6 +98,11 @@ impl CatalogLog {
         Ok(())
     }
 
+    /// The release of a hint, where there is one of that number; else the first.
+    pub async fn known_or_first(&self, hint: ReleaseId) -> Result<ReleaseId> {
+        Ok(if self.exists(&self.commit_path(hint)).await? { hint } else { ReleaseId(0) })
+    }
+
     /// The newest release at or after `known`, which must exist.
     pub async fn newest(&self, known: ReleaseId) -> Result<ReleaseId> {
         // Gallop: as fast with 100,000 releases as with one.

@@ -6,6 +6,7 @@
 //!
 //! Invariant: head above pin means a foreign commit, always.
 
+mod checkpoint;
 mod commit;
 mod discover;
 mod log;
@@ -25,6 +26,7 @@ use chrono::{DateTime, Utc};
 use futures::{StreamExt, TryStreamExt, stream};
 use parking_lot::Mutex;
 use tokio::sync::{Semaphore, SemaphorePermit, watch};
+use tokio_util::task::TaskTracker;
 
 pub use object::{Column, Object, ObjectKind, Provenance};
 pub use overlay::Overlay;
@@ -54,6 +56,8 @@ pub struct Catalog {
     remembered: Mutex<Vec<Arc<Release>>>,
     /// Publishers of this process take turns; those of others meet at the intent.
     turn: Semaphore,
+    /// Checkpoints on their way.
+    background: TaskTracker,
 }
 
 impl Catalog {
@@ -61,7 +65,8 @@ impl Catalog {
     pub async fn open(lake: LakeStore, tables: Arc<Tables>) -> Result<Arc<Self>> {
         let log = CatalogLog::new(lake.clone());
         log.open().await?;
-        let (_, newest) = log.load(log.newest(ReleaseId(0)).await?).await?;
+        let hint = tables.last_checkpoint(checkpoint::CATALOG).await.map_or(ReleaseId(0), ReleaseId);
+        let (_, newest) = log.load(log.newest(log.known_or_first(hint).await?).await?).await?;
         let catalog = Arc::new(Self {
             lake,
             tables,
@@ -70,6 +75,7 @@ impl Catalog {
             infos: Mutex::default(),
             remembered: Mutex::default(),
             turn: Semaphore::new(1),
+            background: TaskTracker::new(),
         });
         catalog.settle().await?;
         Ok(catalog)

@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
+use super::checkpoint::CATALOG;
 use super::commit::Stamp;
 use super::log::{CatalogLog, Entry, Put, RowsFile, now};
 use super::overlay::TableChange;
@@ -37,6 +38,14 @@ pub(super) struct Intent {
     commit: String,
     /// The same if another engine wrote first.
     abort: String,
+}
+
+impl Intent {
+    /// What it commits: logs, and their versions.
+    fn commits(&self) -> impl Iterator<Item = (String, u64)> {
+        let tables = self.tables.iter().map(|table| (table.location.clone(), table.version));
+        tables.chain([(CATALOG.to_owned(), self.release.0)])
+    }
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -134,6 +143,7 @@ impl Catalog {
         crash_point("publish.intent_put");
         let finished = finish(self.log(), intent, |location, version| self.commit_path(location, version)).await?;
         self.forget_intent(intent.release).await;
+        self.checkpoint_soon(intent.commits());
         Ok(Some(finished))
     }
 

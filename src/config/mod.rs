@@ -86,6 +86,8 @@ sections! {
         head_max_staleness: Duration;
         release_retention: Duration;
         release_poll_interval: Duration, in Duration::from_millis(10)..=Duration::from_secs(3600);
+        /// Commits; 0: never.
+        checkpoint_interval: u64;
     }
     /// The PostgreSQL wire.
     server: Server {

@@ -91,7 +91,7 @@ async fn newest_version(lake: &LakeStore, location: &str, from: Option<u64>) -> 
 }
 
 /// The version that `_last_checkpoint` names. Any trouble with the hint means that there is none.
-async fn last_checkpoint(lake: &LakeStore, location: &str) -> Option<u64> {
+pub(super) async fn last_checkpoint(lake: &LakeStore, location: &str) -> Option<u64> {
     let path = lake.path(location).join("_delta_log").join("_last_checkpoint");
     let bytes = lake.root().get(&path).await.ok()?.bytes().await.ok()?;
     serde_json::from_slice::<serde_json::Value>(&bytes).ok()?.get("version")?.as_u64()

@@ -38,16 +38,32 @@ pub struct Tables {
     snapshots: SnapshotCache,
     /// Whose turn it is to append directly, by location.
     turns: parking_lot::Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
+    checkpoint_interval: u64,
+}
+
+/// How the tables of a lake are kept.
+#[derive(Debug, Clone, Copy)]
+pub struct TableSettings {
+    pub cache: CacheLimits,
+    /// Commits of ours to a table between two checkpoints of its log; 0: none are written.
+    pub checkpoint_interval: u64,
+}
+
+impl Default for TableSettings {
+    fn default() -> Self {
+        Self { cache: CacheLimits::default(), checkpoint_interval: 50 }
+    }
 }
 
 impl Tables {
-    /// The tables of a lake, with the snapshot cache at its default size.
+    /// The tables of a lake, kept by default.
     pub fn new(lake: LakeStore) -> Arc<Self> {
-        Self::with_cache(lake, CacheLimits::default())
+        Self::with(lake, TableSettings::default())
     }
 
-    pub fn with_cache(lake: LakeStore, limits: CacheLimits) -> Arc<Self> {
-        Arc::new(Self { lake, snapshots: SnapshotCache::new(limits), turns: Default::default() })
+    pub fn with(lake: LakeStore, settings: TableSettings) -> Arc<Self> {
+        let TableSettings { cache, checkpoint_interval } = settings;
+        Arc::new(Self { lake, snapshots: SnapshotCache::new(cache), turns: Default::default(), checkpoint_interval })
     }
 
     /// Newest version in the table's log; `None` where there is no log. One listing, nothing is replayed.
@@ -100,6 +116,16 @@ impl Tables {
     /// The newest version committed at or before a moment; `None` when the first commit that the log holds is later.
     pub async fn version_at(&self, location: &str, at: DateTime<Utc>) -> Result<Option<u64>> {
         log::version_at(&self.lake, location, at).await
+    }
+
+    /// Whether a checkpoint is to follow the commit of this version.
+    pub fn checkpoint_is_due(&self, version: u64) -> bool {
+        self.checkpoint_interval > 0 && (version + 1).is_multiple_of(self.checkpoint_interval)
+    }
+
+    /// The version of the last checkpoint, as its hint says. Any trouble with the hint means that there is none.
+    pub async fn last_checkpoint(&self, location: &str) -> Option<u64> {
+        log::last_checkpoint(&self.lake, location).await
     }
 
     /// Writes a checkpoint of the table's newest version, so that its log reads fast. Changes nothing that readers see;

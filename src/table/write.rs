@@ -29,9 +29,6 @@ use super::{Tables, errors, log};
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::LakeStore;
 
-/// Direct appends of a table between two checkpoints of its log.
-const CHECKPOINT_EVERY: u64 = 50;
-
 /// How often a direct append is tried before another writer is said to hold the table.
 const DIRECT_ATTEMPTS: u32 = 20;
 
@@ -143,7 +140,7 @@ impl Tables {
                 Err(error) if error.kind() == ErrorKind::SerializationFailure => break,
                 Err(error) => return Err(error),
                 Ok(written) => {
-                    if written.version % CHECKPOINT_EVERY == CHECKPOINT_EVERY - 1 {
+                    if self.checkpoint_is_due(written.version) {
                         // the rows are in; a log without this checkpoint is only slower to read
                         if let Err(error) = self.checkpoint(location).await {
                             tracing::warn!(table = location, error = error.chain(), "checkpoint failed");

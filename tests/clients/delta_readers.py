@@ -3,7 +3,8 @@
     delta_readers.py URL LAKE
 
 Reads the pins of the newest release from LAKE/_lakewire/catalog, then every table at its pin with delta-rs, DuckDB and
-Polars, and wants of each the same rows, as a multiset, that a client gets over the wire.
+Polars, and wants of each the same rows, as a multiset, that a client gets over the wire. The catalog and the run log have
+to be readable by all of them, too.
 """
 import datetime
 import math
@@ -87,6 +88,10 @@ def main(url: str, lake: str) -> int:
                     wrong.append(f"{name} by {reader}: columns {frame.columns}, over the wire {columns}")
                 elif (theirs := multiset(frame.iter_rows())) != ours:
                     wrong.append(f"{name} by {reader}: {difference(ours, theirs)}")
+    for log in ["catalog", "runs", "run_steps", "test_results"]:
+        for reader, read in READERS.items():
+            if read(pathlib.Path(lake).resolve() / "_lakewire" / log, None).is_empty():
+                wrong.append(f"_lakewire/{log} by {reader}: no rows")
     print(f"{len(tables)} tables, {rows} rows, {len(READERS)} readers")
     for line in wrong:
         print(line, file=sys.stderr)

@@ -73,14 +73,14 @@ def main(url: str) -> None:
     connection.rollback()
 
     # A named cursor fetches in parts; COPY writes a file.
-    cursor.execute("SELECT day FROM gold.daily_sales ORDER BY day")
+    cursor.execute("SELECT invoice_day FROM gold.daily_sales ORDER BY invoice_day")
     days = cursor.fetchall()
     with connection.cursor("in parts") as parts:
         parts.itersize = 10
-        parts.execute("SELECT day FROM gold.daily_sales ORDER BY day")
+        parts.execute("SELECT invoice_day FROM gold.daily_sales ORDER BY invoice_day")
         assert list(parts) == days
     copied = io.StringIO()
-    cursor.copy_expert("COPY (SELECT day FROM gold.daily_sales ORDER BY day) TO STDOUT", copied)
+    cursor.copy_expert("COPY (SELECT invoice_day FROM gold.daily_sales ORDER BY invoice_day) TO STDOUT", copied)
     assert copied.getvalue().split() == [str(day) for (day,) in days]
     connection.rollback()
 

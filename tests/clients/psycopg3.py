@@ -232,38 +232,38 @@ def check_transactions(connection):
 
 
 def check_server_cursors(connection):
-    wanted = connection.execute("SELECT day, orders FROM gold.daily_sales ORDER BY day").fetchall()
+    wanted = connection.execute("SELECT invoice_day, orders FROM gold.daily_sales ORDER BY invoice_day").fetchall()
     first = wanted[0][0]
     with connection.transaction():
         with connection.cursor("by parts") as cursor:
             cursor.itersize = 7
-            cursor.execute("SELECT day, orders FROM gold.daily_sales WHERE day >= %s ORDER BY day", (first,))
+            cursor.execute("SELECT invoice_day, orders FROM gold.daily_sales WHERE invoice_day >= %s ORDER BY invoice_day", (first,))
             assert list(cursor) == wanted
         with connection.cursor("back and forth", scrollable=True, binary=True) as cursor:
-            cursor.execute("SELECT day, orders FROM gold.daily_sales ORDER BY day")
+            cursor.execute("SELECT invoice_day, orders FROM gold.daily_sales ORDER BY invoice_day")
             assert cursor.fetchmany(5) == wanted[:5]
             cursor.scroll(-3)
             assert cursor.fetchone() == wanted[2]
             cursor.scroll(0, mode="absolute")
             assert cursor.fetchall() == wanted
     with connection.cursor("kept", withhold=True) as cursor:
-        cursor.execute("SELECT day, orders FROM gold.daily_sales ORDER BY day")
+        cursor.execute("SELECT invoice_day, orders FROM gold.daily_sales ORDER BY invoice_day")
         assert cursor.fetchmany(2) == wanted[:2]
         connection.execute("SELECT 1")
         assert cursor.fetchmany(2) == wanted[2:4]
 
 
 def check_copy_out(connection):
-    query = "SELECT day, orders, net_revenue FROM gold.daily_sales ORDER BY day"
+    query = "SELECT invoice_day, orders, net_revenue FROM gold.daily_sales ORDER BY invoice_day"
     wanted = connection.execute(query).fetchall()
     types = [column.type_code for column in connection.execute(query).description]
     for options in ("", "(FORMAT binary)"):
         with connection.cursor().copy(f"COPY ({query}) TO STDOUT {options}") as copy:
             copy.set_types(types)
             assert list(copy.rows()) == wanted, options
-    with connection.cursor().copy("COPY gold.daily_sales (day, orders) TO STDOUT (FORMAT csv, HEADER)") as copy:
+    with connection.cursor().copy("COPY gold.daily_sales (invoice_day, orders) TO STDOUT (FORMAT csv, HEADER)") as copy:
         lines = b"".join(copy).decode().splitlines()
-    assert lines[0] == "day,orders" and len(lines) == len(wanted) + 1, lines[:2]
+    assert lines[0] == "invoice_day,orders" and len(lines) == len(wanted) + 1, lines[:2]
 
 
 def check_settings_stay_in_their_session(connection):

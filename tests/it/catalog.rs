@@ -10,7 +10,7 @@ use lakewire::catalog::{Catalog, ObjectKind, Overlay};
 use lakewire::error::ErrorKind;
 use lakewire::names::{ReleaseId, TableName};
 use lakewire::store::{LakeStore, StoreOptions};
-use lakewire::table::{Tables, WriteMode, WriteSpec};
+use lakewire::table::{TableSettings, Tables, WriteMode, WriteSpec};
 
 async fn open(lake: &Path) -> Arc<Catalog> {
     let options = StoreOptions { fsync: false, ..StoreOptions::default() };
@@ -241,6 +241,43 @@ async fn a_lake_of_a_thousand_tables_opens_without_reading_a_log() {
     assert_eq!(objects.len(), 1000);
     assert!(objects.iter().all(|object| object.columns.len() == 1 && object.columns[0].name == "n"));
     assert!(reopened.scope().snapshot(&objects[0]).await.is_err(), "the check above can fail");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_checkpoint_spares_starts_and_other_readers_the_releases_before_it() {
+    const LOG: &str = "_lakewire/catalog/_delta_log";
+    let folder = tempfile::tempdir().unwrap();
+    let options = StoreOptions { fsync: false, ..StoreOptions::default() };
+    let lake = LakeStore::open(folder.path().to_str().unwrap(), &options).unwrap();
+    let settings = TableSettings { checkpoint_interval: 5, ..TableSettings::default() };
+    let catalog = Catalog::open(lake.clone(), Tables::with(lake, settings)).await.unwrap();
+    for n in 1..=12 {
+        let overlay = catalog.begin();
+        write(&overlay, "gold.a", WriteMode::Append, &[n]).await;
+        write(&overlay, &format!("gold.t{n}"), WriteMode::Overwrite, &[n]).await;
+        catalog.publish(&overlay, "step").await.unwrap();
+    }
+    catalog.close().await;
+    assert!(folder.path().join(LOG).join("_last_checkpoint").exists());
+    // release 9 has one, and so has the tenth commit of the table
+    assert_eq!(catalog.tables().last_checkpoint("_lakewire/catalog").await, Some(9));
+    assert_eq!(catalog.tables().last_checkpoint("gold/a").await, Some(9));
+
+    // without the commits up to it, whoever reads them fails
+    for version in 0..=8 {
+        std::fs::remove_file(folder.path().join(LOG).join(format!("{version:020}.json"))).unwrap();
+        std::fs::remove_file(folder.path().join(format!("gold/a/_delta_log/{version:020}.json"))).unwrap();
+    }
+    let reopened = open(folder.path()).await;
+    assert_eq!(reopened.current().id(), ReleaseId(12));
+    assert_eq!(rows(&reopened.scope(), "gold.a").await, Some(12));
+    let read = reopened.tables().snapshot("_lakewire/catalog", None).await.unwrap();
+    let schemas = 6;
+    assert_eq!((read.version(), read.rows()), (12, Some(13 + schemas)));
+    let overlay = reopened.begin();
+    write(&overlay, "gold.a", WriteMode::Append, &[13]).await;
+    reopened.publish(&overlay, "goes on").await.unwrap();
+    assert_eq!(rows(&open(folder.path()).await.scope(), "gold.a").await, Some(13));
 }
 
 #[tokio::test(flavor = "multi_thread")]

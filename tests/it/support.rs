@@ -139,10 +139,12 @@ pub async fn error(client: &Client, sql: &str) -> (String, String) {
     (error.code().code().to_owned(), error.message().to_owned())
 }
 
-/// The generated demo, made once for all tests that only read: 20,000 rows, seed 7.
+/// The generated demo, made once for all tests that only read: 20,000 rows, seed 7; a checkpoint at every commit, so that
+/// other Delta readers read those, too.
 pub fn sample_demo() -> &'static Server {
     static DEMO: OnceLock<Server> = OnceLock::new();
-    DEMO.get_or_init(|| Server::demo(&["--set", "sample.rows=20000", "--set", "sample.seed=7"]))
+    let settings = ["sample.rows=20000", "sample.seed=7", "lake.checkpoint_interval=1"];
+    DEMO.get_or_init(|| Server::demo(&settings.map(|setting| ["--set", setting]).concat()))
 }
 
 /// The demo on the real data, made once for all tests that only read.

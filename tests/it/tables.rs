@@ -12,7 +12,7 @@ use datafusion::prelude::{SessionConfig, SessionContext};
 use futures::StreamExt;
 use lakewire::error::{ErrorKind, Result};
 use lakewire::store::{LakeStore, OverlayStore, StoreOptions};
-use lakewire::table::{CacheLimits, ScanPath, Tables, WriteMode, WriteSpec, Written};
+use lakewire::table::{CacheLimits, ScanPath, TableSettings, Tables, WriteMode, WriteSpec, Written};
 use serde_json::json;
 
 /// A lake in a folder of its own, and a session to query it with.
@@ -422,7 +422,8 @@ async fn a_snapshot_is_loaded_once_and_evicted_when_there_are_too_many() {
     for value in 0..3 {
         lake.write("x/t", &append(), &format!("select {value} as a")).await.unwrap();
     }
-    let tables = Tables::with_cache(lake.store.clone(), CacheLimits { snapshots_max: 2, bytes_max: u64::MAX });
+    let cache = CacheLimits { snapshots_max: 2, bytes_max: u64::MAX };
+    let tables = Tables::with(lake.store.clone(), TableSettings { cache, ..TableSettings::default() });
     let at_once = futures::future::join_all((0..8).map(|_| tables.snapshot("x/t", Some(2)))).await;
     let first = at_once[0].as_ref().unwrap();
     assert!(at_once.iter().all(|snapshot| Arc::ptr_eq(first, snapshot.as_ref().unwrap())));
