@@ -53,6 +53,7 @@ use crate::catalog::{Catalog, Release, Scope};
 use crate::config::Config;
 use crate::dialect::{self, Statement};
 use crate::error::Result;
+use crate::functions;
 use crate::pgcatalog::Metadata;
 use planner::Planner;
 use runtime::Resources;
@@ -182,7 +183,9 @@ impl Shared {
         let make = || {
             let system = self.system_tables().iter().flat_map(|tables| tables.tables()).collect();
             let procedures = self.procedures.get().map(|p| p.signatures()).unwrap_or_default();
-            Arc::new(Metadata::new(&self.database, scope, system, procedures))
+            let functions =
+                functions::listed().map(|(name, arguments, comment)| Signature { name, arguments, comment });
+            Arc::new(Metadata::new(&self.database, scope, system, procedures, functions.collect()))
         };
         if scope.overlay.is_some() {
             return make();

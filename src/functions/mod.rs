@@ -13,4 +13,4 @@ pub mod series;
 mod table;
 
 pub use error::{FunctionError, Stop, check_stop};
-pub use table::{Signature, query_planner, relation_planner, signatures};
+pub use table::{listed, query_planner, relation_planner};

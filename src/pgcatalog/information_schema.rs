@@ -159,7 +159,7 @@ fn routines(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBatch> {
         .text("routine_catalog", |_| metadata.database.as_str())
         .text("routine_schema", |_| "public")
         .text("routine_name", |p| p.signature.name)
-        .text("routine_type", |_| "PROCEDURE")
+        .text("routine_type", |p| if p.gives_rows { "FUNCTION" } else { "PROCEDURE" })
         .text("external_language", |_| "INTERNAL")
         .build(schema)
 }

@@ -43,11 +43,12 @@ pub struct Relation {
     pub system: bool,
 }
 
-/// A procedure, with its OID.
+/// A procedure, or a function that gives rows, with its OID.
 #[derive(Debug)]
 pub struct Procedure {
     pub oid: u32,
     pub signature: Signature,
+    pub gives_rows: bool,
 }
 
 /// One scope as PostgreSQL's catalogs describe it. Immutable.
@@ -69,11 +70,23 @@ pub struct Metadata {
 }
 
 impl Metadata {
-    pub fn new(database: &str, scope: &Scope, system: Vec<SystemTable>, signatures: Vec<Signature>) -> Self {
+    /// `signatures` are of procedures, `functions` of functions that give rows.
+    pub fn new(
+        database: &str,
+        scope: &Scope,
+        system: Vec<SystemTable>,
+        signatures: Vec<Signature>,
+        functions: Vec<Signature>,
+    ) -> Self {
         let mut taken: Vec<u32> = Vec::new();
-        let procedures = signatures
-            .into_iter()
-            .map(|signature| Procedure { oid: derived_oid(signature.name, &mut taken), signature })
+        let all = signatures.into_iter().map(|signature| (signature, false));
+        let all = all.chain(functions.into_iter().map(|signature| (signature, true)));
+        let procedures = all
+            .map(|(signature, gives_rows)| Procedure {
+                oid: derived_oid(signature.name, &mut taken),
+                signature,
+                gives_rows,
+            })
             .collect();
         Self {
             database: database.to_owned(),

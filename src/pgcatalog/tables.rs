@@ -214,14 +214,15 @@ fn procedures(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBatch> {
         .text("proname", |p| p.signature.name)
         .oid("pronamespace", |_| namespace)
         .oid("proowner", |_| OWNER_OID)
-        // 12 is `internal`, 2278 is `void`.
+        // 12 is `internal`, 2278 is `void`, 2249 is `record`.
         .oid("prolang", |_| 12)
-        .text("prokind", |_| "p")
-        .text("provolatile", |_| "v")
+        .text("prokind", |p| if p.gives_rows { "f" } else { "p" })
+        .flag("proretset", |p| p.gives_rows)
+        .text("provolatile", |p| if p.gives_rows { "s" } else { "v" })
         .text("proparallel", |_| "u")
         .small("pronargs", count)
         .small("pronargdefaults", |p| i16::try_from(defaults(p)).unwrap_or(0))
-        .oid("prorettype", |_| 2278)
+        .oid("prorettype", |p| if p.gives_rows { 2249 } else { 2278 })
         .texts("proargnames", |p| Some(p.signature.arguments.iter().map(|(name, ..)| (*name).to_owned()).collect()))
         .text("prosrc", |p| p.signature.name)
         .build(schema)?;

@@ -14,6 +14,9 @@ const NESTED_LOOP: &str =
     "select count(*) from generate_series(1, 100000) a(x), generate_series(1, 100000) b(y) where a.x + b.y < 0";
 /// 10¹⁴ pairs, all of them wanted.
 const CROSS: &str = "select count(*) from generate_series(1, 10000000) a(x), generate_series(1, 10000000) b(y)";
+/// Half an hour of back-tests, in groups of their own.
+const FORECASTS: &str = "select count(*) from forecast((select s as series, date '2020-01-01' + d::integer as day, \
+    (s * d) % 97 as amount from generate_series(1, 20000) s, generate_series(1, 400) d), day, amount, group_by => series)";
 
 /// A server on an empty lake, with its process at hand.
 struct Process {
@@ -78,7 +81,7 @@ async fn within<T>(what: &str, work: impl Future<Output = T>) -> T {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_deadline_ends_it_while_others_are_served() {
     let server = Process::start();
-    for sql in [NESTED_LOOP, CROSS] {
+    for sql in [NESTED_LOOP, CROSS, FORECASTS] {
         let other = connect(&server.url).await;
         let busy = busy_clients(&server.url).await;
         for client in &busy {
@@ -111,7 +114,7 @@ async fn a_deadline_ends_it_while_others_are_served() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cancel_and_a_client_that_leaves_end_it() {
     let server = Process::start();
-    for sql in [NESTED_LOOP, CROSS] {
+    for sql in [NESTED_LOOP, CROSS, FORECASTS] {
         let busy = connect(&server.url).await;
         let token = busy.cancel_token();
         let cancel = async {
@@ -133,7 +136,7 @@ async fn a_cancel_and_a_client_that_leaves_end_it() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_signal_ends_the_server_all_the_same() {
-    for sql in [NESTED_LOOP, CROSS] {
+    for sql in [NESTED_LOOP, CROSS, FORECASTS] {
         let mut server = Process::start();
         let busy = busy_clients(&server.url).await;
         let all = join_all(busy.iter().map(|client| client.simple_query(sql)));

@@ -2,16 +2,19 @@
 
 use std::process::Command;
 
-use crate::support::{root, sample_demo};
+use crate::support::{Server, real_demo, root, sample_demo};
 
 /// Runs a script with the Python that `scripts/test` has prepared; says so where there is none.
 fn run(script: &str) {
-    let python = root().join(".venv/bin/python");
+    run_with(script, ".venv", sample_demo());
+}
+
+fn run_with(script: &str, environment: &str, demo: &Server) {
+    let python = root().join(environment).join("bin/python");
     if !python.exists() {
-        eprintln!("SKIPPED: .venv is absent, scripts/test makes it");
+        eprintln!("SKIPPED: {environment} is absent, scripts/test makes it");
         return;
     }
-    let demo = sample_demo();
     let output = Command::new(python)
         .arg(root().join("tests/clients").join(script))
         .arg(&demo.url)
@@ -40,4 +43,11 @@ fn sqlalchemy() {
 #[test]
 fn other_delta_readers_see_the_same_rows() {
     run("delta_readers.py");
+}
+
+#[test]
+fn lifetimes_finds_no_likelier_model_and_expects_the_same_purchases() {
+    if let Some(demo) = real_demo() {
+        run_with("clv_lifetimes.py", ".venv-lifetimes", demo);
+    }
 }

@@ -23,7 +23,7 @@ mod template;
 mod values;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use datafusion::common::DFSchema;
 use datafusion::error::{DataFusionError, Result as DataFusionResult};
@@ -32,10 +32,7 @@ use datafusion::logical_expr::planner::{PlannedRelation, RelationPlanner, Relati
 use datafusion::sql::sqlparser::ast::{self, FunctionArg, FunctionArgExpr, Ident, TableFactor};
 
 pub use node::query_planner;
-pub use signature::Signature;
-
-#[cfg(test)]
-use signature::Kind;
+use signature::Signature;
 
 use crate::dialect::RELATION;
 use crate::error::{Error, ErrorKind, Result};
@@ -62,8 +59,22 @@ static FUNCTIONS: &[&Function] = &[
     &queries::RFM,
 ];
 
-/// What clients are told of the functions.
-pub fn signatures() -> impl Iterator<Item = &'static Signature> {
+/// Name, PostgreSQL's name of the type, whether there is a default.
+type ListedArgument = (&'static str, &'static str, bool);
+
+/// What clients are told of the functions: name, arguments, what it gives.
+pub fn listed() -> impl Iterator<Item = (&'static str, &'static [ListedArgument], &'static str)> {
+    static ARGUMENTS: LazyLock<Vec<Vec<ListedArgument>>> = LazyLock::new(|| {
+        let listed =
+            |argument: &signature::Argument| (argument.name, argument.kind.type_name(), argument.default.is_some());
+        signatures().map(|signature| signature.arguments.iter().map(listed).collect()).collect()
+    });
+    signatures()
+        .zip(ARGUMENTS.iter())
+        .map(|(signature, arguments)| (signature.name, arguments.as_slice(), signature.comment))
+}
+
+fn signatures() -> impl Iterator<Item = &'static Signature> {
     FUNCTIONS.iter().map(|function| &function.signature)
 }
 
@@ -197,6 +208,7 @@ fn not_constant(signature: &Signature, name: &str, error: DataFusionError) -> Da
 
 #[cfg(test)]
 mod tests {
+    use super::signature::Kind;
     use super::*;
 
     #[test]

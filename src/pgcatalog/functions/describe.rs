@@ -37,7 +37,7 @@ pub const FUNCTIONS: &[Definition] = &[
     strict("pg_get_function_sqlbody", 1..=1, text, no_text),
     strict("pg_get_function_arguments", 1..=1, text, |s, args| Ok(utf8(arguments(s, args, true)))),
     strict("pg_get_function_identity_arguments", 1..=1, text, |s, args| Ok(utf8(arguments(s, args, false)))),
-    strict("pg_get_function_result", 1..=1, text, no_text),
+    strict("pg_get_function_result", 1..=1, text, function_result),
     strict("pg_tablespace_location", 1..=1, text, |_, _| Ok(utf8(""))),
     strict("pg_table_is_visible", 1..=1, boolean, table_is_visible),
     strict("pg_type_is_visible", 1..=1, boolean, yes),
@@ -113,6 +113,11 @@ fn user_by_id(session: &SessionInfo, args: &[ScalarValue]) -> Result<ScalarValue
 fn view_definition(session: &SessionInfo, args: &[ScalarValue]) -> Result<ScalarValue> {
     let definition = relation(session, args.first()).and_then(|relation| relation.definition.clone());
     Ok(ScalarValue::Utf8(definition.map(|text| format!(" {};", text.trim().trim_end_matches(';')))))
+}
+
+fn function_result(session: &SessionInfo, args: &[ScalarValue]) -> Result<ScalarValue> {
+    let gives_rows = procedure(session, args.first()).is_some_and(|procedure| procedure.gives_rows);
+    Ok(ScalarValue::Utf8(gives_rows.then(|| "SETOF record".to_owned())))
 }
 
 fn arguments(session: &SessionInfo, args: &[ScalarValue], defaults: bool) -> String {
