@@ -86,6 +86,13 @@ impl Cursors {
     }
 }
 
+impl Session {
+    /// Columns of an open cursor, and whether it is BINARY: to the protocol's Describe it is a portal.
+    pub fn cursor(&self, name: &str) -> Option<(SchemaRef, bool)> {
+        self.cursors.open.get(name).map(|cursor| (cursor.schema.clone(), cursor.binary))
+    }
+}
+
 fn undefined(name: &str) -> Error {
     Error::new(ErrorKind::InvalidCursorName, format!("cursor \"{name}\" does not exist"))
 }

@@ -146,10 +146,14 @@ impl Connection {
                     .and_then(|statement| statement.schema.as_ref())
                     .map(|schema| row_description(schema, &[]))
             }
-            Target::Portal(name) => {
-                let portal = self.portals.get(name).ok_or_else(|| no_portal(name))?;
-                portal.bound.schema().map(|schema| row_description(schema, &portal.bound.formats))
-            }
+            Target::Portal(name) => match (self.portals.get(name), self.session.cursor(name)) {
+                (Some(portal), _) => portal.bound.schema().map(|schema| row_description(schema, &portal.bound.formats)),
+                (None, Some((schema, binary))) => {
+                    let format = if binary { Format::Binary } else { Format::Text };
+                    Some(row_description(&schema, &[format]))
+                }
+                (None, None) => return Err(no_portal(name).into()),
+            },
         };
         match described.transpose()? {
             Some(columns) => self.link.writer.put(&columns),
