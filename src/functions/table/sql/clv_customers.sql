@@ -1,4 +1,5 @@
 -- input: customer, day (since 1970-01-01), value. $1: the last day to look at, or null.
+-- In joins the one row stands first, since the first side is the one kept in memory.
 -- A purchase is a day on which a customer bought, as in the papers and in lifetimes: several orders of a day are one.
 
 with bounds as (
@@ -18,8 +19,8 @@ seen as (
         day,
         end_day,
         case when day > min(day) over (partition by customer) then value end as repeat_value
-    from days
-    inner join bounds on day <= end_day
+    from bounds
+    inner join days on day <= end_day
 )
 
 select

@@ -1,4 +1,5 @@
 -- input: customer, day (since 1970-01-01). $1: the last day to look at, or null. $2: how many days at the end to foresee.
+-- In joins the one row stands first, since the first side is the one kept in memory.
 -- Only who bought before the hold-out can be foreseen.
 
 with bounds as (
@@ -16,8 +17,8 @@ days as (
 
 split as (
     select customer, day, last_day, case when day <= last_day then day end as known_day
-    from days
-    inner join bounds on day <= end_day
+    from bounds
+    inner join days on day <= end_day
 )
 
 select

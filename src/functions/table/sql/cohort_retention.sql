@@ -54,8 +54,8 @@ grid as (
 
 counted as (
     select joined.cohort, active.period, count(*) as customers, sum(active.value) as value
-    from active
-    inner join joined on joined.customer = active.customer
+    from joined
+    inner join active on active.customer = joined.customer
     group by joined.cohort, active.period
 ),
 

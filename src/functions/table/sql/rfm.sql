@@ -1,4 +1,5 @@
 -- input: customer, order_id, day (since 1970-01-01), value. $1: whether order_id is given. $2: the day to look from, or null.
+-- In joins the one row stands first, since the first side is the one kept in memory.
 -- Segments as in Putler's and others' grids of recency and frequency: names, not mathematics.
 
 with orders as (
@@ -24,8 +25,8 @@ measured as (
         cast(coalesce($2, newest_day + 1) - last_day as bigint) as recency_days,
         frequency,
         monetary
-    from customers
-    cross join (select max(last_day) as newest_day from customers) as newest
+    from (select max(last_day) as newest_day from customers) as newest
+    cross join customers
 ),
 
 -- Ties are broken by the customer: the same rows always get the same scores.
