@@ -53,8 +53,10 @@ error_kinds! {
     UndefinedParameter       "42P02" 2 false;
     AmbiguousColumn          "42702" 2 false;
     DuplicateTable           "42P07" 2 false;
-    DuplicateColumn          "42701" 2 false;
     DuplicateObject          "42710" 2 false;
+    DuplicateColumn          "42701" 2 false;
+    DuplicateSchema          "42P06" 2 false;
+    DependentObjects         "2BP01" 2 false;
     DuplicateCursor          "42P03" 2 false;
     DuplicateStatement       "42P05" 2 false;
     WrongObjectType          "42809" 2 false;

@@ -29,7 +29,7 @@ use tokio::sync::{Semaphore, SemaphorePermit, watch};
 use tokio_util::task::TaskTracker;
 
 pub use object::{Column, Object, ObjectKind, Provenance};
-pub use overlay::Overlay;
+pub use overlay::{Mark, Overlay};
 pub use release::{Release, ReleaseInfo, Tombstone};
 pub use scope::Scope;
 
@@ -213,6 +213,11 @@ impl Catalog {
 
     /// A private continuation of the newest release.
     pub fn begin(&self) -> Arc<Overlay> {
-        Arc::new(Overlay::new(self.current(), &self.lake, self.tables.clone()))
+        self.begin_on(self.current())
+    }
+
+    /// A private continuation of a release; it cannot be published once a table it writes has changed.
+    pub fn begin_on(&self, release: Arc<Release>) -> Arc<Overlay> {
+        Arc::new(Overlay::new(release, &self.lake, self.tables.clone()))
     }
 }

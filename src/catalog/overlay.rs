@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use datafusion::arrow::array::RecordBatch;
@@ -20,7 +21,7 @@ use uuid::Uuid;
 use super::{Column, Object, ObjectKind, Provenance, Release, Scope};
 use crate::error::{Error, ErrorKind, Result};
 use crate::names::TableName;
-use crate::store::{LakeStore, OverlayStore};
+use crate::store::{LakeStore, OverlayMark, OverlayStore};
 use crate::table::{Snapshot, Tables, WriteSpec, Written};
 
 /// Tables written and names changed since a release, seen by the holder only.
@@ -32,7 +33,19 @@ pub struct Overlay {
     store: OverlayStore,
     tables: Arc<Tables>,
     staged: Mutex<BTreeMap<TableName, Staged>>,
+    /// Schemas made (true) and dropped (false).
+    schemas: Mutex<BTreeMap<String, bool>>,
+    /// Counts the changes.
+    edition: AtomicU64,
     published: std::sync::atomic::AtomicBool,
+}
+
+/// What an overlay held at a moment, to come back to.
+#[derive(Debug)]
+pub struct Mark {
+    log: OverlayMark,
+    staged: BTreeMap<TableName, Staged>,
+    schemas: BTreeMap<String, bool>,
 }
 
 /// What became of one name.
@@ -54,7 +67,16 @@ impl Overlay {
     pub(super) fn new(base: Arc<Release>, lake: &LakeStore, tables: Arc<Tables>) -> Self {
         let store = OverlayStore::new(lake.root().clone());
         let lake = lake.through(Arc::new(store.clone()));
-        Self { base, lake, store, tables, staged: Mutex::default(), published: false.into() }
+        Self {
+            base,
+            lake,
+            store,
+            tables,
+            staged: Mutex::default(),
+            schemas: Mutex::default(),
+            edition: AtomicU64::default(),
+            published: false.into(),
+        }
     }
 
     /// The release this one continues.
@@ -73,7 +95,35 @@ impl Overlay {
     }
 
     pub fn is_empty(&self) -> bool {
-        self.staged.lock().is_empty()
+        self.staged.lock().is_empty() && self.schemas.lock().is_empty()
+    }
+
+    /// Grows with every change: what was planned over one edition does not hold for another.
+    pub fn edition(&self) -> u64 {
+        self.edition.load(Ordering::Acquire)
+    }
+
+    /// What is here now, to come back to by [`Overlay::return_to`].
+    pub fn mark(&self) -> Mark {
+        Mark { log: self.store.mark(), staged: self.staged.lock().clone(), schemas: self.schemas.lock().clone() }
+    }
+
+    /// Forgets the changes made since the mark.
+    pub fn return_to(&self, mark: &Mark) {
+        self.store.return_to(&mark.log);
+        self.staged.lock().clone_from(&mark.staged);
+        self.schemas.lock().clone_from(&mark.schemas);
+        self.edition.fetch_add(1, Ordering::Release);
+    }
+
+    /// Makes a schema, or takes an empty one away.
+    pub fn put_schema(&self, schema: &str, exists: bool) {
+        self.schemas.lock().insert(schema.to_owned(), exists);
+        self.edition.fetch_add(1, Ordering::Release);
+    }
+
+    pub(super) fn schemas(&self) -> BTreeMap<String, bool> {
+        self.schemas.lock().clone()
     }
 
     /// Runs the plan and writes its rows as the table `name`, making it if there is none.
@@ -151,6 +201,7 @@ impl Overlay {
 
     fn stage(&self, staged: Staged, name: &TableName) {
         self.staged.lock().insert(name.clone(), staged);
+        self.edition.fetch_add(1, Ordering::Release);
     }
 
     fn object(&self, name: &TableName) -> Option<Arc<Object>> {
@@ -209,29 +260,18 @@ impl Overlay {
                     Target { id: object.id, oid: object.oid, name: name.clone(), location: location.clone(), pin }
                 }
                 ObjectKind::View { .. } => self.new_target(name).await?,
-                ObjectKind::Broken { location, .. } => {
-                    let pin = self.mended(name, location).await?;
-                    Target { id: object.id, oid: object.oid, name: name.clone(), location: location.clone(), pin }
+                ObjectKind::Broken { message, .. } => {
+                    return Err(Error::new(
+                        ErrorKind::DataCorrupted,
+                        format!("table \"{name}\" cannot be written: {message}"),
+                    )
+                    .with_hint("mend the table, or move its folder away"));
                 }
             },
             None => self.new_target(name).await?,
         };
         target.pin = self.freeze(&target.location, target.pin);
         Ok(target)
-    }
-
-    /// Where a table that was found broken can be written from: its head, if it can be read by now; nowhere, if it is gone.
-    async fn mended(&self, name: &TableName, location: &str) -> Result<Option<u64>> {
-        match self.tables.snapshot(location, None).await {
-            Ok(snapshot) => Ok(Some(snapshot.version())),
-            Err(error) if error.kind() == ErrorKind::UndefinedTable => Ok(None),
-            Err(error) => {
-                let message = format!("table \"{name}\" cannot be written: {}", error.message());
-                Err(Error::new(ErrorKind::DataCorrupted, message)
-                    .with_hint("mend the table, or move its folder away")
-                    .with_source(error))
-            }
-        }
     }
 
     async fn new_target(&self, name: &TableName) -> Result<Target> {
@@ -266,7 +306,7 @@ impl Overlay {
     }
 
     pub(super) fn set_published(&self) {
-        self.published.store(true, std::sync::atomic::Ordering::Release);
+        self.published.store(true, Ordering::Release);
     }
 }
 

@@ -78,7 +78,6 @@ impl Catalog {
         for _ in 0..ATTEMPTS {
             let current = self.settle().await?;
             if self.adopt(&current, overlay).await? {
-                crash_point("publish.adopted");
                 continue;
             }
             check_pins(overlay, &current)?;
@@ -192,6 +191,13 @@ impl Catalog {
         let mut objects = std::mem::take(&mut next.objects);
         overlay.apply(&mut objects);
         next.objects = objects;
+        for (schema, exists) in overlay.schemas() {
+            if exists {
+                next.schema_oid(&schema);
+            } else {
+                next.schemas.remove(&schema);
+            }
+        }
         for name in overlay.staged_names() {
             let Some(object) = next.objects.get(&name).cloned() else {
                 next.tombstones.extend(current.get(&name).and_then(|dropped| tombstone(dropped, next.id())));
@@ -318,7 +324,6 @@ async fn put_undo(
     while let Put::Different(_) = log.put(&path(&table.location, version), table.undo.clone().into()).await? {
         version += 1;
     }
-    crash_point("publish.undo_put");
     Ok(())
 }
 

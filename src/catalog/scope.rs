@@ -44,6 +44,13 @@ impl Scope {
     pub fn schemas(&self) -> Vec<String> {
         let mut schemas: BTreeMap<_, _> = self.release.schemas.clone();
         if let Some(overlay) = &self.overlay {
+            for (schema, exists) in overlay.schemas() {
+                if exists {
+                    schemas.entry(schema).or_insert(0);
+                } else {
+                    schemas.remove(&schema);
+                }
+            }
             for object in overlay.staged_objects() {
                 schemas.entry(object.name.schema.clone()).or_insert(object.oid);
             }

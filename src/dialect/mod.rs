@@ -12,12 +12,16 @@ pub mod rules;
 mod split;
 mod syntax;
 
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+
 use datafusion::sql::sqlparser::ast;
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
 use datafusion::sql::sqlparser::tokenizer::{TokenWithSpan, Tokenizer};
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::names::TableName;
 
 pub use cursor::MOVE;
 pub use position::identifier_position;
@@ -71,6 +75,26 @@ pub fn parse_single(sql: &str) -> Result<Statement> {
                 .at(second.offset + 1))
         }
     }
+}
+
+/// The relations that a query names with their schemas; none where it cannot be parsed.
+pub fn relations(sql: &str) -> BTreeSet<TableName> {
+    let mut found = BTreeSet::new();
+    let folded = |part: &ast::ObjectNamePart| {
+        let ident = part.as_ident()?;
+        Some(if ident.quote_style.is_some() { ident.value.clone() } else { ident.value.to_lowercase() })
+    };
+    if let Ok(statement) = parse_single(sql) {
+        let _ = ast::visit_relations(&statement.ast, |name| {
+            if let [.., schema, relation] = name.0.as_slice()
+                && let (Some(schema), Some(relation)) = (folded(schema), folded(relation))
+            {
+                found.insert(TableName::new(schema, relation));
+            }
+            ControlFlow::<()>::Continue(())
+        });
+    }
+    found
 }
 
 fn parse_one(tokens: &[TokenWithSpan]) -> std::result::Result<ast::Statement, ParserError> {

@@ -4,7 +4,8 @@ use datafusion::sql::sqlparser::ast;
 
 use super::control::set_modes;
 use super::session::{Outcome, Session};
-use super::transaction::{Block, Savepoint, Transaction};
+use super::transaction::{Block, Transaction};
+use super::write;
 use crate::error::{Error, ErrorKind, Result};
 
 pub(super) async fn begin_block(session: &mut Session, modes: &[ast::TransactionMode]) -> Result<()> {
@@ -31,6 +32,13 @@ pub(super) async fn commit(session: &mut Session, chain: bool) -> Result<Outcome
             return Ok(Outcome::command("COMMIT"));
         }
         Transaction::Open(block) => {
+            if let Some(overlay) = block.scope.overlay
+                && let Err(error) = write::publish(&session.shared, overlay, "transaction").await
+            {
+                session.settings = block.before;
+                session.cursors.roll_back();
+                return Err(error);
+            }
             session.settings = block.lasting;
             session.cursors.commit();
             "COMMIT"
@@ -70,8 +78,7 @@ pub(super) fn block_for<'a>(session: &'a mut Session, what: &str) -> Result<&'a 
 pub(super) fn savepoint(session: &mut Session, name: &str) -> Result<Outcome> {
     let settings = session.settings.clone();
     let cursors = session.cursors.mark();
-    let savepoint = Savepoint { name: name.to_owned(), settings, cursors };
-    block_for(session, "SAVEPOINT")?.savepoints.push(savepoint);
+    block_for(session, "SAVEPOINT")?.set_savepoint(name, settings, cursors);
     Ok(Outcome::command("SAVEPOINT"))
 }
 
@@ -87,7 +94,7 @@ pub(super) fn rollback_to(session: &mut Session, name: &str) -> Result<Outcome> 
     let position = block.savepoint(name)?;
     // The savepoint itself stays, as in PostgreSQL.
     block.savepoints.truncate(position + 1);
-    let kept = block.savepoints.last().map(|savepoint| (savepoint.settings.clone(), savepoint.cursors));
+    let kept = block.return_to_savepoint().map(|savepoint| (savepoint.settings.clone(), savepoint.cursors));
     session.transaction.reopen();
     if let Some((settings, cursors)) = kept {
         session.settings = settings;

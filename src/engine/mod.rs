@@ -30,6 +30,7 @@ mod system;
 mod time_travel;
 mod transaction;
 mod workers;
+mod write;
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};

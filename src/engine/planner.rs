@@ -8,7 +8,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use datafusion::arrow::datatypes::{DataType, SchemaRef};
+use datafusion::arrow::datatypes::{DataType, Schema, SchemaRef};
 use datafusion::catalog::{TableFunctionArgs, TableProvider};
 use datafusion::common::DFSchema;
 use datafusion::common::TableReference;
@@ -114,6 +114,14 @@ impl Planner {
         SqlToRel::new_with_options(&names, self.parser_options())
             .statement_to_plan(parsed)
             .map_err(|error| errors::in_statement(error, statement))
+    }
+
+    /// The columns that definitions stand for; those with NOT NULL are not nullable.
+    pub(super) fn columns(&self, definitions: Vec<ast::ColumnDef>) -> Result<Schema> {
+        let names = Names { planner: self, tables: HashMap::new(), functions: HashMap::new() };
+        SqlToRel::new_with_options(&names, self.parser_options())
+            .build_schema(definitions)
+            .map_err(errors::from_datafusion)
     }
 
     /// A table or view by reference, as DataFusion's planner takes it.

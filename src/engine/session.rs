@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
 
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::execution::SessionState;
@@ -19,8 +19,10 @@ use super::settings::Settings;
 use super::stream::Guard;
 use super::time_travel::AsOf;
 use super::transaction::Transaction;
-use super::{BatchStream, CancelHandle, NoticeSink, Shared, control, copy, cursors, execute, explain, parameters};
-use crate::catalog::{Release, Scope};
+use super::{
+    BatchStream, CancelHandle, NoticeSink, Shared, control, copy, cursors, execute, explain, parameters, write,
+};
+use crate::catalog::{Overlay, Release, Scope};
 use crate::dialect::Statement;
 use crate::error::{Error, ErrorKind, Result};
 use crate::pgtypes::{self, CopyFormat, Type};
@@ -71,9 +73,9 @@ pub struct Prepared {
     pub parameters: Vec<Type>,
     /// Columns of the result; `None` for a statement that returns no rows.
     pub schema: Option<SchemaRef>,
-    plan: Option<Arc<Planned>>,
+    pub(super) plan: Option<Arc<Planned>>,
     /// The query inside DECLARE or COPY.
-    query: Option<Arc<Prepared>>,
+    pub(super) query: Option<Arc<Prepared>>,
 }
 
 /// A logical plan, and what it was made under.
@@ -95,12 +97,24 @@ pub(super) struct Planned {
 #[derive(Debug, Clone)]
 struct Basis {
     release: Arc<Release>,
+    /// A transaction's changes, and how many there were. Held weakly: a plan must not keep what was rolled back.
+    overlay: Option<(Weak<Overlay>, u64)>,
     settings: Settings,
 }
 
 impl Basis {
+    fn new(scope: &Scope, settings: &Settings) -> Self {
+        let overlay = scope.overlay.as_ref().map(|overlay| (Arc::downgrade(overlay), overlay.edition()));
+        Self { release: scope.release.clone(), overlay, settings: settings.clone() }
+    }
+
     fn is(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.release, &other.release) && self.settings.same(&other.settings)
+        let same_overlay = match (&self.overlay, &other.overlay) {
+            (None, None) => true,
+            (Some((ours, edition)), Some((theirs, other))) => ours.ptr_eq(theirs) && edition == other,
+            _ => false,
+        };
+        same_overlay && Arc::ptr_eq(&self.release, &other.release) && self.settings.same(&other.settings)
     }
 }
 
@@ -263,6 +277,9 @@ impl Session {
                 let schema = execute::output_schema(&planned.logical);
                 (Some(planned), Some(schema))
             }
+            ast::Statement::Insert(_) | ast::Statement::Update(_) | ast::Statement::Delete(_) => {
+                return write::prepare(self, statement, hints).await;
+            }
             ast::Statement::Execute { name, .. } => (None, self.named_schema(name.as_ref())),
             ast::Statement::Call(call) => (None, self.shared.call_schema(call)),
             ast::Statement::Fetch { name, into: None, .. } => (None, self.cursors.schema(name)),
@@ -313,6 +330,7 @@ impl Session {
                 cursors::fetch(self, name, direction, into.as_ref()).await
             }
             ast::Statement::Explain { .. } => explain::explain(self, &statement, params).await,
+            ast if write::is_write(ast) => write::execute(self, &statement, params).await,
             _ => control::execute(self, &statement, params).await,
         }
     }
@@ -341,7 +359,8 @@ impl Session {
             }
         };
         planned.used.store(true, Ordering::Relaxed);
-        let state = self.state(&planned.basis);
+        let scope = self.scope().await?;
+        let state = self.state(&scope, &planned.basis);
         let state = if planned.reads_clock { self.at_clock(&state) } else { state };
         let bound = bind(&planned.logical, &prepared.statement, params)?;
         let optimize = |plan: &LogicalPlan| {
@@ -366,28 +385,28 @@ impl Session {
     }
 
     async fn still_holds(&mut self, planned: &Planned) -> Result<bool> {
-        let basis = Basis { release: self.scope().await?.release, settings: self.settings.clone() };
+        let basis = Basis::new(&self.scope().await?, &self.settings);
         let fresh = !planned.follows_head || !planned.used.load(Ordering::Relaxed);
         Ok(fresh && planned.basis.is(&basis))
     }
 
     /// The statement's plan; the one that any session made for the same text under the same basis, if there is one.
     async fn plan(&mut self, statement: &Statement) -> Result<Arc<Planned>> {
-        let scope = self.scope().await?;
-        let basis = Basis { release: scope.release, settings: self.settings.clone() };
+        let basis = Basis::new(&self.scope().await?, &self.settings);
         let known = self.shared.plans.get(&statement.text);
         if let Some(planned) = known.filter(|known| known.basis.is(&basis) && known.user == self.user) {
             return Ok(planned);
         }
         let planned = self.plan_anew(statement).await?;
-        if !planned.follows_head {
+        if !planned.follows_head && planned.basis.overlay.is_none() {
             self.shared.plans.put(&statement.text, planned.clone());
         }
         Ok(planned)
     }
 
     async fn plan_anew(&mut self, statement: &Statement) -> Result<Arc<Planned>> {
-        let (planner, basis) = self.planner().await?;
+        let scope = self.scope().await?;
+        let (planner, basis) = self.planner(scope);
         let logical = planner.plan(statement).await?;
         let reads_clock = execute::reads_clock(&logical);
         let follows_head = planner.follows_head();
@@ -402,30 +421,34 @@ impl Session {
         }))
     }
 
-    /// A planner for what the session sees now. Its scope is fresh, so tables that follow their heads are too.
-    async fn planner(&mut self) -> Result<(Planner, Basis)> {
-        let scope = self.scope().await?;
-        let basis = Basis { release: scope.release.clone(), settings: self.settings.clone() };
-        let state = self.state(&basis);
+    fn planner(&mut self, scope: Scope) -> (Planner, Basis) {
+        let basis = Basis::new(&scope, &self.settings);
+        let state = self.state(&scope, &basis);
         let metadata = self.shared.metadata(&scope);
         let path = self.settings.search_path(&self.user);
-        Ok((Planner::new(self.shared.clone(), scope, state, path, metadata), basis))
+        (Planner::new(self.shared.clone(), scope, state, path, metadata), basis)
     }
 
+    /// A planner for what the session sees now. Its scope is fresh, so tables that follow their heads are too.
     pub(super) async fn planner_now(&mut self) -> Result<Planner> {
-        Ok(self.planner().await?.0)
+        let scope = self.scope().await?;
+        Ok(self.planner_over(scope))
     }
 
-    fn state(&mut self, basis: &Basis) -> Arc<SessionState> {
+    pub(super) fn planner_over(&mut self, scope: Scope) -> Planner {
+        self.planner(scope).0
+    }
+
+    /// The state for plans over the scope, made under the basis.
+    fn state(&mut self, scope: &Scope, basis: &Basis) -> Arc<SessionState> {
         if let Some((known, state)) = &self.state
             && known.is(basis)
         {
             return state.clone();
         }
-        let scope = self.shared.catalog.scope_of(basis.release.clone());
-        let metadata = self.shared.metadata(&scope);
+        let metadata = self.shared.metadata(scope);
         let info = SessionInfo::new(&self.user, self.backend_pid, self.settings.clone(), metadata);
-        let state = Arc::new(self.shared.state_for(&scope, info));
+        let state = Arc::new(self.shared.state_for(scope, info));
         self.state = Some((basis.clone(), state.clone()));
         state
     }
@@ -481,7 +504,7 @@ fn same_columns(told: &SchemaRef, now: &SchemaRef) -> bool {
 }
 
 /// The plan with values in place of `$n`; `None` where it has none.
-fn bind(plan: &LogicalPlan, statement: &Statement, params: &[ScalarValue]) -> Result<Option<LogicalPlan>> {
+pub(super) fn bind(plan: &LogicalPlan, statement: &Statement, params: &[ScalarValue]) -> Result<Option<LogicalPlan>> {
     if params.is_empty() {
         return Ok(None);
     }

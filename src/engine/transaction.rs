@@ -1,11 +1,13 @@
-//! Transaction blocks: a pinned release, settings that go with it, failure until ROLLBACK.
+//! Transaction blocks: a pinned release, the changes on top of it, settings that go with it, failure until ROLLBACK.
+
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use datafusion::sql::sqlparser::ast;
 
 use super::session::TransactionStatus;
 use super::settings::Settings;
-use crate::catalog::Scope;
+use crate::catalog::{Catalog, Mark, Overlay, Scope};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Where a session stands.
@@ -30,13 +32,16 @@ pub(super) struct Block {
     started_at: DateTime<Utc>,
 }
 
-/// What ROLLBACK TO goes back to.
+/// What ROLLBACK TO brings back.
 #[derive(Debug)]
 pub(super) struct Savepoint {
     pub name: String,
     pub settings: Settings,
     /// Cursors declared up to then ([`super::cursors::Cursors::mark`]).
     pub cursors: u64,
+    scope: Scope,
+    /// What the scope's overlay held, where there was one already.
+    mark: Option<Mark>,
 }
 
 impl Block {
@@ -48,6 +53,31 @@ impl Block {
             savepoints: Vec::new(),
             started_at: Utc::now(),
         }
+    }
+
+    /// The transaction's changes; from the first on, its statements see them.
+    pub fn overlay(&mut self, catalog: &Catalog) -> Arc<Overlay> {
+        if let Some(overlay) = &self.scope.overlay {
+            return overlay.clone();
+        }
+        let overlay = catalog.begin_on(self.scope.release.clone());
+        self.scope = overlay.scope();
+        overlay
+    }
+
+    pub fn set_savepoint(&mut self, name: &str, settings: Settings, cursors: u64) {
+        let mark = self.scope.overlay.as_ref().map(|overlay| overlay.mark());
+        self.savepoints.push(Savepoint { name: name.to_owned(), settings, cursors, scope: self.scope.clone(), mark });
+    }
+
+    /// Forgets what was changed since the newest savepoint, which answers what else it brings back.
+    pub fn return_to_savepoint(&mut self) -> Option<&Savepoint> {
+        let savepoint = self.savepoints.last()?;
+        self.scope = savepoint.scope.clone();
+        if let (Some(overlay), Some(mark)) = (&self.scope.overlay, &savepoint.mark) {
+            overlay.return_to(mark);
+        }
+        Some(savepoint)
     }
 
     /// Position of the newest savepoint of that name.

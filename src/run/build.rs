@@ -93,7 +93,6 @@ fn check_inputs(scope: &Scope, project: &Project, model: &Model) -> Result<()> {
 fn write_spec(model: &Model, provenance: &Provenance) -> WriteSpec {
     let comments = model.columns.iter().filter_map(|c| Some((c.name.clone(), c.description.clone()?)));
     WriteSpec {
-        mode: WriteMode::Overwrite,
         comment: model.description.clone(),
         column_comments: comments.collect(),
         partition_by: model.partition_by.clone(),
@@ -104,7 +103,7 @@ fn write_spec(model: &Model, provenance: &Provenance) -> WriteSpec {
             ("sql_hash".into(), json!(provenance.sql_hash)),
             ("inputs".into(), json!(provenance.inputs)),
         ]),
-        txn: None,
+        ..WriteSpec::new(WriteMode::Overwrite)
     }
 }
 

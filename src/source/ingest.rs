@@ -314,16 +314,16 @@ impl Work<'_> {
             .iter()
             .map(|file| Input { path: file.path.clone(), name: file.name.clone(), ingested_at: self.started_at })
             .collect();
+        let mode = match source.mode {
+            Mode::Append => WriteMode::Append,
+            Mode::Replace => WriteMode::Overwrite,
+        };
         let spec = WriteSpec {
-            mode: match source.mode {
-                Mode::Append => WriteMode::Append,
-                Mode::Replace => WriteMode::Overwrite,
-            },
             comment: source.description.clone(),
             column_comments: source.column_comments.clone(),
-            partition_by: Vec::new(),
             provenance: self.provenance(source, group),
             txn: Some((app_id(source), sequence)),
+            ..WriteSpec::new(mode)
         };
         let (batches, reading) = self.read(source, inputs);
         let written = self.overlay.write_batches(&source.table, &spec, None, source.schema(), batches).await;
@@ -424,12 +424,9 @@ impl Work<'_> {
     /// Writes what the whole attempt logged.
     async fn finish(self) -> Result<()> {
         let append = |comment: &str| WriteSpec {
-            mode: WriteMode::Append,
             comment: Some(comment.to_owned()),
-            column_comments: BTreeMap::new(),
-            partition_by: Vec::new(),
             provenance: BTreeMap::from([("run_id".to_owned(), self.run_id.to_string().into())]),
-            txn: None,
+            ..WriteSpec::new(WriteMode::Append)
         };
         let batches = |batches: Vec<RecordBatch>| stream::iter(batches.into_iter().map(Ok)).boxed();
         if !self.rejects.is_empty() {

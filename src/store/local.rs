@@ -8,6 +8,7 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path as FsPath, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use futures::stream::BoxStream;
@@ -17,28 +18,26 @@ use object_store::{
     CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore, PutMode,
     PutMultipartOptions, PutOptions, PutPayload, PutResult, Result, UploadPart,
 };
-use uuid::Uuid;
-
-use super::fault::crash_point;
 
 /// The file system from `/`, with fsync.
 #[derive(Debug)]
 pub struct DurableFileSystem {
     inner: Arc<LocalFileSystem>,
+    staged: AtomicU64,
 }
 
 impl DurableFileSystem {
     pub fn new() -> Self {
-        Self { inner: Arc::new(LocalFileSystem::new()) }
+        Self { inner: Arc::new(LocalFileSystem::new()), staged: AtomicU64::new(0) }
     }
-}
 
-/// A name that `LocalFileSystem` leaves out of listings. Random: a process that was killed in the middle of a put has left
-/// its file, and in a container the next one has the same process id.
-fn staging_path(target: &FsPath) -> PathBuf {
-    let mut name = target.as_os_str().to_owned();
-    name.push(format!("#{}", Uuid::new_v4().as_u128()));
-    name.into()
+    /// A name that `LocalFileSystem` leaves out of listings, unique over processes.
+    fn staging_path(&self, target: &FsPath) -> PathBuf {
+        let serial = self.staged.fetch_add(1, Ordering::Relaxed);
+        let mut name = target.as_os_str().to_owned();
+        name.push(format!("#{}{serial:06}", std::process::id()));
+        name.into()
+    }
 }
 
 impl fmt::Display for DurableFileSystem {
@@ -54,7 +53,7 @@ impl ObjectStore for DurableFileSystem {
             return self.inner.put_opts(location, payload, options).await;
         }
         let target = self.inner.path_to_filesystem(location)?;
-        let staging = staging_path(&target);
+        let staging = self.staging_path(&target);
         let create = matches!(options.mode, PutMode::Create);
         let location = location.clone();
         blocking(move || {
@@ -152,7 +151,6 @@ fn put_durably(staging: &FsPath, target: &FsPath, payload: &PutPayload, create: 
     }
     file.sync_all()?;
     drop(file);
-    crash_point("store.staged");
     if create {
         fs::hard_link(staging, target)?;
         fs::remove_file(staging)?;

@@ -17,7 +17,7 @@ use object_store::{ObjectStore, ObjectStoreScheme};
 use url::Url;
 
 use crate::error::{Error, ErrorKind, Result};
-pub use overlay::OverlayStore;
+pub use overlay::{OverlayMark, OverlayStore};
 
 /// How to reach a lake.
 #[derive(Debug, Clone)]

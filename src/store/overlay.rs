@@ -29,21 +29,45 @@ const LOG_DIR: &str = "_delta_log";
 #[derive(Debug, Clone)]
 pub struct OverlayStore {
     base: Arc<dyn ObjectStore>,
-    upper: Arc<InMemory>,
     state: Arc<RwLock<State>>,
 }
 
 #[derive(Debug, Default)]
 struct State {
+    upper: Arc<InMemory>,
     /// Table root → pinned version; `None` = the table does not exist below.
     pins: BTreeMap<Path, Option<u64>>,
     /// Data files written through this overlay.
     written: Vec<Path>,
 }
 
+/// The logs of an [`OverlayStore`] as they were at a moment.
+#[derive(Debug)]
+pub struct OverlayMark {
+    upper: InMemory,
+    pins: BTreeMap<Path, Option<u64>>,
+}
+
 impl OverlayStore {
     pub fn new(base: Arc<dyn ObjectStore>) -> Self {
-        Self { base, upper: Arc::new(InMemory::new()), state: Arc::default() }
+        Self { base, state: Arc::default() }
+    }
+
+    /// The logs as they are now, to come back to.
+    pub fn mark(&self) -> OverlayMark {
+        let state = self.state.read();
+        OverlayMark { upper: state.upper.fork(), pins: state.pins.clone() }
+    }
+
+    /// Forgets what was written to the logs since the mark. Data files stay: no commit names them any more.
+    pub fn return_to(&self, mark: &OverlayMark) {
+        let mut state = self.state.write();
+        state.upper = Arc::new(mark.upper.fork());
+        state.pins.clone_from(&mark.pins);
+    }
+
+    fn upper(&self) -> Arc<InMemory> {
+        self.state.read().upper.clone()
     }
 
     /// Freezes the log of the table at `root` at version `pin`; a log must be frozen before it is read or written here.
@@ -55,13 +79,13 @@ impl OverlayStore {
     /// The commits made here on top of the pin, oldest first.
     pub async fn commits(&self, root: &Path) -> Result<Vec<(u64, Bytes)>> {
         let log = root.clone().join(LOG_DIR);
-        let mut found: Vec<_> = self.upper.list(Some(&log)).try_collect().await?;
+        let mut found: Vec<_> = self.upper().list(Some(&log)).try_collect().await?;
         found.sort_by(|a, b| a.location.cmp(&b.location));
         let mut commits = Vec::new();
         for meta in found {
             let name = meta.location.filename().unwrap_or_default();
             if let (Some(version), true) = (leading_version(name), name.len() == 25 && name.ends_with(".json")) {
-                commits.push((version, self.upper.get(&meta.location).await?.bytes().await?));
+                commits.push((version, self.upper().get(&meta.location).await?.bytes().await?));
             }
         }
         Ok(commits)
@@ -146,7 +170,7 @@ impl ObjectStore for OverlayStore {
                 if create && visible && self.base.head(location).await.is_ok() {
                     return Err(Error::AlreadyExists { path: location.to_string(), source: "in the base".into() });
                 }
-                self.upper.put_opts(location, payload, options).await
+                self.upper().put_opts(location, payload, options).await
             }
             Place::Unfrozen => Err(refused(location, "write")),
         }
@@ -162,7 +186,7 @@ impl ObjectStore for OverlayStore {
                 self.state.write().written.push(location.clone());
                 self.base.put_multipart_opts(location, options).await
             }
-            Place::Log { .. } => self.upper.put_multipart_opts(location, options).await,
+            Place::Log { .. } => self.upper().put_multipart_opts(location, options).await,
             Place::Unfrozen => Err(refused(location, "write")),
         }
     }
@@ -170,7 +194,7 @@ impl ObjectStore for OverlayStore {
     async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
         match self.place(location) {
             Place::Data | Place::Unfrozen => self.base.get_opts(location, options).await,
-            Place::Log { visible } => match self.upper.get_opts(location, options.clone()).await {
+            Place::Log { visible } => match self.upper().get_opts(location, options.clone()).await {
                 Err(Error::NotFound { .. }) if visible => self.base.get_opts(location, options).await,
                 Err(Error::NotFound { .. }) => Err(not_found(location)),
                 found => found,
@@ -200,7 +224,7 @@ impl ObjectStore for OverlayStore {
                     let location = location?;
                     match this.place(&location) {
                         Place::Data => this.base.delete(&location).await?,
-                        Place::Log { .. } => match this.upper.delete(&location).await {
+                        Place::Log { .. } => match this.upper().delete(&location).await {
                             Ok(()) | Err(Error::NotFound { .. }) => {}
                             Err(error) => return Err(error),
                         },
@@ -218,7 +242,7 @@ impl ObjectStore for OverlayStore {
         // Sorted as an object store would list: the log readers count on it.
         stream::once(async move {
             let base = this.base.list(prefix.as_ref());
-            let upper: Vec<_> = this.upper.list(prefix.as_ref()).try_collect().await?;
+            let upper: Vec<_> = this.upper().list(prefix.as_ref()).try_collect().await?;
             let mut all: Vec<_> = base
                 .try_filter(|meta| {
                     let shown = !matches!(this.place(&meta.location), Place::Log { visible: false });
@@ -236,7 +260,7 @@ impl ObjectStore for OverlayStore {
 
     async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
         let mut base = self.base.list_with_delimiter(prefix).await?;
-        let upper = self.upper.list_with_delimiter(prefix).await?;
+        let upper = self.upper().list_with_delimiter(prefix).await?;
         base.objects.retain(|meta| !matches!(self.place(&meta.location), Place::Log { visible: false }));
         base.objects.extend(upper.objects);
         base.objects.sort_by(|a, b| a.location.cmp(&b.location));

@@ -50,6 +50,15 @@ pub(super) fn table_url(lake: &LakeStore, location: &str) -> Result<Url> {
     Ok(url)
 }
 
+/// Makes a table's folder on a local disk: the kernel refuses to look at a log whose folder is not there, even when the
+/// log lies in an overlay.
+pub(super) async fn make_folder(lake: &LakeStore, location: &str) -> Result<()> {
+    match table_url(lake, location)?.to_file_path() {
+        Ok(folder) if lake.url().scheme() == "file" => Ok(tokio::fs::create_dir_all(folder).await?),
+        _ => Ok(()),
+    }
+}
+
 /// The store through which delta-rs sees one table. The lake's own store does all the work, so that overlays hold.
 pub(super) fn log_store(lake: &LakeStore, location: &str) -> Result<LogStoreRef> {
     let table = PrefixStore::new(Arc::clone(lake.root()), lake.path(location));

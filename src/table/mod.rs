@@ -36,7 +36,7 @@ use cache::SnapshotCache;
 pub struct Tables {
     lake: LakeStore,
     snapshots: SnapshotCache,
-    /// Whose turn it is to append directly, by location.
+    /// Whose turn it is to write, by location.
     turns: parking_lot::Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
     checkpoint_interval: u64,
 }

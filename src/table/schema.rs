@@ -86,6 +86,15 @@ pub(super) fn storable_schema(input: &Schema) -> Result<SchemaRef> {
     Ok(Arc::new(Schema::new(fields.collect::<Result<Vec<FieldRef>>>()?)))
 }
 
+/// The columns with those named refusing nulls.
+pub(super) fn refusing_nulls(schema: &Schema, not_null: &[String]) -> SchemaRef {
+    let fields = schema.fields().iter().map(|field| match not_null.contains(field.name()) {
+        true => Arc::new(field.as_ref().clone().with_nullable(false)),
+        false => Arc::clone(field),
+    });
+    Arc::new(Schema::new(fields.collect::<Fields>()))
+}
+
 fn storable_type(data_type: &DataType) -> Option<DataType> {
     let nested = |field: &FieldRef, name: &str| {
         storable_type(field.data_type()).map(|data_type| Arc::new(Field::new(name, data_type, true)))

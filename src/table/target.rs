@@ -57,12 +57,16 @@ impl Target {
                 check_writable(&base, spec.mode, location)?;
                 Self::existing(location, log_store, base, spec, &input).map_err(named)
             }
-            None => Self::new(location, log_store, spec, input).map_err(named),
+            None => {
+                log::make_folder(lake, location).await?;
+                Self::new(location, log_store, spec, input).map_err(named)
+            }
         }
     }
 
     fn new(location: &str, log_store: LogStoreRef, spec: &WriteSpec, input: SchemaRef) -> Result<Self> {
         check_partitions(&spec.partition_by, &input)?;
+        let input = schema::refusing_nulls(&input, &spec.not_null);
         let columns = schema::delta_schema(&input, &spec.column_comments)?;
         let metadata = new_metadata(&columns, &spec.partition_by, std::iter::empty::<(String, String)>())
             .map_err(|error| Error::internal(format!("its metadata cannot be made: {error}")))?;
@@ -113,7 +117,7 @@ impl Target {
             base: Some(base),
             schema,
             partition_by,
-            replaces: overwrite,
+            replaces: spec.mode != WriteMode::Append,
         })
     }
 
@@ -166,7 +170,7 @@ fn check_writable(base: &EagerSnapshot, mode: WriteMode, location: &str) -> Resu
         Some("check constraints")
     } else if base.schema().fields().any(|field| COMPUTED.iter().any(|key| field.metadata().contains_key(*key))) {
         Some("generated or identity columns, or invariants")
-    } else if mode == WriteMode::Overwrite && on("delta.enableChangeDataFeed") {
+    } else if mode != WriteMode::Append && on("delta.enableChangeDataFeed") {
         Some("a change data feed")
     } else {
         None
@@ -178,7 +182,7 @@ fn check_writable(base: &EagerSnapshot, mode: WriteMode, location: &str) -> Resu
         )
         .with_hint("write it with the engine that made it; reading works"));
     }
-    if mode == WriteMode::Overwrite {
+    if mode != WriteMode::Append {
         PROTOCOL.check_append_only(base).map_err(failed)?;
     }
     Ok(())

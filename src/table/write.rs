@@ -22,6 +22,7 @@ use deltalake::protocol::{DeltaOperation, SaveMode};
 use futures::StreamExt;
 use futures::stream::BoxStream;
 use serde_json::json;
+use tokio::sync::OwnedMutexGuard;
 
 use super::target::Target;
 use super::writer::{self, Files};
@@ -39,6 +40,8 @@ pub enum WriteMode {
     Append,
     /// Remove them. The table's columns, partitioning and comments become those of this write.
     Overwrite,
+    /// Remove them, and keep the table's definition: the rows of an UPDATE, a DELETE, a TRUNCATE.
+    Replace,
 }
 
 /// One write, everything but the rows.
@@ -51,6 +54,8 @@ pub struct WriteSpec {
     pub column_comments: BTreeMap<String, String>,
     /// An append to an existing table keeps the table's own.
     pub partition_by: Vec<String>,
+    /// Columns that a new table refuses nulls in.
+    pub not_null: Vec<String>,
     /// Goes into the commit's `commitInfo` (run id, model, SQL hash, input versions …), under the key `lakewire`.
     pub provenance: BTreeMap<String, serde_json::Value>,
     /// `(application id, version)` of Delta's `txn` action: a source's cursor.
@@ -65,6 +70,7 @@ impl WriteSpec {
             comment: None,
             column_comments: BTreeMap::new(),
             partition_by: Vec::new(),
+            not_null: Vec::new(),
             provenance: BTreeMap::new(),
             txn: None,
         }
@@ -125,8 +131,7 @@ impl Tables {
     ///
     /// Errors: `LockNotAvailable` when others were first each time.
     pub async fn append_direct(&self, location: &str, spec: &WriteSpec, batch: RecordBatch) -> Result<Written> {
-        let turn = self.turn(location);
-        let _turn = turn.lock().await;
+        let _turn = self.turn(location).await;
         let schema: &Schema = batch.schema_ref();
         let mut target = Target::open(&self.lake, location, spec, schema).await?;
         let rows = futures::stream::once(futures::future::ready(Ok(batch.clone()))).boxed();
@@ -155,10 +160,13 @@ impl Tables {
     }
 
     /// Writers of one process take turns at a table: a lost race costs far more than a short wait.
-    fn turn(&self, location: &str) -> Arc<tokio::sync::Mutex<()>> {
-        let mut turns = self.turns.lock();
-        turns.retain(|_, turn| Arc::strong_count(turn) > 1);
-        Arc::clone(turns.entry(location.to_owned()).or_default())
+    pub async fn turn(&self, location: &str) -> OwnedMutexGuard<()> {
+        let turn = {
+            let mut turns = self.turns.lock();
+            turns.retain(|_, turn| Arc::strong_count(turn) > 1);
+            Arc::clone(turns.entry(location.to_owned()).or_default())
+        };
+        turn.lock_owned().await
     }
 }
 
@@ -189,7 +197,7 @@ async fn commit(target: &Target, spec: &WriteSpec, files: &Files) -> Result<Writ
     let operation = DeltaOperation::Write {
         mode: match spec.mode {
             WriteMode::Append => SaveMode::Append,
-            WriteMode::Overwrite => SaveMode::Overwrite,
+            WriteMode::Overwrite | WriteMode::Replace => SaveMode::Overwrite,
         },
         partition_by: (!target.partition_by().is_empty()).then(|| target.partition_by().to_vec()),
         predicate: None,

@@ -17,3 +17,4 @@ mod sql;
 mod support;
 mod tables;
 mod wire;
+mod writes;

@@ -58,7 +58,14 @@ pub fn apply(mut statement: Statement) -> Statement {
 fn plannable(statement: &Statement) -> bool {
     matches!(
         statement,
-        Statement::Query(_) | Statement::Explain { .. } | Statement::Prepare { .. } | Statement::Declare { .. }
+        Statement::Query(_)
+            | Statement::Explain { .. }
+            | Statement::Prepare { .. }
+            | Statement::Declare { .. }
+            | Statement::Insert(_)
+            | Statement::Update(_)
+            | Statement::Delete(_)
+            | Statement::CreateTable(_)
     )
 }
 

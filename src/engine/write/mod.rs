@@ -1,0 +1,199 @@
+//! Statements that change the lake: rows in [`rows`], tables, views and schemas in [`define`].
+//!
+//! A transaction is an overlay: its own statements see what it changed, COMMIT publishes all of it as one release, and
+//! ROLLBACK forgets it. A statement outside a transaction has an overlay of its own.
+//!
+//! Invariant: a statement lands whole or not at all, and so does a transaction.
+//! Invariant: what was acknowledged is published, and on disk.
+
+mod define;
+mod names;
+mod rows;
+
+use std::sync::Arc;
+
+use datafusion::execution::SessionState;
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::scalar::ScalarValue;
+use datafusion::sql::sqlparser::ast;
+use tokio::sync::OwnedMutexGuard;
+use tokio_util::task::AbortOnDropHandle;
+
+use super::planner::Planner;
+use super::session::{Notice, Outcome, Prepared, Session, Severity};
+use super::stream::Guard;
+use super::{NoticeSink, Shared, parameters};
+use crate::catalog::{Overlay, Scope};
+use crate::dialect::Statement;
+use crate::error::{Error, ErrorKind, Result};
+use crate::names::TableName;
+use crate::pgtypes::Type;
+use crate::table::{WriteSpec, Written};
+
+/// How often a statement outside a transaction is tried when others change the same table meanwhile.
+const ATTEMPTS: usize = 20;
+
+/// Whether the statement is carried out here.
+pub(super) fn is_write(statement: &ast::Statement) -> bool {
+    matches!(
+        statement,
+        ast::Statement::Insert(_)
+            | ast::Statement::Update(_)
+            | ast::Statement::Delete(_)
+            | ast::Statement::Truncate(_)
+            | ast::Statement::CreateTable(_)
+            | ast::Statement::CreateView(_)
+            | ast::Statement::CreateSchema { .. }
+            | ast::Statement::Drop { .. }
+    )
+}
+
+/// What the parameters of a statement on rows are; it is planned again when it is executed.
+pub(super) async fn prepare(
+    session: &mut Session,
+    statement: Arc<Statement>,
+    hints: &[Option<Type>],
+) -> Result<Prepared> {
+    let planner = session.planner_now().await?;
+    let (_, plan) = rows::plan(&planner, &statement).await?;
+    let parameters = parameters::types(&plan, &statement, hints)?;
+    Ok(Prepared { statement, parameters, schema: None, plan: None, query: None })
+}
+
+/// Carries the statement out, in the transaction's overlay or in one of its own that is published at once.
+pub(super) async fn execute(session: &mut Session, statement: &Statement, params: &[ScalarValue]) -> Result<Outcome> {
+    check_writable(session, &statement.ast)?;
+    let catalog = session.shared.catalog.clone();
+    if let Some(block) = session.transaction.block_mut() {
+        let overlay = block.overlay(&catalog);
+        return Change::new(session, overlay).apply(statement, params).await;
+    }
+    let _turn = turn(session, &statement.ast).await?;
+    let mut attempt = 1;
+    loop {
+        let overlay = catalog.begin();
+        let outcome = Change::new(session, overlay.clone()).apply(statement, params).await?;
+        match publish(&session.shared, overlay, operation(&statement.ast)).await {
+            // Nobody has seen anything of it yet: as if the statement had come a moment later.
+            Err(error) if error.kind() == ErrorKind::SerializationFailure && attempt < ATTEMPTS => attempt += 1,
+            published => return published.map(|()| outcome),
+        }
+    }
+}
+
+/// Statements of this process that change the rows of one table take turns: else all but the first would be done in vain.
+async fn turn(session: &mut Session, statement: &ast::Statement) -> Result<Option<OwnedMutexGuard<()>>> {
+    let Some(name) = rows::target(statement) else { return Ok(None) };
+    let planner = session.planner_now().await?;
+    // what is not there is told when the statement is planned
+    let Ok(table) = names::table(&planner, name) else { return Ok(None) };
+    let Some(location) = table.location() else { return Ok(None) };
+    let tables = session.shared.catalog.tables().clone();
+    session.guard.run(async { Ok(Some(tables.turn(location).await)) }).await
+}
+
+/// Publishes on a task of its own: a client that leaves meanwhile must not leave half of it to others.
+pub(super) async fn publish(shared: &Arc<Shared>, overlay: Arc<Overlay>, operation: &'static str) -> Result<()> {
+    let catalog = shared.catalog.clone();
+    let published =
+        shared.resources.workers().spawn(async move { catalog.publish(&overlay, operation).await.map(drop) });
+    published.await.map_err(|error| Error::internal("a publish ended unexpectedly").with_source(error))?
+}
+
+fn check_writable(session: &Session, statement: &ast::Statement) -> Result<()> {
+    let on = |name: &str| session.setting(name).is_some_and(|value| value == "on");
+    let read_only = match session.transaction.block() {
+        Some(_) => on("transaction_read_only"),
+        None => on("default_transaction_read_only"),
+    };
+    let in_the_past = session.setting("lakewire.as_of").is_some_and(|release| !release.is_empty());
+    if !read_only && !in_the_past {
+        return Ok(());
+    }
+    let message = format!("cannot execute {} in a read-only transaction", operation(statement));
+    let error = Error::new(ErrorKind::ReadOnlyTransaction, message);
+    Err(if in_the_past { error.with_hint("RESET lakewire.as_of: the past cannot be changed") } else { error })
+}
+
+/// The statement's first words, as tags and messages have them.
+fn operation(statement: &ast::Statement) -> &'static str {
+    match statement {
+        ast::Statement::Insert(_) => "INSERT",
+        ast::Statement::Update(_) => "UPDATE",
+        ast::Statement::Delete(_) => "DELETE",
+        ast::Statement::Truncate(_) => "TRUNCATE TABLE",
+        ast::Statement::CreateTable(table) if table.query.is_some() => "CREATE TABLE AS",
+        ast::Statement::CreateTable(_) => "CREATE TABLE",
+        ast::Statement::CreateView(_) => "CREATE VIEW",
+        ast::Statement::CreateSchema { .. } => "CREATE SCHEMA",
+        ast::Statement::Drop { object_type: ast::ObjectType::Table, .. } => "DROP TABLE",
+        ast::Statement::Drop { object_type: ast::ObjectType::View, .. } => "DROP VIEW",
+        ast::Statement::Drop { object_type: ast::ObjectType::Schema, .. } => "DROP SCHEMA",
+        _ => "statement",
+    }
+}
+
+/// One statement's work in an overlay.
+struct Change {
+    shared: Arc<Shared>,
+    overlay: Arc<Overlay>,
+    planner: Planner,
+    guard: Guard,
+    notices: NoticeSink,
+}
+
+impl Change {
+    fn new(session: &mut Session, overlay: Arc<Overlay>) -> Self {
+        Self {
+            shared: session.shared.clone(),
+            planner: session.planner_over(overlay.scope()),
+            overlay,
+            guard: session.guard.clone(),
+            notices: session.notice_sink(),
+        }
+    }
+
+    async fn apply(&self, statement: &Statement, params: &[ScalarValue]) -> Result<Outcome> {
+        match &statement.ast {
+            ast::Statement::Insert(_) | ast::Statement::Update(_) | ast::Statement::Delete(_) => {
+                rows::change(self, statement, params).await
+            }
+            ast::Statement::Truncate(truncate) => rows::truncate(self, truncate).await,
+            ast::Statement::CreateTable(table) => define::create_table(self, statement, table, params).await,
+            ast::Statement::CreateView(view) => define::create_view(self, view).await,
+            ast::Statement::CreateSchema { schema_name, if_not_exists, .. } => {
+                define::create_schema(self, schema_name, *if_not_exists)
+            }
+            ast::Statement::Drop { object_type, if_exists, names, cascade, .. } => {
+                define::drop(self, *object_type, names, *if_exists, *cascade)
+            }
+            other => Err(Error::new(ErrorKind::FeatureNotSupported, format!("{other} is not supported"))),
+        }
+    }
+
+    fn scope(&self) -> &Scope {
+        self.planner.scope()
+    }
+
+    fn state(&self) -> &SessionState {
+        self.planner.state()
+    }
+
+    /// Writes the plan's rows, on the threads of queries, until the statement is cancelled or its time is over.
+    async fn write(&self, name: &TableName, spec: WriteSpec, plan: LogicalPlan) -> Result<Written> {
+        let (overlay, name, state) = (self.overlay.clone(), name.clone(), self.state().clone());
+        let work = async move { overlay.write(&name, &spec, None, plan, &state).await };
+        let task = AbortOnDropHandle::new(self.shared.resources.workers().spawn(work));
+        let ended = |error| Error::internal("a write ended unexpectedly").with_source(error);
+        self.guard.run(async { task.await.map_err(ended)? }).await
+    }
+
+    fn notice(&self, sqlstate: &'static str, message: String) {
+        // Nobody listens once the connection is gone, and nobody minds.
+        let _ = self.notices.send(Notice { severity: Severity::Notice, sqlstate, message, detail: None, hint: None });
+    }
+}
+
+fn unsupported(what: &str) -> Error {
+    Error::new(ErrorKind::FeatureNotSupported, format!("{what} is not supported"))
+}

@@ -1,0 +1,76 @@
+//! Which object a statement changes, and where a new one goes.
+
+use std::sync::Arc;
+
+use datafusion::common::TableReference;
+use datafusion::sql::planner::object_name_to_table_reference;
+use datafusion::sql::sqlparser::ast::ObjectName;
+
+use crate::catalog::{Object, ObjectKind};
+use crate::engine::errors;
+use crate::engine::names::Relation;
+use crate::engine::planner::Planner;
+use crate::error::{Error, ErrorKind, Result};
+use crate::names::TableName;
+
+/// Schemas that are the server's own.
+const RESERVED: [&str; 3] = ["lakewire", "pg_catalog", "information_schema"];
+
+/// The name as it is looked up: folded to lower case where it is not quoted.
+pub(super) fn reference(name: &ObjectName) -> Result<TableReference> {
+    object_name_to_table_reference(name.clone(), true).map_err(errors::from_datafusion)
+}
+
+/// The table that the name stands for.
+///
+/// # Errors
+/// `42P01`; `42809` for a view, `42501` for what is the server's own.
+pub(super) fn table(planner: &Planner, name: &ObjectName) -> Result<Arc<Object>> {
+    let found = planner.relation(&reference(name)?)?;
+    let Relation::Object(object) = found else {
+        return Err(Error::new(
+            ErrorKind::InsufficientPrivilege,
+            format!("permission denied: \"{name}\" is a system catalog"),
+        ));
+    };
+    check_schema(&object.name.schema)?;
+    match object.kind {
+        ObjectKind::View { .. } => {
+            Err(Error::new(ErrorKind::WrongObjectType, format!("cannot change view \"{}\"", object.name.name))
+                .with_hint("change the tables that it reads"))
+        }
+        ObjectKind::Table { .. } | ObjectKind::Broken { .. } => Ok(object),
+    }
+}
+
+/// The name of an object to be made: in the schema given, else in the first of the search path.
+///
+/// # Errors
+/// `3F000` where there is no such schema, `42501` where it is the server's own.
+pub(super) fn new_name(planner: &Planner, name: &ObjectName) -> Result<TableName> {
+    let reference = reference(name)?;
+    let schemas = planner.scope().schemas();
+    let schema = match reference.schema() {
+        Some(schema) => schema.to_owned(),
+        None => {
+            let first = planner.search_path().iter().find(|schema| schemas.contains(schema));
+            let none = || Error::new(ErrorKind::InvalidSchemaName, "no schema has been selected to create in");
+            first.cloned().ok_or_else(none)?
+        }
+    };
+    check_schema(&schema)?;
+    if !schemas.contains(&schema) {
+        return Err(Error::new(ErrorKind::InvalidSchemaName, format!("schema \"{schema}\" does not exist"))
+            .with_hint(format!("create schema {schema}")));
+    }
+    Ok(TableName::new(schema, reference.table()))
+}
+
+/// # Errors
+/// `42501` for a schema that is the server's own.
+pub(super) fn check_schema(schema: &str) -> Result<()> {
+    if RESERVED.contains(&schema) || schema.starts_with("pg_") {
+        return Err(Error::new(ErrorKind::InsufficientPrivilege, format!("permission denied for schema {schema}")));
+    }
+    Ok(())
+}
