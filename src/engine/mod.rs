@@ -18,6 +18,7 @@ mod memory;
 mod names;
 mod parameters;
 mod plan_cache;
+mod planned;
 mod planner;
 mod procedures;
 mod runtime;

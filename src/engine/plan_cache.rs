@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use super::session::Planned;
+use super::planned::Planned;
 
 /// Plans remembered; when there are more, those not used since the last time there were go.
 const PLANS_MAX: usize = 1024;

@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::{Arc, OnceLock};
 
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::execution::SessionState;
@@ -14,6 +14,7 @@ use datafusion::sql::sqlparser::ast;
 
 use super::context::SessionInfo;
 use super::cursors::Cursors;
+use super::planned::{Basis, Planned, bind, locate, same_columns};
 use super::planner::Planner;
 use super::settings::Settings;
 use super::stream::Guard;
@@ -22,10 +23,10 @@ use super::transaction::Transaction;
 use super::{
     BatchStream, CancelHandle, NoticeSink, Shared, control, copy, cursors, execute, explain, parameters, write,
 };
-use crate::catalog::{Overlay, Release, Scope};
+use crate::catalog::{Release, Scope};
 use crate::dialect::Statement;
 use crate::error::{Error, ErrorKind, Result};
-use crate::pgtypes::{self, CopyFormat, Type};
+use crate::pgtypes::{CopyFormat, Type};
 
 /// Start-up parameters of a connection.
 #[derive(Debug, Clone, Default)]
@@ -76,46 +77,6 @@ pub struct Prepared {
     pub(super) plan: Option<Arc<Planned>>,
     /// The query inside DECLARE or COPY.
     pub(super) query: Option<Arc<Prepared>>,
-}
-
-/// A logical plan, and what it was made under.
-#[derive(Debug)]
-pub(super) struct Planned {
-    logical: LogicalPlan,
-    /// The plan optimized, once it was executed without parameters; not where it reads the clock or the session.
-    optimized: OnceLock<LogicalPlan>,
-    reads_clock: bool,
-    /// Whose `"$user"` the names were looked up with.
-    user: String,
-    basis: Basis,
-    /// Some table follows its head, which no release pins: good for one execution.
-    follows_head: bool,
-    used: AtomicBool,
-}
-
-/// Two plans made under the same basis are the same.
-#[derive(Debug, Clone)]
-struct Basis {
-    release: Arc<Release>,
-    /// A transaction's changes, and how many there were. Held weakly: a plan must not keep what was rolled back.
-    overlay: Option<(Weak<Overlay>, u64)>,
-    settings: Settings,
-}
-
-impl Basis {
-    fn new(scope: &Scope, settings: &Settings) -> Self {
-        let overlay = scope.overlay.as_ref().map(|overlay| (Arc::downgrade(overlay), overlay.edition()));
-        Self { release: scope.release.clone(), overlay, settings: settings.clone() }
-    }
-
-    fn is(&self, other: &Self) -> bool {
-        let same_overlay = match (&self.overlay, &other.overlay) {
-            (None, None) => true,
-            (Some((ours, edition)), Some((theirs, other))) => ours.ptr_eq(theirs) && edition == other,
-            _ => false,
-        };
-        same_overlay && Arc::ptr_eq(&self.release, &other.release) && self.settings.same(&other.settings)
-    }
 }
 
 /// What executing a statement gives.
@@ -491,32 +452,4 @@ impl Session {
     fn named_schema(&self, name: Option<&ast::ObjectName>) -> Option<SchemaRef> {
         self.named.get(&name?.to_string().to_lowercase())?.schema.clone()
     }
-}
-
-/// Types may have been widened by the optimizer; what the client was told are names and types.
-fn same_columns(told: &SchemaRef, now: &SchemaRef) -> bool {
-    told.fields().len() == now.fields().len()
-        && told
-            .fields()
-            .iter()
-            .zip(now.fields())
-            .all(|(a, b)| a.name() == b.name() && pgtypes::column_type(a) == pgtypes::column_type(b))
-}
-
-/// The plan with values in place of `$n`; `None` where it has none.
-pub(super) fn bind(plan: &LogicalPlan, statement: &Statement, params: &[ScalarValue]) -> Result<Option<LogicalPlan>> {
-    if params.is_empty() {
-        return Ok(None);
-    }
-    let bound = plan.clone().with_param_values(params.to_vec());
-    bound.map(Some).map_err(|error| super::errors::in_statement(error, statement))
-}
-
-/// Errors of the optimizer name columns too.
-fn locate(error: Error, statement: &Statement) -> Error {
-    if error.kind() != ErrorKind::UndefinedColumn {
-        return error;
-    }
-    let name: Vec<String> = error.message().split('"').nth(1).map(str::to_owned).into_iter().collect();
-    super::errors::at_name(error, statement, &name)
 }

@@ -12,7 +12,7 @@ mod statics;
 mod tables;
 
 pub use datafusion_pg_catalog::pg_catalog::oid_type_planner::PgOidTypePlanner;
-pub use functions::{scalar_functions, table_functions};
+pub use functions::{format_type, scalar_functions, table_functions};
 pub use metadata::{Metadata, Namespace, Relation};
 
 /// The role that owns everything.

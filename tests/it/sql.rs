@@ -255,7 +255,12 @@ async fn errors_are_those_of_postgres() {
         ("select 1/0", "22012", "division by zero"),
         ("select 'abc'::int", "22P02", "invalid input syntax for type integer: \"abc\""),
         ("select '2020-13-45'::date", "22007", "invalid input syntax for type date: \"2020-13-45\""),
-        ("insert into gold.daily_sales values (1)", "0A000", "INSERT is not supported"),
+        (
+            "insert into gold.daily_sales values ('2020-01-01', true)",
+            "42804",
+            "column \"orders\" is of type bigint but expression is of type boolean",
+        ),
+        ("alter table gold.daily_sales add column x int", "0A000", "ALTER TABLE is not supported"),
         ("set nonsense = 1", "42704", "unrecognized configuration parameter \"nonsense\""),
         ("execute nothing", "26000", "prepared statement \"nothing\" does not exist"),
         ("release savepoint a", "25P01", "RELEASE SAVEPOINT can only be used in transaction blocks"),

@@ -6,6 +6,7 @@
 //! Invariant: a statement lands whole or not at all, and so does a transaction.
 //! Invariant: what was acknowledged is published, and on disk.
 
+mod assign;
 mod define;
 mod names;
 mod rows;
@@ -16,13 +17,14 @@ use datafusion::execution::SessionState;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::scalar::ScalarValue;
 use datafusion::sql::sqlparser::ast;
+use futures::StreamExt;
 use tokio::sync::OwnedMutexGuard;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::planner::Planner;
 use super::session::{Notice, Outcome, Prepared, Session, Severity};
 use super::stream::Guard;
-use super::{NoticeSink, Shared, parameters};
+use super::{NoticeSink, Shared, execute, parameters};
 use crate::catalog::{Overlay, Scope};
 use crate::dialect::Statement;
 use crate::error::{Error, ErrorKind, Result};
@@ -181,8 +183,9 @@ impl Change {
 
     /// Writes the plan's rows, on the threads of queries, until the statement is cancelled or its time is over.
     async fn write(&self, name: &TableName, spec: WriteSpec, plan: LogicalPlan) -> Result<Written> {
-        let (overlay, name, state) = (self.overlay.clone(), name.clone(), self.state().clone());
-        let work = async move { overlay.write(&name, &spec, None, plan, &state).await };
+        let rows = execute::rows(&self.shared.resources, self.state(), &plan, self.guard.clone()).await?;
+        let (overlay, name, schema) = (self.overlay.clone(), name.clone(), rows.schema().clone());
+        let work = async move { overlay.write_batches(&name, &spec, None, schema, rows.boxed()).await };
         let task = AbortOnDropHandle::new(self.shared.resources.workers().spawn(work));
         let ended = |error| Error::internal("a write ended unexpectedly").with_source(error);
         self.guard.run(async { task.await.map_err(ended)? }).await

@@ -18,11 +18,12 @@ use datafusion::scalar::ScalarValue;
 use datafusion::sql::sqlparser::ast;
 use futures::StreamExt;
 
-use super::{Change, names, unsupported};
+use super::{Change, assign, names, unsupported};
 use crate::catalog::{Column, Object};
 use crate::dialect::Statement;
+use crate::engine::planned::bind;
 use crate::engine::planner::Planner;
-use crate::engine::session::{Outcome, bind};
+use crate::engine::session::Outcome;
 use crate::engine::{errors, execute};
 use crate::error::{Error, ErrorKind, Result};
 use crate::table::{WriteMode, WriteSpec};
@@ -47,11 +48,17 @@ pub(super) async fn plan(planner: &Planner, statement: &Statement) -> Result<(Ar
             words if words.contains("inconsistent data length across values list") => {
                 "INSERT has more expressions than target columns, or VALUES lists are not all the same length"
             }
+            words if words.contains("no valid cast exists") => {
+                return Error::new(ErrorKind::DatatypeMismatch, words.to_owned());
+            }
             _ => return error,
         };
         Error::new(ErrorKind::SyntaxError, message)
     })?;
     let plan = plan.transform_up(values_with_nulls).map_err(errors::from_datafusion)?.data;
+    if let LogicalPlan::Dml(dml) = &plan {
+        assign::check(&dml.input)?;
+    }
     Ok((table, plan))
 }
 
