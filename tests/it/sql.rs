@@ -111,7 +111,7 @@ async fn psql_commands_show_the_lake() {
         ("\\d+ gold.by_country", "SELECT country, count(*) FROM gold.daily_sales"),
         ("\\dv", "by_country"),
         ("\\d", "by_country"),
-        ("\\df", "(0 rows)"),
+        ("\\df", "forecast_backtest"),
         ("\\du", "Superuser"),
         ("\\dT", "(0 rows)"),
         ("\\dp", "daily_sales"),
