@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use datafusion::arrow::array::RecordBatch;
-use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::arrow::array::{RecordBatch, RecordBatchOptions};
+use datafusion::arrow::compute::{CastOptions, cast_with_options};
+use datafusion::arrow::datatypes::{DataType, SchemaRef};
 use datafusion::execution::SendableRecordBatchStream;
 use futures::stream::BoxStream;
 use futures::{Stream, StreamExt};
@@ -98,10 +99,20 @@ fn relabel(batch: RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
     if batch.schema_ref() == schema {
         return Ok(batch);
     }
-    let rows = batch.num_rows();
-    let options = datafusion::arrow::array::RecordBatchOptions::new().with_row_count(Some(rows));
-    RecordBatch::try_new_with_options(schema.clone(), batch.columns().to_vec(), &options)
-        .map_err(|error| Error::internal("a batch does not fit the plan's schema").with_source(error))
+    let failed = |error| Error::internal("a batch does not fit the plan's schema").with_source(error);
+    let columns = batch.columns().iter().zip(schema.fields()).map(|(column, field)| {
+        match (column.data_type(), field.data_type()) {
+            // DataFusion's rewrite of distinct aggregates sums sums, which widens them
+            (DataType::Decimal128(_, now), DataType::Decimal128(_, told)) if now == told => {
+                let strict = CastOptions { safe: false, ..CastOptions::default() };
+                cast_with_options(column, field.data_type(), &strict)
+            }
+            _ => Ok(column.clone()),
+        }
+    });
+    let columns = columns.collect::<Result<Vec<_>, _>>().map_err(failed)?;
+    let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+    RecordBatch::try_new_with_options(schema.clone(), columns, &options).map_err(failed)
 }
 
 impl Stream for BatchStream {

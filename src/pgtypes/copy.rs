@@ -145,7 +145,7 @@ fn put_escaped(value: &[u8], delimiter: u8, out: &mut BytesMut) {
 /// CSV: quoted where it must be. `\.` alone in a line would be the end of the data.
 fn put_csv(value: &[u8], [delimiter, quote, escape]: [u8; 3], forced: bool, single: bool, out: &mut BytesMut) {
     let special = |byte: &u8| [delimiter, quote, b'\n', b'\r'].contains(byte);
-    if !forced && !(single && value == b"\\.") && !value.iter().any(special) {
+    if !(forced || (single && value == b"\\.") || value.iter().any(special)) {
         return out.put_slice(value);
     }
     out.put_u8(quote);

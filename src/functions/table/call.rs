@@ -59,7 +59,7 @@ impl Call<'_> {
                 format!("argument \"{}\" of {} must be a constant", argument.name, self.signature.name),
             )
             .with_hint("write it into the statement: the columns of the result depend on it")),
-            None => Ok(argument.default.filter(|text| *text != "null").map(|text| ScalarValue::from(text))),
+            None => Ok(argument.default.filter(|text| *text != "null").map(ScalarValue::from)),
         }
     }
 

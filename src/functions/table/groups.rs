@@ -229,7 +229,7 @@ impl Cutter {
 
     fn ranges(&self, batch: &RecordBatch) -> Result<Vec<Range<usize>>> {
         match batch.columns().get(..self.groups) {
-            Some([]) | None => Ok(vec![0..batch.num_rows()]),
+            Some([]) | None => Ok(std::iter::once(0..batch.num_rows()).collect()),
             Some(columns) => Ok(partition(columns)?.ranges()),
         }
     }
