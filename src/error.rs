@@ -51,6 +51,8 @@ error_kinds! {
     UndefinedFunction        "42883" 2 false;
     UndefinedObject          "42704" 2 false;
     UndefinedParameter       "42P02" 2 false;
+    /// A position in GROUP BY or ORDER BY, or a column list, that does not fit.
+    InvalidColumnReference   "42P10" 2 false;
     AmbiguousColumn          "42702" 2 false;
     DuplicateTable           "42P07" 2 false;
     DuplicateObject          "42710" 2 false;
@@ -71,6 +73,9 @@ error_kinds! {
     NumericOutOfRange        "22003" 2 false;
     DivisionByZero           "22012" 2 false;
     InvalidRegex             "2201B" 2 false;
+    InvalidArgumentForLog    "2201E" 2 false;
+    InvalidArgumentForPower  "2201F" 2 false;
+    SubstringError           "22011" 2 false;
     CharacterNotInRepertoire "22021" 2 false;
     NotNullViolation         "23502" 2 false;
     /// A data test of severity error found rows, or a check constraint failed.

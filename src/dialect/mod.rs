@@ -24,7 +24,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::names::TableName;
 
 pub use cursor::MOVE;
-pub use position::identifier_position;
+pub use position::{identifier_position, placeholder};
 pub use rules::{RELATION, RELATION_FUNCTIONS, visible_name};
 
 /// How deep expressions may nest before `54001`.

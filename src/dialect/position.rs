@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use datafusion::sql::sqlparser::ast::{Expr, Ident, ObjectName, Visit, Visitor};
+use datafusion::sql::sqlparser::ast::{Expr, Ident, ObjectName, Value, ValueWithSpan, Visit, Visitor};
 use datafusion::sql::sqlparser::tokenizer::{Location, Span, TokenWithSpan};
 
 /// Where each line of a text begins.
@@ -82,6 +82,26 @@ pub fn identifier_position(statement: &super::Statement, parts: &[&str]) -> Opti
     let mut finder = Finder { parts };
     match statement.ast.visit(&mut finder) {
         ControlFlow::Break(at) => Some(statement.offset + Positions::new(&statement.text).chars_before(at) + 1),
+        ControlFlow::Continue(()) => None,
+    }
+}
+
+/// The first `$n` of the statement and its position, as in [`identifier_position`].
+pub fn placeholder(statement: &super::Statement) -> Option<(String, usize)> {
+    struct First;
+    impl Visitor for First {
+        type Break = (String, Location);
+        fn pre_visit_value(&mut self, value: &ValueWithSpan) -> ControlFlow<Self::Break> {
+            match &value.value {
+                Value::Placeholder(name) => ControlFlow::Break((name.clone(), value.span.start)),
+                _ => ControlFlow::Continue(()),
+            }
+        }
+    }
+    match statement.ast.visit(&mut First) {
+        ControlFlow::Break((name, at)) => {
+            Some((name, statement.offset + Positions::new(&statement.text).chars_before(at) + 1))
+        }
         ControlFlow::Continue(()) => None,
     }
 }

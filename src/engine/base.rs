@@ -9,7 +9,7 @@ use datafusion::execution::session_state::SessionStateBuilder;
 use datafusion::logical_expr::registry::FunctionRegistry;
 use datafusion::prelude::SessionConfig;
 
-use super::errors;
+use super::{aggregates, errors};
 use crate::config::Config;
 use crate::error::Result;
 use crate::{functions, pgcatalog};
@@ -28,6 +28,9 @@ fn build(config: &Config, runtime: Arc<RuntimeEnv>) -> DataFusionResult<SessionS
         .build();
     for function in pgcatalog::scalar_functions() {
         state.register_udf(Arc::new(function))?;
+    }
+    for function in aggregates::functions() {
+        state.register_udaf(Arc::new(function))?;
     }
     for (name, function) in pgcatalog::table_functions()? {
         state.register_udtf(name, function);

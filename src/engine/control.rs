@@ -192,6 +192,10 @@ pub(super) async fn assign(session: &mut Session, name: &str, value: Option<&str
 /// `SELECT set_config(name, value, is_local), …`: the function itself only answers the value; this sets it.
 pub(super) async fn apply_set_config(session: &mut Session, query: &ast::Query, params: &[ScalarValue]) -> Result<()> {
     let ast::SetExpr::Select(select) = query.body.as_ref() else { return Ok(()) };
+    if !select.from.is_empty() {
+        // of settings that a table names, as pg_dump asks for those of later versions: there are none
+        return Ok(());
+    }
     for item in &select.projection {
         let (ast::SelectItem::UnnamedExpr(Expr::Function(call))
         | ast::SelectItem::ExprWithAlias { expr: Expr::Function(call), .. }) = item

@@ -18,7 +18,7 @@ use super::control::folded;
 use super::session::{Outcome, Prepared, Session};
 use super::stream::Guard;
 use super::{BatchStream, errors};
-use crate::dialect::MOVE;
+use crate::dialect::{MOVE, Statement};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Cursors one session may hold open.
@@ -90,6 +90,11 @@ impl Session {
     /// Columns of an open cursor, and whether it is BINARY: to the protocol's Describe it is a portal.
     pub fn cursor(&self, name: &str) -> Option<(SchemaRef, bool)> {
         self.cursors.open.get(name).map(|cursor| (cursor.schema.clone(), cursor.binary))
+    }
+
+    /// Whether the rows of this FETCH are those of a BINARY cursor.
+    pub fn fetches_binary(&self, statement: &Statement) -> bool {
+        matches!(&statement.ast, ast::Statement::Fetch { name, .. } if self.cursors.is_binary(name))
     }
 }
 

@@ -6,6 +6,7 @@ use datafusion::arrow::error::ArrowError;
 use datafusion::common::{Column, SchemaError};
 use datafusion::error::DataFusionError;
 
+use super::planner_words::in_postgres_words;
 use crate::dialect::{self, Statement};
 use crate::error::{Error, ErrorKind};
 
@@ -83,9 +84,8 @@ fn from_text(error: &DataFusionError) -> Error {
         DataFusionError::Shared(inner) => from_text(inner),
         DataFusionError::ArrowError(arrow, _) => from_arrow(arrow),
         DataFusionError::Plan(message) => from_plan(message.clone()).0,
-        DataFusionError::NotImplemented(message) => {
-            Error::new(ErrorKind::FeatureNotSupported, format!("not supported: {}", tidy(message)))
-        }
+        DataFusionError::NotImplemented(message) => in_postgres_words(message)
+            .unwrap_or_else(|| Error::new(ErrorKind::FeatureNotSupported, format!("not supported: {}", tidy(message)))),
         DataFusionError::ResourcesExhausted(message) => exhausted(message),
         DataFusionError::Execution(message) => from_words(message),
         DataFusionError::Configuration(message) => Error::new(ErrorKind::InvalidParameter, tidy(message)),
@@ -95,8 +95,15 @@ fn from_text(error: &DataFusionError) -> Error {
             Error::new(ErrorKind::DataCorrupted, format!("a data file cannot be read: {error}"))
         }
         DataFusionError::ObjectStore(error) => Error::new(ErrorKind::Io, error.to_string()),
-        error => Error::internal(error.to_string()),
+        error => bad_regex(&error.to_string()).unwrap_or_else(|| Error::internal(error.to_string())),
     }
+}
+
+/// The last line of the regex crate's report says what is wrong.
+fn bad_regex(text: &str) -> Option<Error> {
+    let (_, report) = text.split_once("regex parse error")?;
+    let reason = report.rsplit("error: ").next().unwrap_or_default().lines().next().unwrap_or_default();
+    Some(Error::new(ErrorKind::InvalidRegex, format!("invalid regular expression: {reason}")))
 }
 
 fn exhausted(message: &str) -> Error {
@@ -205,6 +212,9 @@ fn from_plan(message: String) -> (Error, Vec<String>) {
         );
         return (error, column.split('.').map(str::to_owned).collect());
     }
+    if let Some(error) = in_postgres_words(&text) {
+        return (error, Vec::new());
+    }
     let kind = plan_kind(&text);
     (Error::new(kind, lower_first(&text)), Vec::new())
 }
@@ -212,19 +222,21 @@ fn from_plan(message: String) -> (Error, Vec<String>) {
 /// `sum(Utf8View)` as `sum(text)`.
 fn with_postgres_types(call: &str) -> String {
     let Some((name, arguments)) = call.split_once('(') else { return call.to_owned() };
-    let types = arguments.trim_end_matches(')').split(", ").map(|argument| {
-        if argument.starts_with("Utf8") || argument == "LargeUtf8" {
-            return "text";
-        }
-        if argument.starts_with("Timestamp") {
-            return "timestamp";
-        }
-        if argument == "Date32" {
-            return "date";
-        }
-        ARROW_TYPES.iter().find(|(arrow, _)| argument.starts_with(arrow)).map_or(argument, |(_, name)| name)
-    });
+    let types = arguments.trim_end_matches(')').split(", ").map(postgres_type);
     format!("{name}({})", types.collect::<Vec<_>>().join(", "))
+}
+
+/// PostgreSQL's name for a type as DataFusion writes it; the same where there is none.
+pub(super) fn postgres_type(arrow: &str) -> &str {
+    match arrow {
+        text if text.starts_with("Utf8") || text == "LargeUtf8" => "text",
+        zoned if zoned.starts_with("Timestamp") && zoned.contains('"') => "timestamp with time zone",
+        plain if plain.starts_with("Timestamp") => "timestamp without time zone",
+        "Date32" => "date",
+        "Boolean" => "boolean",
+        interval if interval.starts_with("Interval") => "interval",
+        other => ARROW_TYPES.iter().find(|(arrow, _)| other.starts_with(arrow)).map_or(other, |(_, name)| name),
+    }
 }
 
 /// SQLSTATE classes told by the planner's words, first match.
@@ -287,6 +299,20 @@ fn overflow(message: &str) -> String {
     }
 }
 
+/// Words of kernels, and what PostgreSQL says.
+const COMPUTING: &[(&str, ErrorKind, &str)] = &[
+    (
+        "zero raised to a negative power",
+        ErrorKind::InvalidArgumentForPower,
+        "zero raised to a negative power is undefined",
+    ),
+    ("square root of a negative", ErrorKind::InvalidArgumentForPower, "cannot take square root of a negative number"),
+    ("logarithm of zero", ErrorKind::InvalidArgumentForLog, "cannot take logarithm of zero"),
+    ("logarithm of a negative", ErrorKind::InvalidArgumentForLog, "cannot take logarithm of a negative number"),
+    ("negative count not allowed", ErrorKind::SubstringError, "negative substring length not allowed"),
+    ("negative substring length", ErrorKind::SubstringError, "negative substring length not allowed"),
+];
+
 /// An error while computing, told by the words of kernels.
 fn from_words(message: &str) -> Error {
     let text = tidy(message);
@@ -300,8 +326,11 @@ fn from_words(message: &str) -> Error {
     if lower.contains("can't cast value") || lower.contains("cannot cast to") && lower.contains("overflow") {
         return Error::new(ErrorKind::NumericOutOfRange, overflow(&text));
     }
-    if let Some(error) = bad_text(&text) {
+    if let Some(error) = bad_text(&text).or_else(|| bad_regex(&text)) {
         return error;
+    }
+    if let Some((_, kind, message)) = COMPUTING.iter().find(|(words, ..)| lower.contains(words)) {
+        return Error::new(*kind, *message);
     }
     if lower.contains("regex") || lower.contains("regular expression") {
         return Error::new(ErrorKind::InvalidRegex, format!("invalid regular expression: {text}"));

@@ -4,18 +4,23 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{Field, Schema, SchemaRef};
-use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::config::ConfigOptions;
+use datafusion::error::Result as DataFusionResult;
 use datafusion::execution::{SessionState, TaskContext};
 use datafusion::logical_expr::{Expr, LogicalPlan, Volatility};
+use datafusion::optimizer::AnalyzerRule;
+use datafusion::optimizer::analyzer::type_coercion::TypeCoercion;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use tokio_util::sync::CancellationToken;
 
-use super::errors;
 use super::interrupt::interruptible;
 use super::runtime::Resources;
 use super::stream::{BatchStream, Guard};
+use super::{errors, rewrite};
 use crate::dialect::visible_name;
 use crate::error::Result;
+use crate::pgtypes::TYPE_MODIFIER_KEY;
 
 /// The columns of a plan as the client sees them.
 pub(super) fn output_schema(plan: &LogicalPlan) -> SchemaRef {
@@ -24,6 +29,90 @@ pub(super) fn output_schema(plan: &LogicalPlan) -> SchemaRef {
         if name.len() == field.name().len() { field.clone() } else { Arc::new(field.as_ref().clone().with_name(name)) }
     });
     Arc::new(Schema::new(fields.collect::<Vec<Arc<Field>>>()))
+}
+
+/// The plan with its types settled, so that its columns are announced as they will come. Parameters without a type
+/// yet leave it as it is.
+pub(super) fn coerced(plan: LogicalPlan, options: &ConfigOptions) -> DataFusionResult<LogicalPlan> {
+    let mut waits = false;
+    plan.apply_with_subqueries(|node| {
+        node.apply_expressions(|expr| {
+            waits |= expr.exists(|expr| Ok(matches!(expr, Expr::Placeholder(_))))?;
+            Ok(if waits { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
+        })
+    })?;
+    if waits {
+        return Ok(plan);
+    }
+    rewrite::expressions(TypeCoercion::new().analyze(plan, options)?, |expr, _| fold_integer(expr))
+}
+
+/// `CAST(2 AS Int32)` as a literal: the type of `round(x, 2)` depends on the value.
+fn fold_integer(expr: Expr) -> DataFusionResult<Transformed<Expr>> {
+    let folded = match &expr {
+        Expr::Cast(cast) => match cast.expr.as_ref() {
+            Expr::Literal(value, _) if value.data_type().is_integer() && cast.field.data_type().is_integer() => {
+                value.cast_to(cast.field.data_type()).ok()
+            }
+            _ => None,
+        },
+        _ => None,
+    };
+    Ok(match folded {
+        Some(value) => Transformed::yes(Expr::Literal(value, None)),
+        None => Transformed::no(expr),
+    })
+}
+
+/// [`output_schema`] for a client: a computed numeric has no declared precision, which PostgreSQL says by −1.
+pub(super) fn client_schema(plan: &LogicalPlan) -> SchemaRef {
+    let schema = output_schema(plan);
+    let mark = |(index, field): (usize, &Arc<Field>)| {
+        if !field.data_type().is_decimal() || is_declared(plan, index) {
+            return field.clone();
+        }
+        let mut metadata = field.metadata().clone();
+        metadata.insert(TYPE_MODIFIER_KEY.to_owned(), "-1".to_owned());
+        Arc::new(field.as_ref().clone().with_metadata(metadata))
+    };
+    Arc::new(Schema::new(schema.fields().iter().enumerate().map(mark).collect::<Vec<_>>()))
+}
+
+/// Whether a column's precision was declared: by a table, or by a cast.
+fn is_declared(plan: &LogicalPlan, index: usize) -> bool {
+    match plan {
+        LogicalPlan::TableScan(_) => true,
+        LogicalPlan::Projection(projection) => {
+            projection.expr.get(index).is_some_and(|expr| is_declared_in(expr, &projection.input))
+        }
+        LogicalPlan::Aggregate(aggregate) => {
+            aggregate.group_expr.get(index).is_some_and(|expr| is_declared_in(expr, &aggregate.input))
+        }
+        LogicalPlan::Window(window) => {
+            index < window.input.schema().fields().len() && is_declared(&window.input, index)
+        }
+        LogicalPlan::Join(join) => {
+            let left = join.left.schema().fields().len();
+            if index < left { is_declared(&join.left, index) } else { is_declared(&join.right, index - left) }
+        }
+        LogicalPlan::Filter(_)
+        | LogicalPlan::Sort(_)
+        | LogicalPlan::Limit(_)
+        | LogicalPlan::Distinct(_)
+        | LogicalPlan::SubqueryAlias(_) => plan.inputs().first().is_some_and(|input| is_declared(input, index)),
+        _ => false,
+    }
+}
+
+fn is_declared_in(expr: &Expr, input: &LogicalPlan) -> bool {
+    match expr {
+        Expr::Alias(alias) => is_declared_in(&alias.expr, input),
+        Expr::Cast(_) => true,
+        Expr::Column(column) => {
+            input.schema().maybe_index_of_column(column).is_some_and(|index| is_declared(input, index))
+        }
+        _ => false,
+    }
 }
 
 /// Whether the plan's rows depend on when it is executed (`now()`, `current_date` …).

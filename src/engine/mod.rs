@@ -3,6 +3,8 @@
 //! Invariant: a session's settings live in its own [`Session`]; nothing a client SETs is seen by another.
 //! Invariant: cancel, deadline and memory limit are part of [`BatchStream`], so they cover every consumer alike.
 
+mod aggregates;
+mod arithmetic;
 mod base;
 mod blocks;
 mod context;
@@ -20,7 +22,9 @@ mod parameters;
 mod plan_cache;
 mod planned;
 mod planner;
+mod planner_words;
 mod procedures;
+mod rewrite;
 mod runtime;
 mod scope_catalog;
 mod session;
@@ -28,6 +32,7 @@ mod settings;
 mod sql_types;
 mod stream;
 mod system;
+mod text_casts;
 mod time_travel;
 mod transaction;
 mod workers;

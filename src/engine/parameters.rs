@@ -6,7 +6,8 @@ use datafusion::arrow::datatypes::DataType;
 use datafusion::common::Result as DataFusionResult;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::logical_expr::expr::Placeholder;
-use datafusion::logical_expr::{Expr, LogicalPlan};
+use datafusion::logical_expr::utils::merge_schema;
+use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan};
 
 use super::errors;
 use crate::dialect::Statement;
@@ -35,12 +36,13 @@ pub(super) fn types(plan: &LogicalPlan, statement: &Statement, hints: &[Option<T
     Ok((0..count).map(|index| type_of(index).unwrap_or(Type::TEXT)).collect())
 }
 
-/// What DataFusion makes of comparisons, and besides, as PostgreSQL does: `$1::t` is a `t`, and LIMIT and OFFSET take a
-/// bigint. The first place that says something about a parameter decides.
+/// What DataFusion makes of comparisons, and besides, as PostgreSQL does: `$1::t` is a `t`, LIMIT and OFFSET take a bigint,
+/// and `x = ANY ($1)` an array of what `x` is. The first place that says something about a parameter decides.
 fn infer(plan: &LogicalPlan) -> DataFusionResult<HashMap<String, Option<DataType>>> {
     let mut types = HashMap::new();
     plan.apply_with_subqueries(|node| {
         let limits = matches!(node, LogicalPlan::Limit(_));
+        let columns = merge_schema(&node.inputs());
         node.apply_expressions(|expr| {
             if limits {
                 note(&mut types, expr, Some(DataType::Int64));
@@ -49,6 +51,13 @@ fn infer(plan: &LogicalPlan) -> DataFusionResult<HashMap<String, Option<DataType
                 match expr {
                     Expr::Cast(cast) => note(&mut types, &cast.expr, Some(cast.field.data_type().clone())),
                     Expr::TryCast(cast) => note(&mut types, &cast.expr, Some(cast.field.data_type().clone())),
+                    // x = ANY ($n)
+                    Expr::ScalarFunction(call) if call.func.name() == "array_has" => {
+                        if let [list, item] = call.args.as_slice() {
+                            let list_type = item.get_type(&columns).ok().map(|item| DataType::new_list(item, true));
+                            note(&mut types, list, list_type);
+                        }
+                    }
                     Expr::Placeholder(Placeholder { field, .. }) => {
                         note(&mut types, expr, field.as_ref().map(|field| field.data_type().clone()));
                     }

@@ -28,7 +28,7 @@ use datafusion::sql::sqlparser::ast::{self, TableFactor, Visit, Visitor};
 
 use super::names::Relation;
 use super::sql_types::SqlTypes;
-use super::{Shared, errors, time_travel};
+use super::{Shared, arithmetic, errors, execute, text_casts, time_travel};
 use crate::catalog::{Object, ObjectKind, Scope};
 use crate::dialect::{self, Statement};
 use crate::error::{Error, ErrorKind, Result};
@@ -91,6 +91,12 @@ impl Planner {
         self.plan_at(statement, 0).await
     }
 
+    /// [`Self::plan`], its types settled as far as its parameters allow.
+    pub async fn plan_with_types(&self, statement: &Statement) -> Result<LogicalPlan> {
+        let plan = self.plan(statement).await?;
+        execute::coerced(plan, self.state.config_options()).map_err(|error| errors::in_statement(error, statement))
+    }
+
     async fn plan_at(&self, statement: &Statement, depth: usize) -> Result<LogicalPlan> {
         let parsed = DfStatement::Statement(Box::new(statement.ast.clone()));
         let references =
@@ -113,6 +119,8 @@ impl Planner {
         let names = Names { planner: self, tables, functions };
         SqlToRel::new_with_options(&names, self.parser_options())
             .statement_to_plan(parsed)
+            .and_then(arithmetic::checked)
+            .and_then(text_casts::as_postgres)
             .map_err(|error| errors::in_statement(error, statement))
     }
 

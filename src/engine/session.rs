@@ -235,7 +235,7 @@ impl Session {
         let (plan, schema) = match &statement.ast {
             ast::Statement::Query(_) => {
                 let planned = self.plan(&statement).await?;
-                let schema = execute::output_schema(&planned.logical);
+                let schema = execute::client_schema(&planned.logical);
                 (Some(planned), Some(schema))
             }
             ast::Statement::Insert(_) | ast::Statement::Update(_) | ast::Statement::Delete(_) => {
@@ -265,11 +265,6 @@ impl Session {
         let statement = Statement { text: whole.text.clone(), offset: whole.offset, ast };
         let prepared = Box::pin(self.prepare_unguarded(Arc::new(statement), hints)).await?;
         Ok(Some(Arc::new(prepared)))
-    }
-
-    /// Whether the rows of this FETCH are those of a BINARY cursor.
-    pub fn fetches_binary(&self, statement: &Statement) -> bool {
-        matches!(&statement.ast, ast::Statement::Fetch { name, .. } if self.cursors.is_binary(name))
     }
 
     async fn execute_unnoted(&mut self, prepared: &Prepared, params: &[ScalarValue]) -> Result<Outcome> {
@@ -311,7 +306,7 @@ impl Session {
                 let changed = prepared
                     .schema
                     .as_ref()
-                    .is_some_and(|schema| !same_columns(schema, &execute::output_schema(&planned.logical)));
+                    .is_some_and(|schema| !same_columns(schema, &execute::client_schema(&planned.logical)));
                 if changed {
                     return Err(Error::new(ErrorKind::FeatureNotSupported, "cached plan must not change result type")
                         .with_hint("prepare the statement again: the columns of a table it reads have changed"));
@@ -341,7 +336,7 @@ impl Session {
             }
             (Some(bound), _) => optimize(bound)?,
         };
-        let schema = execute::output_schema(bound.as_ref().unwrap_or(&planned.logical));
+        let schema = execute::client_schema(bound.as_ref().unwrap_or(&planned.logical));
         execute::optimized_rows(&self.shared.resources, &state, &optimized, schema, rows_guard).await
     }
 
@@ -368,7 +363,7 @@ impl Session {
     async fn plan_anew(&mut self, statement: &Statement) -> Result<Arc<Planned>> {
         let scope = self.scope().await?;
         let (planner, basis) = self.planner(scope);
-        let logical = planner.plan(statement).await?;
+        let logical = planner.plan_with_types(statement).await.map_err(|error| locate(error, statement))?;
         let reads_clock = execute::reads_clock(&logical);
         let follows_head = planner.follows_head();
         Ok(Arc::new(Planned {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use datafusion::sql::sqlparser::ast;
 use pgwire::messages::response::{CommandComplete, EmptyQueryResponse};
 
 use super::connection::Connection;
@@ -9,6 +10,7 @@ use super::errors::Halt;
 use super::rows::{Cursor, Progress, row_description};
 use crate::dialect::{self, Statement};
 use crate::engine::{Guard, Outcome};
+use crate::error::{Error, ErrorKind};
 use crate::pgtypes::Format;
 
 impl Connection {
@@ -29,6 +31,12 @@ impl Connection {
     }
 
     async fn run_statement(&mut self, statement: Statement, running: &Guard) -> Result<(), Halt> {
+        if !matches!(statement.ast, ast::Statement::Prepare { .. })
+            && let Some((name, position)) = dialect::placeholder(&statement)
+        {
+            let error = Error::new(ErrorKind::UndefinedParameter, format!("there is no parameter {name}"));
+            return Err(error.at(position).into());
+        }
         let statement = Arc::new(statement);
         let work = async {
             let prepared = self.session.prepare(Arc::clone(&statement), &[]).await?;

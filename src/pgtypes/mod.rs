@@ -20,6 +20,7 @@ mod number;
 mod params;
 mod rows;
 mod style;
+mod text;
 mod types;
 
 pub use copy::{CopyFormat, ForceQuote};
@@ -28,7 +29,10 @@ pub use pgwire::api::Type;
 pub(crate) use rows::column_formats;
 pub use rows::{BoundRows, CanonicalBatch, RowEncoder};
 pub use style::{ByteaOutput, Style};
-pub use types::{PG_TYPE_KEY, arrow_type, column_type, pg_type, type_modifier, type_size};
+pub use text::texts;
+pub use types::{
+    PG_TYPE_KEY, TYPE_MODIFIER_KEY, arrow_type, column_modifier, column_type, pg_type, type_modifier, type_size,
+};
 
 /// How a value travels: Bind's and RowDescription's format code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

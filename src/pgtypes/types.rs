@@ -7,6 +7,9 @@ use pgwire::api::Type;
 /// say it. The value must be encodable as that type; otherwise the Arrow type decides.
 pub const PG_TYPE_KEY: &str = "pg_type";
 
+/// Field metadata that says what type modifier to announce, where it is not that of the Arrow type.
+pub const TYPE_MODIFIER_KEY: &str = "pg_typmod";
+
 const EXTENSION_KEY: &str = "ARROW:extension:name";
 
 /// The PostgreSQL type of a result column.
@@ -72,6 +75,12 @@ pub fn type_size(pg_type: &Type) -> i16 {
         Type::NAME => 64,
         _ => -1,
     }
+}
+
+/// The type modifier of a result column.
+pub fn column_modifier(field: &Field) -> i32 {
+    let named = field.metadata().get(TYPE_MODIFIER_KEY).and_then(|text| text.parse().ok());
+    named.unwrap_or_else(|| type_modifier(field.data_type()))
 }
 
 /// `atttypmod`: precision and scale of a `numeric`; −1 where a type has none.

@@ -41,6 +41,44 @@ fn sqlalchemy() {
 }
 
 #[test]
+fn adbc_and_pandas() {
+    run("adbc_pandas.py");
+}
+
+/// In each of its three ways to send a query; with `--no-vacuum`, as its own tables are not there.
+#[test]
+fn pgbench() {
+    let script = tempfile::NamedTempFile::new().expect("a temporary file");
+    let query =
+        "\\set least random(1, 9)\nselect count(*), sum(net_revenue) from gold.daily_sales where orders > :least;\n";
+    std::fs::write(script.path(), query).expect("a script is written");
+    for mode in ["simple", "extended", "prepared"] {
+        let Some(text) = server_program("pgbench", |program| {
+            program.args(["--no-vacuum", "--transactions=20", "--client=2", "--protocol", mode, "--file"]);
+            program.arg(script.path()).arg(&sample_demo().url);
+        }) else {
+            return;
+        };
+        assert!(text.contains("actually processed: 40/40"), "{mode}: {text}");
+    }
+}
+
+/// Runs a program that comes with a PostgreSQL server to its good end; `None`, said aloud, where there is none.
+fn server_program(name: &str, arguments: impl Fn(&mut Command)) -> Option<String> {
+    let folder = std::path::Path::new("/usr/lib/postgresql/15/bin");
+    let path = if folder.is_dir() { folder.join(name) } else { name.into() };
+    let mut command = Command::new(path);
+    arguments(&mut command);
+    let Ok(output) = command.output() else {
+        eprintln!("SKIPPED: {name} is not installed");
+        return None;
+    };
+    let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{name}: {text}");
+    Some(text)
+}
+
+#[test]
 fn other_delta_readers_see_the_same_rows() {
     run("delta_readers.py");
 }

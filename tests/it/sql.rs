@@ -364,7 +364,7 @@ async fn columns_are_named_and_typed_as_in_postgres() {
         .await
         .unwrap();
     let columns: Vec<_> = statement.columns().iter().map(|c| format!("{} {}", c.name(), c.type_())).collect();
-    let expected = ["count int8", "count int8", "?column? int8", "?column? text", "sum numeric", "m text", "min text"];
+    let expected = ["count int8", "count int8", "?column? int4", "?column? text", "sum numeric", "m text", "min text"];
     assert_eq!(columns, expected);
     assert_eq!(value(&client, "select sum(gross_revenue) * 0.5 from daily_sales").await, "22.5225");
     assert_eq!(value(&client, "select to_char(date '2026-01-31', 'YYYY-MM')").await, "2026-01");

@@ -185,7 +185,7 @@ mod tests {
         );
         check(
             "SELECT c.oid FROM pg_class c, pg_inherits i WHERE c.oid = i.inhparent UNION SELECT 1 AS oid",
-            "SELECT NULL AS oid WHERE false UNION SELECT 1 AS oid",
+            "SELECT NULL AS oid WHERE false UNION SELECT CAST(1 AS INTEGER) AS oid",
         );
     }
 

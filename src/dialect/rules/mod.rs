@@ -6,7 +6,10 @@ mod array_subquery;
 mod column_names;
 mod empty_catalogs;
 mod function_columns;
+mod function_names;
+mod integer_literals;
 mod like_escape;
+mod missing_procs;
 mod pg_catalog_crate;
 mod reg_casts;
 mod relation_arguments;
@@ -43,6 +46,9 @@ const RULES: &[Rule] = &[
     tableoid::apply,
     reg_casts::apply,
     scalar_subqueries::apply,
+    function_names::apply,
+    missing_procs::apply,
+    integer_literals::apply,
     pg_catalog_crate::apply,
 ];
 

@@ -1,0 +1,86 @@
+//! Functions that DataFusion has under another name, or as an operator.
+//!
+//! Blocked by: DataFusion's names. Remove a row when it knows PostgreSQL's.
+
+use std::ops::ControlFlow;
+
+use datafusion::sql::sqlparser::ast::{
+    BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, ObjectName, Statement,
+    VisitMut, VisitorMut,
+};
+
+use super::Facts;
+
+/// PostgreSQL's name, DataFusion's.
+const NAMES: &[(&str, &str)] = &[
+    ("every", "bool_and"),
+    ("sign", "signum"),
+    ("statement_timestamp", "now"),
+    ("transaction_timestamp", "now"),
+    ("clock_timestamp", "now"),
+    ("variance", "var_samp"),
+];
+
+pub fn apply(statement: &mut Statement, _facts: Facts) {
+    let _ = statement.visit(&mut Renamer);
+}
+
+struct Renamer;
+
+impl VisitorMut for Renamer {
+    type Break = ();
+
+    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        if let Expr::Function(function) = expr {
+            let name = own_name(function);
+            if let Some((_, known)) = NAMES.iter().find(|(given, _)| name.as_deref() == Some(*given)) {
+                // the place stays, for errors about the call
+                let span = function.name.0.last().and_then(|part| part.as_ident()).map(|ident| ident.span);
+                let mut ident = Ident::new(*known);
+                ident.span = span.unwrap_or(ident.span);
+                function.name = ObjectName::from(vec![ident]);
+            } else if name.as_deref() == Some("mod")
+                && let Some((left, right)) = two_arguments(function)
+            {
+                let modulo = Expr::BinaryOp { left: left.into(), op: BinaryOperator::Modulo, right: right.into() };
+                *expr = Expr::Nested(Box::new(modulo));
+            }
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+/// The name, if it is written without a schema or with `pg_catalog`.
+fn own_name(function: &Function) -> Option<String> {
+    let idents: Vec<&Ident> = function.name.0.iter().filter_map(|part| part.as_ident()).collect();
+    match idents.as_slice() {
+        [name] => Some(name.value.to_lowercase()),
+        [schema, name] if schema.value.eq_ignore_ascii_case("pg_catalog") => Some(name.value.to_lowercase()),
+        _ => None,
+    }
+}
+
+fn two_arguments(function: &Function) -> Option<(Expr, Expr)> {
+    let FunctionArguments::List(list) = &function.args else { return None };
+    match list.args.as_slice() {
+        [FunctionArg::Unnamed(FunctionArgExpr::Expr(left)), FunctionArg::Unnamed(FunctionArgExpr::Expr(right))] => {
+            Some((Expr::Nested(left.clone().into()), Expr::Nested(right.clone().into())))
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::dialect::parse_single;
+
+    fn check(sql: &str, expected: &str) {
+        assert_eq!(parse_single(sql).unwrap().ast.to_string(), expected, "{sql}");
+    }
+
+    #[test]
+    fn names_are_those_that_datafusion_knows() {
+        check("select every(a) as e, variance(b) as v from t", "SELECT bool_and(a) AS e, var_samp(b) AS v FROM t");
+        check("select mod(a - b, c) as m from t", "SELECT ((a - b) % (c)) AS m FROM t");
+    }
+}

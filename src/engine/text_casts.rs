@@ -1,0 +1,98 @@
+//! Casts to text as PostgreSQL writes the values: `2024-02-29 13:00:00+01`, `1e+20`, `{1,2}`, `1 day`.
+//!
+//! Blocked by: DataFusion's casts write ISO 8601 with a `T` and Rust's floats. Remove when its cast can be replaced.
+//!
+//! Invariant: the text of a value is the one that the wire sends for it under the same settings.
+
+use std::sync::{Arc, LazyLock};
+
+use datafusion::arrow::array::ArrayRef;
+use datafusion::arrow::compute::cast;
+use datafusion::arrow::datatypes::DataType;
+use datafusion::common::DFSchema;
+use datafusion::common::tree_node::Transformed;
+use datafusion::error::{DataFusionError, Result as DataFusionResult};
+use datafusion::logical_expr::expr::ScalarFunction;
+use datafusion::logical_expr::{
+    ColumnarValue, Expr, ExprSchemable, LogicalPlan, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
+    Volatility,
+};
+use datafusion::scalar::ScalarValue;
+
+use super::context::SessionInfo;
+use super::rewrite;
+use crate::pgtypes::{Style, texts};
+
+/// The plan with PostgreSQL's casts to text.
+pub(super) fn as_postgres(plan: LogicalPlan) -> DataFusionResult<LogicalPlan> {
+    rewrite::expressions(plan, change)
+}
+
+fn change(expr: Expr, schema: &DFSchema) -> DataFusionResult<Transformed<Expr>> {
+    let Expr::Cast(cast) = expr else { return Ok(Transformed::no(expr)) };
+    let given = cast.expr.get_type(schema);
+    match given {
+        Ok(given) if cast.field.data_type() == &DataType::Utf8View && is_written_otherwise(&given) => {
+            Ok(Transformed::yes(Expr::ScalarFunction(ScalarFunction::new_udf(function(), vec![*cast.expr]))))
+        }
+        _ => Ok(Transformed::no(Expr::Cast(cast))),
+    }
+}
+
+/// Whether DataFusion's text is another.
+fn is_written_otherwise(data_type: &DataType) -> bool {
+    use DataType::*;
+    match data_type {
+        Float16 | Float32 | Float64 | Timestamp(..) | Time32(_) | Time64(_) | Interval(_) | Duration(_) => true,
+        Binary | LargeBinary | BinaryView => true,
+        Dictionary(_, value) => is_written_otherwise(value),
+        other => other.is_nested(),
+    }
+}
+
+fn function() -> Arc<ScalarUDF> {
+    static FUNCTION: LazyLock<Arc<ScalarUDF>> =
+        LazyLock::new(|| Arc::new(ScalarUDF::from(ToText { signature: Signature::any(1, Volatility::Immutable) })));
+    FUNCTION.clone()
+}
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct ToText {
+    signature: Signature,
+}
+
+impl ScalarUDFImpl for ToText {
+    fn name(&self) -> &str {
+        "text_of"
+    }
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+    fn return_type(&self, _arg_types: &[DataType]) -> DataFusionResult<DataType> {
+        Ok(DataType::Utf8View)
+    }
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> DataFusionResult<ColumnarValue> {
+        let ([value], [field]) = (args.args.as_slice(), args.arg_fields.as_slice()) else {
+            return Err(DataFusionError::Internal("a cast has one value".to_owned()));
+        };
+        let style = SessionInfo::of(&args.config_options).map(SessionInfo::style).unwrap_or_default();
+        let write = |array: &ArrayRef| -> DataFusionResult<ArrayRef> {
+            let written = texts(field, array, &style).map_err(|error| DataFusionError::External(Box::new(error)))?;
+            Ok(cast(&written, &DataType::Utf8View)?)
+        };
+        Ok(match value {
+            ColumnarValue::Array(array) => ColumnarValue::Array(write(array)?),
+            ColumnarValue::Scalar(scalar) => {
+                ColumnarValue::Scalar(ScalarValue::try_from_array(&write(&scalar.to_array()?)?, 0)?)
+            }
+        })
+    }
+}
+
+impl SessionInfo {
+    /// How values look under the session's settings.
+    fn style(&self) -> Style {
+        let setting = |name| self.settings().get(name).unwrap_or_default();
+        Style::new(&setting("TimeZone"), &setting("bytea_output"))
+    }
+}
