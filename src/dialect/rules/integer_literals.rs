@@ -215,7 +215,7 @@ mod tests {
             "SELECT a FROM t GROUP BY 1 ORDER BY 1 LIMIT 5 OFFSET 2",
             "SELECT round(a, 2) AS a, x[1] AS b FROM t",
             "SELECT CAST(1 AS BIGINT) AS a",
-            "SELECT sum(a) OVER (ORDER BY b ROWS BETWEEN 6 PRECEDING AND CURRENT ROW) AS a FROM generate_series(1, 2) AS t",
+            "SELECT sum(a) OVER (ORDER BY b ROWS BETWEEN 6 PRECEDING AND CURRENT ROW) AS a FROM generate_series(1, 2) AS t (t)",
         ] {
             check(sql, sql);
         }
