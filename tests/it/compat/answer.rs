@@ -155,6 +155,9 @@ fn fields(body: &[u8]) -> Vec<Option<Vec<u8>>> {
     fields
 }
 
+/// What is compared of a column, as text.
+type Show = fn(&Column) -> String;
+
 /// Every aspect in which what Lakewire answered is not what PostgreSQL answered.
 pub fn differences(protocol: &'static str, wanted: &Answer, got: &Answer) -> Vec<Difference> {
     let mut found = Vec::new();
@@ -183,9 +186,8 @@ pub fn differences(protocol: &'static str, wanted: &Answer, got: &Answer) -> Vec
     note(Weight::Answer, "rows", shown_rows(&wanted.rows, protocol), shown_rows(&got.rows, protocol));
     note(Weight::Answer, "tag", wanted.tags.join(", "), got.tags.join(", "));
     note(Weight::Answer, "copied", shown(&wanted.copied), shown(&got.copied));
-    let each =
-        |columns: &[Column], show: fn(&Column) -> String| columns.iter().map(show).collect::<Vec<_>>().join(", ");
-    let aspects: [(&'static str, fn(&Column) -> String); 3] = [
+    let each = |columns: &[Column], show: Show| columns.iter().map(show).collect::<Vec<_>>().join(", ");
+    let aspects: [(&'static str, Show); 3] = [
         ("names", |column| column.name.clone()),
         ("types", |column| format!("{}/{}", type_name(column.type_oid), column.type_size)),
         ("type modifiers", |column| column.type_modifier.to_string()),

@@ -61,7 +61,6 @@ impl ColumnType for Column {
 }
 
 /// As many columns, of the same families where the protocol tells them.
-#[expect(clippy::ptr_arg, reason = "sqllogictest wants it so")]
 pub fn same_columns(actual: &Vec<Column>, expected: &Vec<Column>) -> bool {
     actual.len() == expected.len() && (actual == expected || actual.iter().all(|column| *column == Column::Other))
 }
