@@ -93,6 +93,8 @@ fn server_settings(config: &Config) -> ServerSettings {
         database: server.database.clone(),
         connections_max: server.max_connections,
         message_bytes_max: server.max_message_size.as_usize(),
+        statements_max: limits.max_prepared_statements,
+        portals_max: limits.max_portals,
         authentication_timeout: server.authentication_timeout,
         idle_in_transaction_timeout: Some(limits.idle_in_transaction_session_timeout).filter(|limit| !limit.is_zero()),
         shutdown_timeout: server.shutdown_timeout,

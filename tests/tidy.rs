@@ -427,6 +427,21 @@ fn the_readme_tells_every_setting_and_its_default() {
 }
 
 #[test]
+fn every_setting_is_used() {
+    let sources = rust_files("src");
+    // `config` only reads and checks: to be used, a setting must be taken out of it
+    let users = sources.iter().filter(|source| source.module() != "config");
+    let code: Vec<&String> = users.flat_map(|source| source.code.iter().map(|(_, line)| line)).collect();
+    let is_used = |name: &String| {
+        let (section, key) = name.split_once('.').expect("a section and a key");
+        let field = Regex::new(&format!(r"\.{}\b", if key == "*" { section } else { key })).expect("a pattern");
+        code.iter().any(|line| field.is_match(line))
+    };
+    let unused = settings().into_keys().filter(|name| !is_used(name));
+    check("a setting does something", unused.map(|name| format!("config/default.toml: nothing reads {name}")));
+}
+
+#[test]
 fn every_setting_is_explained_where_its_default_is() {
     let text = read("config/default.toml");
     let mut violations = Vec::new();

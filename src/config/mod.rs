@@ -83,8 +83,6 @@ sections! {
     /// Where the lake lies, and how closely it is followed.
     lake: Lake {
         url: String;
-        head_max_staleness: Duration;
-        release_retention: Duration;
         release_poll_interval: Duration, in Duration::from_millis(10)..=Duration::from_secs(3600);
         /// Commits; 0: never.
         checkpoint_interval: u64;

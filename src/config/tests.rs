@@ -24,7 +24,7 @@ fn the_defaults_are_a_whole_and_valid_configuration() {
     let config = Config::with(&[]).unwrap();
     assert_eq!(config.server.listen.to_string(), "127.0.0.1:5433");
     assert_eq!(config.server.password, None);
-    assert_eq!(config.lake.release_retention, Duration::from_secs(90 * 86_400));
+    assert_eq!(config.lake.release_poll_interval, Duration::from_secs(1));
     assert!(config.entries().iter().all(|entry| entry.origin == Origin::Default));
     assert!(config.entries().iter().all(|entry| !entry.key.starts_with("test.")));
 }

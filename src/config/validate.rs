@@ -15,7 +15,7 @@ pub(super) fn contradictions(config: &Config, layers: &Layers, problems: &mut Ve
             problems.push(Problem::new(&layers.origin(section, key), message).with_hint(hint));
         }
     };
-    let (server, memory, ingest, lake) = (&config.server, &config.memory, &config.ingest, &config.lake);
+    let (server, memory, ingest) = (&config.server, &config.memory, &config.ingest);
     check(
         !server.listen.is_loopback() && server.password.is_none(),
         "server",
@@ -46,13 +46,6 @@ pub(super) fn contradictions(config: &Config, layers: &Layers, problems: &mut Ve
         "max_field_size",
         format!("a field may have {} but its whole row only {}", ingest.max_field_size, ingest.max_row_size),
         "lower ingest.max_field_size or raise ingest.max_row_size",
-    );
-    check(
-        lake.release_retention < lake.release_poll_interval,
-        "lake",
-        "release_retention",
-        "releases would be dropped sooner than other servers look for them".to_owned(),
-        "raise lake.release_retention",
     );
     check(
         !is_log_level(&config.log.level),

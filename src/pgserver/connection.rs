@@ -30,7 +30,7 @@ pub(super) struct Connection {
     cancel: CancelSlot,
     /// The statement, or sequence of extended messages, in hand.
     running: Option<Guard>,
-    settings: Arc<ServerSettings>,
+    pub(super) settings: Arc<ServerSettings>,
 }
 
 impl Connection {

@@ -19,10 +19,6 @@ use crate::engine::{Guard, Outcome, Prepared};
 use crate::error::{Error, ErrorKind, Result};
 use crate::pgtypes::{Format, column_formats, decode_parameter};
 
-/// Named statements and portals one session may hold.
-const STATEMENTS_MAX: usize = 10_000;
-const PORTALS_MAX: usize = 1_000;
-
 /// Prepared statements by name; the unnamed one is "". `None` is an empty statement.
 pub(super) type Statements = HashMap<String, Option<Arc<Prepared>>>;
 
@@ -63,7 +59,7 @@ impl Connection {
             let message = format!("prepared statement \"{name}\" already exists");
             return Err(Error::new(ErrorKind::DuplicateStatement, message).into());
         }
-        check_room(self.statements.len(), STATEMENTS_MAX, "prepared statements")?;
+        check_room(self.statements.len(), self.settings.statements_max, "prepared statements")?;
         let mut statements = dialect::parse(sql)?;
         if statements.len() > 1 {
             let message = "cannot insert multiple commands into a prepared statement";
@@ -92,7 +88,7 @@ impl Connection {
                 Error::new(ErrorKind::DuplicateCursor, format!("cursor \"{}\" already exists", bind.portal)).into()
             );
         }
-        check_room(self.portals.len(), PORTALS_MAX, "portals")?;
+        check_room(self.portals.len(), self.settings.portals_max, "portals")?;
         let types = statement.as_ref().map_or(&[][..], |statement| &statement.parameters);
         let parameters = self.parameters(&bind, types)?;
         if let Some(schema) = statement.as_ref().and_then(|statement| statement.schema.as_ref()) {

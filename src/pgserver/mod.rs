@@ -48,6 +48,10 @@ pub struct ServerSettings {
     pub connections_max: usize,
     /// Bytes of one message from a client; a longer one ends the connection.
     pub message_bytes_max: usize,
+    /// Prepared statements of one session; one more is told `54000`.
+    pub statements_max: usize,
+    /// Portals of one session, likewise.
+    pub portals_max: usize,
     /// From accept to ReadyForQuery.
     pub authentication_timeout: Duration,
     /// A session that sends nothing for so long, outside a transaction, is ended (`57P05`).
@@ -67,6 +71,8 @@ impl Default for ServerSettings {
             database: "lake".to_owned(),
             connections_max: 100,
             message_bytes_max: 64 << 20,
+            statements_max: 1_000,
+            portals_max: 100,
             authentication_timeout: Duration::from_secs(60),
             idle_session_timeout: None,
             idle_in_transaction_timeout: None,

@@ -381,8 +381,8 @@ async fn system_tables_tell_what_the_server_knows() {
     assert_eq!(value(&client, "select count(*) from lakewire.table_history('gold.daily_sales')").await, "2");
     assert_eq!(value(&client, "select rows from lakewire.tables where name = 'daily_sales'").await, "20");
     assert_eq!(
-        value(&client, "select value from lakewire.settings where name = 'lake.release_retention'").await,
-        "\"90d\""
+        value(&client, "select value from lakewire.settings where name = 'lake.release_poll_interval'").await,
+        "\"1s\""
     );
     assert_eq!(error(&client, "select * from lakewire.table_history('gold.by_country')").await.0, "42809");
 }

@@ -329,6 +329,21 @@ async fn statement_timeout_ends_what_computes_and_what_is_not_read() {
 }
 
 #[tokio::test]
+async fn a_session_holds_so_many_statements_and_no_more() {
+    let server = Server::start(|settings| settings.statements_max = 2).await;
+    let client = server.client().await;
+    let mut held = Vec::new();
+    for number in 1..=2 {
+        held.push(client.prepare(&format!("select {number}")).await.unwrap());
+    }
+    let error = client.prepare("select 3").await.unwrap_err();
+    assert_eq!(error.code().unwrap().code(), "54000");
+    drop(held.pop());
+    assert_eq!(client.query_one("select 4 as n", &[]).await.unwrap().get::<_, i32>(0), 4);
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn a_client_that_leaves_makes_room() {
     let server = Server::start(|settings| settings.connections_max = 1).await;
     let mut first = server.raw().await;
