@@ -8,6 +8,7 @@
 mod cursor;
 mod error;
 mod position;
+mod refused;
 pub mod rules;
 mod split;
 mod syntax;
@@ -43,7 +44,8 @@ pub struct Statement {
 /// Splits and parses a query string. Empty statements are dropped.
 ///
 /// # Errors
-/// `42601` with a position counted from the beginning of the query string; `54001` where it nests too deep.
+/// `42601` with a position counted from the beginning of the query string; `54001` where it nests too deep; `0A000` for
+/// what would be answered wrongly.
 pub fn parse(sql: &str) -> Result<Vec<Statement>> {
     let tokens = Tokenizer::new(&PostgreSqlDialect {}, sql)
         .tokenize_with_location()
@@ -59,6 +61,7 @@ pub fn parse(sql: &str) -> Result<Vec<Statement>> {
                 }
                 error::from_parser(&positions, tokens, &parse_error)
             })?;
+            refused::check(&ast)?;
             Ok(Statement { text: text.to_owned(), offset, ast: rules::apply(ast) })
         })
         .collect()
