@@ -75,7 +75,6 @@ async fn statements(session: &mut Session, sql: &str, format: Format, context: &
             Some(position) => error.at(position + offset),
             None => error,
         })?;
-        session.end_implicit_transaction();
     }
     Ok(())
 }

@@ -16,6 +16,8 @@ mod syntax;
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
+use datafusion::config::ConfigOptions;
+use datafusion::sql::planner::{NullOrdering, ParserOptions};
 use datafusion::sql::sqlparser::ast;
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
@@ -80,13 +82,29 @@ pub fn parse_single(sql: &str) -> Result<Statement> {
     }
 }
 
+/// A name as PostgreSQL takes it: in lower case where it is not quoted.
+pub fn folded(ident: &ast::Ident) -> String {
+    if ident.quote_style.is_some() { ident.value.clone() } else { ident.value.to_lowercase() }
+}
+
+/// How DataFusion is to plan our statements.
+pub fn parser_options(options: &ConfigOptions) -> ParserOptions {
+    let options = &options.sql_parser;
+    ParserOptions {
+        parse_float_as_decimal: options.parse_float_as_decimal,
+        enable_ident_normalization: options.enable_ident_normalization,
+        enable_options_value_normalization: options.enable_options_value_normalization,
+        support_varchar_with_length: true,
+        map_string_types_to_utf8view: options.map_string_types_to_utf8view,
+        collect_spans: false,
+        default_null_ordering: NullOrdering::NullsMax,
+    }
+}
+
 /// The relations that a query names with their schemas; none where it cannot be parsed.
 pub fn relations(sql: &str) -> BTreeSet<TableName> {
     let mut found = BTreeSet::new();
-    let folded = |part: &ast::ObjectNamePart| {
-        let ident = part.as_ident()?;
-        Some(if ident.quote_style.is_some() { ident.value.clone() } else { ident.value.to_lowercase() })
-    };
+    let folded = |part: &ast::ObjectNamePart| part.as_ident().map(folded);
     if let Ok(statement) = parse_single(sql) {
         let _ = ast::visit_relations(&statement.ast, |name| {
             if let [.., schema, relation] = name.0.as_slice()

@@ -13,7 +13,7 @@ use super::session::{Outcome, Session};
 use super::settings::{canonical, unknown};
 use super::time_travel::AsOf;
 use super::{BatchStream, blocks, cursors, errors, procedures};
-use crate::dialect::Statement;
+use crate::dialect::{Statement, folded};
 use crate::error::{Error, ErrorKind, Result};
 use crate::pgtypes::Type;
 
@@ -97,10 +97,6 @@ fn refused(statement: &ast::Statement) -> Error {
     };
     Error::new(ErrorKind::FeatureNotSupported, format!("{what} is not supported"))
         .with_hint("tables are written by models and sources: change those under sql/ and CALL refresh_all()")
-}
-
-pub(super) fn folded(ident: &Ident) -> String {
-    if ident.quote_style.is_some() { ident.value.clone() } else { ident.value.to_lowercase() }
 }
 
 // ── settings ──

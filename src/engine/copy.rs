@@ -5,9 +5,8 @@ use datafusion::sql::sqlparser::ast::{
     TableFactor,
 };
 
-use super::control::folded;
 use super::session::{Outcome, Prepared, Session};
-use crate::dialect::{self, rules};
+use crate::dialect::{self, folded, rules};
 use crate::error::{Error, ErrorKind, Result};
 use crate::pgtypes::{CopyFormat, ForceQuote};
 

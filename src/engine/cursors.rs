@@ -14,11 +14,10 @@ use datafusion::sql::sqlparser::ast::{self, FetchDirection, Ident, ValueWithSpan
 use futures::StreamExt;
 use tokio::sync::Mutex;
 
-use super::control::folded;
 use super::session::{Outcome, Prepared, Session};
 use super::stream::Guard;
 use super::{BatchStream, errors};
-use crate::dialect::{MOVE, Statement};
+use crate::dialect::{MOVE, Statement, folded};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Cursors one session may hold open.

@@ -23,7 +23,7 @@ use datafusion::logical_expr::{AggregateUDF, Expr, HigherOrderUDF, LogicalPlan, 
 use datafusion::optimizer::simplify_expressions::ExprSimplifier;
 use datafusion::scalar::ScalarValue;
 use datafusion::sql::parser::Statement as DfStatement;
-use datafusion::sql::planner::{NullOrdering, ParserOptions, SqlToRel};
+use datafusion::sql::planner::SqlToRel;
 use datafusion::sql::sqlparser::ast::{self, TableFactor, Visit, Visitor};
 
 use super::names::Relation;
@@ -117,7 +117,7 @@ impl Planner {
         }
         let functions = self.table_functions(calls).await?;
         let names = Names { planner: self, tables, functions };
-        SqlToRel::new_with_options(&names, self.parser_options())
+        SqlToRel::new_with_options(&names, dialect::parser_options(self.state.config_options()))
             .statement_to_plan(parsed)
             .and_then(arithmetic::checked)
             .and_then(text_casts::as_postgres)
@@ -127,7 +127,7 @@ impl Planner {
     /// The columns that definitions stand for; those with NOT NULL are not nullable.
     pub(super) fn columns(&self, definitions: Vec<ast::ColumnDef>) -> Result<Schema> {
         let names = Names { planner: self, tables: HashMap::new(), functions: HashMap::new() };
-        SqlToRel::new_with_options(&names, self.parser_options())
+        SqlToRel::new_with_options(&names, dialect::parser_options(self.state.config_options()))
             .build_schema(definitions)
             .map_err(errors::from_datafusion)
     }
@@ -197,19 +197,6 @@ impl Planner {
             .build();
         let simplifier = ExprSimplifier::new(context);
         simplifier.coerce(expr, &DFSchema::empty()).and_then(|expr| simplifier.simplify(expr))
-    }
-
-    fn parser_options(&self) -> ParserOptions {
-        let options = &self.state.config_options().sql_parser;
-        ParserOptions {
-            parse_float_as_decimal: options.parse_float_as_decimal,
-            enable_ident_normalization: options.enable_ident_normalization,
-            enable_options_value_normalization: options.enable_options_value_normalization,
-            support_varchar_with_length: true,
-            map_string_types_to_utf8view: options.map_string_types_to_utf8view,
-            collect_spans: false,
-            default_null_ordering: NullOrdering::NullsMax,
-        }
     }
 }
 

@@ -6,10 +6,10 @@ use datafusion::common::DFSchema;
 use datafusion::scalar::ScalarValue;
 use datafusion::sql::sqlparser::ast::{self, Expr, Ident, ObjectName, Value};
 
-use super::control::{folded, in_block};
+use super::control::in_block;
 use super::session::{Outcome, Prepared, Session};
 use super::{Call, errors};
-use crate::dialect::Statement;
+use crate::dialect::{Statement, folded};
 use crate::error::{Error, ErrorKind, Result};
 
 pub(super) async fn prepare(

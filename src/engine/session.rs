@@ -186,11 +186,6 @@ impl Session {
         self.transaction.fail();
     }
 
-    /// Extended-protocol Sync, or the end of a simple query: ends an implicit transaction.
-    pub fn end_implicit_transaction(&mut self) {
-        self.transaction.end_implicit();
-    }
-
     pub fn status(&self) -> TransactionStatus {
         self.transaction.status()
     }

@@ -116,9 +116,6 @@ impl Transaction {
         }
     }
 
-    /// Nothing is kept for implicit transactions: each of their statements reads the newest release.
-    pub fn end_implicit(&mut self) {}
-
     pub fn scope(&self) -> Option<&Scope> {
         self.block().map(|block| &block.scope)
     }

@@ -139,7 +139,6 @@ impl Connection {
 
     /// Ends what was in hand, and says so.
     async fn ready(&mut self) -> Result<(), Halt> {
-        self.session.end_implicit_transaction();
         self.running = None;
         self.cancel.set(None);
         let status = match self.session.status() {

@@ -11,6 +11,7 @@ use datafusion::sql::sqlparser::ast::{
 };
 
 use super::Facts;
+use crate::dialect::folded;
 
 /// Begins the hidden end of a repeated name. No client can write it.
 const MARK: char = '\u{1}';
@@ -63,10 +64,6 @@ fn name_columns(select: &mut Select) {
             _ => {}
         }
     }
-}
-
-fn folded(ident: &Ident) -> String {
-    if ident.quote_style.is_some() { ident.value.clone() } else { ident.value.to_lowercase() }
 }
 
 /// PostgreSQL's `FigureColname`: the name of an unnamed expression, if it has a better one than `?column?`.

@@ -12,8 +12,7 @@ use datafusion::sql::sqlparser::ast::{self, ColumnOption, ObjectName, ObjectType
 use super::names::{check_schema, new_name, reference};
 use super::{Change, unsupported};
 use crate::catalog::{Column, Object, ObjectKind};
-use crate::dialect::{self, Statement};
-use crate::engine::control::folded;
+use crate::dialect::{self, Statement, folded};
 use crate::engine::errors;
 use crate::engine::names::Relation;
 use crate::engine::planned::bind;

@@ -29,12 +29,12 @@ use datafusion::common::DFSchema;
 use datafusion::error::{DataFusionError, Result as DataFusionResult};
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::logical_expr::planner::{PlannedRelation, RelationPlanner, RelationPlannerContext, RelationPlanning};
-use datafusion::sql::sqlparser::ast::{self, FunctionArg, FunctionArgExpr, Ident, TableFactor};
+use datafusion::sql::sqlparser::ast::{self, FunctionArg, FunctionArgExpr, TableFactor};
 
 pub use node::query_planner;
 use signature::Signature;
 
-use crate::dialect::RELATION;
+use crate::dialect::{RELATION, folded};
 use crate::error::{Error, ErrorKind, Result};
 use crate::names::nearest;
 use call::{Call, external};
@@ -146,7 +146,7 @@ fn bind<'a>(
             FunctionArg::Named { name, arg, .. }
             | FunctionArg::ExprNamed { name: ast::Expr::Identifier(name), arg, .. } => {
                 named = true;
-                let name = folded_name(name);
+                let name = folded(name);
                 let found = signature.argument(&name).ok_or_else(|| {
                     let error = wrong(format!("there is no argument \"{name}\""));
                     let names = signature.arguments.iter().map(|argument| argument.name);
@@ -181,10 +181,6 @@ fn bind<'a>(
         Some(missing) => Err(wrong(format!("argument \"{}\" is missing in the call", missing.name))),
         None => Ok(bound),
     }
-}
-
-fn folded_name(name: &Ident) -> String {
-    if name.quote_style.is_some() { name.value.clone() } else { name.value.to_lowercase() }
 }
 
 fn no_relation(signature: &Signature, value: &ast::Expr) -> Error {

@@ -18,7 +18,7 @@ use datafusion::logical_expr::{
     AggregateUDF, Expr, HigherOrderUDF, LogicalPlan, LogicalPlanBuilder, ScalarUDF, TableSource, WindowUDF,
 };
 use datafusion::sql::parser::Statement as DfStatement;
-use datafusion::sql::planner::{NullOrdering, ParserOptions, SqlToRel};
+use datafusion::sql::planner::SqlToRel;
 
 use super::call::{Call, external};
 use crate::dialect;
@@ -41,7 +41,7 @@ pub fn plan(
     let input = Arc::new(LogicalTableSource::new(projected.schema().inner().clone()));
     let context = Context { outer: call.context, input };
     let statement = dialect::parse_single(template).map_err(external)?;
-    let plan = SqlToRel::new_with_options(&context, parser_options(call.context.options()))
+    let plan = SqlToRel::new_with_options(&context, dialect::parser_options(call.context.options()))
         .statement_to_plan(DfStatement::Statement(Box::new(statement.ast)))?;
     let plan = plan.transform_up_with_subqueries(|node| match node {
         LogicalPlan::TableScan(scan) => subquery_alias(projected.clone(), scan.table_name).map(Transformed::yes),
@@ -78,19 +78,6 @@ pub fn named(call: &Call, plan: LogicalPlan, names: &[(&str, &str)]) -> DataFusi
         columns.push(Expr::Column(column).alias(name));
     }
     LogicalPlanBuilder::from(plan).project(columns)?.build()
-}
-
-fn parser_options(options: &ConfigOptions) -> ParserOptions {
-    let options = &options.sql_parser;
-    ParserOptions {
-        parse_float_as_decimal: options.parse_float_as_decimal,
-        enable_ident_normalization: options.enable_ident_normalization,
-        enable_options_value_normalization: options.enable_options_value_normalization,
-        support_varchar_with_length: true,
-        map_string_types_to_utf8view: options.map_string_types_to_utf8view,
-        collect_spans: false,
-        default_null_ordering: NullOrdering::NullsMax,
-    }
 }
 
 /// The functions and types of the statement, and one relation.
