@@ -6,6 +6,7 @@ use std::sync::Arc;
 use datafusion::common::config::{ConfigEntry, ConfigExtension, ConfigOptions, ExtensionOptions};
 use datafusion::error::{DataFusionError, Result};
 
+use super::sessions::SessionEntry;
 use super::settings::Settings;
 use crate::pgcatalog::Metadata;
 
@@ -16,14 +17,14 @@ pub struct SessionInfo(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     user: String,
-    backend_pid: i32,
+    entry: Option<Arc<SessionEntry>>,
     settings: Settings,
     metadata: Arc<Metadata>,
 }
 
 impl SessionInfo {
-    pub fn new(user: &str, backend_pid: i32, settings: Settings, metadata: Arc<Metadata>) -> Self {
-        Self(Arc::new(Inner { user: user.to_owned(), backend_pid, settings, metadata }))
+    pub fn new(user: &str, entry: Option<Arc<SessionEntry>>, settings: Settings, metadata: Arc<Metadata>) -> Self {
+        Self(Arc::new(Inner { user: user.to_owned(), entry, settings, metadata }))
     }
 
     /// Of the session whose plan is being evaluated. `None` for plans made outside the engine.
@@ -34,8 +35,13 @@ impl SessionInfo {
     pub fn user(&self) -> &str {
         &self.0.user
     }
+    /// The process id that the client knows; 0 for work of the server's own.
     pub fn backend_pid(&self) -> i32 {
-        self.0.backend_pid
+        self.0.entry.as_ref().map_or(0, |entry| entry.pid)
+    }
+    /// The session in the list of sessions.
+    pub fn entry(&self) -> Option<&Arc<SessionEntry>> {
+        self.0.entry.as_ref()
     }
     pub fn settings(&self) -> &Settings {
         &self.0.settings

@@ -28,6 +28,7 @@ mod rewrite;
 mod runtime;
 mod scope_catalog;
 mod session;
+mod sessions;
 mod settings;
 mod sql_types;
 mod stream;
@@ -52,6 +53,7 @@ use parking_lot::{Mutex, RwLock};
 pub use context::SessionInfo;
 pub use errors::from_datafusion;
 pub use session::{Notice, Outcome, Prepared, Session, SessionParams, Severity, TransactionStatus};
+pub use sessions::{Activity, ActivityState, SessionEntry, Sessions};
 pub use settings::{SERVER_VERSION, Settings};
 pub use stream::{BatchStream, CancelHandle, Guard};
 pub use system::{SystemTable, SystemTables};
@@ -86,6 +88,7 @@ struct Shared {
     procedures: OnceLock<Arc<dyn Procedures>>,
     system: RwLock<Vec<Arc<dyn SystemTables>>>,
     plans: plan_cache::PlanCache,
+    sessions: Arc<Sessions>,
     /// PostgreSQL's catalogs of the last release asked for.
     metadata: Mutex<Option<(Arc<Release>, Arc<Metadata>)>>,
 }
@@ -111,6 +114,7 @@ impl Engine {
             procedures: OnceLock::new(),
             system: RwLock::new(vec![Arc::new(system::CatalogTables { settings: config.entries().to_vec() })]),
             plans: plan_cache::PlanCache::default(),
+            sessions: Arc::default(),
             metadata: Mutex::new(None),
         };
         Ok(Arc::new(Self { shared: Arc::new(shared) }))
@@ -123,6 +127,11 @@ impl Engine {
     /// A client's session: settings of its own, no transaction yet.
     pub fn session(self: &Arc<Self>, params: SessionParams) -> Session {
         Session::new(self.shared.clone(), params)
+    }
+
+    /// Who is connected.
+    pub fn sessions(&self) -> &Arc<Sessions> {
+        &self.shared.sessions
     }
 
     /// DataFusion's view of one scope, for internal plans (model runs, tests). All functions, shared memory pool and
@@ -226,7 +235,7 @@ impl Shared {
     }
 
     fn internal_state(self: &Arc<Self>, scope: &Scope) -> SessionState {
-        let info = SessionInfo::new(INTERNAL_USER, 0, self.settings.clone(), self.metadata(scope));
+        let info = SessionInfo::new(INTERNAL_USER, None, self.settings.clone(), self.metadata(scope));
         let mut state = self.state_for(scope, info);
         state.register_catalog_list(Arc::new(ScopeCatalog::new(self.clone(), scope.clone())));
         state

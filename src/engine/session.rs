@@ -16,6 +16,7 @@ use super::context::SessionInfo;
 use super::cursors::Cursors;
 use super::planned::{Basis, Planned, bind, locate, same_columns};
 use super::planner::Planner;
+use super::sessions::SessionEntry;
 use super::settings::Settings;
 use super::stream::Guard;
 use super::time_travel::AsOf;
@@ -101,7 +102,9 @@ impl Outcome {
 pub struct Session {
     pub(super) shared: Arc<Shared>,
     pub(super) user: String,
-    backend_pid: i32,
+    client_addr: Option<std::net::SocketAddr>,
+    /// Its place in the list of sessions, once it has a process id.
+    entry: Option<Arc<SessionEntry>>,
     pub(super) settings: Settings,
     pub(super) transaction: Transaction,
     pub(super) guard: Guard,
@@ -125,7 +128,8 @@ impl Session {
         let mut session = Self {
             shared,
             user: params.user,
-            backend_pid: 0,
+            client_addr: params.client_addr,
+            entry: None,
             settings,
             transaction: Transaction::default(),
             guard: Guard::default(),
@@ -147,15 +151,30 @@ impl Session {
         session
     }
 
-    /// The process id that the client was given for cancelling; what `pg_backend_pid()` answers.
-    pub fn set_backend_pid(&mut self, pid: i32) {
-        self.backend_pid = pid;
+    /// Enters the list of sessions under the process id that the client was given for cancelling; what `pg_backend_pid()`
+    /// answers. `end` ends the connection: `pg_terminate_backend` calls it.
+    pub fn enter(&mut self, pid: i32, end: impl Fn() + Send + Sync + 'static) {
+        let application = self.setting("application_name").unwrap_or_default();
+        let entry = Arc::new(SessionEntry::new(pid, &self.user, self.client_addr, application, Box::new(end)));
+        self.shared.sessions.enter(entry.clone());
+        self.entry = Some(entry);
         self.state = None;
+    }
+
+    /// Tells the list of sessions that the client has been answered and may take its time.
+    pub fn rest(&self) {
+        if let Some(entry) = &self.entry {
+            let application = self.setting("application_name").unwrap_or_default();
+            entry.rest(self.status(), self.transaction.started_at(), application);
+        }
     }
 
     /// Plans a statement: its parameter types and result columns. `hints[i]` is the type the client gave for `$i+1`,
     /// if any (0 = unspecified).
     pub async fn prepare(&mut self, statement: Arc<Statement>, hints: &[Option<Type>]) -> Result<Prepared> {
+        if let Some(entry) = &self.entry {
+            entry.tell(&statement.text);
+        }
         let guard = self.guard.clone();
         let prepared = guard.run(self.prepare_unguarded(statement, hints)).await;
         self.note_failure(prepared)
@@ -165,6 +184,9 @@ impl Session {
     /// BEGIN, COMMIT, CALL …) are carried out here as well. After an error in a transaction the session is `Failed`
     /// until ROLLBACK (`25P02`).
     pub async fn execute(&mut self, prepared: &Prepared, params: &[ScalarValue]) -> Result<Outcome> {
+        if let Some(entry) = &self.entry {
+            entry.tell(&prepared.statement.text);
+        }
         let outcome = self.execute_unnoted(prepared, params).await;
         self.note_failure(outcome)
     }
@@ -173,6 +195,9 @@ impl Session {
     /// message, and of each Parse/Bind/Execute sequence.
     pub fn begin_statement(&mut self) -> CancelHandle {
         self.guard = Guard::with_timeout(self.settings.duration("statement_timeout"));
+        if let Some(entry) = &self.entry {
+            entry.begin(self.guard.cancel.clone());
+        }
         self.guard.cancel.clone()
     }
 
@@ -398,7 +423,7 @@ impl Session {
             return state.clone();
         }
         let metadata = self.shared.metadata(scope);
-        let info = SessionInfo::new(&self.user, self.backend_pid, self.settings.clone(), metadata);
+        let info = SessionInfo::new(&self.user, self.entry.clone(), self.settings.clone(), metadata);
         let state = Arc::new(self.shared.state_for(scope, info));
         self.state = Some((basis.clone(), state.clone()));
         state
@@ -441,5 +466,13 @@ impl Session {
 
     fn named_schema(&self, name: Option<&ast::ObjectName>) -> Option<SchemaRef> {
         self.named.get(&name?.to_string().to_lowercase())?.schema.clone()
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        if let Some(entry) = &self.entry {
+            self.shared.sessions.leave(entry.pid);
+        }
     }
 }

@@ -141,6 +141,7 @@ impl Connection {
     async fn ready(&mut self) -> Result<(), Halt> {
         self.running = None;
         self.cancel.set(None);
+        self.session.rest();
         let status = match self.session.status() {
             TransactionStatus::Idle => {
                 // portals live as long as their transaction

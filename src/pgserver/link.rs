@@ -27,6 +27,19 @@ pub(super) struct Stop {
     pub terminate: CancellationToken,
 }
 
+impl Stop {
+    /// For one session, which may end before the server does.
+    pub(super) fn child(&self) -> Self {
+        Self { shutdown: self.shutdown.child_token(), terminate: self.terminate.child_token() }
+    }
+
+    /// Ends the session, whatever it does.
+    pub(super) fn end(&self) {
+        self.shutdown.cancel();
+        self.terminate.cancel();
+    }
+}
+
 pub(super) struct Link {
     pub(super) reader: Reader,
     pub(super) writer: Writer,

@@ -258,8 +258,10 @@ impl Shared {
             settings: start.settings,
             client_addr: Some(peer),
         });
-        session.set_backend_pid(cancel.pid);
-        let link = Link::new(reader, writer, session.take_notices(), self.stop.clone());
+        let stop = self.stop.child();
+        let ended = stop.clone();
+        session.enter(cancel.pid, move || ended.end());
+        let link = Link::new(reader, writer, session.take_notices(), stop);
         let listener = Listener::new(cancel.pid, self.engine.catalog().subscribe());
         Connection::new(link, session, listener, cancel, Arc::clone(&self.settings))
     }

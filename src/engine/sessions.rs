@@ -1,0 +1,174 @@
+//! Who is connected and what each one does: the list behind `pg_stat_activity`, `pg_cancel_backend` and
+//! `pg_terminate_backend`.
+//!
+//! Invariant: an entry is there as long as its [`Session`](super::Session), and no longer.
+//! Invariant: no entry's lock is held while anything waits.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use parking_lot::Mutex;
+
+use super::session::TransactionStatus;
+use super::stream::CancelHandle;
+
+/// Longest text of a statement that is kept, in bytes, as PostgreSQL's `track_activity_query_size`.
+const QUERY_BYTES_MAX: usize = 1024;
+
+/// The live sessions by process id.
+#[derive(Debug, Default)]
+pub struct Sessions(Mutex<BTreeMap<i32, Arc<SessionEntry>>>);
+
+impl Sessions {
+    /// All of them, by process id.
+    pub fn all(&self) -> Vec<Arc<SessionEntry>> {
+        self.0.lock().values().cloned().collect()
+    }
+
+    pub fn get(&self, pid: i32) -> Option<Arc<SessionEntry>> {
+        self.0.lock().get(&pid).cloned()
+    }
+
+    pub(super) fn enter(&self, entry: Arc<SessionEntry>) {
+        self.0.lock().insert(entry.pid, entry);
+    }
+
+    pub(super) fn leave(&self, pid: i32) {
+        self.0.lock().remove(&pid);
+    }
+}
+
+/// What others may know about a session, and do to it.
+pub struct SessionEntry {
+    pub pid: i32,
+    pub user: String,
+    pub client_addr: Option<SocketAddr>,
+    pub backend_start: DateTime<Utc>,
+    activity: Mutex<Activity>,
+    /// Ends the connection.
+    end: Box<dyn Fn() + Send + Sync>,
+}
+
+/// What a session does now.
+#[derive(Debug, Clone)]
+pub struct Activity {
+    pub application_name: String,
+    pub state: ActivityState,
+    pub state_change: DateTime<Utc>,
+    pub transaction_start: Option<DateTime<Utc>>,
+    /// The running statement, or the last one.
+    pub query: String,
+    pub query_start: Option<DateTime<Utc>>,
+    running: Option<CancelHandle>,
+}
+
+/// `pg_stat_activity.state`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ActivityState {
+    Active,
+    Idle,
+    InTransaction,
+    Failed,
+}
+
+impl ActivityState {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Idle => "idle",
+            Self::InTransaction => "idle in transaction",
+            Self::Failed => "idle in transaction (aborted)",
+        }
+    }
+}
+
+impl fmt::Debug for SessionEntry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SessionEntry").field("pid", &self.pid).field("user", &self.user).finish_non_exhaustive()
+    }
+}
+
+impl SessionEntry {
+    pub(super) fn new(
+        pid: i32,
+        user: &str,
+        client_addr: Option<SocketAddr>,
+        application_name: String,
+        end: Box<dyn Fn() + Send + Sync>,
+    ) -> Self {
+        let now = Utc::now();
+        let activity = Activity {
+            application_name,
+            state: ActivityState::Idle,
+            state_change: now,
+            transaction_start: None,
+            query: String::new(),
+            query_start: None,
+            running: None,
+        };
+        let (user, activity) = (user.to_owned(), Mutex::new(activity));
+        Self { pid, user, client_addr, backend_start: now, activity, end }
+    }
+
+    pub fn activity(&self) -> Activity {
+        self.activity.lock().clone()
+    }
+
+    /// Cancels what the session runs, if anything.
+    pub fn cancel(&self) {
+        let running = self.activity.lock().running.clone();
+        if let Some(running) = running {
+            running.cancel();
+        }
+    }
+
+    /// Ends the session with `57P01`, whatever it does.
+    pub fn terminate(&self) {
+        (self.end)();
+    }
+
+    pub(super) fn begin(&self, running: CancelHandle) {
+        let mut activity = self.activity.lock();
+        activity.running = Some(running);
+        activity.change(ActivityState::Active);
+        activity.query_start = Some(activity.state_change);
+    }
+
+    /// The text of the statement in hand.
+    pub(super) fn tell(&self, query: &str) {
+        let mut end = query.len().min(QUERY_BYTES_MAX);
+        while !query.is_char_boundary(end) {
+            end -= 1;
+        }
+        let mut activity = self.activity.lock();
+        activity.query.clear();
+        activity.query.push_str(&query[..end]);
+    }
+
+    pub(super) fn rest(
+        &self,
+        status: TransactionStatus,
+        transaction_start: Option<DateTime<Utc>>,
+        application_name: String,
+    ) {
+        let mut activity = self.activity.lock();
+        activity.running = None;
+        activity.transaction_start = transaction_start;
+        activity.application_name = application_name;
+        activity.change(match status {
+            TransactionStatus::Idle => ActivityState::Idle,
+            TransactionStatus::InTransaction => ActivityState::InTransaction,
+            TransactionStatus::Failed => ActivityState::Failed,
+        });
+    }
+}
+
+impl Activity {
+    fn change(&mut self, state: ActivityState) {
+        self.state = state;
+        self.state_change = Utc::now();
+    }
+}
