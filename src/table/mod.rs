@@ -9,6 +9,7 @@ mod files;
 mod log;
 mod reader;
 mod restore;
+pub mod rules;
 mod scan;
 mod schema;
 mod snapshot;
@@ -24,6 +25,7 @@ use chrono::{DateTime, Utc};
 pub use cache::CacheLimits;
 pub use errors::find_in as error_in;
 pub use log::Commit;
+pub use rules::Rules;
 pub use snapshot::{ScanPath, Snapshot};
 pub use write::{WriteMode, WriteSpec, Written};
 

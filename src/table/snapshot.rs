@@ -18,6 +18,7 @@ use futures::FutureExt;
 use url::Position;
 
 use super::files::{self, Files, Totals};
+use super::rules::{CHECK_PREFIX, Rules};
 use super::scan::{DeltaRsScan, NamedStore, ParquetScan};
 use super::{errors, log, schema};
 use crate::error::{Error, Result};
@@ -34,6 +35,7 @@ pub struct Snapshot {
     partition_columns: Vec<String>,
     properties: BTreeMap<String, String>,
     created: Option<DateTime<Utc>>,
+    rules: Arc<Rules>,
     metadata: serde_json::Value,
     totals: Totals,
     log_store: LogStoreRef,
@@ -76,6 +78,7 @@ impl Snapshot {
             ScanPath::Auto | ScanPath::DeltaRs => None,
         };
         let metadata = delta.metadata();
+        let configuration = metadata.configuration().iter().map(|(key, value)| (key.as_str(), value.as_str()));
         Ok(Self {
             location: location.to_owned(),
             version: delta.version(),
@@ -83,6 +86,7 @@ impl Snapshot {
             column_comments: schema::column_comments(&delta.schema()),
             partition_columns: metadata.partition_columns().to_vec(),
             properties: metadata.configuration().iter().map(|(key, value)| (key.clone(), value.clone())).collect(),
+            rules: Arc::new(Rules::of(&delta.schema(), configuration.clone())),
             created: metadata.created_time().and_then(DateTime::from_timestamp_millis),
             metadata: serde_json::to_value(metadata)
                 .map_err(|error| Error::internal("table metadata cannot be kept").with_source(error))?,
@@ -140,16 +144,21 @@ impl Snapshot {
 
     /// Table properties (`delta.appendOnly` …), constraints left out.
     pub fn properties(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.configuration().filter(|(key, _)| !key.starts_with(CONSTRAINT))
+        self.configuration().filter(|(key, _)| !key.starts_with(CHECK_PREFIX))
     }
 
     /// Check constraints: name and SQL condition.
     pub fn constraints(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.configuration().filter_map(|(key, condition)| Some((key.strip_prefix(CONSTRAINT)?, condition)))
+        self.configuration().filter_map(|(key, condition)| Some((key.strip_prefix(CHECK_PREFIX)?, condition)))
     }
 
     fn configuration(&self) -> impl Iterator<Item = (&str, &str)> {
         self.properties.iter().map(|(key, value)| (key.as_str(), value.as_str()))
+    }
+
+    /// What the table asks of its rows beyond their types.
+    pub fn rules(&self) -> &Arc<Rules> {
+        &self.rules
     }
 
     /// The body of Delta's `metaData` action as of this version.
@@ -186,9 +195,6 @@ impl Snapshot {
         BASE + self.totals.files as u64 * per_file
     }
 }
-
-/// Prefix of the properties that hold check constraints.
-const CONSTRAINT: &str = "delta.constraints.";
 
 /// Our own scan, where nothing about the table needs delta-rs's.
 fn parquet_scan(
