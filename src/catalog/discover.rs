@@ -88,17 +88,29 @@ impl Catalog {
             Ok(Some(_)) => self.tables().snapshot(&location, None).await,
             Err(error) => Err(error),
         };
-        let (kind, columns, comment) = match opened {
+        let (kind, columns, comment, constraints) = match opened {
             Ok(snapshot) => {
                 let (rows, bytes) = (snapshot.rows(), Some(snapshot.bytes()));
                 let kind = ObjectKind::Table { location, version: None, rows, bytes };
-                (kind, Column::of(&snapshot), snapshot.comment().map(str::to_owned))
+                let constraints = snapshot.definition().constraints.clone();
+                (kind, Column::of(&snapshot), snapshot.comment().map(str::to_owned), constraints)
             }
             Err(error) => {
                 let sqlstate = error.kind().sqlstate().to_owned();
-                (ObjectKind::Broken { location, sqlstate, message: error.message().to_owned() }, Vec::new(), None)
+                let message = error.message().to_owned();
+                (ObjectKind::Broken { location, sqlstate, message }, Vec::new(), None, Vec::new())
             }
         };
-        Ok(Some(Object { id: Uuid::now_v7(), oid: 0, name, kind, columns, comment, provenance: None }))
+        Ok(Some(Object {
+            id: Uuid::now_v7(),
+            oid: 0,
+            name,
+            kind,
+            columns,
+            comment,
+            provenance: None,
+            constraints,
+            query: None,
+        }))
     }
 }

@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::names::TableName;
-use crate::table::Snapshot;
+use crate::pgtypes::{PG_TYPE_KEY, TYPE_MODIFIER_KEY};
+use crate::table::{ColumnDefinition, Constraint, Snapshot};
 
 /// A table or view of the lake as of one release.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -22,6 +23,12 @@ pub struct Object {
     pub columns: Vec<Column>,
     pub comment: Option<String>,
     pub provenance: Option<Provenance>,
+    /// Checks and keys of a table.
+    #[serde(default)]
+    pub constraints: Vec<Constraint>,
+    /// Of a materialized view: the query that fills it.
+    #[serde(default)]
+    pub query: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -49,6 +56,21 @@ pub struct Column {
     pub data_type: DataType,
     pub nullable: bool,
     pub comment: Option<String>,
+    /// PostgreSQL's name of the type (`varchar`, `uuid`, `jsonb`) where the stored type does not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pg_type: Option<String>,
+    /// `atttypmod`, where the stored type does not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub modifier: Option<i32>,
+    /// SQL of the value that a row gets where none is given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default: Option<String>,
+    /// SQL of the value that every row has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub generated: Option<String>,
+    /// `always` or `by default`: who may give the column its values.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity: Option<String>,
 }
 
 /// Where an object came from: the model run that made it.
@@ -65,21 +87,54 @@ pub struct Provenance {
 }
 
 impl Column {
+    /// A column of which no more is known.
+    pub fn new(name: impl Into<String>, data_type: DataType, nullable: bool) -> Self {
+        Self {
+            name: name.into(),
+            data_type,
+            nullable,
+            comment: None,
+            pg_type: None,
+            modifier: None,
+            default: None,
+            generated: None,
+            identity: None,
+        }
+    }
+
+    /// A column of a query's result: announced as the query announces it.
+    pub fn of_result(field: &Field) -> Self {
+        let metadata = field.metadata();
+        Self {
+            pg_type: metadata.get(PG_TYPE_KEY).cloned(),
+            modifier: metadata.get(TYPE_MODIFIER_KEY).and_then(|text| text.parse().ok()),
+            ..Self::new(field.name(), field.data_type().clone(), field.is_nullable())
+        }
+    }
+
     /// The columns of a table as the catalog keeps them.
     pub fn of(snapshot: &Snapshot) -> Vec<Self> {
-        let column = |field: &Arc<Field>| Self {
-            name: field.name().clone(),
-            data_type: field.data_type().clone(),
-            nullable: field.is_nullable(),
-            comment: snapshot.column_comment(field.name()).map(str::to_owned),
+        let column = |field: &Arc<Field>| {
+            let ColumnDefinition { comment, pg_type, modifier, default, generated, identity } =
+                snapshot.definition().column(field.name());
+            let plain = Self::new(field.name(), field.data_type().clone(), field.is_nullable());
+            Self { comment, pg_type, modifier, default, generated, identity, ..plain }
         };
         snapshot.schema().fields().iter().map(column).collect()
+    }
+
+    /// The column as results have it: announced as what it was declared as.
+    pub fn field(&self) -> Field {
+        let modifier = self.modifier.map(|modifier| (TYPE_MODIFIER_KEY.to_owned(), modifier.to_string()));
+        let pg_type = self.pg_type.clone().map(|name| (PG_TYPE_KEY.to_owned(), name));
+        Field::new(&self.name, self.data_type.clone(), self.nullable)
+            .with_metadata(pg_type.into_iter().chain(modifier).collect())
     }
 }
 
 impl Object {
     pub fn arrow_schema(&self) -> SchemaRef {
-        let fields = self.columns.iter().map(|c| Field::new(&c.name, c.data_type.clone(), c.nullable));
+        let fields = self.columns.iter().map(Column::field);
         Arc::new(Schema::new(fields.collect::<Vec<_>>()))
     }
 

@@ -22,7 +22,7 @@ use super::{Column, Object, ObjectKind, Provenance, Release, Scope};
 use crate::error::{Error, ErrorKind, Result};
 use crate::names::TableName;
 use crate::store::{LakeStore, OverlayMark, OverlayStore};
-use crate::table::{Snapshot, Tables, WriteSpec, Written};
+use crate::table::{Definition, Snapshot, Tables, WriteSpec, Written};
 
 /// Tables written and names changed since a release, seen by the holder only.
 #[derive(Debug)]
@@ -51,7 +51,7 @@ pub struct Mark {
 /// What became of one name.
 #[derive(Debug, Clone)]
 struct Staged {
-    /// `None` = dropped. A new object has OID 0 until it is published.
+    /// `None` = dropped.
     object: Option<Arc<Object>>,
     snapshot: Option<Arc<Snapshot>>,
 }
@@ -137,7 +137,7 @@ impl Overlay {
     ) -> Result<Written> {
         let target = self.target(name).await?;
         let written = self.tables.write(&self.lake, &target.location, spec, input, session).await?;
-        self.stage_table(target, provenance, spec).await?;
+        self.stage_table(target, provenance).await?;
         Ok(written)
     }
 
@@ -152,7 +152,7 @@ impl Overlay {
     ) -> Result<Written> {
         let target = self.target(name).await?;
         let written = self.tables.write_batches(&self.lake, &target.location, spec, schema, batches).await?;
-        self.stage_table(target, provenance, spec).await?;
+        self.stage_table(target, provenance).await?;
         Ok(written)
     }
 
@@ -167,7 +167,17 @@ impl Overlay {
         let existing = self.object(name).filter(|object| matches!(object.kind, ObjectKind::View { .. }));
         let (id, oid) = existing.map_or_else(|| (Uuid::now_v7(), 0), |object| (object.id, object.oid));
         let kind = ObjectKind::View { definition };
-        let object = Object { id, oid, name: name.clone(), kind, columns, comment, provenance };
+        let object = Object {
+            id,
+            oid,
+            name: name.clone(),
+            kind,
+            columns,
+            comment,
+            provenance,
+            constraints: Vec::new(),
+            query: None,
+        };
         self.stage(Staged { object: Some(Arc::new(object)), snapshot: None }, name);
         Ok(())
     }
@@ -186,6 +196,40 @@ impl Overlay {
         self.stage(Staged { object: Some(Arc::new(object)), snapshot: None }, &name);
     }
 
+    /// Gives an object another name; it stays what it is.
+    pub fn rename(&self, name: &TableName, new: &TableName) -> Result<()> {
+        let object = self.known(name)?;
+        let snapshot = self.snapshot(name);
+        self.stage(Staged { object: None, snapshot: None }, name);
+        self.stage(
+            Staged { object: Some(Arc::new(Object { name: new.clone(), ..Object::clone(&object) })), snapshot },
+            new,
+        );
+        Ok(())
+    }
+
+    /// Changes what the catalog says of an object, and nothing of its table.
+    pub fn edit(&self, name: &TableName, change: impl FnOnce(&mut Object)) -> Result<()> {
+        let mut object = Object::clone(&*self.known(name)?);
+        change(&mut object);
+        let snapshot = self.snapshot(name);
+        self.stage(Staged { object: Some(Arc::new(object)), snapshot }, name);
+        Ok(())
+    }
+
+    /// Changes what a table is, and none of its files ([`Tables::redefine`]).
+    pub async fn redefine(&self, name: &TableName, definition: &Definition) -> Result<()> {
+        let target = self.target(name).await?;
+        self.tables.redefine(&self.lake, &target.location, definition).await?;
+        let provenance = self.known(name)?.provenance.clone();
+        self.stage_table(target, provenance).await
+    }
+
+    fn known(&self, name: &TableName) -> Result<Arc<Object>> {
+        let missing = || Error::new(ErrorKind::UndefinedTable, format!("relation \"{name}\" does not exist"));
+        self.object(name).ok_or_else(missing)
+    }
+
     pub(super) fn freeze(&self, location: &str, pin: Option<u64>) -> Option<u64> {
         self.store.freeze(self.lake.path(location), pin)
     }
@@ -199,8 +243,17 @@ impl Overlay {
         self.tables.restore(&self.lake, location, version).await
     }
 
-    fn stage(&self, staged: Staged, name: &TableName) {
-        self.staged.lock().insert(name.clone(), staged);
+    /// A new object gets an OID that is free as far as the base knows; publishing gives it another where it was taken
+    /// meanwhile.
+    fn stage(&self, mut staged: Staged, name: &TableName) {
+        let mut all = self.staged.lock();
+        if let Some(object) = staged.object.as_mut().filter(|object| object.oid == 0) {
+            let used = all.values().filter_map(|staged| staged.object.as_ref()).map(|object| object.oid + 1).max();
+            let oid = self.base.next_oid().max(used.unwrap_or(0));
+            *object = Arc::new(Object { oid, ..Object::clone(object) });
+        }
+        all.insert(name.clone(), staged);
+        drop(all);
         self.edition.fetch_add(1, Ordering::Release);
     }
 
@@ -257,7 +310,14 @@ impl Overlay {
                         Some(version) => Some(*version),
                         None => self.tables.head(location).await?,
                     };
-                    Target { id: object.id, oid: object.oid, name: name.clone(), location: location.clone(), pin }
+                    Target {
+                        id: object.id,
+                        oid: object.oid,
+                        name: name.clone(),
+                        location: location.clone(),
+                        pin,
+                        query: object.query.clone(),
+                    }
                 }
                 ObjectKind::View { .. } => self.new_target(name).await?,
                 ObjectKind::Broken { message, .. } => {
@@ -281,10 +341,10 @@ impl Overlay {
         if self.base.names_location(&location) || self.tables.head(&location).await?.is_some() {
             location = format!("{location}-{}", &id.simple().to_string()[24..]);
         }
-        Ok(Target { id, oid: 0, name: name.clone(), location, pin: None })
+        Ok(Target { id, oid: 0, name: name.clone(), location, pin: None, query: None })
     }
 
-    async fn stage_table(&self, target: Target, provenance: Option<Provenance>, spec: &WriteSpec) -> Result<()> {
+    async fn stage_table(&self, target: Target, provenance: Option<Provenance>) -> Result<()> {
         let snapshot = self.tables.snapshot_in(&self.lake, &target.location).await?;
         let object = Object {
             id: target.id,
@@ -297,9 +357,11 @@ impl Overlay {
                 rows: snapshot.rows(),
                 bytes: Some(snapshot.bytes()),
             },
-            columns: columns_of(&snapshot, spec),
-            comment: spec.comment.clone().or_else(|| snapshot.comment().map(str::to_owned)),
+            columns: Column::of(&snapshot),
+            comment: snapshot.comment().map(str::to_owned),
             provenance,
+            constraints: snapshot.definition().constraints.clone(),
+            query: target.query,
         };
         self.stage(Staged { object: Some(Arc::new(object)), snapshot: Some(snapshot) }, &target.name);
         Ok(())
@@ -338,15 +400,6 @@ struct Target {
     name: TableName,
     location: String,
     pin: Option<u64>,
-}
-
-/// The catalog's columns of a snapshot; comments from the spec go before those of the table.
-fn columns_of(snapshot: &Snapshot, spec: &WriteSpec) -> Vec<Column> {
-    let mut columns = Column::of(snapshot);
-    for column in &mut columns {
-        if let Some(comment) = spec.column_comments.get(&column.name) {
-            column.comment = Some(comment.clone());
-        }
-    }
-    columns
+    /// Of a materialized view.
+    query: Option<String>,
 }

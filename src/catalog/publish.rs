@@ -204,12 +204,12 @@ impl Catalog {
                 continue;
             };
             next.schema_oid(&name.schema);
-            next.tombstones.retain(|tombstone| Some(tombstone.location.as_str()) != object.location());
-            if object.oid == 0 {
+            if next.has_given_away(&object) {
                 let oid = next.next_oid();
                 next.objects.insert(name, Arc::new(Object { oid, ..Object::clone(&object) }));
             }
         }
+        next.bury_only_the_dead();
         next
     }
 
@@ -257,6 +257,7 @@ impl Catalog {
             columns: Column::of(&snapshot),
             comment: snapshot.comment().map(str::to_owned).or_else(|| object.comment.clone()),
             provenance: None,
+            constraints: snapshot.definition().constraints.clone(),
             ..Object::clone(object)
         };
         Ok((object.clone(), adopted))

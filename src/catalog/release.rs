@@ -73,6 +73,19 @@ impl Release {
         self.objects.values().any(|object| object.location() == Some(location))
             || self.tombstones.iter().any(|tombstone| tombstone.location == location)
     }
+    /// Whether the OID that the object got while it was private has meanwhile become another's.
+    pub(super) fn has_given_away(&self, object: &Object) -> bool {
+        let oid = object.oid;
+        self.objects.values().any(|other| other.oid == oid && other.id != object.id)
+            || self.schemas.values().any(|schema| *schema == oid)
+            || self.tombstones.iter().any(|dead| dead.oid == oid && Some(dead.location.as_str()) != object.location())
+    }
+    /// Forgets tombstones of tables that live on, or again, under another name.
+    pub(super) fn bury_only_the_dead(&mut self) {
+        let objects = &self.objects;
+        let lives = |dead: &Tombstone| objects.values().any(|object| object.location() == Some(dead.location.as_str()));
+        self.tombstones.retain(|tombstone| !lives(tombstone));
+    }
     pub(super) fn schema_oid(&mut self, schema: &str) -> u32 {
         if let Some(oid) = self.schemas.get(schema) {
             return *oid;

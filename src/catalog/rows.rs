@@ -23,7 +23,7 @@ const TEXT: DataType = DataType::Utf8;
 const LONG: DataType = DataType::Int64;
 
 /// Columns of the catalog table, in order.
-const COLUMNS: [(&str, DataType); 16] = [
+const COLUMNS: [(&str, DataType); 17] = [
     ("kind", TEXT),      // schema | table | view | broken | dropped
     ("object_id", TEXT), // uuid, permanent
     ("oid", LONG),       // pg_class.oid or pg_namespace.oid
@@ -33,13 +33,14 @@ const COLUMNS: [(&str, DataType); 16] = [
     ("version", LONG),  // pinned Delta version; null = head
     ("rows", LONG),
     ("bytes", LONG),
-    ("definition", TEXT), // of a view
+    ("definition", TEXT), // of a view, materialized or not
     ("columns", TEXT),    // JSON
     ("comment", TEXT),
     ("provenance", TEXT), // JSON
     ("sqlstate", TEXT),   // of a broken table
     ("message", TEXT),
-    ("dropped_in", LONG), // release
+    ("dropped_in", LONG),  // release
+    ("constraints", TEXT), // JSON: checks and keys
 ];
 
 pub(super) fn schema() -> SchemaRef {
@@ -65,6 +66,7 @@ struct Row<'a> {
     sqlstate: Option<&'a str>,
     message: Option<&'a str>,
     dropped_in: Option<u64>,
+    constraints: Option<String>,
 }
 
 /// The release as one Parquet file, and its number of rows.
@@ -104,6 +106,11 @@ fn object_row(object: &Object) -> Result<Row<'_>> {
         columns: Some(serde_json::to_string(&object.columns).map_err(json)?),
         comment: object.comment.as_deref(),
         provenance: object.provenance.as_ref().map(serde_json::to_string).transpose().map_err(json)?,
+        constraints: match object.constraints.is_empty() {
+            true => None,
+            false => Some(serde_json::to_string(&object.constraints).map_err(json)?),
+        },
+        definition: object.query.as_deref(),
         ..Row::default()
     };
     match &object.kind {
@@ -152,6 +159,7 @@ fn to_batch(rows: &[Row<'_>]) -> Result<RecordBatch> {
         text(rows, |r| r.sqlstate),
         text(rows, |r| r.message),
         long(rows, |r| r.dropped_in),
+        text(rows, |r| r.constraints.as_deref()),
     ];
     RecordBatch::try_new(schema(), columns).map_err(unwritable)
 }
@@ -212,6 +220,8 @@ impl Reader {
             columns: self.json::<Vec<Column>>("columns", row)?.unwrap_or_default(),
             comment: self.text("comment", row),
             provenance: self.json("provenance", row)?,
+            constraints: self.json("constraints", row)?.unwrap_or_default(),
+            query: if kind == "table" { self.text("definition", row) } else { None },
             name: name.clone(),
         };
         release.objects.insert(name, Arc::new(object));
@@ -263,6 +273,7 @@ pub(super) fn corrupt(error: impl Into<Box<dyn std::error::Error + Send + Sync>>
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::table::{Constraint, ConstraintKind};
 
     #[test]
     fn a_release_survives_its_rows() {
@@ -270,11 +281,12 @@ mod tests {
         let mut release = Release::empty(info.clone());
         let name = TableName::new("gold", "daily_sales");
         let decimal = Column {
-            name: "net".into(),
-            data_type: DataType::Decimal128(18, 3),
-            nullable: true,
             comment: Some("money".into()),
+            default: Some("1.5".into()),
+            ..Column::new("net", DataType::Decimal128(18, 3), true)
         };
+        let kind = ConstraintKind::Unique { columns: vec!["net".into()] };
+        let unique = Constraint { name: "t_net_key".into(), kind };
         let kinds = [
             ObjectKind::Table { location: "gold/daily_sales".into(), version: Some(3), rows: Some(305), bytes: None },
             ObjectKind::View { definition: "select 1".into() },
@@ -290,6 +302,8 @@ mod tests {
                 columns: vec![decimal.clone()],
                 comment: None,
                 provenance: None,
+                constraints: vec![unique.clone()],
+                query: (n == 0).then(|| "select 1".into()),
             };
             release.objects.insert(name, Arc::new(object));
         }

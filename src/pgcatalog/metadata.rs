@@ -266,13 +266,7 @@ fn postgres_relations(namespace: impl Fn(&str) -> u32) -> Vec<Relation> {
 }
 
 fn columns_of(schema: &datafusion::arrow::datatypes::Schema) -> Vec<Column> {
-    let columns = schema.fields().iter().map(|field| Column {
-        name: field.name().clone(),
-        data_type: field.data_type().clone(),
-        nullable: field.is_nullable(),
-        comment: None,
-    });
-    columns.collect()
+    schema.fields().iter().map(|field| Column::of_result(field)).collect()
 }
 
 /// An OID that follows from the name, so that it is the same in every process; the next free one where two meet.

@@ -62,12 +62,11 @@ async fn build_unnamed(
             Ok(Built { rows: Some(written.rows), bytes: Some(written.bytes), inputs })
         }
         Materialization::View => {
-            let columns = plan.schema().fields().iter().map(|field| Column {
-                name: field.name().clone(),
-                data_type: field.data_type().clone(),
-                nullable: field.is_nullable(),
-                comment: column_comment(model, field.name()),
-            });
+            let columns = plan
+                .schema()
+                .fields()
+                .iter()
+                .map(|field| Column { comment: column_comment(model, field.name()), ..Column::of_result(field) });
             let (definition, comment) = (model.compiled_sql.clone(), model.description.clone());
             overlay.put_view(&model.name, definition, columns.collect(), comment, Some(provenance))?;
             Ok(Built { rows: None, bytes: None, inputs })

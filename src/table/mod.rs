@@ -4,10 +4,12 @@
 //! ones read through an overlay.
 
 mod cache;
+mod definition;
 mod errors;
 mod files;
 mod log;
 mod reader;
+mod redefine;
 mod restore;
 pub mod rules;
 mod scan;
@@ -23,6 +25,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 pub use cache::CacheLimits;
+pub use definition::{ColumnDefinition, Constraint, ConstraintKind, Definition};
 pub use errors::find_in as error_in;
 pub use log::Commit;
 pub use rules::Rules;

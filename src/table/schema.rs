@@ -1,18 +1,15 @@
 //! Column types: what Delta can store, and how stored columns are read.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema, SchemaRef, TimeUnit};
-use deltalake::kernel::engine::arrow_conversion::{TryIntoArrow, TryIntoKernel};
-use deltalake::kernel::{MetadataValue, StructType};
+use deltalake::kernel::StructType;
+use deltalake::kernel::engine::arrow_conversion::TryIntoArrow;
 
+use super::definition;
 use crate::error::{Error, ErrorKind, Result};
 
-/// Field metadata under which Delta keeps a column's comment.
-const COMMENT: &str = "comment";
-
-/// The table's columns as plain Arrow types, in Delta's order, without field metadata.
+/// The table's columns as plain Arrow types, in Delta's order. Of field metadata, what announces the PostgreSQL type stays.
 ///
 /// Fields inside structs and lists are called nullable even where Delta says otherwise: Parquet files keep them so, and
 /// Arrow refuses to read the one as the other.
@@ -20,11 +17,12 @@ pub(super) fn logical_schema(delta: &StructType) -> Result<SchemaRef> {
     let schema: Schema = delta.try_into_arrow().map_err(|error| {
         Error::new(ErrorKind::FeatureNotSupported, format!("a column type is not supported: {error}"))
     })?;
-    let fields = schema.fields().iter().map(|field| {
+    let fields = schema.fields().iter().zip(delta.fields()).map(|(field, stored)| {
         let plain = Field::new(field.name(), nullable_within(field.data_type()), field.is_nullable());
         // an extension type (variant) is part of what the column is
         let keep = field.extension_type_name().is_some();
-        Arc::new(if keep { plain.with_metadata(field.metadata().clone()) } else { plain })
+        let metadata = if keep { field.metadata().clone() } else { definition::announced(stored) };
+        Arc::new(plain.with_metadata(metadata))
     });
     Ok(Arc::new(Schema::new(fields.collect::<Fields>())))
 }
@@ -36,15 +34,6 @@ fn nullable_within(data_type: &DataType) -> DataType {
         DataType::Struct(fields) => DataType::Struct(fields.iter().map(nullable).collect()),
         other => other.clone(),
     }
-}
-
-/// Comments of the columns that have one.
-pub(super) fn column_comments(delta: &StructType) -> BTreeMap<String, String> {
-    let comment = |field: &deltalake::kernel::StructField| match field.metadata().get(COMMENT) {
-        Some(MetadataValue::String(text)) => Some((field.name().clone(), text.clone())),
-        _ => None,
-    };
-    delta.fields().filter_map(comment).collect()
 }
 
 /// The same columns with text and bytes as view types, the fastest form to read Parquet into.
@@ -84,15 +73,6 @@ pub(super) fn storable_schema(input: &Schema) -> Result<SchemaRef> {
         Ok(Arc::new(Field::new(field.name(), data_type, true)))
     });
     Ok(Arc::new(Schema::new(fields.collect::<Result<Vec<FieldRef>>>()?)))
-}
-
-/// The columns with those named refusing nulls.
-pub(super) fn refusing_nulls(schema: &Schema, not_null: &[String]) -> SchemaRef {
-    let fields = schema.fields().iter().map(|field| match not_null.contains(field.name()) {
-        true => Arc::new(field.as_ref().clone().with_nullable(false)),
-        false => Arc::clone(field),
-    });
-    Arc::new(Schema::new(fields.collect::<Fields>()))
 }
 
 fn storable_type(data_type: &DataType) -> Option<DataType> {
@@ -141,20 +121,6 @@ fn storable_type(data_type: &DataType) -> Option<DataType> {
     })
 }
 
-/// Arrow columns as Delta's schema, with the comments given.
-pub(super) fn delta_schema(schema: &Schema, comments: &BTreeMap<String, String>) -> Result<StructType> {
-    let fields = schema.fields().iter().map(|field| match comments.get(field.name()) {
-        Some(comment) => {
-            let metadata = [(COMMENT.to_owned(), comment.clone())].into();
-            Arc::new(field.as_ref().clone().with_metadata(metadata))
-        }
-        None => Arc::clone(field),
-    });
-    (&Schema::new(fields.collect::<Fields>()))
-        .try_into_kernel()
-        .map_err(|error| Error::new(ErrorKind::FeatureNotSupported, format!("a column type cannot be stored: {error}")))
-}
-
 /// Bytes in any of their forms.
 pub(super) fn is_binary(data_type: &DataType) -> bool {
     matches!(data_type, DataType::Binary | DataType::LargeBinary | DataType::BinaryView)
@@ -191,7 +157,7 @@ mod tests {
         let stored = storable_schema(&input).unwrap();
         assert!(stored.fields().iter().all(|field| field.is_nullable()));
         assert_eq!(storable_schema(&stored).unwrap(), stored);
-        let delta = delta_schema(&stored, &BTreeMap::new()).unwrap();
+        let delta = definition::Definition::new(stored.clone()).delta_columns(None).unwrap();
         assert_eq!(logical_schema(&delta).unwrap(), stored);
     }
 
@@ -201,12 +167,5 @@ mod tests {
         let error = storable_schema(&input).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::FeatureNotSupported);
         assert!(error.message().contains("\"pause\""), "{error}");
-    }
-
-    #[test]
-    fn comments_survive_the_way_to_delta_and_back() {
-        let schema = Schema::new(vec![Field::new("a", DataType::Int64, true), Field::new("b", DataType::Utf8, true)]);
-        let comments = BTreeMap::from([("b".to_owned(), "what it is".to_owned())]);
-        assert_eq!(column_comments(&delta_schema(&schema, &comments).unwrap()), comments);
     }
 }

@@ -1,6 +1,5 @@
 //! One version of one table.
 
-use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
@@ -17,8 +16,9 @@ use deltalake::logstore::LogStoreRef;
 use futures::FutureExt;
 use url::Position;
 
+use super::definition::{ConstraintKind, Definition};
 use super::files::{self, Files, Totals};
-use super::rules::{CHECK_PREFIX, Rules};
+use super::rules::Rules;
 use super::scan::{DeltaRsScan, NamedStore, ParquetScan};
 use super::{errors, log, schema};
 use crate::error::{Error, Result};
@@ -29,11 +29,7 @@ use crate::store::LakeStore;
 pub struct Snapshot {
     location: String,
     version: u64,
-    schema: SchemaRef,
-    comment: Option<String>,
-    column_comments: BTreeMap<String, String>,
-    partition_columns: Vec<String>,
-    properties: BTreeMap<String, String>,
+    definition: Definition,
     created: Option<DateTime<Utc>>,
     rules: Arc<Rules>,
     metadata: serde_json::Value,
@@ -68,8 +64,9 @@ impl Snapshot {
         let failed = |error| errors::from_delta(error, location);
         let delta = EagerSnapshot::try_new(log_store.as_ref(), version).await.map_err(failed)?;
         PROTOCOL.can_read_from_protocol(delta.protocol()).map_err(|error| failed(error.into()))?;
-        let logical = schema::logical_schema(&delta.schema())
+        let definition = Definition::read(delta.metadata(), &delta.schema())
             .map_err(|error| error.context(format_args!("table \"{location}\"")))?;
+        let logical = Arc::clone(&definition.schema);
         let batches = delta.add_actions_batches(false).map_err(failed)?;
         let totals = files::totals(&batches);
         let store = named_store(lake)?;
@@ -82,11 +79,7 @@ impl Snapshot {
         Ok(Self {
             location: location.to_owned(),
             version: delta.version(),
-            comment: metadata.description().map(str::to_owned),
-            column_comments: schema::column_comments(&delta.schema()),
-            partition_columns: metadata.partition_columns().to_vec(),
-            properties: metadata.configuration().iter().map(|(key, value)| (key.clone(), value.clone())).collect(),
-            rules: Arc::new(Rules::of(&delta.schema(), configuration.clone())),
+            rules: Arc::new(Rules::of(&delta.schema(), configuration)),
             created: metadata.created_time().and_then(DateTime::from_timestamp_millis),
             metadata: serde_json::to_value(metadata)
                 .map_err(|error| Error::internal("table metadata cannot be kept").with_source(error))?,
@@ -96,7 +89,7 @@ impl Snapshot {
                 Some(scan) => Arc::new(scan),
                 None => Arc::new(delta_rs_scan(delta, &logical, location, store)?),
             },
-            schema: logical,
+            definition,
             log_store,
         })
     }
@@ -113,7 +106,7 @@ impl Snapshot {
     /// The columns with plain types (`Utf8`, not `Utf8View`): what the catalog keeps. [`Snapshot::provider`] may give
     /// text and bytes as view types.
     pub fn schema(&self) -> SchemaRef {
-        Arc::clone(&self.schema)
+        Arc::clone(&self.definition.schema)
     }
 
     /// Rows, less the deleted ones; exact when every file has a row count, else `None`.
@@ -131,29 +124,33 @@ impl Snapshot {
     }
 
     pub fn comment(&self) -> Option<&str> {
-        self.comment.as_deref()
+        self.definition.comment.as_deref()
     }
 
     pub fn column_comment(&self, column: &str) -> Option<&str> {
-        self.column_comments.get(column).map(String::as_str)
+        self.definition.columns.get(column).and_then(|column| column.comment.as_deref())
     }
 
     pub fn partition_columns(&self) -> &[String] {
-        &self.partition_columns
+        &self.definition.partition_by
     }
 
     /// Table properties (`delta.appendOnly` …), constraints left out.
     pub fn properties(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.configuration().filter(|(key, _)| !key.starts_with(CHECK_PREFIX))
+        self.definition.properties.iter().map(|(key, value)| (key.as_str(), value.as_str()))
     }
 
     /// Check constraints: name and SQL condition.
     pub fn constraints(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.configuration().filter_map(|(key, condition)| Some((key.strip_prefix(CHECK_PREFIX)?, condition)))
+        self.definition.constraints.iter().filter_map(|constraint| match &constraint.kind {
+            ConstraintKind::Check { condition } => Some((constraint.name.as_str(), condition.as_str())),
+            _ => None,
+        })
     }
 
-    fn configuration(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.properties.iter().map(|(key, value)| (key.as_str(), value.as_str()))
+    /// Columns, constraints and properties.
+    pub fn definition(&self) -> &Definition {
+        &self.definition
     }
 
     /// What the table asks of its rows beyond their types.
@@ -191,7 +188,7 @@ impl Snapshot {
     /// About how much memory the snapshot takes, in bytes.
     pub(super) fn weight(&self) -> u64 {
         const BASE: u64 = 16 * 1024;
-        let per_file = 512 + 320 * self.schema.fields().len() as u64;
+        let per_file = 512 + 320 * self.definition.schema.fields().len() as u64;
         BASE + self.totals.files as u64 * per_file
     }
 }

@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{Field, Schema, SchemaRef};
 use deltalake::kernel::transaction::PROTOCOL;
-use deltalake::kernel::{Action, EagerSnapshot, Metadata, Protocol, Remove, StructField, StructType, new_metadata};
+use deltalake::kernel::{Action, EagerSnapshot, Metadata, Protocol, Remove, new_metadata};
 use deltalake::logstore::LogStoreRef;
 use serde_json::{Value, json};
 
+use super::definition::{ColumnDefinition, ConstraintKind, Definition};
+use super::rules::{CHECK_PREFIX, GENERATED};
 use super::write::{WriteMode, WriteSpec};
 use super::{errors, log, schema};
 use crate::error::{Error, ErrorKind, Result};
@@ -23,8 +25,9 @@ const WRITER_FEATURES: [(i32, &[&str]); 5] = [
 ];
 
 /// Field metadata that asks a writer for more than writing the values it is given.
-const COMPUTED: [&str; 4] =
-    ["delta.generationExpression", "delta.invariants", "delta.identity.start", "delta.identity.step"];
+const COMPUTED: [&str; 2] = [GENERATED, "delta.invariants"];
+/// Field metadata of columns whose values come from a counter in the log.
+const IDENTITY: [&str; 2] = ["delta.identity.start", "delta.identity.step"];
 
 /// A table as a write finds it, and what its definition becomes.
 #[derive(Debug)]
@@ -42,43 +45,44 @@ pub(super) struct Target {
 impl Target {
     /// Reads the table that `lake` shows, and works out what writing rows of these columns makes of it.
     pub(super) async fn open(lake: &LakeStore, location: &str, spec: &WriteSpec, input: &Schema) -> Result<Self> {
-        let log_store = log::log_store(lake, location)?;
-        let base = match log::head(lake, location).await? {
-            Some(head) => {
-                let base = EagerSnapshot::try_new(log_store.as_ref(), Some(head)).await;
-                Some(base.map_err(|error| errors::from_delta(error, location))?)
-            }
-            None => None,
-        };
+        let (log_store, base) = at_head(lake, location).await?;
         let named = |error: Error| error.context(format_args!("table \"{location}\""));
         let input = schema::storable_schema(input).map_err(named)?;
-        match base {
-            Some(base) => {
-                check_writable(&base, spec.mode, location)?;
-                Self::existing(location, log_store, base, spec, &input).map_err(named)
-            }
-            None => {
-                log::make_folder(lake, location).await?;
-                Self::new(location, log_store, spec, input).map_err(named)
-            }
-        }
+        let Some(base) = base else {
+            log::make_folder(lake, location).await?;
+            return Self::made(location, log_store, defined(spec, &input, None).map_err(named)?).map_err(named);
+        };
+        check_writable(&base, spec, location)?;
+        let definition = match spec.mode {
+            WriteMode::Overwrite => defined(spec, &input, Some(base.metadata())).map_err(named)?,
+            WriteMode::Append | WriteMode::Replace => evolved(&base, &input, spec).map_err(named)?,
+        };
+        Self::existing(location, log_store, base, definition, spec.mode != WriteMode::Append).map_err(named)
     }
 
-    fn new(location: &str, log_store: LogStoreRef, spec: &WriteSpec, input: SchemaRef) -> Result<Self> {
-        check_partitions(&spec.partition_by, &input)?;
-        let input = schema::refusing_nulls(&input, &spec.not_null);
-        let columns = schema::delta_schema(&input, &spec.column_comments)?;
-        let metadata = new_metadata(&columns, &spec.partition_by, std::iter::empty::<(String, String)>())
+    /// The table that `lake` shows, to be given another definition.
+    pub(super) async fn redefined(lake: &LakeStore, location: &str, definition: &Definition) -> Result<Self> {
+        let (log_store, base) = at_head(lake, location).await?;
+        let base = base.ok_or_else(|| errors::not_a_table(location))?;
+        check_plain(&base, location)?;
+        let named = |error: Error| error.context(format_args!("table \"{location}\""));
+        Self::existing(location, log_store, base, definition.clone(), false).map_err(named)
+    }
+
+    fn made(location: &str, log_store: LogStoreRef, definition: Definition) -> Result<Self> {
+        check_partitions(&definition.partition_by, &definition.schema)?;
+        let columns = definition.delta_columns(None)?;
+        let empty = new_metadata(&columns, &definition.partition_by, std::iter::empty::<(String, String)>())
             .map_err(|error| Error::internal(format!("its metadata cannot be made: {error}")))?;
-        let protocol = json!({ "minReaderVersion": 1, "minWriterVersion": 2 });
+        let protocol = widened_for(json!({ "minReaderVersion": 1, "minWriterVersion": 2 }), &definition);
         Ok(Self {
             location: location.to_owned(),
             log_store,
             base: None,
-            partition_by: spec.partition_by.clone(),
-            metadata: Some(edited(&metadata, None, None, spec.comment.as_deref())?),
-            protocol: Some(from_json(widened_for(protocol, &input))?),
-            schema: input,
+            metadata: Some(definition.metadata(&empty, &columns)?),
+            protocol: Some(from_json(protocol)?),
+            schema: definition.schema,
+            partition_by: definition.partition_by,
             replaces: false,
         })
     }
@@ -87,37 +91,29 @@ impl Target {
         location: &str,
         log_store: LogStoreRef,
         base: EagerSnapshot,
-        spec: &WriteSpec,
-        input: &SchemaRef,
+        definition: Definition,
+        replaces: bool,
     ) -> Result<Self> {
         let old_columns = base.schema();
         let old = base.metadata().clone();
-        let overwrite = spec.mode == WriteMode::Overwrite;
-        let (schema, columns) = if overwrite {
-            (Arc::clone(input), schema::delta_schema(input, &spec.column_comments)?)
-        } else {
-            evolved(&old_columns, input, spec)?
-        };
-        let partition_by = if overwrite { spec.partition_by.clone() } else { old.partition_columns().to_vec() };
-        if !overwrite && !spec.partition_by.is_empty() && spec.partition_by != partition_by {
-            return Err(Error::new(ErrorKind::InvalidParameter, "it is partitioned otherwise")
-                .with_hint(format!("append with its own partition columns: {}", partition_by.join(", "))));
-        }
-        check_partitions(&partition_by, &schema)?;
-        let comment = if overwrite { spec.comment.as_deref() } else { spec.comment.as_deref().or(old.description()) };
-        let changed =
-            columns != *old_columns || partition_by != old.partition_columns() || comment != old.description();
+        check_partitions(&definition.partition_by, &definition.schema)?;
+        let columns = definition.delta_columns(Some(&old_columns))?;
+        let metadata = definition.metadata(&old, &columns)?;
         let protocol = serde_json::to_value(base.protocol()).map_err(|error| Error::internal(error.to_string()))?;
-        let widened = widened_for(protocol.clone(), &schema);
+        let widened = widened_for(protocol.clone(), &definition);
+        let changed = columns != *old_columns
+            || metadata.configuration() != old.configuration()
+            || metadata.partition_columns() != old.partition_columns()
+            || metadata.description() != old.description();
         Ok(Self {
             location: location.to_owned(),
             log_store,
-            metadata: changed.then(|| edited(&old, Some(&columns), Some(&partition_by), comment)).transpose()?,
+            metadata: changed.then_some(metadata),
             protocol: (widened != protocol).then(|| from_json(widened)).transpose()?,
             base: Some(base),
-            schema,
-            partition_by,
-            replaces: spec.mode != WriteMode::Append,
+            schema: definition.schema,
+            partition_by: definition.partition_by,
+            replaces,
         })
     }
 
@@ -158,34 +154,75 @@ impl Target {
     }
 }
 
-/// Refuses tables that ask a writer for more than we do.
-fn check_writable(base: &EagerSnapshot, mode: WriteMode, location: &str) -> Result<()> {
-    let failed = |error: deltalake::kernel::transaction::TransactionError| errors::from_delta(error.into(), location);
-    PROTOCOL.can_write_to(base).map_err(failed)?;
+/// The table's log, and its newest version if there is one.
+async fn at_head(lake: &LakeStore, location: &str) -> Result<(LogStoreRef, Option<EagerSnapshot>)> {
+    let log_store = log::log_store(lake, location)?;
+    let Some(head) = log::head(lake, location).await? else { return Ok((log_store, None)) };
+    let base = EagerSnapshot::try_new(log_store.as_ref(), Some(head)).await;
+    let base = base.map_err(|error| errors::from_delta(error, location))?;
+    Ok((log_store, Some(base)))
+}
+
+/// What a write that makes or overwrites the table says it is. Its properties stay, unless the write says otherwise.
+fn defined(spec: &WriteSpec, input: &SchemaRef, old: Option<&Metadata>) -> Result<Definition> {
+    if let Some(definition) = &spec.definition {
+        let stored = schema::storable_schema(&definition.schema)?;
+        let fields = stored.fields().iter().zip(definition.schema.fields());
+        let fields = fields.map(|(stored, given)| stored.as_ref().clone().with_nullable(given.is_nullable()));
+        return Ok(Definition { schema: Arc::new(Schema::new(fields.collect::<Vec<_>>())), ..definition.clone() });
+    }
+    let comments = spec.column_comments.iter().map(|(name, comment)| {
+        (name.clone(), ColumnDefinition { comment: Some(comment.clone()), ..ColumnDefinition::default() })
+    });
+    let is_constraint = |key: &str| key.contains(".constraints.");
+    let properties = old.into_iter().flat_map(|old| old.configuration()).filter(|(key, _)| !is_constraint(key));
+    Ok(Definition {
+        columns: comments.collect(),
+        properties: properties.map(|(key, value)| (key.clone(), value.clone())).collect(),
+        partition_by: spec.partition_by.clone(),
+        comment: spec.comment.clone(),
+        ..Definition::new(Arc::clone(input))
+    })
+}
+
+/// Refuses tables that ask a writer for more than this write does.
+fn check_writable(base: &EagerSnapshot, spec: &WriteSpec, location: &str) -> Result<()> {
+    check_plain(base, location)?;
     let properties = base.metadata().configuration();
     let on = |key: &str| properties.get(key).is_some_and(|value| value.eq_ignore_ascii_case("true"));
-    let asks = if properties.get("delta.columnMapping.mode").is_some_and(|mode| mode != "none") {
-        Some("column mapping")
-    } else if properties.keys().any(|key| key.starts_with("delta.constraints.")) {
-        Some("check constraints")
-    } else if base.schema().fields().any(|field| COMPUTED.iter().any(|key| field.metadata().contains_key(*key))) {
-        Some("generated or identity columns, or invariants")
-    } else if mode != WriteMode::Append && on("delta.enableChangeDataFeed") {
-        Some("a change data feed")
-    } else {
-        None
-    };
-    if let Some(what) = asks {
-        return Err(Error::new(
-            ErrorKind::FeatureNotSupported,
-            format!("table \"{location}\" has {what}, which cannot be written"),
-        )
-        .with_hint("write it with the engine that made it; reading works"));
+    if spec.mode != WriteMode::Append && on("delta.enableChangeDataFeed") {
+        return Err(asks_too_much(location, "a change data feed"));
     }
-    if mode != WriteMode::Append {
-        PROTOCOL.check_append_only(base).map_err(failed)?;
+    if spec.mode != WriteMode::Overwrite && !spec.checked {
+        if properties.keys().any(|key| key.starts_with(CHECK_PREFIX)) {
+            return Err(asks_too_much(location, "check constraints"));
+        }
+        if base.schema().fields().any(|field| COMPUTED.iter().any(|key| field.metadata().contains_key(*key))) {
+            return Err(asks_too_much(location, "generated columns or invariants"));
+        }
+    }
+    if spec.mode != WriteMode::Append {
+        PROTOCOL.check_append_only(base).map_err(|error| errors::from_delta(error.into(), location))?;
     }
     Ok(())
+}
+
+/// Refuses tables that ask a writer for what we never do.
+fn check_plain(base: &EagerSnapshot, location: &str) -> Result<()> {
+    PROTOCOL.can_write_to(base).map_err(|error| errors::from_delta(error.into(), location))?;
+    let properties = base.metadata().configuration();
+    if properties.get("delta.columnMapping.mode").is_some_and(|mode| mode != "none") {
+        return Err(asks_too_much(location, "column mapping"));
+    }
+    if base.schema().fields().any(|field| IDENTITY.iter().any(|key| field.metadata().contains_key(*key))) {
+        return Err(asks_too_much(location, "identity columns of Delta's own kind"));
+    }
+    Ok(())
+}
+
+fn asks_too_much(location: &str, what: &str) -> Error {
+    Error::new(ErrorKind::FeatureNotSupported, format!("table \"{location}\" has {what}, which cannot be written"))
+        .with_hint("write it with the engine that made it; reading works")
 }
 
 fn check_partitions(partition_by: &[String], schema: &Schema) -> Result<()> {
@@ -204,13 +241,14 @@ fn check_partitions(partition_by: &[String], schema: &Schema) -> Result<()> {
     Ok(())
 }
 
-/// The table's columns with the comments given and the input's new columns; those the table has stay as they are.
-fn evolved(old: &StructType, input: &Schema, spec: &WriteSpec) -> Result<(SchemaRef, StructType)> {
-    let commented = |field: &StructField| match spec.column_comments.get(field.name()) {
-        Some(comment) => field.clone().add_metadata([("comment", comment.clone())]),
-        None => field.clone(),
-    };
-    let had = schema::logical_schema(old)?;
+/// The table as it is, with the comments given and the input's new columns.
+fn evolved(base: &EagerSnapshot, input: &Schema, spec: &WriteSpec) -> Result<Definition> {
+    let mut definition = Definition::read(base.metadata(), &base.schema())?;
+    if !spec.partition_by.is_empty() && spec.partition_by != definition.partition_by {
+        return Err(Error::new(ErrorKind::InvalidParameter, "it is partitioned otherwise")
+            .with_hint(format!("append with its own partition columns: {}", definition.partition_by.join(", "))));
+    }
+    let had = Arc::clone(&definition.schema);
     let same_name = |field: &Field| had.fields().iter().find(|had| had.name().eq_ignore_ascii_case(field.name()));
     let mut added = Vec::new();
     for field in input.fields() {
@@ -226,65 +264,58 @@ fn evolved(old: &StructType, input: &Schema, spec: &WriteSpec) -> Result<(Schema
             }
         }
     }
-    let new = schema::delta_schema(&Schema::new(added.clone()), &spec.column_comments)?;
-    let columns = StructType::try_new(old.fields().map(commented).chain(new.fields().cloned()))
-        .map_err(|error| Error::internal(format!("its columns cannot be joined: {error}")))?;
+    for (name, comment) in &spec.column_comments {
+        definition.columns.entry(name.clone()).or_default().comment = Some(comment.clone());
+    }
+    if spec.comment.is_some() {
+        definition.comment.clone_from(&spec.comment);
+    }
     let fields: Vec<_> = had.fields().iter().cloned().chain(added).collect();
-    Ok((Arc::new(Schema::new(fields)), columns))
-}
-
-/// A copy of the metadata with these parts replaced. The kernel offers no other way than by JSON.
-fn edited(
-    metadata: &Metadata,
-    columns: Option<&StructType>,
-    partition_by: Option<&[String]>,
-    comment: Option<&str>,
-) -> Result<Metadata> {
-    let internal = |error: serde_json::Error| Error::internal(error.to_string());
-    let mut value = serde_json::to_value(metadata).map_err(internal)?;
-    if let Some(columns) = columns {
-        value["schemaString"] = Value::String(serde_json::to_string(columns).map_err(internal)?);
-    }
-    if let Some(partition_by) = partition_by {
-        value["partitionColumns"] = json!(partition_by);
-    }
-    value["description"] = json!(comment);
-    serde_json::from_value(value).map_err(internal)
+    definition.schema = Arc::new(Schema::new(fields));
+    Ok(definition)
 }
 
 fn from_json(protocol: Value) -> Result<Protocol> {
     serde_json::from_value(protocol).map_err(|error| Error::internal(format!("its protocol cannot be made: {error}")))
 }
 
-/// The protocol with the feature that timestamps without time zone need, if the columns have one.
-fn widened_for(mut protocol: Value, schema: &Schema) -> Value {
-    const FEATURE: &str = "timestampNtz";
-    let lists =
-        |protocol: &Value, key: &str| protocol[key].as_array().is_some_and(|list| list.contains(&json!(FEATURE)));
-    if !schema::has_timestamp_ntz(schema) || (lists(&protocol, "readerFeatures") && lists(&protocol, "writerFeatures"))
-    {
-        return protocol;
+/// The protocol with the features that the definition needs.
+fn widened_for(mut protocol: Value, definition: &Definition) -> Value {
+    const TIMESTAMP: &str = "timestampNtz";
+    let mut needed = Vec::new();
+    if schema::has_timestamp_ntz(&definition.schema) {
+        needed.push(TIMESTAMP);
     }
-    let version = |key: &str| protocol[key].as_i64().and_then(|version| i32::try_from(version).ok()).unwrap_or(0);
-    let (reader, writer) = (version("minReaderVersion"), version("minWriterVersion"));
-    let listed = |key: &str| protocol[key].as_array().cloned().unwrap_or_default();
-    let mut readers = listed("readerFeatures");
-    if reader == 2 {
-        readers.push(json!("columnMapping"));
+    if definition.constraints.iter().any(|constraint| matches!(constraint.kind, ConstraintKind::Check { .. })) {
+        needed.push("checkConstraints");
     }
-    let mut writers = listed("writerFeatures");
+    if definition.columns.values().any(|column| column.generated.is_some()) {
+        needed.push("generatedColumns");
+    }
+    let version = |protocol: &Value, key: &str| protocol[key].as_i64().and_then(|version| i32::try_from(version).ok());
+    let listed = |protocol: &Value, key: &str| protocol[key].as_array().cloned().unwrap_or_default();
+    let (reader, writer) =
+        (version(&protocol, "minReaderVersion").unwrap_or(0), version(&protocol, "minWriterVersion").unwrap_or(0));
+    let mut writers = listed(&protocol, "writerFeatures");
     if writer < 7 {
         let implied = WRITER_FEATURES.iter().filter(|(since, _)| *since <= writer).flat_map(|(_, features)| *features);
         writers.extend(implied.map(|feature| json!(feature)));
     }
-    for list in [&mut readers, &mut writers] {
-        if !list.contains(&json!(FEATURE)) {
-            list.push(json!(FEATURE));
-        }
+    let missing: Vec<&str> = needed.into_iter().filter(|feature| !writers.contains(&json!(feature))).collect();
+    if missing.is_empty() {
+        return protocol;
     }
-    protocol["minReaderVersion"] = json!(3);
+    if missing.contains(&TIMESTAMP) {
+        let mut readers = listed(&protocol, "readerFeatures");
+        if reader == 2 {
+            readers.push(json!("columnMapping"));
+        }
+        readers.push(json!(TIMESTAMP));
+        protocol["minReaderVersion"] = json!(3);
+        protocol["readerFeatures"] = Value::Array(readers);
+    }
+    writers.extend(missing.iter().map(|feature| json!(feature)));
     protocol["minWriterVersion"] = json!(7);
-    protocol["readerFeatures"] = Value::Array(readers);
     protocol["writerFeatures"] = Value::Array(writers);
     protocol
 }
@@ -292,18 +323,26 @@ fn widened_for(mut protocol: Value, schema: &Schema) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::table::Constraint;
     use datafusion::arrow::datatypes::{DataType, TimeUnit};
 
     #[test]
     fn a_timestamp_without_zone_names_what_the_old_protocol_implied() {
-        let schema = Schema::new(vec![Field::new("at", DataType::Timestamp(TimeUnit::Microsecond, None), true)]);
+        let of = |data_type| Definition::new(Arc::new(Schema::new(vec![Field::new("at", data_type, true)])));
+        let schema = of(DataType::Timestamp(TimeUnit::Microsecond, None));
         let old = json!({ "minReaderVersion": 1, "minWriterVersion": 2 });
         let new = widened_for(old.clone(), &schema);
         assert_eq!(new["readerFeatures"], json!(["timestampNtz"]));
         assert_eq!(new["writerFeatures"], json!(["appendOnly", "invariants", "timestampNtz"]));
         assert_eq!((&new["minReaderVersion"], &new["minWriterVersion"]), (&json!(3), &json!(7)));
         assert_eq!(widened_for(new.clone(), &schema), new);
-        let plain = Schema::new(vec![Field::new("n", DataType::Int64, true)]);
+        let mut plain = of(DataType::Int64);
         assert_eq!(widened_for(old.clone(), &plain), old);
+        let kind = ConstraintKind::Check { condition: "at > 0".into() };
+        plain.constraints.push(Constraint { name: "c".into(), kind });
+        let checked = widened_for(old, &plain);
+        assert_eq!(checked["writerFeatures"], json!(["appendOnly", "invariants", "checkConstraints"]));
+        assert_eq!(checked["minReaderVersion"], json!(1));
+        assert_eq!(widened_for(json!({ "minReaderVersion": 1, "minWriterVersion": 4 }), &plain)["minWriterVersion"], 4);
     }
 }

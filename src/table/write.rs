@@ -24,6 +24,7 @@ use futures::stream::BoxStream;
 use serde_json::json;
 use tokio::sync::OwnedMutexGuard;
 
+use super::definition::Definition;
 use super::target::Target;
 use super::writer::{self, Files};
 use super::{Tables, errors, log};
@@ -54,8 +55,12 @@ pub struct WriteSpec {
     pub column_comments: BTreeMap<String, String>,
     /// An append to an existing table keeps the table's own.
     pub partition_by: Vec<String>,
-    /// Columns that a new table refuses nulls in.
-    pub not_null: Vec<String>,
+    /// All that a new or an overwritten table is to be, its columns' types too; it goes before the comments and
+    /// partition columns above.
+    pub definition: Option<Definition>,
+    /// The rows are known to satisfy the table's check constraints, and its generated columns are computed. Without it,
+    /// tables that ask for that are not written.
+    pub checked: bool,
     /// Goes into the commit's `commitInfo` (run id, model, SQL hash, input versions …), under the key `lakewire`.
     pub provenance: BTreeMap<String, serde_json::Value>,
     /// `(application id, version)` of Delta's `txn` action: a source's cursor.
@@ -70,7 +75,8 @@ impl WriteSpec {
             comment: None,
             column_comments: BTreeMap::new(),
             partition_by: Vec::new(),
-            not_null: Vec::new(),
+            definition: None,
+            checked: false,
             provenance: BTreeMap::new(),
             txn: None,
         }
@@ -172,28 +178,18 @@ impl Tables {
 
 /// Puts the commit that names the files.
 async fn commit(target: &Target, spec: &WriteSpec, files: &Files) -> Result<Written> {
-    let failed = |error| errors::from_delta(error, target.location());
     let now = chrono::Utc::now().timestamp_millis();
     let metrics = json!({
         "num_added_files": files.adds.len(),
         "num_removed_files": target.removes().len(),
         "num_added_rows": files.rows,
     });
-    let mut info = HashMap::from([
-        ("clientVersion".to_owned(), json!(concat!("lakewire.", env!("CARGO_PKG_VERSION")))),
-        ("operationMetrics".to_owned(), metrics),
-    ]);
+    let mut info = HashMap::from([("operationMetrics".to_owned(), metrics)]);
     if !spec.provenance.is_empty() {
         info.insert(log::PROVENANCE.to_owned(), json!(spec.provenance));
     }
     let transactions =
         spec.txn.iter().map(|(app, version)| Transaction::new_with_last_update(app, *version, Some(now))).collect();
-    let properties = CommitProperties::default()
-        .with_metadata(info)
-        .with_application_transactions(transactions)
-        .with_max_retries(0)
-        .with_create_checkpoint(false)
-        .with_cleanup_expired_logs(Some(false));
     let operation = DeltaOperation::Write {
         mode: match spec.mode {
             WriteMode::Append => SaveMode::Append,
@@ -205,6 +201,28 @@ async fn commit(target: &Target, spec: &WriteSpec, files: &Files) -> Result<Writ
     let mut actions = target.definition_actions();
     actions.extend(target.removes().into_iter().map(Action::Remove));
     actions.extend(files.adds.iter().cloned().map(Action::Add));
+    let version =
+        put(target, CommitProperties::default().with_application_transactions(transactions), info, actions, operation)
+            .await?;
+    let bytes = files.adds.iter().map(|add: &Add| u64::try_from(add.size).unwrap_or(0)).sum();
+    Ok(Written { version, rows: files.rows, bytes })
+}
+
+/// Puts one commit on top of the version that the target was opened at; answers its number.
+pub(super) async fn put(
+    target: &Target,
+    properties: CommitProperties,
+    mut info: HashMap<String, serde_json::Value>,
+    actions: Vec<Action>,
+    operation: DeltaOperation,
+) -> Result<u64> {
+    let failed = |error| errors::from_delta(error, target.location());
+    info.insert("clientVersion".to_owned(), json!(concat!("lakewire.", env!("CARGO_PKG_VERSION"))));
+    let properties = properties
+        .with_metadata(info)
+        .with_max_retries(0)
+        .with_create_checkpoint(false)
+        .with_cleanup_expired_logs(Some(false));
     let base = target.base().map(|base: &EagerSnapshot| base as &dyn TableReference);
     // only as far as the commit itself: the hooks after it would read the table anew for nothing
     let committed = CommitBuilder::from(properties)
@@ -215,6 +233,5 @@ async fn commit(target: &Target, spec: &WriteSpec, files: &Files) -> Result<Writ
         .map_err(failed)?
         .await
         .map_err(failed)?;
-    let bytes = files.adds.iter().map(|add: &Add| u64::try_from(add.size).unwrap_or(0)).sum();
-    Ok(Written { version: committed.version, rows: files.rows, bytes })
+    Ok(committed.version)
 }

@@ -66,7 +66,7 @@ impl Lake {
         let overlay = self.catalog.begin();
         let batches = futures::stream::iter([Ok(batch)]).boxed();
         overlay.write_batches(&TableName::new("gold", "daily_sales"), &spec, None, schema, batches).await.unwrap();
-        let column = |name: &str, data_type| Column { name: name.to_owned(), data_type, nullable: true, comment: None };
+        let column = |name: &str, data_type| Column::new(name, data_type, true);
         let columns = vec![column("country", DataType::Utf8), column("count", DataType::Int64)];
         let definition = "SELECT country, count(*) FROM gold.daily_sales GROUP BY country".to_owned();
         overlay.put_view(&TableName::new("gold", "by_country"), definition, columns, None, None).unwrap();
@@ -402,12 +402,7 @@ async fn a_thousand_tables_are_listed_from_the_catalog() {
     let lake = Lake::new().await;
     let overlay = lake.catalog.begin();
     for number in 0..1000 {
-        let columns = (0..20).map(|column| Column {
-            name: format!("c{column}"),
-            data_type: DataType::Int64,
-            nullable: true,
-            comment: None,
-        });
+        let columns = (0..20).map(|column| Column::new(format!("c{column}"), DataType::Int64, true));
         let name = TableName::new("silver", format!("t{number}"));
         overlay.put_view(&name, "SELECT 1".to_owned(), columns.collect(), None, None).unwrap();
     }

@@ -46,7 +46,14 @@ pub(super) async fn create_table(
     let not_null = not_null_columns(change, table)?;
     let columns = change.planner.columns(table.columns.clone())?;
     check_distinct(&columns)?;
-    let spec = WriteSpec { not_null, ..WriteSpec::new(WriteMode::Overwrite) };
+    let refusing = |field: &std::sync::Arc<datafusion::arrow::datatypes::Field>| {
+        field.as_ref().clone().with_nullable(!not_null.contains(field.name()))
+    };
+    let stored = datafusion::arrow::datatypes::Schema::new(columns.fields().iter().map(refusing).collect::<Vec<_>>());
+    let spec = WriteSpec {
+        definition: Some(crate::table::Definition::new(Arc::new(stored))),
+        ..WriteSpec::new(WriteMode::Overwrite)
+    };
     let schema = DFSchema::try_from(columns).map_err(errors::from_datafusion)?;
     let none = LogicalPlan::EmptyRelation(EmptyRelation { produce_one_row: false, schema: Arc::new(schema) });
     change.write(&name, spec, none).await?;
@@ -131,12 +138,7 @@ pub(super) async fn create_view(change: &Change, view: &ast::CreateView) -> Resu
         return Err(unsupported("a list of column names in CREATE VIEW")
             .with_hint("name the columns in the query: select … as name"));
     }
-    let columns = plan.schema().fields().iter().map(|field| Column {
-        name: field.name().clone(),
-        data_type: field.data_type().clone(),
-        nullable: field.is_nullable(),
-        comment: None,
-    });
+    let columns = plan.schema().fields().iter().map(|field| Column::of_result(field));
     change.overlay.put_view(&name, definition, columns.collect(), None, None)?;
     Ok(Outcome::command("CREATE VIEW"))
 }

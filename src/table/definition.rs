@@ -1,0 +1,296 @@
+//! What a table is, besides its rows: columns with what PostgreSQL knows of them, constraints, properties.
+//!
+//! All of it is kept in Delta's own metadata: a column's comment and generation expression and the check constraints as
+//! Delta has them, so that other engines keep to them; the rest under keys of ours, which they pass over.
+//!
+//! Invariant: a definition written and read again is the same.
+
+use std::collections::BTreeMap;
+
+use datafusion::arrow::datatypes::{Field, Fields, Schema, SchemaRef};
+use deltalake::kernel::engine::arrow_conversion::TryIntoKernel;
+use deltalake::kernel::{Metadata, MetadataValue, StructField, StructType};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::rules::{CHECK_PREFIX as CHECK, GENERATED, IDENTITY};
+use super::schema;
+use crate::error::{Error, ErrorKind, Result};
+use crate::names::TableName;
+use crate::pgtypes::{PG_TYPE_KEY, TYPE_MODIFIER_KEY};
+
+/// Field metadata of a column's comment, default, and generation expression.
+const COMMENT: &str = "comment";
+const DEFAULT: &str = "lakewire.default";
+/// Prefix of the table properties that hold keys (JSON).
+const KEY: &str = "lakewire.constraints.";
+
+/// A table's columns, constraints and properties.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Definition {
+    /// Names, stored types and which refuse nulls.
+    pub schema: SchemaRef,
+    /// What else is known of a column, by its name.
+    pub columns: BTreeMap<String, ColumnDefinition>,
+    pub constraints: Vec<Constraint>,
+    /// Table properties, constraints left out.
+    pub properties: BTreeMap<String, String>,
+    pub partition_by: Vec<String>,
+    pub comment: Option<String>,
+}
+
+/// What is known of a column besides its stored type.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ColumnDefinition {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comment: Option<String>,
+    /// PostgreSQL's name of the type (`varchar`, `uuid`, `jsonb`) where the stored type does not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pg_type: Option<String>,
+    /// `atttypmod`, where the stored type does not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub modifier: Option<i32>,
+    /// SQL of the value that a row gets where none is given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default: Option<String>,
+    /// SQL of the value that every row has: `GENERATED ALWAYS AS (…) STORED`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub generated: Option<String>,
+    /// `always` or `by default`: who may give the column its values.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity: Option<String>,
+}
+
+/// A named constraint of a table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Constraint {
+    pub name: String,
+    #[serde(flatten)]
+    pub kind: ConstraintKind,
+}
+
+/// Checks are enforced; keys are told, not enforced: a Delta table has no unique index.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum ConstraintKind {
+    /// SQL that must not be false for any row.
+    Check {
+        condition: String,
+    },
+    PrimaryKey {
+        columns: Vec<String>,
+    },
+    Unique {
+        columns: Vec<String>,
+    },
+    ForeignKey {
+        columns: Vec<String>,
+        schema: String,
+        table: String,
+        references: Vec<String>,
+    },
+}
+
+impl ConstraintKind {
+    /// The columns of a key.
+    pub fn columns(&self) -> &[String] {
+        match self {
+            Self::Check { .. } => &[],
+            Self::PrimaryKey { columns } | Self::Unique { columns } | Self::ForeignKey { columns, .. } => columns,
+        }
+    }
+
+    /// The table that a foreign key leads to.
+    pub fn target(&self) -> Option<TableName> {
+        match self {
+            Self::ForeignKey { schema, table, .. } => Some(TableName::new(schema.as_str(), table.as_str())),
+            _ => None,
+        }
+    }
+}
+
+impl Definition {
+    /// Columns and nothing else.
+    pub fn new(schema: SchemaRef) -> Self {
+        Self {
+            schema,
+            columns: BTreeMap::new(),
+            constraints: Vec::new(),
+            properties: BTreeMap::new(),
+            partition_by: Vec::new(),
+            comment: None,
+        }
+    }
+
+    pub(super) fn read(metadata: &Metadata, delta: &StructType) -> Result<Self> {
+        let mut definition = Self {
+            columns: delta.fields().map(|field| (field.name().clone(), column_of(field))).collect(),
+            partition_by: metadata.partition_columns().to_vec(),
+            comment: metadata.description().map(str::to_owned),
+            ..Self::new(schema::logical_schema(delta)?)
+        };
+        for (key, value) in metadata.configuration() {
+            if let Some(name) = key.strip_prefix(CHECK) {
+                let kind = ConstraintKind::Check { condition: value.clone() };
+                definition.constraints.push(Constraint { name: name.to_owned(), kind });
+            } else if let Some(constraint) = key.strip_prefix(KEY).and_then(|_| serde_json::from_str(value).ok()) {
+                definition.constraints.push(constraint);
+            } else {
+                definition.properties.insert(key.clone(), value.clone());
+            }
+        }
+        definition.constraints.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(definition)
+    }
+
+    /// What is known of a column.
+    pub fn column(&self, name: &str) -> ColumnDefinition {
+        self.columns.get(name).cloned().unwrap_or_default()
+    }
+
+    /// Whether rows must be looked at before they are written: a check constraint, or a column that is computed.
+    pub fn asks_of_rows(&self) -> bool {
+        self.constraints.iter().any(|constraint| matches!(constraint.kind, ConstraintKind::Check { .. }))
+            || self.columns.values().any(|column| column.generated.is_some())
+    }
+
+    /// The columns as Delta has them. What `old` says of a column of the same name and type, and is not known here, stays.
+    pub(super) fn delta_columns(&self, old: Option<&StructType>) -> Result<StructType> {
+        let had = old.map(schema::logical_schema).transpose()?;
+        let fields = self.schema.fields().iter().map(|field| {
+            let same = had.as_ref().and_then(|had| had.field_with_name(field.name()).ok());
+            let same = same.filter(|had| had.data_type() == field.data_type());
+            let kept = same.and_then(|_| old?.field(field.name()));
+            let made = match kept {
+                Some(kept) => StructField { nullable: field.is_nullable(), ..kept.clone() },
+                None => made(field)?,
+            };
+            Ok(with_definition(made, &self.column(field.name())))
+        });
+        StructType::try_new(fields.collect::<Result<Vec<_>>>()?)
+            .map_err(|error| Error::internal(format!("its columns cannot be joined: {error}")))
+    }
+
+    /// The metadata that says all this; identity, age and format are those of `old`.
+    pub(super) fn metadata(&self, old: &Metadata, columns: &StructType) -> Result<Metadata> {
+        let internal = |error: serde_json::Error| Error::internal(error.to_string());
+        // The kernel offers no other way than by JSON.
+        let mut value = serde_json::to_value(old).map_err(internal)?;
+        value["schemaString"] = Value::String(serde_json::to_string(columns).map_err(internal)?);
+        value["partitionColumns"] = json!(self.partition_by);
+        value["description"] = json!(self.comment);
+        value["configuration"] = json!(self.configuration().map_err(internal)?);
+        serde_json::from_value(value).map_err(internal)
+    }
+
+    fn configuration(&self) -> Result<BTreeMap<String, String>, serde_json::Error> {
+        let mut all = self.properties.clone();
+        for constraint in &self.constraints {
+            match &constraint.kind {
+                ConstraintKind::Check { condition } => {
+                    all.insert(format!("{CHECK}{}", constraint.name), condition.clone());
+                }
+                _ => {
+                    all.insert(format!("{KEY}{}", constraint.name), serde_json::to_string(constraint)?);
+                }
+            }
+        }
+        Ok(all)
+    }
+}
+
+fn made(field: &Field) -> Result<StructField> {
+    let plain = Field::new(field.name(), field.data_type().clone(), field.is_nullable());
+    let columns: StructType = (&Schema::new(Fields::from(vec![plain]))).try_into_kernel().map_err(|error| {
+        Error::new(ErrorKind::FeatureNotSupported, format!("a column type cannot be stored: {error}"))
+    })?;
+    let made = columns.fields().next().cloned();
+    made.ok_or_else(|| Error::internal("a column was lost on its way to Delta"))
+}
+
+fn column_of(field: &StructField) -> ColumnDefinition {
+    let text = |key: &str| match field.metadata().get(key) {
+        Some(MetadataValue::String(text)) => Some(text.clone()),
+        _ => None,
+    };
+    ColumnDefinition {
+        comment: text(COMMENT),
+        pg_type: text(PG_TYPE_KEY),
+        modifier: text(TYPE_MODIFIER_KEY).and_then(|text| text.parse().ok()),
+        default: text(DEFAULT),
+        generated: text(GENERATED),
+        identity: text(IDENTITY),
+    }
+}
+
+fn with_definition(mut field: StructField, column: &ColumnDefinition) -> StructField {
+    let known = [
+        (COMMENT, column.comment.clone()),
+        (PG_TYPE_KEY, column.pg_type.clone()),
+        (TYPE_MODIFIER_KEY, column.modifier.map(|modifier| modifier.to_string())),
+        (DEFAULT, column.default.clone()),
+        (GENERATED, column.generated.clone()),
+        (IDENTITY, column.identity.clone()),
+    ];
+    for (key, value) in known {
+        match value {
+            Some(value) => field.metadata.insert(key.to_owned(), MetadataValue::String(value)),
+            None => field.metadata.remove(key),
+        };
+    }
+    field
+}
+
+/// Arrow field metadata by which a column is announced as the PostgreSQL type it was declared as.
+pub(super) fn announced(field: &StructField) -> std::collections::HashMap<String, String> {
+    let column = column_of(field);
+    let modifier = column.modifier.map(|modifier| (TYPE_MODIFIER_KEY.to_owned(), modifier.to_string()));
+    column.pg_type.map(|name| (PG_TYPE_KEY.to_owned(), name)).into_iter().chain(modifier).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use datafusion::arrow::datatypes::DataType;
+    use deltalake::kernel::new_metadata;
+
+    #[test]
+    fn a_definition_survives_delta_s_metadata() {
+        let schema = Schema::new(vec![
+            Field::new("id", DataType::Int64, false),
+            Field::new("name", DataType::Utf8, true),
+            Field::new("twice", DataType::Int64, true),
+        ]);
+        let mut definition = Definition::new(Arc::new(schema));
+        let varchar = ColumnDefinition {
+            comment: Some("what it is called".into()),
+            pg_type: Some("varchar".into()),
+            modifier: Some(14),
+            default: Some("'x'".into()),
+            ..Default::default()
+        };
+        definition.columns.insert("id".into(), ColumnDefinition::default());
+        definition.columns.insert("name".into(), varchar);
+        let twice = ColumnDefinition { generated: Some("id * 2".into()), ..Default::default() };
+        definition.columns.insert("twice".into(), twice);
+        let check = ConstraintKind::Check { condition: "id > 0".into() };
+        let key = ConstraintKind::PrimaryKey { columns: vec!["id".into()] };
+        definition.constraints = vec![
+            Constraint { name: "t_id_check".into(), kind: check },
+            Constraint { name: "t_pkey".into(), kind: key },
+        ];
+        definition.properties.insert("delta.appendOnly".into(), "true".into());
+        definition.comment = Some("a table".into());
+        let columns = definition.delta_columns(None).unwrap();
+        let empty = new_metadata(&columns, Vec::<String>::new(), std::iter::empty::<(String, String)>()).unwrap();
+        let metadata = definition.metadata(&empty, &columns).unwrap();
+        let mut read = Definition::read(&metadata, &columns).unwrap();
+        // read, the columns announce what they were declared as
+        assert_eq!(read.schema.field(1).metadata()["pg_typmod"], "14");
+        read.schema = definition.schema.clone();
+        assert_eq!(read, definition);
+        assert!(read.asks_of_rows());
+    }
+}
