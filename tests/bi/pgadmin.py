@@ -2,6 +2,7 @@
 
     pgadmin.py LAKEWIRE OUT.md
 """
+import contextlib
 import importlib.metadata
 import pathlib
 import re
@@ -82,7 +83,7 @@ def drive(pgadmin: Pgadmin, steps: Steps, lake) -> None:
             seen.append(f"{len(pgadmin.nodes(kind, server, database, gold))}")
     with steps.step("the dashboard's sessions") as seen:
         sessions = pgadmin.get(f"dashboard/activity/{server}/{database}")
-        seen.append(f"{len(sessions.get('activity', sessions) or [])} sessions")
+        seen.append(f"{len(sessions)} sessions")
     with steps.step("run a query") as seen:
         seen.append(query(pgadmin, server, database))
 
@@ -112,8 +113,8 @@ def photograph(base: str, steps: Steps) -> None:
         wait_until("the tree", lambda: page.find_element(By.CSS_SELECTOR, ".file-entry, [class*=file-label]"))
         password(page)
         for depth, name in enumerate(names):
-            wait_until(name, lambda depth=depth, name=name: open_node(page, depth, name), 60)
-        wait_until("a column", lambda: "net_revenue" in page.page_source)
+            below = names[depth + 1] if depth + 1 < len(names) else "net_revenue"
+            wait_until(f"{below} below {name}", lambda depth=depth, name=name, below=below: opened(page, depth, name, below), 60)
         page.save_screenshot(str(PICTURES / "pgadmin.png"))
         seen.append("opened down to the columns")
 
@@ -121,18 +122,28 @@ def photograph(base: str, steps: Steps) -> None:
 def password(page) -> None:
     """Closes the dialogue that asks to unlock saved passwords, where it is there."""
     for field in page.find_elements(By.CSS_SELECTOR, "input[type=password]"):
-        field.send_keys("secret\n")
+        if field.is_displayed():
+            field.send_keys("secret\n")
 
 
-def open_node(page, depth: int, name: str) -> bool:
+def entry(page, depth: int, name: str):
+    for node in page.find_elements(By.CSS_SELECTOR, ".file-entry"):
+        label = re.sub(r"\s*\(\d+\)$", "", node.text.strip())
+        if label.startswith(name) and f"depth-{depth + 1}" in node.get_attribute("class"):
+            return node
+    return None
+
+
+def opened(page, depth: int, name: str, below: str) -> bool:
+    """Whether what is below a node is shown; clicks on its arrow where it is closed."""
     password(page)
-    for entry in page.find_elements(By.CSS_SELECTOR, ".file-entry"):
-        label = re.sub(r"\s*\(\d+\)$", "", entry.text.strip())
-        if label == name and (f"depth-{depth + 1}" in entry.get_attribute("class") or depth == 0):
-            arrow = entry.find_element(By.CSS_SELECTOR, ".directory-toggle")
-            if "open" not in arrow.get_attribute("class"):
-                arrow.click()
-            return True
+    if entry(page, depth + 1, below):
+        return True
+    arrow = entry(page, depth, name).find_element(By.CSS_SELECTOR, ".directory-toggle")
+    if "open" not in arrow.get_attribute("class"):
+        arrow.click()
+        with contextlib.suppress(TimeoutError):
+            wait_until(below, lambda: entry(page, depth + 1, below), 10)
     return False
 
 
