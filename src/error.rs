@@ -68,6 +68,9 @@ error_kinds! {
     InvalidParameter         "22023" 2 false;
     InvalidTextRepresentation "22P02" 2 false;
     InvalidBinaryRepresentation "22P03" 2 false;
+    /// Data of COPY that is not laid out as its format says.
+    BadCopyFormat            "22P04" 2 false;
+    UntranslatableCharacter  "22P05" 2 false;
     InvalidDatetime          "22007" 2 false;
     DatetimeOutOfRange       "22008" 2 false;
     NumericOutOfRange        "22003" 2 false;
@@ -126,13 +129,16 @@ struct Inner {
     detail: Option<String>,
     hint: Option<String>,
     position: Option<usize>,
+    server_context: Option<String>,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
 impl Error {
     /// `message` is lower case, names the object and has no full stop.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self(Box::new(Inner { kind, message: message.into(), detail: None, hint: None, position: None, source: None }))
+        let message = message.into();
+        let (detail, hint, position, server_context, source) = (None, None, None, None, None);
+        Self(Box::new(Inner { kind, message, detail, hint, position, server_context, source }))
     }
     pub fn internal(message: impl Into<String>) -> Self {
         Self::new(ErrorKind::Internal, message)
@@ -160,6 +166,11 @@ impl Error {
         self.0.source = Some(source.into());
         self
     }
+    /// What was being done, as PostgreSQL's CONTEXT tells it: `COPY t, line 3`.
+    pub fn in_context(mut self, context: impl Into<String>) -> Self {
+        self.0.server_context = Some(context.into());
+        self
+    }
     /// Puts `context: ` before the message.
     pub fn context(mut self, context: impl fmt::Display) -> Self {
         self.0.message = format!("{context}: {}", self.0.message);
@@ -179,6 +190,10 @@ impl Error {
     }
     pub fn position(&self) -> Option<usize> {
         self.0.position
+    }
+    /// PostgreSQL's CONTEXT.
+    pub fn server_context(&self) -> Option<&str> {
+        self.0.server_context.as_deref()
     }
     /// The whole chain, for the log.
     pub fn chain(&self) -> String {

@@ -2,6 +2,7 @@
 //!
 //! Invariant: parts are stopped in the order opposite to the one they were made in: the door, the runs, the run log.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +13,7 @@ use crate::catalog::Catalog;
 use crate::config::Config;
 use crate::engine::Engine;
 use crate::error::Result;
-use crate::pgserver::{PgServer, ServerSettings};
+use crate::pgserver::{PgServer, ServerSettings, TlsFiles};
 use crate::run::Runner;
 use crate::store::{LakeStore, StoreOptions, fault};
 use crate::table::{CacheLimits, TableSettings, Tables};
@@ -98,7 +99,20 @@ fn server_settings(config: &Config) -> ServerSettings {
         authentication_timeout: server.authentication_timeout,
         idle_in_transaction_timeout: Some(limits.idle_in_transaction_session_timeout).filter(|limit| !limit.is_zero()),
         shutdown_timeout: server.shutdown_timeout,
-        password: server.password.as_ref().map(|password| password.expose().to_owned()),
+        passwords: passwords(config),
+        tls: server
+            .tls_certificate
+            .clone()
+            .zip(server.tls_key.clone())
+            .map(|(certificate, key)| TlsFiles { certificate, key }),
+        tls_required: server.tls_required,
         ..ServerSettings::default()
     }
+}
+
+/// By user; the owner's among them.
+fn passwords(config: &Config) -> BTreeMap<String, String> {
+    let owner = config.server.password.iter().map(|password| (&config.server.user, password));
+    let all = config.users.iter().chain(owner);
+    all.map(|(user, password)| (user.clone(), password.expose().to_owned())).collect()
 }

@@ -15,7 +15,7 @@ const HOMES: &[(&str, &[&str])] = &[
     // its rewrite rules work on statements, its tables and functions on the catalog
     ("datafusion_pg_catalog", &["pgcatalog", "dialect/rules"]),
     ("deltalake", &["table"]),
-    ("encoding_rs", &["source"]),
+    ("encoding_rs", &["source", "pgtypes"]),
     ("indicatif", &["cli"]),
     ("mimalloc", &["main"]),
     ("minijinja", &["model"]),
@@ -25,6 +25,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("statrs", &["functions"]),
     ("std::env", &["config"]),
     ("stlrs", &["functions"]),
+    ("tokio_rustls", &["pgserver"]),
     ("toml", &["config"]),
     // `validate` asks it whether a log level is one
     ("tracing_subscriber", &["telemetry", "config/validate"]),

@@ -12,7 +12,7 @@ use super::{Context, output, report, with_app};
 use crate::config::Config;
 use crate::dialect;
 use crate::engine::{BatchStream, CancelHandle, Outcome, Session, SessionParams, Severity};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::pgtypes::{RowEncoder, Style, Type, column_type};
 use crate::server::App;
 
@@ -90,11 +90,13 @@ fn stop_with(running: &CancelHandle, context: &Context) {
 async fn one(session: &mut Session, statement: dialect::Statement, format: Format) -> Result<()> {
     let prepared = session.prepare(Arc::new(statement), &[]).await?;
     match session.execute(&prepared, &[]).await? {
-        Outcome::Rows { stream, .. } | Outcome::Copy { stream, .. } => rows(stream, format).await,
+        Outcome::Rows { stream, .. } | Outcome::CopyTo { stream, .. } => rows(stream, format).await,
         Outcome::Command { tag } => {
             output::tell(format!("{tag}\n"));
             Ok(())
         }
+        Outcome::CopyFrom(_) => Err(Error::new(ErrorKind::FeatureNotSupported, "COPY FROM STDIN needs a server")
+            .with_hint("serve the lake, and copy with a client")),
         Outcome::Empty => Ok(()),
     }
 }

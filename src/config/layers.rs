@@ -297,7 +297,8 @@ impl Layers {
 /// As TOML, or masked: passwords, and those options of the object store that are credentials.
 fn shown(section: &str, key: &str, raw: &Raw) -> String {
     let secret = ["password", "secret", "token", "credential", "access_key", "account_key", "sas"];
-    let masked = section != "vars" && secret.iter().any(|word| key.contains(word)) && !raw.to_text().is_empty();
+    let is_secret = section == "users" || section != "vars" && secret.iter().any(|word| key.contains(word));
+    let masked = is_secret && !raw.to_text().is_empty();
     if masked { "\"***\"".to_owned() } else { raw.to_toml() }
 }
 

@@ -55,6 +55,8 @@ macro_rules! sections {
             pub vars: BTreeMap<String, serde_json::Value>,
             /// Options of the object store, by the names of the `object_store` crate, lower case.
             pub storage: BTreeMap<String, Secret>,
+            /// Passwords of further users, by name.
+            pub users: BTreeMap<String, Secret>,
             entries: Vec<Entry>,
         }
 
@@ -65,16 +67,18 @@ macro_rules! sections {
                     $($section: $section?,)*
                     vars: layers.map("vars", Raw::to_json),
                     storage: layers.map("storage", |raw| Secret::new(raw.to_text())),
+                    users: layers.map("users", |raw| Secret::new(raw.to_text())),
                     entries: layers.entries(),
                 })
             }
         }
 
-        /// Sections with their keys, in the order of declaration. Free maps (`vars`, `storage`) have no keys.
+        /// Sections with their keys, in the order of declaration. Free maps (`vars`, `storage`, `users`) have no keys.
         const SECTIONS: &[(&str, Option<&[&str]>)] = &[
             $((stringify!($section), Some(&[$(stringify!($field)),*])),)*
             ("vars", None),
             ("storage", None),
+            ("users", None),
         ];
     };
 }
@@ -94,6 +98,10 @@ sections! {
         user: String;
         /// `None`: no authentication.
         password: Option<Secret>;
+        /// PEM files; `None`: no TLS.
+        tls_certificate: Option<PathBuf>;
+        tls_key: Option<PathBuf>;
+        tls_required: bool;
         max_connections: usize, in 1..=1_000_000;
         max_message_size: ByteSize, in ByteSize::kib(16)..=ByteSize::gib(1);
         authentication_timeout: Duration, in Duration::from_secs(1)..=Duration::from_secs(3600);

@@ -79,7 +79,7 @@ fn all_problems_come_at_once() {
         found,
         [
             "my.toml:6: unknown section \"x\" (the sections are lake, server, limits, memory, execution, project, ingest, \
-             run, sample, log, vars, storage)",
+             run, sample, log, vars, storage, users)",
             "my.toml:2: server.max_connections must lie between 1 and 1000000, not 0",
             "my.toml:3: server.max_message_size must be a size such as 512, \"64KiB\" or \"2GiB\", not \"big\"",
             "my.toml:5: run.parallelism must be a whole number, 0 or more, not \"two\"",

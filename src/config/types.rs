@@ -254,6 +254,16 @@ impl Setting for Secret {
     }
 }
 
+impl Setting for bool {
+    fn read(raw: &Raw) -> Result<Self, String> {
+        match raw.to_text().as_str() {
+            "true" => Ok(true),
+            "false" => Ok(false),
+            _ => Err("true or false".to_owned()),
+        }
+    }
+}
+
 /// The empty text is `None`.
 impl<T: Setting> Setting for Option<T> {
     fn read(raw: &Raw) -> Result<Self, String> {

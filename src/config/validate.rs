@@ -17,7 +17,7 @@ pub(super) fn contradictions(config: &Config, layers: &Layers, problems: &mut Ve
     };
     let (server, memory, ingest) = (&config.server, &config.memory, &config.ingest);
     check(
-        !server.listen.is_loopback() && server.password.is_none(),
+        !server.listen.is_loopback() && server.password.is_none() && config.users.is_empty(),
         "server",
         "listen",
         format!(
@@ -25,6 +25,20 @@ pub(super) fn contradictions(config: &Config, layers: &Layers, problems: &mut Ve
             server.listen
         ),
         "set server.password (environment variable LAKEWIRE__SERVER__PASSWORD), or listen on 127.0.0.1",
+    );
+    check(
+        server.tls_certificate.is_some() != server.tls_key.is_some(),
+        "server",
+        if server.tls_certificate.is_some() { "tls_certificate" } else { "tls_key" },
+        "TLS needs both a certificate and its key".to_owned(),
+        "set server.tls_certificate and server.tls_key, both PEM files",
+    );
+    check(
+        server.tls_required && server.tls_certificate.is_none(),
+        "server",
+        "tls_required",
+        "TLS is required of clients, but the server has no certificate".to_owned(),
+        "set server.tls_certificate and server.tls_key, both PEM files",
     );
     check(
         memory.total.size() < LEAST_MEMORY,

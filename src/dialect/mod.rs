@@ -5,6 +5,7 @@
 //! Invariant: the text of a statement is kept, and every syntax error has a position in it.
 //! Invariant: rules never turn the tree back into text, so identifiers keep their spans.
 
+mod copy;
 mod cursor;
 mod error;
 mod position;
@@ -26,6 +27,7 @@ use datafusion::sql::sqlparser::tokenizer::{TokenWithSpan, Tokenizer};
 use crate::error::{Error, ErrorKind, Result};
 use crate::names::TableName;
 
+pub use copy::{CopyValue, options as copy_options};
 pub use cursor::MOVE;
 pub use position::{identifier_position, placeholder};
 pub use rules::{RELATION, RELATION_FUNCTIONS, visible_name};
@@ -122,6 +124,9 @@ fn parse_one(tokens: &[TokenWithSpan]) -> std::result::Result<ast::Statement, Pa
     let tokens = syntax::rewrite(tokens);
     if let Some(fetch) = cursor::parse_fetch(&tokens) {
         return Ok(fetch);
+    }
+    if let Some(copy) = copy::parse(&tokens, NESTING_MAX) {
+        return copy;
     }
     let mut parser =
         Parser::new(&PostgreSqlDialect {}).with_recursion_limit(NESTING_MAX).with_tokens_with_locations(tokens.clone());

@@ -11,8 +11,7 @@ use super::rules::takes_relation;
 /// The table function that time travel is put into.
 pub const TABLE_AT: &str = "table_at";
 
-/// White space dropped; `ABORT` → `ROLLBACK`; `rfm(TABLE t` → `rfm(t`; `t VERSION AS OF 3` and `t TIMESTAMP AS OF '…'` → `table_at('t', …) AS t`;
-/// `FORCE_QUOTE *` → `FORCE_QUOTE ("*")`.
+/// White space dropped; `ABORT` → `ROLLBACK`; `rfm(TABLE t` → `rfm(t`; `t VERSION AS OF 3` and `t TIMESTAMP AS OF '…'` → `table_at('t', …) AS t`.
 pub fn rewrite(tokens: &[TokenWithSpan]) -> Vec<TokenWithSpan> {
     let mut out: Vec<TokenWithSpan> =
         tokens.iter().filter(|token| !matches!(token.token, Token::Whitespace(_) | Token::EOF)).cloned().collect();
@@ -21,7 +20,6 @@ pub fn rewrite(tokens: &[TokenWithSpan]) -> Vec<TokenWithSpan> {
     {
         first.token = Token::make_keyword("ROLLBACK");
     }
-    quote_all_columns(&mut out);
     let mut at = 0;
     while at + 3 < out.len() {
         if is_table_argument(&out, at) {
@@ -52,25 +50,6 @@ fn is_table_argument(tokens: &[TokenWithSpan], at: usize) -> bool {
         && is_word(tokens.get(at), "table")
         && matches!(tokens.get(at - 1).map(|t| &t.token), Some(Token::LParen))
         && matches!(tokens.get(at - 2).map(|t| &t.token), Some(Token::Word(word)) if takes_relation(&word.value))
-}
-
-/// COPY's `FORCE_QUOTE *` and `FORCE QUOTE *` as a list of one column with that name.
-fn quote_all_columns(tokens: &mut Vec<TokenWithSpan>) {
-    if !is_word(tokens.first(), "copy") {
-        return;
-    }
-    let star = (1..tokens.len()).find(|&at| {
-        let after = is_word(tokens.get(at - 1), "force_quote")
-            || is_word(tokens.get(at - 1), "quote") && at > 1 && is_word(tokens.get(at - 2), "force");
-        after && tokens.get(at).is_some_and(|token| token.token == Token::Mul)
-    });
-    if let Some(at) = star
-        && let Some(span) = tokens.get(at).map(|token| token.span)
-    {
-        let make = |token: Token| TokenWithSpan { token, span };
-        let name = Token::make_word("*", Some('"'));
-        tokens.splice(at..=at, [make(Token::LParen), make(name), make(Token::RParen)]);
-    }
 }
 
 /// Whether `VERSION AS OF` or `TIMESTAMP AS OF` and a constant stand at `at`, after a name.

@@ -51,6 +51,7 @@ use datafusion::sql::sqlparser::ast;
 use parking_lot::{Mutex, RwLock};
 
 pub use context::SessionInfo;
+pub use copy::CopyFrom;
 pub use errors::from_datafusion;
 pub use session::{Notice, Outcome, Prepared, Session, SessionParams, Severity, TransactionStatus};
 pub use sessions::{Activity, ActivityState, SessionEntry, Sessions};

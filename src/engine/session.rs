@@ -6,13 +6,16 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
+use bytes::Bytes;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::scalar::ScalarValue;
 use datafusion::sql::sqlparser::ast;
+use tokio::sync::mpsc;
 
 use super::context::SessionInfo;
+use super::copy::CopyFrom;
 use super::cursors::Cursors;
 use super::planned::{Basis, Planned, bind, locate, same_columns};
 use super::planner::Planner;
@@ -27,7 +30,7 @@ use super::{
 use crate::catalog::{Release, Scope};
 use crate::dialect::Statement;
 use crate::error::{Error, ErrorKind, Result};
-use crate::pgtypes::{CopyFormat, Type};
+use crate::pgtypes::{CopyFormat, Encoding, Type};
 
 /// Start-up parameters of a connection.
 #[derive(Debug, Clone, Default)]
@@ -85,7 +88,9 @@ pub enum Outcome {
     /// Rows; the tag is made from `tag` and the count of rows sent (`SELECT n`, `SHOW`, `CALL`, `EXPLAIN`, `FETCH n`).
     Rows { stream: BatchStream, tag: &'static str },
     /// Rows of a COPY to the client.
-    Copy { stream: BatchStream, format: CopyFormat },
+    CopyTo { stream: BatchStream, format: CopyFormat, encoding: Encoding },
+    /// A COPY from the client, which is to be asked for the data: then [`Session::copy_from`].
+    CopyFrom(CopyFrom),
     /// No rows: the command tag (`SET`, `BEGIN`, `ROLLBACK`, `CREATE VIEW` …).
     Command { tag: String },
     /// The statement was empty.
@@ -191,6 +196,13 @@ impl Session {
         self.note_failure(outcome)
     }
 
+    /// Carries out a COPY from the client whose data comes through the channel; its end is the data's end.
+    pub async fn copy_from(&mut self, copy: CopyFrom, data: mpsc::Receiver<Result<Bytes>>) -> Result<Outcome> {
+        let guard = self.guard.clone();
+        let outcome = guard.run(copy::carry_out(self, copy, data)).await;
+        self.note_failure(outcome)
+    }
+
     /// Starts the clock of `statement_timeout` and takes a fresh cancel handle: called at the start of each simple query
     /// message, and of each Parse/Bind/Execute sequence.
     pub fn begin_statement(&mut self) -> CancelHandle {
@@ -279,7 +291,10 @@ impl Session {
     async fn prepare_inner(&mut self, whole: &Statement, hints: &[Option<Type>]) -> Result<Option<Arc<Prepared>>> {
         let ast = match &whole.ast {
             ast::Statement::Declare { stmts } => ast::Statement::Query(Box::new(cursors::query_of(stmts)?.clone())),
-            ast::Statement::Copy { source, to, target, .. } => copy::query_of(source, *to, target)?,
+            ast::Statement::Copy { source, to, target, .. } => match copy::query_of(source, *to, target)? {
+                Some(query) => query,
+                None => return Ok(None),
+            },
             _ => return Ok(None),
         };
         let statement = Statement { text: whole.text.clone(), offset: whole.offset, ast };
@@ -299,9 +314,10 @@ impl Session {
             ast::Statement::Declare { stmts } if let Some(query) = &prepared.query => {
                 cursors::declare(self, stmts, query, params).await
             }
-            ast::Statement::Copy { options, legacy_options, .. } if let Some(query) = &prepared.query => {
-                copy::start(self, query, options, legacy_options).await
-            }
+            ast::Statement::Copy { values, .. } => match &prepared.query {
+                Some(query) => copy::start(self, query, values).await,
+                None => copy::begin(self, &statement, values).await,
+            },
             ast::Statement::Fetch { name, direction, into, .. } => {
                 cursors::fetch(self, name, direction, into.as_ref()).await
             }

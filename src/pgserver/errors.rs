@@ -76,17 +76,18 @@ pub(super) fn error_response(error: &Error, severity: ErrorSeverity) -> ErrorRes
         tracing::error!(%id, error = %error.chain(), "internal error");
         let message = format!("internal error, id {id}");
         let hint = "The server's log has the details under this id.".to_owned();
-        return ErrorResponse::new(fields(severity, error.kind().sqlstate(), &message, None, Some(&hint), None));
+        let told = Told { message: &message, hint: Some(&hint), ..Told::default() };
+        return ErrorResponse::new(fields(severity, error.kind().sqlstate(), &told));
     }
     tracing::debug!(sqlstate = error.kind().sqlstate(), error = %error.chain(), "statement failed");
-    ErrorResponse::new(fields(
-        severity,
-        error.kind().sqlstate(),
-        error.message(),
-        error.detail(),
-        error.hint(),
-        error.position(),
-    ))
+    let told = Told {
+        message: error.message(),
+        detail: error.detail(),
+        hint: error.hint(),
+        position: error.position(),
+        context: error.server_context(),
+    };
+    ErrorResponse::new(fields(severity, error.kind().sqlstate(), &told))
 }
 
 pub(super) fn notice_response(notice: &Notice) -> NoticeResponse {
@@ -97,33 +98,36 @@ pub(super) fn notice_response(notice: &Notice) -> NoticeResponse {
         Severity::Notice => "NOTICE",
         Severity::Warning => "WARNING",
     };
-    NoticeResponse::new(fields(
-        severity,
-        notice.sqlstate,
-        &notice.message,
-        notice.detail.as_deref(),
-        notice.hint.as_deref(),
-        None,
-    ))
+    let told = Told {
+        message: &notice.message,
+        detail: notice.detail.as_deref(),
+        hint: notice.hint.as_deref(),
+        ..Told::default()
+    };
+    NoticeResponse::new(fields(severity, notice.sqlstate, &told))
 }
 
-fn fields(
-    severity: &str,
-    sqlstate: &str,
-    message: &str,
-    detail: Option<&str>,
-    hint: Option<&str>,
+/// What a message says.
+#[derive(Default)]
+struct Told<'a> {
+    message: &'a str,
+    detail: Option<&'a str>,
+    hint: Option<&'a str>,
     position: Option<usize>,
-) -> Vec<(u8, String)> {
-    let position = position.map(|position| position.to_string());
+    context: Option<&'a str>,
+}
+
+fn fields(severity: &str, sqlstate: &str, told: &Told<'_>) -> Vec<(u8, String)> {
+    let position = told.position.map(|position| position.to_string());
     [
         (b'S', Some(severity)),
         (b'V', Some(severity)),
         (b'C', Some(sqlstate)),
-        (b'M', Some(message)),
-        (b'D', detail),
-        (b'H', hint),
+        (b'M', Some(told.message)),
+        (b'D', told.detail),
+        (b'H', told.hint),
         (b'P', position.as_deref()),
+        (b'W', told.context),
     ]
     .into_iter()
     // the text of a field ends at its first zero byte

@@ -199,8 +199,12 @@ impl Connection {
         let work = self.session.execute(statement, &portal.parameters);
         match self.link.watch(running, false, work).await? {
             Outcome::Rows { stream, tag } => Ok(Some(Cursor::new(stream, tag, &portal.formats, self.style())?)),
-            Outcome::Copy { stream, format } => {
-                self.copy_out(stream, &format, running).await?;
+            Outcome::CopyTo { stream, format, encoding } => {
+                self.copy_out(stream, &format, encoding, running).await?;
+                Ok(None)
+            }
+            Outcome::CopyFrom(copy) => {
+                self.copy_in(copy, running).await?;
                 Ok(None)
             }
             Outcome::Command { tag } => {

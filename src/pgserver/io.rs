@@ -12,7 +12,7 @@ use crate::error::{Error, ErrorKind};
 pub(super) const FLUSH_BYTES: usize = 128 << 10;
 /// Bytes read ahead of the message in hand, to notice a client that goes away while its statement runs.
 const READ_AHEAD_BYTES: usize = 64 << 10;
-const READ_CHUNK_BYTES: usize = 8 << 10;
+const READ_CHUNK_BYTES: usize = 64 << 10;
 /// Longest start-up packet, as PostgreSQL has it.
 const STARTUP_BYTES_MAX: usize = 10_000;
 
@@ -28,6 +28,11 @@ impl Reader {
         Self { half: Box::new(half), buffer: BytesMut::new(), message_bytes_max }
     }
 
+    /// With bytes that were read already.
+    pub(super) fn beginning_with(self, buffer: BytesMut) -> Self {
+        Self { buffer, ..self }
+    }
+
     /// The next message. Cancel-safe: what was read stays in the buffer.
     pub(super) async fn frame(&mut self) -> Result<Frame, Halt> {
         loop {
@@ -36,6 +41,13 @@ impl Reader {
             }
             self.fill().await?;
         }
+    }
+
+    /// Whether a whole message is there already.
+    pub(super) fn has_frame(&self) -> bool {
+        self.buffer
+            .split_first_chunk::<5>()
+            .is_some_and(|([_, length @ ..], _)| self.buffer.len() > u32::from_be_bytes(*length) as usize)
     }
 
     /// The next packet of the start-up phase: its body, without the length.

@@ -46,7 +46,7 @@ pub(super) struct Link {
     notices: UnboundedReceiver<Notice>,
     /// `client_min_messages` of the session.
     pub(super) least_notice: String,
-    stop: Stop,
+    pub(super) stop: Stop,
 }
 
 impl Link {
@@ -187,7 +187,7 @@ pub(super) fn shutting_down() -> Error {
     Error::new(ErrorKind::AdminShutdown, "terminating connection due to administrator command")
 }
 
-fn panicked(panic: &(dyn std::any::Any + Send)) -> Error {
+pub(super) fn panicked(panic: &(dyn std::any::Any + Send)) -> Error {
     let message = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
     Error::internal(format!("a statement panicked: {}", message.unwrap_or("no message")))
 }

@@ -8,10 +8,11 @@ use pgwire::messages::startup::Authentication;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::ServerSettings;
-use super::auth::Verifier;
+use super::auth::Users;
 use super::cancel::CancelRegistry;
 use super::connection::Connection;
 use super::errors::{Disconnect, ErrorSeverity, Halt};
@@ -19,6 +20,7 @@ use super::io::{Reader, Writer};
 use super::link::{Link, Stop, shutting_down};
 use super::notify::Listener;
 use super::startup::{Opening, StartupParameters, open};
+use super::tls::{self, Beginning, Tls};
 use crate::engine::{Engine, SessionParams};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -40,7 +42,9 @@ pub struct PgServer {
 struct Shared {
     engine: Arc<Engine>,
     settings: Arc<ServerSettings>,
-    verifier: Option<Verifier>,
+    /// `None`: nobody is asked for a password.
+    users: Option<Users>,
+    tls: Option<Tls>,
     cancels: Arc<CancelRegistry>,
     sessions: Arc<Semaphore>,
     stop: Stop,
@@ -56,18 +60,20 @@ impl PgServer {
     /// Takes the address. Refuses one that others can reach unless a password protects it.
     pub async fn bind(engine: Arc<Engine>, settings: ServerSettings) -> Result<Self> {
         let address = resolve(&settings.listen).await?;
-        if settings.password.is_none() && !address.ip().is_loopback() {
+        if settings.passwords.is_empty() && !address.ip().is_loopback() {
             return Err(Error::new(
                 ErrorKind::Config,
                 format!("refusing to listen on {address} without authentication: others can reach it"),
             )
             .with_hint("Set a password, or listen on 127.0.0.1."));
         }
+        let tls = settings.tls.as_ref().map(|files| Tls::load(&files.certificate, &files.key)).transpose()?;
         let listener = TcpListener::bind(address).await.map_err(|error| cannot_listen(address, error))?;
         let local_addr = listener.local_addr()?;
         let shared = Shared {
             engine,
-            verifier: settings.password.as_deref().map(Verifier::new),
+            users: (!settings.passwords.is_empty()).then(|| Users::new(&settings.passwords)),
+            tls,
             cancels: Arc::default(),
             sessions: Arc::new(Semaphore::new(settings.connections_max)),
             stop: Stop::default(),
@@ -182,23 +188,37 @@ fn log_end(ended: std::result::Result<(SocketAddr, Disconnect), tokio::task::Joi
 }
 
 impl Shared {
-    async fn serve(&self, stream: TcpStream, peer: SocketAddr) -> Disconnect {
+    async fn serve(&self, mut stream: TcpStream, peer: SocketAddr) -> Disconnect {
         // without delay: what is written is whole answers already
         if let Err(error) = stream.set_nodelay(true) {
             return Disconnect::from(error);
         }
-        let (read, write) = stream.into_split();
-        let mut reader = Reader::new(read, self.settings.message_bytes_max);
-        let mut writer = Writer::new(write);
-        let admitted = tokio::select! {
-            () = self.stop.shutdown.cancelled() => Err(Halt::Fatal(shutting_down())),
-            admitted = tokio::time::timeout(
-                self.settings.authentication_timeout,
-                self.admit(&mut reader, &mut writer),
-            ) => admitted.unwrap_or_else(|_| Err(Halt::Fatal(Error::new(
-                ErrorKind::ProtocolViolation,
-                "canceling authentication due to timeout",
-            )))),
+        let deadline = Instant::now() + self.settings.authentication_timeout;
+        let beginning = self.in_time(deadline, tls::begin(&mut stream, self.tls.as_ref())).await;
+        let encrypted = matches!(beginning, Ok(Beginning::Handshake { .. }));
+        let (mut reader, mut writer, beginning) = match (beginning, &self.tls) {
+            (Ok(Beginning::Handshake { direct }), Some(tls)) => {
+                let handshake =
+                    async { tls.encrypt(stream, direct, self.settings.message_bytes_max).await.map_err(Halt::Lost) };
+                match self.in_time(deadline, handshake).await {
+                    Ok((reader, writer)) => (reader, writer, Ok(())),
+                    Err(Halt::Lost(disconnect)) => return disconnect,
+                    Err(Halt::Failed(_) | Halt::Fatal(_)) => return Disconnect::Closed,
+                }
+            }
+            (beginning, _) => {
+                let (read, write) = stream.into_split();
+                let reader = Reader::new(read, self.settings.message_bytes_max);
+                match beginning {
+                    Ok(Beginning::Plain(read)) => (reader.beginning_with(read), Writer::new(write), Ok(())),
+                    Ok(Beginning::Handshake { .. }) => return Disconnect::Closed,
+                    Err(halt) => (reader, Writer::new(write), Err(halt)),
+                }
+            }
+        };
+        let admitted = match beginning {
+            Ok(()) => self.in_time(deadline, self.admit(&mut reader, &mut writer, peer, encrypted)).await,
+            Err(halt) => Err(halt),
         };
         match admitted {
             Ok(None) => Disconnect::Closed,
@@ -216,11 +236,24 @@ impl Shared {
         }
     }
 
-    /// From the first byte to AuthenticationOk; `None` where all the client wanted was to cancel.
+    /// A step of the log-in, unless the time for it is over or the server ends.
+    async fn in_time<T>(&self, deadline: Instant, step: impl Future<Output = Result<T, Halt>>) -> Result<T, Halt> {
+        tokio::select! {
+            () = self.stop.shutdown.cancelled() => Err(Halt::Fatal(shutting_down())),
+            done = tokio::time::timeout_at(deadline, step) => done.unwrap_or_else(|_| Err(Halt::Fatal(Error::new(
+                ErrorKind::ProtocolViolation,
+                "canceling authentication due to timeout",
+            )))),
+        }
+    }
+
+    /// From the start-up packet to AuthenticationOk; `None` where all the client wanted was to cancel.
     async fn admit(
         &self,
         reader: &mut Reader,
         writer: &mut Writer,
+        peer: SocketAddr,
+        encrypted: bool,
     ) -> Result<Option<(StartupParameters, OwnedSemaphorePermit)>, Halt> {
         let start = match open(reader, writer).await? {
             Opening::Session(start) => start,
@@ -235,10 +268,21 @@ impl Shared {
                     .with_hint("Close idle connections, use a pool, or raise the server's connection limit."),
             )
         })?;
-        if let Some(verifier) = &self.verifier {
-            verifier.authenticate(&start.user, reader, writer).await?;
-        }
         let database = start.database.as_deref().unwrap_or(&self.settings.database);
+        if self.settings.tls_required && !encrypted {
+            let (host, user) = (peer.ip(), &start.user);
+            let message = format!(
+                "no pg_hba.conf entry for host \"{host}\", user \"{user}\", database \"{database}\", no encryption"
+            );
+            return Err(Halt::Fatal(
+                Error::new(ErrorKind::InvalidAuthorization, message)
+                    .with_hint("This server requires TLS: connect with sslmode=require or stricter."),
+            ));
+        }
+        if let Some(users) = &self.users {
+            let bound = self.tls.as_ref().filter(|_| encrypted).and_then(Tls::scram);
+            users.authenticate(&start.user, bound, reader, writer).await?;
+        }
         if database != self.settings.database {
             return Err(Halt::Fatal(
                 Error::new(ErrorKind::InvalidCatalogName, format!("database \"{database}\" does not exist"))

@@ -2,11 +2,12 @@
 //!
 //! ```text
 //! listener ─ accepts, limits, drains
-//!   └ startup ─ SSL and GSS refused, cancel requests, protocol version ─ auth
+//!   └ tls ─ startup ─ cancel requests, protocol version ─ auth
 //!       └ connection ─ the state machine: one message at a time over one engine::Session
 //!           ├ simple     Query: statements in order
 //!           ├ extended   Parse, Bind, Describe, Execute, Close, Sync
 //!           ├ rows       batches → bytes → socket, with back-pressure
+//!           ├ copy       rows to the client, data from it
 //!           └ notify     LISTEN: a notification per release
 //! ```
 //!
@@ -32,7 +33,10 @@ mod notify;
 mod rows;
 mod simple;
 mod startup;
+mod tls;
 
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
 pub use listener::PgServer;
@@ -60,8 +64,19 @@ pub struct ServerSettings {
     pub idle_in_transaction_timeout: Option<Duration>,
     /// How long running statements may go on once the server stops.
     pub shutdown_timeout: Duration,
-    /// Asked of every client by SCRAM-SHA-256. `None`: whoever connects is trusted, on loopback only.
-    pub password: Option<String>,
+    /// By user, asked by SCRAM-SHA-256. None: whoever connects is trusted, on loopback only.
+    pub passwords: BTreeMap<String, String>,
+    /// Encrypts connections whose clients ask for it.
+    pub tls: Option<TlsFiles>,
+    /// Refuses those that do not.
+    pub tls_required: bool,
+}
+
+/// Certificate chain and private key, as PEM files.
+#[derive(Debug, Clone)]
+pub struct TlsFiles {
+    pub certificate: PathBuf,
+    pub key: PathBuf,
 }
 
 impl Default for ServerSettings {
@@ -77,7 +92,9 @@ impl Default for ServerSettings {
             idle_session_timeout: None,
             idle_in_transaction_timeout: None,
             shutdown_timeout: Duration::from_secs(10),
-            password: None,
+            passwords: BTreeMap::new(),
+            tls: None,
+            tls_required: false,
         }
     }
 }

@@ -53,7 +53,10 @@ impl Connection {
                     self.link.writer.put(&CommandComplete::new(tag));
                 }
             }
-            Outcome::Copy { stream, format } => self.copy_out(stream, &format, running).await?,
+            Outcome::CopyTo { stream, format, encoding } => {
+                self.copy_out(stream, &format, encoding, running).await?;
+            }
+            Outcome::CopyFrom(copy) => self.copy_in(copy, running).await?,
             Outcome::Command { tag } => self.command_complete(tag, &statement),
             Outcome::Empty => self.link.writer.put(&EmptyQueryResponse::new()),
         }

@@ -1,8 +1,7 @@
-//! From the first byte to the start-up packet: encryption refused, cancel requests, protocol version, parameters.
+//! The start-up packet: cancel requests, protocol version, parameters. Encryption comes before ([`super::tls`]).
 
 use bytes::Bytes;
 use pgwire::messages::ProtocolVersion;
-use pgwire::messages::response::{GssEncResponse, SslResponse};
 use pgwire::messages::startup::NegotiateProtocolVersion;
 
 use super::errors::Halt;
@@ -10,13 +9,9 @@ use super::frontend::{Body, violation};
 use super::io::{Reader, Writer};
 use crate::error::{Error, ErrorKind, Result};
 
-const SSL_REQUEST: u32 = 80_877_103;
-const GSS_REQUEST: u32 = 80_877_104;
 const CANCEL_REQUEST: u32 = 80_877_102;
 /// Newest minor version of protocol 3 that is spoken here.
 const MINOR_MAX: u16 = 2;
-/// How often a client may ask for encryption before it must start.
-const ENCRYPTION_REQUESTS_MAX: usize = 2;
 
 /// What a connection was opened for.
 #[derive(Debug)]
@@ -38,27 +33,13 @@ pub(super) struct StartupParameters {
 
 /// Reads what the client opens with.
 pub(super) async fn open(reader: &mut Reader, writer: &mut Writer) -> Result<Opening, Halt> {
-    let mut encryption_requests = 0;
-    loop {
-        let mut packet = Body(reader.startup_packet().await?);
-        let code = packet.u32().map_err(Halt::Fatal)?;
-        match code {
-            SSL_REQUEST | GSS_REQUEST if encryption_requests < ENCRYPTION_REQUESTS_MAX => {
-                encryption_requests += 1;
-                if code == SSL_REQUEST {
-                    writer.put(&SslResponse::Refuse);
-                } else {
-                    writer.put(&GssEncResponse::Refuse);
-                }
-                writer.flush().await?;
-            }
-            CANCEL_REQUEST => {
-                let pid = packet.u32().map_err(Halt::Fatal)? as i32;
-                return Ok(Opening::Cancel { pid, key: packet.0 });
-            }
-            _ => return session(code, packet, writer).map(Opening::Session).map_err(Halt::Fatal),
-        }
+    let mut packet = Body(reader.startup_packet().await?);
+    let code = packet.u32().map_err(Halt::Fatal)?;
+    if code == CANCEL_REQUEST {
+        let pid = packet.u32().map_err(Halt::Fatal)? as i32;
+        return Ok(Opening::Cancel { pid, key: packet.0 });
     }
+    session(code, packet, writer).map(Opening::Session).map_err(Halt::Fatal)
 }
 
 fn session(version: u32, packet: Body, writer: &mut Writer) -> Result<StartupParameters> {

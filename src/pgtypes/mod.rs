@@ -12,7 +12,9 @@ mod array;
 mod binary;
 mod column;
 mod copy;
+mod copy_from;
 mod datetime;
+mod encoding;
 mod input;
 mod input_time;
 mod json;
@@ -24,6 +26,8 @@ mod text;
 mod types;
 
 pub use copy::{CopyFormat, ForceQuote};
+pub use copy_from::{CopyDecoder, CopyInput, Header};
+pub use encoding::Encoding;
 pub use params::decode_parameter;
 pub use pgwire::api::Type;
 pub(crate) use rows::column_formats;

@@ -424,9 +424,13 @@ async fn listeners_hear_of_every_release() {
     server.stop().await;
 }
 
+fn passwords(password: &str) -> std::collections::BTreeMap<String, String> {
+    [("ana".to_owned(), password.to_owned())].into()
+}
+
 #[tokio::test]
 async fn a_password_is_asked_for_where_there_is_one() {
-    let server = Server::start(|settings| settings.password = Some("pässword".to_owned())).await;
+    let server = Server::start(|settings| settings.passwords = passwords("pässword")).await;
     let port = server.address.port();
     for (password, sqlstate) in [("pässword", None), ("wrong", Some("28P01"))] {
         let url = format!("host=127.0.0.1 port={port} user=ana dbname=lake password={password}");

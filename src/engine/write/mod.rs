@@ -8,7 +8,7 @@
 
 mod assign;
 mod define;
-mod names;
+pub(super) mod names;
 mod rows;
 
 use std::sync::Arc;
@@ -21,16 +21,17 @@ use futures::StreamExt;
 use tokio::sync::OwnedMutexGuard;
 use tokio_util::task::AbortOnDropHandle;
 
+use super::copy::CopyFrom;
 use super::planner::Planner;
 use super::session::{Notice, Outcome, Prepared, Session, Severity};
 use super::stream::Guard;
-use super::{NoticeSink, Shared, execute, parameters};
+use super::{BatchStream, NoticeSink, Shared, execute, parameters};
 use crate::catalog::{Overlay, Scope};
 use crate::dialect::Statement;
 use crate::error::{Error, ErrorKind, Result};
 use crate::names::TableName;
 use crate::pgtypes::Type;
-use crate::table::{WriteSpec, Written};
+use crate::table::{WriteMode, WriteSpec, Written};
 
 /// How often a statement outside a transaction is tried when others change the same table meanwhile.
 const ATTEMPTS: usize = 20;
@@ -83,6 +84,25 @@ pub(super) async fn execute(session: &mut Session, statement: &Statement, params
     }
 }
 
+/// Appends the rows of a COPY; how many there were. They come once, so a lost race outside a transaction is an error
+/// here: a COPY is not tried again.
+pub(super) async fn append(session: &mut Session, copy: &CopyFrom, rows: BatchStream) -> Result<u64> {
+    let catalog = session.shared.catalog.clone();
+    if let Some(block) = session.transaction.block_mut() {
+        let overlay = block.overlay(&catalog);
+        return Change::new(session, overlay).append(copy, rows).await;
+    }
+    let turn = match copy.table.location() {
+        Some(location) => Some(catalog.tables().turn(location).await),
+        None => None,
+    };
+    let overlay = catalog.begin();
+    let written = Change::new(session, overlay.clone()).append(copy, rows).await?;
+    publish(&session.shared, overlay, operation(&copy.statement.ast)).await?;
+    drop(turn);
+    Ok(written)
+}
+
 /// Statements of this process that change the rows of one table take turns: else all but the first would be done in vain.
 async fn turn(session: &mut Session, statement: &ast::Statement) -> Result<Option<OwnedMutexGuard<()>>> {
     let Some(name) = rows::target(statement) else { return Ok(None) };
@@ -102,7 +122,7 @@ pub(super) async fn publish(shared: &Arc<Shared>, overlay: Arc<Overlay>, operati
     published.await.map_err(|error| Error::internal("a publish ended unexpectedly").with_source(error))?
 }
 
-fn check_writable(session: &Session, statement: &ast::Statement) -> Result<()> {
+pub(super) fn check_writable(session: &Session, statement: &ast::Statement) -> Result<()> {
     let on = |name: &str| session.setting(name).is_some_and(|value| value == "on");
     let read_only = match session.transaction.block() {
         Some(_) => on("transaction_read_only"),
@@ -124,6 +144,7 @@ fn operation(statement: &ast::Statement) -> &'static str {
         ast::Statement::Update(_) => "UPDATE",
         ast::Statement::Delete(_) => "DELETE",
         ast::Statement::Truncate(_) => "TRUNCATE TABLE",
+        ast::Statement::Copy { .. } => "COPY FROM",
         ast::Statement::CreateTable(table) if table.query.is_some() => "CREATE TABLE AS",
         ast::Statement::CreateTable(_) => "CREATE TABLE",
         ast::Statement::CreateView(_) => "CREATE VIEW",
@@ -189,6 +210,17 @@ impl Change {
         let task = AbortOnDropHandle::new(self.shared.resources.workers().spawn(work));
         let ended = |error| Error::internal("a write ended unexpectedly").with_source(error);
         self.guard.run(async { task.await.map_err(ended)? }).await
+    }
+
+    /// Writes rows that come in.
+    async fn append(&self, copy: &CopyFrom, rows: BatchStream) -> Result<u64> {
+        let (overlay, name, schema) = (self.overlay.clone(), copy.table.name.clone(), rows.schema().clone());
+        let spec = WriteSpec::new(WriteMode::Append);
+        let work = async move { overlay.write_batches(&name, &spec, None, schema, rows.boxed()).await };
+        let task = AbortOnDropHandle::new(self.shared.resources.workers().spawn(work));
+        let ended = |error| Error::internal("a write ended unexpectedly").with_source(error);
+        let written = self.guard.run(async { task.await.map_err(ended)? }).await?;
+        Ok(written.rows)
     }
 
     fn notice(&self, sqlstate: &'static str, message: String) {

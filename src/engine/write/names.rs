@@ -25,7 +25,7 @@ pub(super) fn reference(name: &ObjectName) -> Result<TableReference> {
 ///
 /// # Errors
 /// `42P01`; `42809` for a view, `42501` for what is the server's own.
-pub(super) fn table(planner: &Planner, name: &ObjectName) -> Result<Arc<Object>> {
+pub(in crate::engine) fn table(planner: &Planner, name: &ObjectName) -> Result<Arc<Object>> {
     let found = planner.relation(&reference(name)?)?;
     let Relation::Object(object) = found else {
         return Err(Error::new(
