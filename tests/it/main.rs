@@ -6,6 +6,7 @@ mod catalog;
 mod cli;
 mod clients;
 mod compat;
+mod copy;
 mod crash;
 mod figures;
 mod golden;
@@ -16,5 +17,6 @@ mod sql;
 #[allow(dead_code)]
 mod support;
 mod tables;
+mod tls;
 mod wire;
 mod writes;
