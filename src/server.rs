@@ -97,7 +97,6 @@ fn server_settings(config: &Config) -> ServerSettings {
         statements_max: limits.max_prepared_statements,
         portals_max: limits.max_portals,
         authentication_timeout: server.authentication_timeout,
-        idle_in_transaction_timeout: Some(limits.idle_in_transaction_session_timeout).filter(|limit| !limit.is_zero()),
         shutdown_timeout: server.shutdown_timeout,
         passwords: passwords(config),
         tls: server

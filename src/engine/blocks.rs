@@ -3,6 +3,7 @@
 use datafusion::sql::sqlparser::ast;
 
 use super::control::set_modes;
+use super::notify::Mailbox;
 use super::session::{Outcome, Session};
 use super::transaction::{Block, Transaction};
 use super::write;
@@ -36,16 +37,16 @@ pub(super) async fn commit(session: &mut Session, chain: bool) -> Result<Outcome
                 && let Err(error) = write::publish(&session.shared, overlay, "transaction").await
             {
                 session.settings = block.before;
-                session.cursors.roll_back();
+                session.after_rollback();
                 return Err(error);
             }
             session.settings = block.lasting;
-            session.cursors.commit();
+            session.after_commit();
             "COMMIT"
         }
         Transaction::Failed(block) => {
             session.settings = block.before;
-            session.cursors.roll_back();
+            session.after_rollback();
             "ROLLBACK"
         }
     };
@@ -60,7 +61,7 @@ pub(super) async fn rollback(session: &mut Session, chain: bool) -> Result<Outco
         Transaction::Idle => session.warn("25P01", "there is no transaction in progress"),
         Transaction::Open(block) | Transaction::Failed(block) => {
             session.settings = block.before;
-            session.cursors.roll_back();
+            session.after_rollback();
             if chain {
                 begin_block(session, &[]).await?;
             }
@@ -77,8 +78,8 @@ pub(super) fn block_for<'a>(session: &'a mut Session, what: &str) -> Result<&'a 
 
 pub(super) fn savepoint(session: &mut Session, name: &str) -> Result<Outcome> {
     let settings = session.settings.clone();
-    let cursors = session.cursors.mark();
-    block_for(session, "SAVEPOINT")?.set_savepoint(name, settings, cursors);
+    let (cursors, pending) = (session.cursors.mark(), session.mailbox().map_or(0, Mailbox::mark));
+    block_for(session, "SAVEPOINT")?.set_savepoint(name, settings, cursors, pending);
     Ok(Outcome::command("SAVEPOINT"))
 }
 
@@ -94,9 +95,11 @@ pub(super) fn rollback_to(session: &mut Session, name: &str) -> Result<Outcome> 
     let position = block.savepoint(name)?;
     // The savepoint itself stays, as in PostgreSQL.
     block.savepoints.truncate(position + 1);
-    let kept = block.return_to_savepoint().map(|savepoint| (savepoint.settings.clone(), savepoint.cursors));
+    let kept =
+        block.return_to_savepoint().map(|savepoint| (savepoint.settings.clone(), savepoint.cursors, savepoint.pending));
     session.transaction.reopen();
-    if let Some((settings, cursors)) = kept {
+    if let Some((settings, cursors, pending)) = kept {
+        session.return_to(pending);
         session.settings = settings;
         session.cursors.roll_back_to(cursors);
     }

@@ -12,7 +12,7 @@ use super::procedures::{constant, procedure_name};
 use super::session::{Outcome, Session};
 use super::settings::{canonical, unknown};
 use super::time_travel::AsOf;
-use super::{BatchStream, blocks, cursors, errors, procedures};
+use super::{BatchStream, blocks, cursors, errors, notify, procedures};
 use crate::dialect::{Statement, folded};
 use crate::error::{Error, ErrorKind, Result};
 use crate::pgtypes::Type;
@@ -78,8 +78,21 @@ pub(super) async fn execute(session: &mut Session, statement: &Statement, params
         ast::Statement::Close { cursor } => cursors::close(session, cursor),
         ast::Statement::Deallocate { name, .. } => procedures::deallocate(session, name),
         ast::Statement::Call(call) => procedures::call_procedure(session, call, params).await,
-        ast::Statement::LISTEN { .. } => Ok(Outcome::command("LISTEN")),
-        ast::Statement::UNLISTEN { .. } => Ok(Outcome::command("UNLISTEN")),
+        ast::Statement::LISTEN { channel } => {
+            session.mailbox().map_or(Ok(()), |mailbox| mailbox.listen(&folded(channel)))?;
+            Ok(Outcome::command("LISTEN"))
+        }
+        ast::Statement::UNLISTEN { channel } => {
+            let channel = (channel.value != "*").then(|| folded(channel));
+            session.mailbox().into_iter().for_each(|mailbox| mailbox.unlisten(channel.as_deref()));
+            Ok(Outcome::command("UNLISTEN"))
+        }
+        ast::Statement::NOTIFY { channel, payload } => {
+            let (channel, payload) = (folded(channel), payload.as_deref().unwrap_or_default());
+            notify::check_room(&channel, &session.shared.sessions)?;
+            session.mailbox().map_or(Ok(()), |mailbox| mailbox.notify(&channel, payload))?;
+            Ok(Outcome::command("NOTIFY"))
+        }
         ast::Statement::Lock(_) if session.transaction.block().is_some() => Ok(Outcome::command("LOCK TABLE")),
         other => Err(refused(other)),
     }
@@ -304,6 +317,7 @@ fn discard(session: &mut Session, what: &ast::DiscardObject) -> Result<Outcome> 
             session.settings.reset_all();
             session.named.clear();
             session.cursors.close_all();
+            session.mailbox().into_iter().for_each(|mailbox| mailbox.unlisten(None));
         }
         ast::DiscardObject::PLANS | ast::DiscardObject::SEQUENCES | ast::DiscardObject::TEMP => {}
     }

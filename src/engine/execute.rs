@@ -149,17 +149,17 @@ pub(super) async fn rows(
 /// [`rows`] for a plan that was optimized in the state.
 pub(super) async fn optimized_rows(
     resources: &Resources,
-    state: &SessionState,
-    plan: &LogicalPlan,
+    state: &Arc<SessionState>,
+    plan: LogicalPlan,
     schema: SchemaRef,
     guard: Guard,
 ) -> Result<BatchStream> {
-    let physical = guard
-        .run(async {
-            let planner = state.query_planner();
-            planner.create_physical_plan(plan, state).await.map_err(errors::from_datafusion)
-        })
-        .await?;
+    let planned_in = Arc::clone(state);
+    let work = async move {
+        let planner = planned_in.query_planner();
+        planner.create_physical_plan(&plan, planned_in.as_ref()).await.map_err(errors::from_datafusion)
+    };
+    let physical = guard.run(resources.workers().apart(work)).await?;
     start(resources, state, physical, schema, guard)
 }
 

@@ -5,11 +5,11 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use bytes::Bytes;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::execution::SessionState;
-use datafusion::logical_expr::LogicalPlan;
 use datafusion::scalar::ScalarValue;
 use datafusion::sql::sqlparser::ast;
 use tokio::sync::mpsc;
@@ -17,6 +17,7 @@ use tokio::sync::mpsc;
 use super::context::SessionInfo;
 use super::copy::CopyFrom;
 use super::cursors::Cursors;
+use super::notify::Mailbox;
 use super::planned::{Basis, Planned, bind, locate, same_columns};
 use super::planner::Planner;
 use super::sessions::SessionEntry;
@@ -174,6 +175,42 @@ impl Session {
         }
     }
 
+    /// What the session hears by LISTEN; `None` before it is in the list of sessions.
+    pub fn mailbox(&self) -> Option<&Mailbox> {
+        self.entry.as_ref().map(|entry| &entry.mailbox)
+    }
+
+    /// What waits for the commit is said and done.
+    pub(super) fn after_commit(&mut self) {
+        self.cursors.commit();
+        self.announce();
+    }
+
+    /// What waits for the commit is forgotten.
+    pub(super) fn after_rollback(&mut self) {
+        self.cursors.roll_back();
+        self.return_to(0);
+    }
+
+    /// Says what was to be said at commit, where no transaction is open any more.
+    pub fn announce(&self) {
+        if let Some(entry) = &self.entry {
+            entry.mailbox.commit(entry.pid, &self.shared.sessions);
+        }
+    }
+
+    /// Forgets what was to be said since the mark.
+    pub(super) fn return_to(&self, mark: usize) {
+        if let Some(entry) = &self.entry {
+            entry.mailbox.return_to(mark);
+        }
+    }
+
+    /// A setting that is a duration; `None`: no limit.
+    pub fn duration(&self, name: &str) -> Option<Duration> {
+        Some(self.settings.duration(name)).filter(|limit| !limit.is_zero())
+    }
+
     /// Plans a statement: its parameter types and result columns. `hints[i]` is the type the client gave for `$i+1`,
     /// if any (0 = unspecified).
     pub async fn prepare(&mut self, statement: Arc<Statement>, hints: &[Option<Type>]) -> Result<Prepared> {
@@ -221,6 +258,9 @@ impl Session {
     /// Tells the session that the running statement failed outside `execute` (while streaming, encoding).
     pub fn fail(&mut self) {
         self.transaction.fail();
+        if self.transaction.block().is_none() {
+            self.return_to(0);
+        }
     }
 
     pub fn status(&self) -> TransactionStatus {
@@ -257,7 +297,7 @@ impl Session {
 
     fn note_failure<T>(&mut self, outcome: Result<T>) -> Result<T> {
         if outcome.is_err() {
-            self.transaction.fail();
+            self.fail();
         }
         outcome
     }
@@ -355,25 +395,25 @@ impl Session {
         let state = self.state(&scope, &planned.basis);
         let state = if planned.reads_clock { self.at_clock(&state) } else { state };
         let bound = bind(&planned.logical, &prepared.statement, params)?;
-        let optimize = |plan: &LogicalPlan| {
-            let optimized =
-                state.optimize(plan).map_err(|error| super::errors::in_statement(error, &prepared.statement));
-            optimized.map_err(|error| locate(error, &prepared.statement))
-        };
         let optimized = match (&bound, planned.optimized.get()) {
             (None, Some(known)) => known.clone(),
-            (None, None) => {
-                let optimized = optimize(&planned.logical)?;
-                if !planned.reads_clock {
+            _ => {
+                let plan = bound.as_ref().unwrap_or(&planned.logical).clone();
+                let (state, statement) = (Arc::clone(&state), Arc::clone(&prepared.statement));
+                let work = async move {
+                    let optimized = state.optimize(&plan);
+                    optimized.map_err(|error| locate(super::errors::in_statement(error, &statement), &statement))
+                };
+                let optimized = guard.run(self.shared.resources.workers().apart(work)).await?;
+                if bound.is_none() && !planned.reads_clock {
                     // Another session may have been first, with the same plan.
                     let _ = planned.optimized.set(optimized.clone());
                 }
                 optimized
             }
-            (Some(bound), _) => optimize(bound)?,
         };
         let schema = execute::client_schema(bound.as_ref().unwrap_or(&planned.logical));
-        execute::optimized_rows(&self.shared.resources, &state, &optimized, schema, rows_guard).await
+        execute::optimized_rows(&self.shared.resources, &state, optimized, schema, rows_guard).await
     }
 
     async fn still_holds(&mut self, planned: &Planned) -> Result<bool> {
@@ -399,9 +439,13 @@ impl Session {
     async fn plan_anew(&mut self, statement: &Statement) -> Result<Arc<Planned>> {
         let scope = self.scope().await?;
         let (planner, basis) = self.planner(scope);
-        let logical = planner.plan_with_types(statement).await.map_err(|error| locate(error, statement))?;
+        let statement = statement.clone();
+        let work = async move {
+            let logical = planner.plan_with_types(&statement).await.map_err(|error| locate(error, &statement))?;
+            Ok((logical, planner.follows_head()))
+        };
+        let (logical, follows_head) = self.shared.resources.workers().apart(work).await?;
         let reads_clock = execute::reads_clock(&logical);
-        let follows_head = planner.follows_head();
         Ok(Arc::new(Planned {
             logical,
             optimized: OnceLock::new(),

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use parking_lot::Mutex;
 
+use super::notify::Mailbox;
 use super::session::TransactionStatus;
 use super::stream::CancelHandle;
 
@@ -47,6 +48,8 @@ pub struct SessionEntry {
     pub user: String,
     pub client_addr: Option<SocketAddr>,
     pub backend_start: DateTime<Utc>,
+    /// LISTEN and NOTIFY.
+    pub mailbox: Mailbox,
     activity: Mutex<Activity>,
     /// Ends the connection.
     end: Box<dyn Fn() + Send + Sync>,
@@ -110,7 +113,7 @@ impl SessionEntry {
             running: None,
         };
         let (user, activity) = (user.to_owned(), Mutex::new(activity));
-        Self { pid, user, client_addr, backend_start: now, activity, end }
+        Self { pid, user, client_addr, backend_start: now, mailbox: Mailbox::default(), activity, end }
     }
 
     pub fn activity(&self) -> Activity {

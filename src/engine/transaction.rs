@@ -39,6 +39,8 @@ pub(super) struct Savepoint {
     pub settings: Settings,
     /// Cursors declared up to then ([`super::cursors::Cursors::mark`]).
     pub cursors: u64,
+    /// What was to be said at commit up to then ([`super::notify::Mailbox::mark`]).
+    pub pending: usize,
     scope: Scope,
     /// What the scope's overlay held, where there was one already.
     mark: Option<Mark>,
@@ -65,9 +67,16 @@ impl Block {
         overlay
     }
 
-    pub fn set_savepoint(&mut self, name: &str, settings: Settings, cursors: u64) {
+    pub fn set_savepoint(&mut self, name: &str, settings: Settings, cursors: u64, pending: usize) {
         let mark = self.scope.overlay.as_ref().map(|overlay| overlay.mark());
-        self.savepoints.push(Savepoint { name: name.to_owned(), settings, cursors, scope: self.scope.clone(), mark });
+        self.savepoints.push(Savepoint {
+            name: name.to_owned(),
+            settings,
+            cursors,
+            pending,
+            scope: self.scope.clone(),
+            mark,
+        });
     }
 
     /// Forgets what was changed since the newest savepoint, which answers what else it brings back.

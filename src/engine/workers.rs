@@ -7,7 +7,7 @@ use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::task::JoinHandle;
 
 use crate::config::Config;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// Planning nests as deep as the statement does.
 const THREAD_STACK_BYTES: usize = 16 << 20;
@@ -38,6 +38,16 @@ impl Workers {
 
     pub fn spawn<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
         self.handle.spawn(work)
+    }
+}
+
+impl Workers {
+    /// Runs work that may keep its thread for long, planning above all, on a thread of its own: whoever waits for it can
+    /// stop waiting.
+    pub async fn apart<T: Send + 'static>(&self, work: impl Future<Output = Result<T>> + Send + 'static) -> Result<T> {
+        let handle = self.handle.clone();
+        let done = self.handle.spawn_blocking(move || handle.block_on(work)).await;
+        done.unwrap_or_else(|error| Err(Error::internal(format!("a statement panicked: {error}"))))
     }
 }
 

@@ -146,6 +146,8 @@ impl Connection {
             TransactionStatus::Idle => {
                 // portals live as long as their transaction
                 self.portals.clear();
+                self.session.announce();
+                self.listener.attend(self.session.mailbox());
                 WireStatus::Idle
             }
             TransactionStatus::InTransaction => WireStatus::Transaction,
@@ -182,11 +184,15 @@ impl Connection {
         let (limit, kind, message) = match self.session.status() {
             TransactionStatus::Idle => {
                 let message = "terminating connection due to idle-session timeout";
-                (self.settings.idle_session_timeout?, ErrorKind::IdleSessionTimeout, message)
+                (self.session.duration("idle_session_timeout")?, ErrorKind::IdleSessionTimeout, message)
             }
             TransactionStatus::InTransaction | TransactionStatus::Failed => {
                 let message = "terminating connection due to idle-in-transaction timeout";
-                (self.settings.idle_in_transaction_timeout?, ErrorKind::IdleInTransactionTimeout, message)
+                (
+                    self.session.duration("idle_in_transaction_session_timeout")?,
+                    ErrorKind::IdleInTransactionTimeout,
+                    message,
+                )
             }
         };
         Some((limit, Error::new(kind, message)))

@@ -208,7 +208,7 @@ impl Connection {
                 Ok(None)
             }
             Outcome::Command { tag } => {
-                self.command_complete(tag, &statement.statement);
+                self.command_complete(tag);
                 Ok(None)
             }
             Outcome::Empty => {

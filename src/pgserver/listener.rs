@@ -306,7 +306,8 @@ impl Shared {
         let ended = stop.clone();
         session.enter(cancel.pid, move || ended.end());
         let link = Link::new(reader, writer, session.take_notices(), stop);
-        let listener = Listener::new(cancel.pid, self.engine.catalog().subscribe());
+        let heard = session.mailbox().and_then(|mailbox| mailbox.take_receiver());
+        let listener = Listener::new(cancel.pid, self.engine.catalog().subscribe(), heard);
         Connection::new(link, session, listener, cancel, Arc::clone(&self.settings))
     }
 }

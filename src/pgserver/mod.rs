@@ -8,7 +8,7 @@
 //!           ├ extended   Parse, Bind, Describe, Execute, Close, Sync
 //!           ├ rows       batches → bytes → socket, with back-pressure
 //!           ├ copy       rows to the client, data from it
-//!           └ notify     LISTEN: a notification per release
+//!           └ notify     what the session hears by LISTEN
 //! ```
 //!
 //! Messages to clients are pgwire's types. Messages from clients are decoded here ([`frontend`]): what a stranger sends
@@ -58,10 +58,6 @@ pub struct ServerSettings {
     pub portals_max: usize,
     /// From accept to ReadyForQuery.
     pub authentication_timeout: Duration,
-    /// A session that sends nothing for so long, outside a transaction, is ended (`57P05`).
-    pub idle_session_timeout: Option<Duration>,
-    /// The same inside a transaction (`25P03`).
-    pub idle_in_transaction_timeout: Option<Duration>,
     /// How long running statements may go on once the server stops.
     pub shutdown_timeout: Duration,
     /// By user, asked by SCRAM-SHA-256. None: whoever connects is trusted, on loopback only.
@@ -89,8 +85,6 @@ impl Default for ServerSettings {
             statements_max: 1_000,
             portals_max: 100,
             authentication_timeout: Duration::from_secs(60),
-            idle_session_timeout: None,
-            idle_in_transaction_timeout: None,
             shutdown_timeout: Duration::from_secs(10),
             passwords: BTreeMap::new(),
             tls: None,

@@ -57,15 +57,14 @@ impl Connection {
                 self.copy_out(stream, &format, encoding, running).await?;
             }
             Outcome::CopyFrom(copy) => self.copy_in(copy, running).await?,
-            Outcome::Command { tag } => self.command_complete(tag, &statement),
+            Outcome::Command { tag } => self.command_complete(tag),
             Outcome::Empty => self.link.writer.put(&EmptyQueryResponse::new()),
         }
         Ok(())
     }
 
     /// Answers a statement without rows; some of them concern what is kept here.
-    pub(super) fn command_complete(&mut self, tag: String, statement: &Statement) {
-        self.listener.observe(&statement.ast);
+    pub(super) fn command_complete(&mut self, tag: String) {
         if matches!(tag.as_str(), "DISCARD ALL" | "DEALLOCATE ALL") {
             self.statements.clear();
         }

@@ -1,6 +1,7 @@
 //! Clients and Delta readers of other makers against the demo: the Python scripts of `tests/clients`.
 
 use std::process::Command;
+use std::sync::OnceLock;
 
 use crate::support::{Server, real_demo, root, sample_demo};
 
@@ -43,6 +44,49 @@ fn sqlalchemy() {
 #[test]
 fn adbc_and_pandas() {
     run("adbc_pandas.py");
+}
+
+/// A demo that may be written to.
+fn writable_demo() -> &'static Server {
+    static DEMO: OnceLock<Server> = OnceLock::new();
+    DEMO.get_or_init(|| Server::demo(&["--set", "sample.rows=2000", "--set", "sample.seed=7"]))
+}
+
+#[test]
+fn copying() {
+    run_with("copying.py", ".venv", writable_demo());
+}
+
+#[test]
+fn odbc() {
+    run_with("odbc.py", ".venv", writable_demo());
+}
+
+#[test]
+fn clickhouse_and_duckdb() {
+    run_with("engines.py", ".venv", writable_demo());
+}
+
+#[test]
+fn node_postgres() {
+    node("pg.mjs");
+}
+
+#[test]
+fn postgres_js() {
+    node("postgres.mjs");
+}
+
+/// Runs a script with the packages that `scripts/test` has installed; says so where there are none.
+fn node(script: &str) {
+    let folder = root().join("tests/clients/node");
+    if !folder.join("node_modules").is_dir() {
+        eprintln!("SKIPPED: tests/clients/node/node_modules is absent, scripts/test makes it");
+        return;
+    }
+    let output = Command::new("node").arg(folder.join(script)).arg(&writable_demo().url).output().expect("node starts");
+    let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{script}: {}\n{stdout}\n{stderr}", output.status);
 }
 
 /// In each of its three ways to send a query; with `--no-vacuum`, as its own tables are not there.

@@ -12,6 +12,7 @@ mod figures;
 mod golden;
 mod ingest;
 mod runs;
+mod sessions;
 mod slt;
 mod sql;
 #[allow(dead_code)]

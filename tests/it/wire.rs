@@ -385,15 +385,12 @@ async fn the_end_is_announced() {
 
 #[tokio::test]
 async fn idle_sessions_end_when_asked_to() {
-    let server = Server::start(|settings| {
-        settings.idle_session_timeout = Some(Duration::from_millis(50));
-        settings.idle_in_transaction_timeout = Some(Duration::from_millis(50));
-    })
-    .await;
-    let mut raw = server.raw().await;
+    let server = Server::plain().await;
+    let limits = "-c idle_session_timeout=50 -c idle_in_transaction_session_timeout=60";
+    let (mut raw, _) = Raw::start(server.address, &[("options", limits)]).await;
     assert_eq!(error(&raw.until_closed().await).sqlstate(), "57P05");
     let mut raw = server.raw().await;
-    raw.query("begin").await;
+    raw.query("begin; set local idle_in_transaction_session_timeout = '50ms'").await;
     assert_eq!(error(&raw.until_closed().await).sqlstate(), "25P03");
     server.stop().await;
 }

@@ -39,10 +39,24 @@ pub const FUNCTIONS: &[Definition] = &[
     strict("pg_current_xact_id", 0..=0, bigint, |session, _| Ok(ScalarValue::Int64(Some(session.release())))),
     strict("pg_cancel_backend", 1..=1, boolean, |_, _| Ok(ScalarValue::Boolean(Some(false)))),
     strict("pg_terminate_backend", 1..=2, boolean, |_, _| Ok(ScalarValue::Boolean(Some(false)))),
+    strict("pg_notify", 2..=2, text, pg_notify),
+    strict("pg_listening_channels", 0..=0, texts, listening_channels),
     strict("pg_advisory_lock", 1..=2, text, |_, _| Ok(utf8(""))),
     strict("pg_advisory_unlock", 1..=2, boolean, |_, _| Ok(ScalarValue::Boolean(Some(true)))),
     strict("pg_try_advisory_lock", 1..=2, boolean, |_, _| Ok(ScalarValue::Boolean(Some(true)))),
 ];
+
+fn pg_notify(session: &SessionInfo, args: &[ScalarValue]) -> Result<ScalarValue> {
+    let argument = |at: usize| args.get(at).map(text_of).unwrap_or_default();
+    session.entry().map_or(Ok(()), |entry| entry.mailbox.notify(&argument(0), &argument(1)))?;
+    Ok(utf8(""))
+}
+
+fn listening_channels(session: &SessionInfo, _: &[ScalarValue]) -> Result<ScalarValue> {
+    let channels = session.entry().map(|entry| entry.mailbox.channels()).unwrap_or_default();
+    let list: ListArray = SingleRowListArrayBuilder::new(Arc::new(StringArray::from(channels))).build_list_array();
+    Ok(ScalarValue::List(Arc::new(list)))
+}
 
 fn database(session: &SessionInfo, _: &[ScalarValue]) -> Result<ScalarValue> {
     Ok(utf8(session.metadata().database.as_str()))

@@ -1,0 +1,111 @@
+//! What sessions do to each other and to themselves: notifications, cancel in every phase, limits of time.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use crate::support::Server;
+use crate::wire::{Raw, column, error, tags};
+
+struct Lake {
+    server: Server,
+    _folder: tempfile::TempDir,
+}
+
+impl Lake {
+    fn serve() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        Self { server: Server::serve(folder.path(), &[]), _folder: folder }
+    }
+
+    fn address(&self) -> SocketAddr {
+        let authority = self.server.url.split('@').nth(1).and_then(|rest| rest.split('/').next()).unwrap();
+        authority.parse().unwrap()
+    }
+
+    async fn raw(&self) -> Raw {
+        Raw::start(self.address(), &[]).await.0
+    }
+
+    /// A session, and what cancels it.
+    async fn cancellable(&self) -> (Raw, Vec<u8>) {
+        let (raw, answers) = Raw::start(self.address(), &[]).await;
+        let key = answers.into_iter().find(|answer| answer.tag == 'K').unwrap().body;
+        (raw, [&80_877_102u32.to_be_bytes()[..], &key].concat())
+    }
+}
+
+#[tokio::test]
+async fn notifications_are_heard_at_commit() {
+    let lake = Lake::serve();
+    let (mut ana, mut bob) = (lake.raw().await, lake.raw().await);
+    ana.query("listen news; listen \"Old News\"").await;
+    assert_eq!(column(&ana.query("select unnest(pg_listening_channels())").await), ["Old News", "news"]);
+    bob.query("begin").await;
+    bob.query("notify news, 'first'").await;
+    bob.query("savepoint s").await;
+    bob.query("notify news, 'never'").await;
+    bob.query("rollback to s").await;
+    bob.query("notify news, 'first'").await;
+    bob.query("select pg_notify('Old News', 'second')").await;
+    assert_eq!(tags(&ana.query("select 1").await), "TDCZ", "nothing before the commit");
+    bob.query("commit").await;
+    for expected in ["news\0first\0", "Old News\0second\0"] {
+        let heard = ana.answer().await.unwrap();
+        assert_eq!(heard.tag, 'A');
+        assert!(heard.body.ends_with(expected.as_bytes()), "{heard:?}");
+    }
+    bob.query("begin; notify news, 'x'; rollback").await;
+    bob.query("notify news, 'fails'; select 1 / 0").await;
+    assert_eq!(tags(&ana.query("select 1").await), "TDCZ", "what was rolled back was never said");
+    assert_eq!(tags(&ana.query("notify news").await), "CAZ", "one's own are heard at once");
+    ana.query("unlisten news").await;
+    bob.query("notify news, 'y'; notify \"Old News\", 'z'").await;
+    assert!(ana.answer().await.unwrap().body.ends_with(b"Old News\0z\0"));
+    ana.query("discard all").await;
+    assert_eq!(tags(&ana.query("notify \"Old News\"").await), "CZ");
+    assert_eq!(error(&bob.query(&format!("notify news, '{}'", "x".repeat(8000))).await).sqlstate(), "22023");
+}
+
+/// A query of many parts: seconds of planning, nothing to execute.
+fn long_to_plan() -> String {
+    let part = "select a.n + b.n * 2 as x, case when a.n > 1 then 'a' else 'b' end as y \
+                from generate_series(1, 1) as a(n) join generate_series(1, 1) as b(n) on a.n = b.n where a.n in (1, 2, 3)";
+    let parts: Vec<String> = (0..600).map(|index| format!("{part} and b.n <> {index}")).collect();
+    parts.join(" union all ")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cancel_is_obeyed_at_once_in_every_phase() {
+    let lake = Lake::serve();
+    let planning = long_to_plan();
+    for (phase, sql) in [
+        ("planning", planning.as_str()),
+        ("executing", "select sum(n) from generate_series(1, 1000000000000) as t(n)"),
+        ("streaming", "select repeat('x', 1000) from generate_series(1, 10000000)"),
+    ] {
+        let (mut raw, cancel) = lake.cancellable().await;
+        raw.send(&[crate::wire::query(sql)]).await;
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        let mut other = Raw::connect(lake.address()).await;
+        let asked = Instant::now();
+        other.packet(&cancel).await;
+        let answers = raw.until_ready().await;
+        let took = asked.elapsed();
+        eprintln!("cancel while {phase}: {took:?}");
+        assert_eq!(error(&answers).sqlstate(), "57014", "{phase}");
+        assert!(took < Duration::from_secs(2), "{phase}: {took:?}");
+        assert_eq!(column(&raw.query("select 1").await), ["1"]);
+    }
+}
+
+#[tokio::test]
+async fn limits_of_time_are_those_of_the_session() {
+    let lake = Lake::serve();
+    let mut raw = lake.raw().await;
+    raw.query("set statement_timeout = '100ms'").await;
+    let failed = raw.query("select sum(n) from generate_series(1, 1000000000000) as t(n)").await;
+    assert_eq!(error(&failed).field(b'M').as_deref(), Some("canceling statement due to statement timeout"));
+    raw.query("reset statement_timeout; set idle_session_timeout = '100ms'").await;
+    let ended = raw.until_closed().await;
+    assert_eq!(error(&ended).sqlstate(), "57P05");
+}
