@@ -52,6 +52,23 @@ need_postgres() {
     have initdb || compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || install_packages postgresql
 }
 
+# need_odbc: PostgreSQL's ODBC driver, which has no command.
+need_odbc() {
+    odbcinst -q -d 2>/dev/null | grep -q '\[PostgreSQL Unicode\]' || install_packages odbc-postgresql odbcinst
+}
+
+# need_node FOLDER: the packages of its lock file, installed once and again when it changes.
+need_node() {
+    local folder=$1 stamp
+    have node || install_packages nodejs
+    have npm || install_packages npm
+    stamp=$folder/node_modules/installed-$(cksum <"$folder/package-lock.json" | tr -d ' ')
+    [ -e "$stamp" ] && return
+    say "installing the packages of $folder"
+    quietly npm ci --prefix "$folder" --no-audit --no-fund
+    touch "$stamp"
+}
+
 # Rust, on the path of this shell too if rustup put it into its usual place.
 need_rust() {
     have cargo || PATH="$PATH:${CARGO_HOME:-$HOME/.cargo}/bin"

@@ -73,7 +73,7 @@ pub(super) async fn execute(session: &mut Session, statement: &Statement, params
             procedures::prepare(session, statement, name, inner).await
         }
         ast::Statement::Execute { name: Some(name), parameters, .. } => {
-            procedures::execute_named(session, &name.to_string(), parameters, params).await
+            procedures::execute_named(session, name, parameters, params).await
         }
         ast::Statement::Close { cursor } => cursors::close(session, cursor),
         ast::Statement::Deallocate { name, .. } => procedures::deallocate(session, name),

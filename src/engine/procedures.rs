@@ -24,18 +24,18 @@ pub(super) async fn prepare(
     }
     let statement = Statement { text: whole.text.clone(), offset: whole.offset, ast: inner.clone() };
     let prepared = Box::pin(session.prepare(Arc::new(statement), &[])).await?;
-    session.named.insert(name, prepared);
+    session.named.insert(name, Arc::new(prepared));
     Ok(Outcome::command("PREPARE"))
 }
 
 pub(super) async fn execute_named(
     session: &mut Session,
-    name: &str,
+    name: &ObjectName,
     arguments: &[Expr],
     params: &[ScalarValue],
 ) -> Result<Outcome> {
-    let name = name.to_lowercase();
-    let prepared: Prepared = session.named.get(&name).cloned().ok_or_else(|| undefined_statement(&name))?;
+    let name = procedure_name(name);
+    let prepared: Arc<Prepared> = session.named.get(&name).cloned().ok_or_else(|| undefined_statement(&name))?;
     if arguments.len() != prepared.parameters.len() {
         return Err(Error::new(
             ErrorKind::SyntaxError,

@@ -26,7 +26,8 @@ use super::stream::Guard;
 use super::time_travel::AsOf;
 use super::transaction::Transaction;
 use super::{
-    BatchStream, CancelHandle, NoticeSink, Shared, control, copy, cursors, execute, explain, parameters, write,
+    BatchStream, CancelHandle, NoticeSink, Shared, control, copy, cursors, execute, explain, parameters, procedures,
+    write,
 };
 use crate::catalog::{Release, Scope};
 use crate::dialect::Statement;
@@ -114,8 +115,8 @@ pub struct Session {
     pub(super) settings: Settings,
     pub(super) transaction: Transaction,
     pub(super) guard: Guard,
-    /// Statements of SQL's own PREPARE.
-    pub(super) named: HashMap<String, Prepared>,
+    /// Prepared statements by name, of SQL's PREPARE and of the protocol's Parse.
+    pub(super) named: HashMap<String, Arc<Prepared>>,
     pub(super) cursors: Cursors,
     notices: NoticeSink,
     unread_notices: Option<tokio::sync::mpsc::UnboundedReceiver<Notice>>,
@@ -173,6 +174,11 @@ impl Session {
             let application = self.setting("application_name").unwrap_or_default();
             entry.rest(self.status(), self.transaction.started_at(), application);
         }
+    }
+
+    /// The prepared statements that have a name.
+    pub fn named(&mut self) -> &mut HashMap<String, Arc<Prepared>> {
+        &mut self.named
     }
 
     /// What the session hears by LISTEN; `None` before it is in the list of sessions.
@@ -525,7 +531,7 @@ impl Session {
     }
 
     fn named_schema(&self, name: Option<&ast::ObjectName>) -> Option<SchemaRef> {
-        self.named.get(&name?.to_string().to_lowercase())?.schema.clone()
+        self.named.get(&procedures::procedure_name(name?))?.schema.clone()
     }
 }
 

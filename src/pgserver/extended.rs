@@ -19,7 +19,8 @@ use crate::engine::{Guard, Outcome, Prepared};
 use crate::error::{Error, ErrorKind, Result};
 use crate::pgtypes::{Format, column_formats, decode_parameter};
 
-/// Prepared statements by name; the unnamed one is "". `None` is an empty statement.
+/// Prepared statements by name that are the protocol's alone: the unnamed one, "", and empty ones, `None`. All others are
+/// the session's, where SQL finds them too.
 pub(super) type Statements = HashMap<String, Option<Arc<Prepared>>>;
 
 /// A statement with its parameters, perhaps half executed.
@@ -55,11 +56,12 @@ impl Connection {
         let running = self.begin();
         if name.is_empty() {
             self.statements.remove("");
-        } else if self.statements.contains_key(&name) {
+        } else if self.statements.contains_key(&name) || self.session.named().contains_key(&name) {
             let message = format!("prepared statement \"{name}\" already exists");
             return Err(Error::new(ErrorKind::DuplicateStatement, message).into());
         }
-        check_room(self.statements.len(), self.settings.statements_max, "prepared statements")?;
+        let held = self.statements.len() + self.session.named().len();
+        check_room(held, self.settings.statements_max, "prepared statements")?;
         let mut statements = dialect::parse(sql)?;
         if statements.len() > 1 {
             let message = "cannot insert multiple commands into a prepared statement";
@@ -73,14 +75,17 @@ impl Connection {
                 Some(Arc::new(self.link.watch(&running, false, work).await?))
             }
         };
-        self.statements.insert(name, prepared);
+        match prepared {
+            Some(prepared) if !name.is_empty() => drop(self.session.named().insert(name, prepared)),
+            prepared => drop(self.statements.insert(name, prepared)),
+        }
         self.link.writer.put(&ParseComplete::new());
         Ok(())
     }
 
     pub(super) fn bind(&mut self, bind: Bind) -> Result<(), Halt> {
         self.begin();
-        let statement = self.statement(&bind.statement)?.clone();
+        let statement = self.statement(&bind.statement)?;
         if bind.portal.is_empty() {
             self.portals.remove("");
         } else if self.portals.contains_key(&bind.portal) {
@@ -133,7 +138,7 @@ impl Connection {
     pub(super) fn describe(&mut self, target: &Target) -> Result<(), Halt> {
         let described = match target {
             Target::Statement(name) => {
-                let statement = self.statement(name)?.clone();
+                let statement = self.statement(name)?;
                 let types = statement.as_ref().map_or(&[][..], |statement| &statement.parameters);
                 let types = types.iter().map(Type::oid).collect();
                 self.link.writer.put(&ParameterDescription::new(types));
@@ -221,14 +226,18 @@ impl Connection {
     /// Closing what is not there is no error.
     pub(super) fn close(&mut self, target: &Target) {
         match target {
-            Target::Statement(name) => drop(self.statements.remove(name)),
+            Target::Statement(name) => {
+                self.statements.remove(name);
+                self.session.named().remove(name);
+            }
             Target::Portal(name) => drop(self.portals.remove(name)),
         }
         self.link.writer.put(&CloseComplete::new());
     }
 
-    fn statement(&self, name: &str) -> Result<&Option<Arc<Prepared>>> {
-        self.statements.get(name).ok_or_else(|| {
+    fn statement(&mut self, name: &str) -> Result<Option<Arc<Prepared>>> {
+        let shared = self.session.named().get(name).cloned().map(Some);
+        shared.or_else(|| self.statements.get(name).cloned()).ok_or_else(|| {
             let message = match name {
                 "" => "unnamed prepared statement does not exist".to_owned(),
                 name => format!("prepared statement \"{name}\" does not exist"),

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 
 use answer::{Peer, differences};
 use ledger::{Finding, Ledger};
-use reference::Reference;
+pub use reference::Reference;
 
 use crate::support::{self, Server};
 

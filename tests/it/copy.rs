@@ -115,7 +115,7 @@ async fn a_client_that_gives_up_leaves_nothing() {
     sink.send(Bytes::from_static(b"1,x,1\n")).await.unwrap();
     let cancel = leaving.cancel_token();
     cancel.cancel_query(tokio_postgres::NoTls).await.unwrap();
-    let error = sink.finish().await.unwrap_err();
+    let error = sink.as_mut().finish().await.unwrap_err();
     assert_eq!(error.code().map(|code| code.code()), Some("57014"));
     assert_eq!(value(&leaving, "select count(*) from t").await, "0");
 }

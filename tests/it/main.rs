@@ -8,6 +8,7 @@ mod clients;
 mod compat;
 mod copy;
 mod crash;
+mod fdw;
 mod figures;
 mod golden;
 mod ingest;

@@ -4,6 +4,7 @@
 
 mod array_subquery;
 mod column_names;
+mod ctid;
 mod empty_catalogs;
 mod function_columns;
 mod function_names;
@@ -43,6 +44,7 @@ const RULES: &[Rule] = &[
     like_escape::apply,
     empty_catalogs::apply,
     array_subquery::apply,
+    ctid::apply,
     tableoid::apply,
     reg_casts::apply,
     scalar_subqueries::apply,

@@ -167,11 +167,11 @@ impl Layout {
             } else {
                 scratch.clear();
                 scratch.extend_from_slice(bytes.get(start..end).unwrap_or_default());
-                end = unescape(bytes, end, self.delimiter, scratch);
-                let raw = line.get(start..end).unwrap_or_default();
-                if raw == "\\." {
+                let Some(field_end) = unescape(bytes, end, self.delimiter, scratch) else {
                     return take(Err(bad_format("end-of-copy marker corrupt")));
-                }
+                };
+                end = field_end;
+                let raw = line.get(start..end).unwrap_or_default();
                 take(text_of(scratch).map(|text| Field { text, null: raw == self.null }))?;
             }
             if end >= bytes.len() {
@@ -216,11 +216,11 @@ fn unquote(bytes: &[u8], mut at: usize, [delimiter, quote, escape]: [u8; 3], out
     (!in_quotes).then_some(at)
 }
 
-/// Appends a field from its first backslash on; where it ends.
-fn unescape(bytes: &[u8], mut at: usize, delimiter: u8, out: &mut Vec<u8>) -> usize {
+/// Appends a field from its first backslash on; where it ends, or `None` where it holds `\\.`, which ends the data.
+fn unescape(bytes: &[u8], mut at: usize, delimiter: u8, out: &mut Vec<u8>) -> Option<usize> {
     while let Some(&byte) = bytes.get(at) {
         if byte == delimiter {
-            return at;
+            return Some(at);
         }
         at += 1;
         if byte != b'\\' {
@@ -231,6 +231,9 @@ fn unescape(bytes: &[u8], mut at: usize, delimiter: u8, out: &mut Vec<u8>) -> us
             out.push(byte);
             break;
         };
+        if escaped == b'.' {
+            return None;
+        }
         at += 1;
         out.push(match escaped {
             b'b' => 0x08,
@@ -244,7 +247,7 @@ fn unescape(bytes: &[u8], mut at: usize, delimiter: u8, out: &mut Vec<u8>) -> us
             other => other,
         });
     }
-    at
+    Some(at)
 }
 
 /// Up to `most` further digits of a byte's number.
