@@ -5,7 +5,6 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
@@ -14,12 +13,9 @@ use crate::config::Config;
 use crate::engine::Engine;
 use crate::error::Result;
 use crate::pgserver::{PgServer, ServerSettings, TlsFiles};
-use crate::run::Runner;
+use crate::run::{Maintenance, Runner};
 use crate::store::{LakeStore, StoreOptions, fault};
 use crate::table::{CacheLimits, TableSettings, Tables};
-
-/// How often to look for tables that others put into the lake.
-const DISCOVERY_INTERVAL: Duration = Duration::from_secs(10);
 
 /// A lake with all that works on it, for the server and for commands that need none.
 pub struct App {
@@ -59,10 +55,13 @@ impl App {
     pub async fn serve(&self, ready: impl FnOnce(SocketAddr), shutdown: CancellationToken) -> Result<()> {
         let server = PgServer::bind(self.engine.clone(), server_settings(&self.config)).await?;
         ready(server.local_addr());
-        let watch = self.catalog.watch(self.config.lake.release_poll_interval, DISCOVERY_INTERVAL);
+        let lake = &self.config.lake;
+        let watch = self.catalog.watch(lake.release_poll_interval, lake.adopt_interval);
+        let maintain = Maintenance::new(self.runner.clone()).keep();
         let served = tokio::select! {
             served = server.run(shutdown) => served,
             () = watch => Ok(()),
+            () = maintain => Ok(()),
         };
         self.close().await?;
         served

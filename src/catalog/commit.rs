@@ -2,7 +2,7 @@
 //!
 //! Invariant: the same input gives the same bytes, whoever computes them; a helper's put of them is a no-op.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use serde_json::{Map, Value, json};
@@ -50,6 +50,51 @@ pub(super) fn undo(commit: &str, metadata_before: Option<&Value>, stamp: Stamp) 
         }
     }
     Ok(net.into_text(stamp))
+}
+
+/// What commits take from a table, and what of it they define anew: by that they meet the commits of others.
+#[derive(Debug, Default)]
+pub(super) struct Footprint {
+    /// Files removed, but for those that the commits themselves have added.
+    removes: BTreeSet<String>,
+    adds: BTreeSet<String>,
+    txns: BTreeSet<String>,
+    pub metadata: bool,
+    protocol: bool,
+}
+
+impl Footprint {
+    pub fn of<'a>(commits: impl IntoIterator<Item = &'a [u8]>) -> Result<Self> {
+        let mut found = Self::default();
+        for bytes in commits {
+            for action in actions(bytes)? {
+                let Value::Object(action) = action else { continue };
+                for (kind, body) in &action {
+                    match kind.as_str() {
+                        "add" => drop(found.adds.insert(file_key(body))),
+                        "remove" => {
+                            let key = file_key(body);
+                            if !found.adds.remove(&key) {
+                                found.removes.insert(key);
+                            }
+                        }
+                        "txn" => drop(found.txns.insert(body["appId"].as_str().unwrap_or_default().to_owned())),
+                        "metaData" => found.metadata = true,
+                        "protocol" | "domainMetadata" => found.protocol = true,
+                        _ => {}
+                    }
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// Whether these commits and those cannot both be, in either order.
+    pub fn collides_with(&self, other: &Self) -> bool {
+        [self, other].iter().any(|side| side.metadata || side.protocol)
+            || !self.removes.is_disjoint(&other.removes)
+            || !self.txns.is_disjoint(&other.txns)
+    }
 }
 
 fn copy_field(from: &Value, to: &mut Value, field: &str) {
@@ -179,6 +224,18 @@ mod tests {
                 json!({"add": {"path": "b", "size": 2, "partitionValues": {}}}),
             ]
         );
+    }
+
+    #[test]
+    fn commits_meet_at_the_files_they_remove_and_at_what_they_define() {
+        let of = |lines: &[Value]| Footprint::of([text(lines).as_ref()]).unwrap();
+        let append = of(&[json!({"add": {"path": "new"}}), json!({"txn": {"appId": "s", "version": 1}})]);
+        let update = of(&[json!({"remove": {"path": "old"}}), json!({"add": {"path": "new2"}})]);
+        let other = of(&[json!({"remove": {"path": "old2"}})]);
+        let with_vector = of(&[json!({"remove": {"path": "old", "deletionVector": {"storageType": "u"}}})]);
+        assert!(!append.collides_with(&update) && !update.collides_with(&other) && !update.collides_with(&with_vector));
+        assert!(update.collides_with(&update) && append.collides_with(&append), "the same file, the same cursor");
+        assert!(append.collides_with(&of(&[json!({"metaData": {"id": "x"}})])));
     }
 
     #[test]

@@ -37,14 +37,17 @@ impl Catalog {
         let count = found.len();
         let _turn = self.turn().await?;
         self.publish_rows("discover tables", |next| {
+            let mut new = false;
             for object in found.values() {
                 let known = object.location().is_some_and(|location| next.names_location(location));
                 if !known && !next.objects.contains_key(&object.name) {
                     next.schema_oid(&object.name.schema);
                     let oid = next.next_oid();
                     next.objects.insert(object.name.clone(), Arc::new(Object { oid, ..object.clone() }));
+                    new = true;
                 }
             }
+            new
         })
         .await?;
         Ok(count)

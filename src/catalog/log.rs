@@ -7,6 +7,7 @@
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
+use futures::TryStreamExt;
 use object_store::path::Path;
 use object_store::{ObjectStoreExt, PutMode, PutOptions, PutPayload};
 use serde::{Deserialize, Serialize};
@@ -83,7 +84,9 @@ impl CatalogLog {
     /// Release 0: the empty table.
     async fn init(&self) -> Result<()> {
         let path = self.commit_path(ReleaseId(0));
-        if self.exists(&path).await? {
+        // the first may have expired
+        let checkpoint = self.lake.path("_lakewire/catalog/_delta_log/_last_checkpoint");
+        if self.exists(&path).await? || self.exists(&checkpoint).await? || self.any().await?.is_some() {
             return Ok(());
         }
         let committed_at = now();
@@ -98,9 +101,27 @@ impl CatalogLog {
         Ok(())
     }
 
-    /// The release of a hint, where there is one of that number; else the first.
-    pub async fn known_or_first(&self, hint: ReleaseId) -> Result<ReleaseId> {
-        Ok(if self.exists(&self.commit_path(hint)).await? { hint } else { ReleaseId(0) })
+    /// The newest release, from a hint where there is a release of that number.
+    pub async fn find_newest(&self, hint: ReleaseId) -> Result<ReleaseId> {
+        for known in [hint, ReleaseId(0)] {
+            if self.exists(&self.commit_path(known)).await? {
+                return self.newest(known).await;
+            }
+        }
+        // the oldest have expired, and the hint is lost
+        self.any().await?.ok_or_else(|| rows::corrupt("it has no releases"))
+    }
+
+    /// The newest release by listing all.
+    async fn any(&self) -> Result<Option<ReleaseId>> {
+        let log = self.lake.path("_lakewire/catalog/_delta_log");
+        let known = self.lake.root().list(Some(&log)).try_filter_map(|file| {
+            let name = file.location.filename().unwrap_or_default();
+            let id = name.strip_suffix(".json").and_then(|digits| digits.parse().ok());
+            std::future::ready(Ok(id))
+        });
+        let newest = known.try_fold(None, |newest, id| std::future::ready(Ok(newest.max(Some(id))))).await?;
+        Ok(newest.map(ReleaseId))
     }
 
     /// The newest release at or after `known`, which must exist.
@@ -138,7 +159,7 @@ impl CatalogLog {
                 .with_hint("select release from lakewire.releases lists those that do")
         })?;
         let info = entry.info(id);
-        let release = match &entry.rows {
+        let mut release = match &entry.rows {
             None => Release::empty(info),
             Some(file) => {
                 let path = self.rows_path(&file.path);
@@ -149,6 +170,7 @@ impl CatalogLog {
                 rows::decode(info, bytes)?
             }
         };
+        release.intent = entry.intent;
         Ok((entry, release))
     }
 
@@ -166,6 +188,15 @@ impl CatalogLog {
 
     pub fn commit_path(&self, id: ReleaseId) -> Path {
         self.lake.path(&format!("_lakewire/catalog/_delta_log/{:020}.json", id.0))
+    }
+
+    /// A commit of a table.
+    pub fn table_path(&self, location: &str, version: u64) -> Path {
+        self.lake.path(&format!("{location}/_delta_log/{version:020}.json"))
+    }
+
+    pub fn intent_path(&self, release: ReleaseId) -> Path {
+        self.lake.path(&format!("_lakewire/intents/{:020}.json", release.0))
     }
 
     fn rows_path(&self, file: &str) -> Path {
@@ -198,7 +229,7 @@ impl CatalogLog {
         }
     }
 
-    async fn exists(&self, path: &Path) -> Result<bool> {
+    pub async fn exists(&self, path: &Path) -> Result<bool> {
         match self.lake.root().head(path).await {
             Ok(_) => Ok(true),
             Err(object_store::Error::NotFound { .. }) => Ok(false),

@@ -9,17 +9,23 @@
 mod checkpoint;
 mod commit;
 mod discover;
+mod foreign;
+mod intent;
 mod log;
 mod object;
 mod overlay;
 mod publish;
+mod rebase;
 mod release;
+mod restore;
+mod retention;
 mod rollback;
 mod rows;
 mod scope;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -31,10 +37,11 @@ use tokio_util::task::TaskTracker;
 pub use object::{Column, Object, ObjectKind, Provenance};
 pub use overlay::{Mark, Overlay};
 pub use release::{Release, ReleaseInfo, Tombstone};
+pub use retention::{Retention, Vacuumed};
 pub use scope::Scope;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::names::ReleaseId;
+use crate::names::{ReleaseId, TableName};
 use crate::store::LakeStore;
 use crate::table::Tables;
 use log::CatalogLog;
@@ -54,9 +61,15 @@ pub struct Catalog {
     /// Immutable, so never stale: release infos, and the last few releases whole.
     infos: Mutex<BTreeMap<ReleaseId, ReleaseInfo>>,
     remembered: Mutex<Vec<Arc<Release>>>,
-    /// Publishers of this process take turns; those of others meet at the intent.
+    /// Releases before this one are gone.
+    oldest_known: AtomicU64,
+    /// What is begun and not published yet, with the time.
+    overlays: Mutex<Vec<(DateTime<Utc>, Weak<Overlay>)>>,
+    /// What waits for the next release.
+    queue: Mutex<publish::Queue>,
+    /// Whoever makes releases in this process takes turns; those of others meet at the intent.
     turn: Semaphore,
-    /// Checkpoints on their way.
+    /// The committer, and checkpoints on their way.
     background: TaskTracker,
 }
 
@@ -66,7 +79,7 @@ impl Catalog {
         let log = CatalogLog::new(lake.clone());
         log.open().await?;
         let hint = tables.last_checkpoint(checkpoint::CATALOG).await.map_or(ReleaseId(0), ReleaseId);
-        let (_, newest) = log.load(log.newest(log.known_or_first(hint).await?).await?).await?;
+        let (_, newest) = log.load(log.find_newest(hint).await?).await?;
         let catalog = Arc::new(Self {
             lake,
             tables,
@@ -74,10 +87,14 @@ impl Catalog {
             current: watch::Sender::new(Arc::new(newest)),
             infos: Mutex::default(),
             remembered: Mutex::default(),
+            oldest_known: AtomicU64::new(0),
+            overlays: Mutex::default(),
+            queue: Mutex::default(),
             turn: Semaphore::new(1),
             background: TaskTracker::new(),
         });
         catalog.settle().await?;
+        catalog.sweep_intents().await?;
         Ok(catalog)
     }
 
@@ -93,7 +110,12 @@ impl Catalog {
         if newest == known.id() {
             return Ok(known);
         }
-        let release = Arc::new(self.log.load(newest).await?.1);
+        Ok(self.advance(self.log.load(newest).await?.1))
+    }
+
+    /// Makes the release the newest, where none is newer.
+    fn advance(&self, release: Release) -> Arc<Release> {
+        let release = Arc::new(release);
         self.current.send_if_modified(|current| {
             let newer = current.id() < release.id();
             if newer {
@@ -101,20 +123,49 @@ impl Catalog {
             }
             newer
         });
-        Ok(self.current())
+        release
     }
 
-    /// Keeps looking for releases and tables of others until the future is dropped. Failures are logged, and retried.
+    /// Looks whether the lake is still the one that this process knows. Where another was made in its place, that one is
+    /// read from here on.
+    pub async fn check_lake(&self) -> Result<()> {
+        let known = self.current();
+        let entry = self.log.entry(known.id()).await?;
+        if entry.is_some_and(|entry| entry.intent == known.intent) || self.current().intent != known.intent {
+            return Ok(());
+        }
+        let newest = Arc::new(self.log.load(self.log.find_newest(ReleaseId(0)).await?).await?.1);
+        tracing::warn!(release = newest.id().0, "another lake stands where this server's was; it is read from here on");
+        self.tables.forget_snapshots();
+        self.infos.lock().clear();
+        self.remembered.lock().clear();
+        self.current.send_replace(newest);
+        Ok(())
+    }
+
+    /// Keeps looking for releases, tables and commits of others until the future is dropped. Failures are logged, and
+    /// retried.
     pub async fn watch(&self, poll: Duration, discover: Duration) {
         let mut last_discovery = tokio::time::Instant::now();
+        let mut told = None;
         loop {
             tokio::time::sleep(poll).await;
-            if let Err(error) = self.refresh().await {
-                tracing::warn!(error = error.chain(), "cannot look for new releases");
+            let looked = async {
+                self.check_lake().await?;
+                self.refresh().await
+            };
+            let trouble = looked.await.err().map(|error| error.chain());
+            // once, and not at every look
+            if let Some(error) = trouble.as_ref().filter(|error| told.as_ref() != Some(*error)) {
+                tracing::warn!(error, "cannot look for new releases");
             }
+            told = trouble;
             if last_discovery.elapsed() >= discover {
                 if let Err(error) = self.discover().await {
                     tracing::warn!(error = error.chain(), "cannot look for new tables");
+                }
+                if let Err(error) = self.adopt_foreign().await {
+                    tracing::warn!(error = error.chain(), "cannot look for commits of other engines");
                 }
                 last_discovery = tokio::time::Instant::now();
             }
@@ -141,7 +192,7 @@ impl Catalog {
 
     /// The newest release committed at or before the instant.
     pub async fn release_at(&self, at: DateTime<Utc>) -> Result<Arc<Release>> {
-        let (mut low, mut high) = (ReleaseId(0), self.current().id().next());
+        let (mut low, mut high) = (self.oldest().await?, self.current().id().next());
         if self.info(low).await?.committed_at > at {
             return Err(Error::new(ErrorKind::UndefinedObject, format!("the lake has no release as old as {at}"))
                 .with_hint("select min(committed_at) from lakewire.releases shows the oldest"));
@@ -158,8 +209,8 @@ impl Catalog {
 
     /// The last `limit` releases, newest first.
     pub async fn releases(&self, limit: usize) -> Result<Vec<ReleaseInfo>> {
-        let newest = self.current().id().0;
-        stream::iter((0..=newest).rev().take(limit))
+        let (oldest, newest) = (self.oldest().await?.0, self.current().id().0);
+        stream::iter((oldest..=newest).rev().take(limit))
             .map(|id| self.info(ReleaseId(id)))
             .buffered(CONCURRENCY)
             .try_collect()
@@ -218,6 +269,33 @@ impl Catalog {
 
     /// A private continuation of a release; it cannot be published once a table it writes has changed.
     pub fn begin_on(&self, release: Arc<Release>) -> Arc<Overlay> {
-        Arc::new(Overlay::new(release, &self.lake, self.tables.clone()))
+        self.register(Overlay::new(release, &self.lake, self.tables.clone()))
+    }
+
+    /// The same, and neither can it be published once a table it reads has changed: as if transactions had been one
+    /// after the other.
+    pub fn begin_serializable(&self, release: Arc<Release>) -> Arc<Overlay> {
+        self.register(Overlay::new(release, &self.lake, self.tables.clone()).minding_reads())
+    }
+
+    fn register(&self, overlay: Overlay) -> Arc<Overlay> {
+        let overlay = Arc::new(overlay);
+        let mut overlays = self.overlays.lock();
+        overlays.retain(|(_, begun)| begun.strong_count() > 0);
+        overlays.push((Utc::now(), Arc::downgrade(&overlay)));
+        overlay
+    }
+
+    /// When the oldest of the overlays that are not published yet was begun.
+    fn oldest_overlay(&self) -> Option<DateTime<Utc>> {
+        let overlays = self.overlays.lock();
+        overlays.iter().filter(|(_, begun)| begun.strong_count() > 0).map(|(at, _)| *at).min()
+    }
+
+    /// Whether somebody has changes of the table that are not published yet.
+    pub fn is_being_changed(&self, name: &TableName, by_others_than: Option<&Arc<Overlay>>) -> bool {
+        let overlays: Vec<_> = self.overlays.lock().iter().filter_map(|(_, begun)| begun.upgrade()).collect();
+        let others = overlays.iter().filter(|overlay| by_others_than.is_none_or(|own| !Arc::ptr_eq(own, overlay)));
+        others.into_iter().any(|overlay| overlay.staged(name).is_some() || overlay.has_read(name))
     }
 }

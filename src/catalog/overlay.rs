@@ -2,9 +2,9 @@
 //!
 //! Invariant: nothing staged here is seen by anyone but the holder until it is published; dropping an overlay discards it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use bytes::Bytes;
 use datafusion::arrow::array::RecordBatch;
@@ -22,7 +22,7 @@ use super::{Column, Object, ObjectKind, Provenance, Release, Scope};
 use crate::error::{Error, ErrorKind, Result};
 use crate::names::TableName;
 use crate::store::{LakeStore, OverlayMark, OverlayStore};
-use crate::table::{Definition, Snapshot, Tables, WriteSpec, Written};
+use crate::table::{Definition, Snapshot, Tables, WriteMode, WriteSpec, Written};
 
 /// Tables written and names changed since a release, seen by the holder only.
 #[derive(Debug)]
@@ -37,7 +37,12 @@ pub struct Overlay {
     schemas: Mutex<BTreeMap<String, bool>>,
     /// Counts the changes.
     edition: AtomicU64,
-    published: std::sync::atomic::AtomicBool,
+    published: AtomicBool,
+    /// Tables that must be as they were when this is published.
+    minded: Mutex<BTreeSet<TableName>>,
+    /// Whether what is read is minded.
+    minds_reads: bool,
+    read: Mutex<BTreeSet<TableName>>,
 }
 
 /// What an overlay held at a moment, to come back to.
@@ -57,10 +62,20 @@ struct Staged {
 }
 
 /// A table's commits on top of its pin.
+#[derive(Debug, Clone)]
 pub(super) struct TableChange {
+    /// The table as it will be.
+    pub object: Arc<Object>,
     pub location: String,
     pub pin: Option<u64>,
     pub commits: Vec<(u64, Bytes)>,
+}
+
+impl TableChange {
+    /// The version that it becomes.
+    pub fn next_version(&self) -> u64 {
+        self.pin.map_or(0, |pin| pin + 1)
+    }
 }
 
 impl Overlay {
@@ -76,12 +91,52 @@ impl Overlay {
             schemas: Mutex::default(),
             edition: AtomicU64::default(),
             published: false.into(),
+            minded: Mutex::default(),
+            minds_reads: false,
+            read: Mutex::default(),
         }
+    }
+
+    /// The same, and it cannot be published either once a table that was read through it has changed.
+    pub(super) fn minding_reads(mut self) -> Self {
+        self.minds_reads = true;
+        self
+    }
+
+    /// Lets this be published only where nobody has touched the table since: what is done here depends on all of it.
+    pub fn mind(&self, name: &TableName) {
+        self.minded.lock().insert(name.clone());
+    }
+
+    pub(super) fn note_read(&self, name: &TableName) {
+        if self.minds_reads {
+            self.mind(name);
+        }
+        self.read.lock().insert(name.clone());
+    }
+
+    pub(super) fn has_read(&self, name: &TableName) -> bool {
+        self.read.lock().contains(name)
+    }
+
+    pub(super) fn minded(&self) -> Vec<TableName> {
+        self.minded.lock().iter().cloned().collect()
+    }
+
+    /// What is changed, by name and by place: of two overlays that share some, the later must be published later.
+    pub(super) fn places(&self) -> Vec<String> {
+        let staged = self.staged.lock();
+        let locations = staged.values().filter_map(|staged| staged.object.as_ref()?.location().map(str::to_owned));
+        staged.keys().map(ToString::to_string).chain(locations).collect()
     }
 
     /// The release this one continues.
     pub fn base(&self) -> &Arc<Release> {
         &self.base
+    }
+
+    pub(super) fn tables(&self) -> &Arc<Tables> {
+        &self.tables
     }
 
     /// The lake as the holder sees it.
@@ -135,7 +190,7 @@ impl Overlay {
         input: LogicalPlan,
         session: &SessionState,
     ) -> Result<Written> {
-        let target = self.target(name).await?;
+        let target = self.target_of(name, spec).await?;
         let written = self.tables.write(&self.lake, &target.location, spec, input, session).await?;
         self.stage_table(target, provenance).await?;
         Ok(written)
@@ -150,7 +205,7 @@ impl Overlay {
         schema: SchemaRef,
         batches: BoxStream<'static, Result<RecordBatch>>,
     ) -> Result<Written> {
-        let target = self.target(name).await?;
+        let target = self.target_of(name, spec).await?;
         let written = self.tables.write_batches(&self.lake, &target.location, spec, schema, batches).await?;
         self.stage_table(target, provenance).await?;
         Ok(written)
@@ -295,10 +350,18 @@ impl Overlay {
             let Some(location) = object.location() else { continue };
             let commits = self.store.commits(&self.lake.path(location)).await?;
             if let Some((first, _)) = commits.first() {
-                changes.push(TableChange { location: location.to_owned(), pin: first.checked_sub(1), commits });
+                let (location, pin) = (location.to_owned(), first.checked_sub(1));
+                changes.push(TableChange { object, location, pin, commits });
             }
         }
         Ok(changes)
+    }
+
+    async fn target_of(&self, name: &TableName, spec: &WriteSpec) -> Result<Target> {
+        if spec.mode == WriteMode::Overwrite {
+            self.mind(name);
+        }
+        self.target(name).await
     }
 
     /// The table to write, its log frozen at the pin.
@@ -367,8 +430,9 @@ impl Overlay {
         Ok(())
     }
 
-    pub(super) fn set_published(&self) {
-        self.published.store(true, Ordering::Release);
+    /// Whether a log may name its data files: they must not be deleted then.
+    pub(super) fn set_published(&self, published: bool) {
+        self.published.store(published, Ordering::Release);
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use uuid::Uuid;
 
 use super::Object;
 use crate::names::{ReleaseId, TableName};
@@ -12,6 +13,8 @@ use crate::names::{ReleaseId, TableName};
 #[derive(Debug, Clone)]
 pub struct Release {
     pub info: ReleaseInfo,
+    /// The intent that made it: what tells it from a release of that number in another lake at this place.
+    pub(super) intent: Uuid,
     pub objects: BTreeMap<TableName, Arc<Object>>,
     /// Schemas by name with their OIDs, those without objects too.
     pub schemas: BTreeMap<String, u32>,
@@ -51,6 +54,7 @@ impl Release {
     pub fn empty(info: ReleaseInfo) -> Self {
         Self {
             info,
+            intent: Uuid::nil(),
             objects: BTreeMap::new(),
             schemas: SCHEMAS.iter().map(|(name, oid)| ((*name).to_owned(), *oid)).collect(),
             tombstones: Vec::new(),

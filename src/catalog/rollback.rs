@@ -13,7 +13,7 @@ impl Catalog {
     /// Publishes a release with the content of release `id`; `None` where nothing differs.
     ///
     /// Errors: `UndefinedObject` for a release there is not, `UndefinedFile` where a data file it needs was vacuumed.
-    pub async fn rollback(&self, id: ReleaseId) -> Result<Option<Arc<Release>>> {
+    pub async fn rollback(self: &Arc<Self>, id: ReleaseId) -> Result<Option<Arc<Release>>> {
         if id > self.current().id() {
             return Err(Error::new(ErrorKind::UndefinedObject, format!("release {id} does not exist")));
         }
@@ -50,6 +50,7 @@ impl Overlay {
             Some(pin) => Some(pin),
             None => self.head(location).await?,
         };
+        self.mind(&then.name);
         let mut restored = *version;
         if pin != Some(*version) {
             self.freeze(location, pin);

@@ -62,10 +62,11 @@ impl Scope {
     ///
     /// Errors: why the table cannot be opened; `WrongObjectType` for a view.
     pub async fn snapshot(&self, object: &Object) -> Result<Arc<Snapshot>> {
-        if let Some(overlay) = &self.overlay
-            && let Some(snapshot) = overlay.snapshot(&object.name)
-        {
-            return Ok(snapshot);
+        if let Some(overlay) = &self.overlay {
+            overlay.note_read(&object.name);
+            if let Some(snapshot) = overlay.snapshot(&object.name) {
+                return Ok(snapshot);
+            }
         }
         let (location, version) = match &object.kind {
             ObjectKind::Table { location, version, .. } => (location, *version),

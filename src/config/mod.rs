@@ -90,6 +90,18 @@ sections! {
         release_poll_interval: Duration, in Duration::from_millis(10)..=Duration::from_secs(3600);
         /// Commits; 0: never.
         checkpoint_interval: u64;
+        adopt_interval: Duration, in Duration::from_millis(10)..=Duration::from_secs(86_400);
+        release_retention: Duration;
+    }
+    /// What the server does by itself to keep the lake in order.
+    maintenance: Maintenance {
+        /// Zero: never.
+        interval: Duration;
+        target_file_size: ByteSize, in ByteSize::kib(1)..=ByteSize::gib(16);
+        /// 0: never.
+        compact_files: usize;
+        file_retention: Duration;
+        vacuum: bool;
     }
     /// The PostgreSQL wire.
     server: Server {

@@ -58,6 +58,7 @@ pub fn parse(sql: &str) -> Result<Vec<Statement>> {
     split::statements(&tokens)
         .map(|tokens| {
             let (text, offset) = positions.slice(sql, tokens);
+            refused::two_phase(tokens)?;
             let ast = parse_one(&position::relative(tokens)).map_err(|mut parse_error| {
                 // Only the tokens as they were know where in the query string they are.
                 if let Err(error) = parse_one(tokens) {

@@ -7,6 +7,7 @@ use std::ops::ControlFlow;
 use datafusion::sql::sqlparser::ast::{
     JoinConstraint, JoinOperator, Query, Select, SetExpr, SetOperator, SetQuantifier, Statement, Visit, Visitor,
 };
+use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
 
 use crate::error::{Error, ErrorKind, Result};
 
@@ -18,6 +19,33 @@ pub fn check(statement: &Statement) -> Result<()> {
         ControlFlow::Break((what, hint)) => {
             Err(Error::new(ErrorKind::FeatureNotSupported, format!("{what} is not supported")).with_hint(hint))
         }
+    }
+}
+
+/// Two-phase commit, as a PostgreSQL without `max_prepared_transactions` answers it.
+///
+/// # Errors
+/// `55000` for PREPARE TRANSACTION; `42704` for what would end one: there is none.
+pub fn two_phase(tokens: &[TokenWithSpan]) -> Result<()> {
+    let mut tokens = tokens.iter().map(|token| &token.token).filter(|token| !matches!(token, Token::Whitespace(_)));
+    let mut word = || match tokens.next() {
+        Some(Token::Word(word)) if word.quote_style.is_none() => word.value.to_ascii_lowercase(),
+        _ => String::new(),
+    };
+    match (word().as_str(), word().as_str()) {
+        ("prepare", "transaction") => {
+            Err(Error::new(ErrorKind::ObjectNotInPrerequisiteState, "prepared transactions are disabled")
+                .with_hint("use COMMIT: a transaction of any number of tables is one release"))
+        }
+        ("commit" | "rollback", "prepared") => {
+            let name = match tokens.next() {
+                Some(Token::SingleQuotedString(name)) => name.as_str(),
+                _ => "",
+            };
+            let message = format!("prepared transaction with identifier \"{name}\" does not exist");
+            Err(Error::new(ErrorKind::UndefinedObject, message))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -1,8 +1,8 @@
-//! BEGIN, COMMIT, ROLLBACK and savepoints.
+//! BEGIN, COMMIT, ROLLBACK and savepoints; and blocks that nobody began.
 
 use datafusion::sql::sqlparser::ast;
 
-use super::control::set_modes;
+use super::modes;
 use super::notify::Mailbox;
 use super::session::{Outcome, Session};
 use super::transaction::{Block, Transaction};
@@ -10,28 +10,55 @@ use super::write;
 use crate::error::{Error, ErrorKind, Result};
 
 pub(super) async fn begin_block(session: &mut Session, modes: &[ast::TransactionMode]) -> Result<()> {
-    if session.transaction.block().is_some() {
-        session.warn("25001", "there is already a transaction in progress");
-    } else {
-        let scope = session.scope_outside().await?;
-        session.transaction = Transaction::Open(Block::new(scope, &session.settings));
-        for (of, from) in
-            [("isolation", "default_transaction_isolation"), ("read_only", "default_transaction_read_only")]
-        {
-            if let Some(value) = session.settings.get(from) {
-                session.settings.set(&format!("transaction_{of}"), &value)?;
-            }
+    match session.transaction.block_mut() {
+        // the statements before it in the same query string belong to the block, as in PostgreSQL
+        Some(block) if block.implicit => {
+            block.implicit = false;
+        }
+        Some(_) => session.warn("25001", "there is already a transaction in progress"),
+        None => {
+            let scope = session.scope_outside().await?;
+            session.transaction = Transaction::Open(Block::new(scope, &session.settings));
+            modes::start(session)?;
         }
     }
-    set_modes(session, modes, false)
+    modes::set_modes(session, modes, false)
+}
+
+pub(super) async fn begin_implicit(session: &mut Session) -> Result<()> {
+    if session.transaction.block().is_none() {
+        let scope = session.scope_outside().await?;
+        let mut block = Block::new(scope, &session.settings);
+        block.implicit = true;
+        session.transaction = Transaction::Open(block);
+        modes::start(session)?;
+    }
+    Ok(())
+}
+
+pub(super) async fn end_implicit(session: &mut Session) -> Result<()> {
+    if session.transaction.is_implicit() {
+        end_block(session).await?;
+    }
+    Ok(())
 }
 
 pub(super) async fn commit(session: &mut Session, chain: bool) -> Result<Outcome> {
-    let tag = match std::mem::take(&mut session.transaction) {
-        Transaction::Idle => {
-            session.warn("25P01", "there is no transaction in progress");
-            return Ok(Outcome::command("COMMIT"));
-        }
+    if session.transaction.block().is_none_or(|block| block.implicit) {
+        nothing_to_end(session, "COMMIT", chain)?;
+    }
+    let modes = modes_of(session);
+    let tag = end_block(session).await?;
+    if chain {
+        begin_like(session, &modes).await?;
+    }
+    Ok(Outcome::command(tag))
+}
+
+/// Publishes what the block changed; answers the tag of what became of it.
+async fn end_block(session: &mut Session) -> Result<&'static str> {
+    Ok(match std::mem::take(&mut session.transaction) {
+        Transaction::Idle => "COMMIT",
         Transaction::Open(block) => {
             if let Some(overlay) = block.scope.overlay
                 && let Err(error) = write::publish(&session.shared, overlay, "transaction").await
@@ -49,31 +76,52 @@ pub(super) async fn commit(session: &mut Session, chain: bool) -> Result<Outcome
             session.after_rollback();
             "ROLLBACK"
         }
-    };
-    if chain {
-        begin_block(session, &[]).await?;
-    }
-    Ok(Outcome::command(tag))
+    })
 }
 
 pub(super) async fn rollback(session: &mut Session, chain: bool) -> Result<Outcome> {
-    match std::mem::take(&mut session.transaction) {
-        Transaction::Idle => session.warn("25P01", "there is no transaction in progress"),
-        Transaction::Open(block) | Transaction::Failed(block) => {
-            session.settings = block.before;
-            session.after_rollback();
-            if chain {
-                begin_block(session, &[]).await?;
-            }
+    if session.transaction.block().is_none_or(|block| block.implicit) {
+        nothing_to_end(session, "ROLLBACK", chain)?;
+    }
+    let modes = modes_of(session);
+    if let Transaction::Open(block) | Transaction::Failed(block) = std::mem::take(&mut session.transaction) {
+        session.settings = block.before;
+        session.after_rollback();
+        if chain {
+            begin_like(session, &modes).await?;
         }
     }
     Ok(Outcome::command("ROLLBACK"))
 }
 
+/// COMMIT or ROLLBACK without a BEGIN: a warning, and an implicit block ends all the same.
+fn nothing_to_end(session: &Session, what: &str, chain: bool) -> Result<()> {
+    if chain {
+        return Err(outside_block(&format!("{what} AND CHAIN")));
+    }
+    session.warn("25P01", "there is no transaction in progress");
+    Ok(())
+}
+
+/// Settings that are a transaction's own, with their values.
+type Modes = [(&'static str, Option<String>); 2];
+
+fn modes_of(session: &Session) -> Modes {
+    [modes::ISOLATION, modes::READ_ONLY].map(|name| (name, session.settings.get(name)))
+}
+
+/// The next transaction of a chain has the modes of the one that ended.
+async fn begin_like(session: &mut Session, modes: &Modes) -> Result<()> {
+    begin_block(session, &[]).await?;
+    modes.iter().try_for_each(|(name, value)| modes::assign(session, name, value.as_deref()))
+}
+
+fn outside_block(what: &str) -> Error {
+    Error::new(ErrorKind::NoActiveTransaction, format!("{what} can only be used in transaction blocks"))
+}
+
 pub(super) fn block_for<'a>(session: &'a mut Session, what: &str) -> Result<&'a mut Block> {
-    session.transaction.block_mut().ok_or_else(|| {
-        Error::new(ErrorKind::NoActiveTransaction, format!("{what} can only be used in transaction blocks"))
-    })
+    session.transaction.block_mut().filter(|block| !block.implicit).ok_or_else(|| outside_block(what))
 }
 
 pub(super) fn savepoint(session: &mut Session, name: &str) -> Result<Outcome> {

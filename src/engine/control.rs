@@ -12,7 +12,7 @@ use super::procedures::{constant, procedure_name};
 use super::session::{Outcome, Session};
 use super::settings::{canonical, unknown};
 use super::time_travel::AsOf;
-use super::{BatchStream, blocks, cursors, errors, notify, procedures};
+use super::{BatchStream, blocks, cursors, errors, modes, notify, procedures};
 use crate::dialect::{Statement, folded};
 use crate::error::{Error, ErrorKind, Result};
 use crate::pgtypes::Type;
@@ -132,7 +132,7 @@ async fn apply_set(session: &mut Session, set: &Set) -> Result<Outcome> {
             assign(session, "client_encoding", Some(&charset_name.value), false).await?;
         }
         Set::SetNamesDefault {} => assign(session, "client_encoding", None, false).await?,
-        Set::SetTransaction { modes, session: for_session, .. } => set_modes(session, modes, *for_session)?,
+        Set::SetTransaction { modes, session: for_session, .. } => modes::set_modes(session, modes, *for_session)?,
         Set::SetSessionAuthorization(_) | Set::SetRole { .. } => {}
         other => return Err(Error::new(ErrorKind::FeatureNotSupported, format!("{other} is not supported"))),
     }
@@ -169,6 +169,13 @@ pub(super) async fn assign(session: &mut Session, name: &str, value: Option<&str
     let as_of = name.eq_ignore_ascii_case("lakewire.as_of");
     if as_of && let Some(text) = value.filter(|text| !text.is_empty()) {
         AsOf::parse(text)?;
+    }
+    if as_of && session.transaction.scope().is_some_and(|scope| scope.overlay.is_some()) {
+        let message = "lakewire.as_of cannot be set in a transaction that has changed something";
+        return Err(Error::new(ErrorKind::ActiveTransaction, message).with_hint("COMMIT or ROLLBACK first"));
+    }
+    if modes::is_mode(name) && session.transaction.block().is_some() {
+        return modes::assign(session, name, value);
     }
     let before = session.settings.clone();
     match value {
@@ -246,25 +253,6 @@ fn keep_setting_of(session: &mut Session, name: &str) {
         // It was accepted a moment ago.
         let _ = block.lasting.set(name, &value);
     }
-}
-
-pub(super) fn set_modes(session: &mut Session, modes: &[ast::TransactionMode], for_session: bool) -> Result<()> {
-    let prefix = if for_session { "default_transaction" } else { "transaction" };
-    if !for_session && session.transaction.block().is_none() && !modes.is_empty() {
-        session.warn("25P01", "SET TRANSACTION can only be used in transaction blocks");
-    }
-    for mode in modes {
-        match mode {
-            ast::TransactionMode::AccessMode(mode) => {
-                let read_only = matches!(mode, ast::TransactionAccessMode::ReadOnly);
-                session.settings.set(&format!("{prefix}_read_only"), if read_only { "on" } else { "off" })?;
-            }
-            ast::TransactionMode::IsolationLevel(level) => {
-                session.settings.set(&format!("{prefix}_isolation"), &level.to_string().to_lowercase())?;
-            }
-        }
-    }
-    Ok(())
 }
 
 fn show_name(variable: &[Ident]) -> String {

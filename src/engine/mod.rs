@@ -17,6 +17,7 @@ mod explain;
 mod history;
 mod interrupt;
 mod memory;
+mod modes;
 mod names;
 mod notify;
 mod parameters;
@@ -284,7 +285,7 @@ pub struct Call {
     pub named: Vec<(String, ScalarValue)>,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub struct Signature {
     pub name: &'static str,
     /// (argument name, PostgreSQL type name, has a default)

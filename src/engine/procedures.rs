@@ -74,9 +74,13 @@ pub(super) async fn call_procedure(
     call: &ast::Function,
     params: &[ScalarValue],
 ) -> Result<Outcome> {
-    if session.transaction.block().is_some() {
+    // Of statements that came together without BEGIN, those before it may have read, and what they set stays.
+    let implicit = session.transaction.is_implicit();
+    let changed = session.transaction.scope().is_some_and(|scope| scope.overlay.is_some());
+    if session.transaction.block().is_some() && (changed || !implicit) {
         return Err(in_block("CALL").with_hint("COMMIT or ROLLBACK first: a procedure publishes releases of its own"));
     }
+    session.end_implicit().await?;
     let name = procedure_name(&call.name);
     let mut evaluated = Call { user: session.user.clone(), name, positional: Vec::new(), named: Vec::new() };
     if let ast::FunctionArguments::List(list) = &call.args {

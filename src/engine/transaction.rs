@@ -1,4 +1,8 @@
 //! Transaction blocks: a pinned release, the changes on top of it, settings that go with it, failure until ROLLBACK.
+//!
+//! Statements that come together, in one query string or before one Sync, are a block without BEGIN: an implicit one.
+//!
+//! Invariant: an implicit block never fails; an error rolls it back at once, and clients are told that they are idle.
 
 use std::sync::Arc;
 
@@ -19,10 +23,14 @@ pub(super) enum Transaction {
     Failed(Block),
 }
 
-/// A `BEGIN` without its end.
+/// A transaction without its end.
 #[derive(Debug)]
 pub(super) struct Block {
     pub scope: Scope,
+    /// Nobody has said BEGIN: it ends with the statements that came together.
+    pub implicit: bool,
+    /// A statement has been planned in it.
+    pub used: bool,
     /// What ROLLBACK restores.
     pub before: Settings,
     /// What COMMIT leaves: without `SET LOCAL`.
@@ -50,6 +58,8 @@ impl Block {
     pub fn new(scope: Scope, settings: &Settings) -> Self {
         Self {
             scope,
+            implicit: false,
+            used: false,
             before: settings.clone(),
             lasting: settings.clone(),
             savepoints: Vec::new(),
@@ -65,6 +75,13 @@ impl Block {
         let overlay = catalog.begin_on(self.scope.release.clone());
         self.scope = overlay.scope();
         overlay
+    }
+
+    /// Has the transaction mind what it reads, from its first statement on.
+    pub fn serialize(&mut self, catalog: &Catalog) {
+        if self.scope.overlay.is_none() {
+            self.scope = catalog.begin_serializable(self.scope.release.clone()).scope();
+        }
     }
 
     pub fn set_savepoint(&mut self, name: &str, settings: Settings, cursors: u64, pending: usize) {
@@ -105,16 +122,25 @@ impl Transaction {
     pub fn status(&self) -> TransactionStatus {
         match self {
             Self::Idle => TransactionStatus::Idle,
+            Self::Open(block) if block.implicit => TransactionStatus::Idle,
             Self::Open(_) => TransactionStatus::InTransaction,
             Self::Failed(_) => TransactionStatus::Failed,
         }
     }
 
-    pub fn fail(&mut self) {
+    /// An error ends an implicit block, which is given back, and lets one that was begun wait for its ROLLBACK.
+    pub fn fail(&mut self) -> Option<Block> {
         match std::mem::take(self) {
+            Self::Open(block) if block.implicit => return Some(block),
             Self::Open(block) => *self = Self::Failed(block),
             other => *self = other,
         }
+        None
+    }
+
+    /// Whether nobody has said BEGIN.
+    pub fn is_implicit(&self) -> bool {
+        self.block().is_some_and(|block| block.implicit)
     }
 
     /// After ROLLBACK TO a savepoint.

@@ -113,7 +113,10 @@ impl Connection {
                 Ok(())
             }
             Message::Flush => self.link.flush().await,
-            Message::Sync => self.ready().await,
+            Message::Sync => {
+                self.session.end_implicit().await?;
+                self.ready().await
+            }
             // what is left of a COPY that failed is ignored, as the protocol says
             Message::Copy | Message::Terminate => Ok(()),
             Message::FunctionCall => Err(Halt::Failed(

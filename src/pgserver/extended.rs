@@ -201,6 +201,10 @@ impl Connection {
             self.link.writer.put(&EmptyQueryResponse::new());
             return Ok(None);
         };
+        // what Sync follows at once is a transaction of its own; what more follows makes one with it
+        if !self.link.reader.has(b'S') {
+            self.session.begin_implicit().await?;
+        }
         let work = self.session.execute(statement, &portal.parameters);
         match self.link.watch(running, false, work).await? {
             Outcome::Rows { stream, tag } => Ok(Some(Cursor::new(stream, tag, &portal.formats, self.style())?)),

@@ -50,6 +50,11 @@ impl Reader {
             .is_some_and(|([_, length @ ..], _)| self.buffer.len() > u32::from_be_bytes(*length) as usize)
     }
 
+    /// Whether the next message has come already, and is of this type.
+    pub(super) fn has(&self, tag: u8) -> bool {
+        self.buffer.first() == Some(&tag)
+    }
+
     /// The next packet of the start-up phase: its body, without the length.
     pub(super) async fn startup_packet(&mut self) -> Result<Bytes, Halt> {
         loop {

@@ -24,13 +24,19 @@ impl Connection {
         if statements.is_empty() {
             self.link.writer.put(&EmptyQueryResponse::new());
         }
-        for statement in statements {
-            self.run_statement(statement, &running).await?;
+        let count = statements.len();
+        for (statement, remaining) in statements.into_iter().zip((0..count).rev()) {
+            if count > 1 {
+                self.session.begin_implicit().await?;
+            }
+            self.run_statement(statement, &running, remaining == 0).await?;
         }
-        Ok(())
+        // where the last gave no tag, or a pipeline was left open before the string
+        Ok(self.session.end_implicit().await?)
     }
 
-    async fn run_statement(&mut self, statement: Statement, running: &Guard) -> Result<(), Halt> {
+    /// The last statement is acknowledged when the transaction that all of them are has ended.
+    async fn run_statement(&mut self, statement: Statement, running: &Guard, last: bool) -> Result<(), Halt> {
         if !matches!(statement.ast, ast::Statement::Prepare { .. })
             && let Some((name, position)) = dialect::placeholder(&statement)
         {
@@ -50,6 +56,9 @@ impl Connection {
                 let mut cursor = Cursor::new(stream, tag, formats, self.style())?;
                 self.link.writer.put(&row_description(cursor.schema(), formats)?);
                 if let Progress::Complete(tag) = cursor.send(&mut self.link, running, None).await? {
+                    if last {
+                        self.session.end_implicit().await?;
+                    }
                     self.link.writer.put(&CommandComplete::new(tag));
                 }
             }
@@ -57,7 +66,12 @@ impl Connection {
                 self.copy_out(stream, &format, encoding, running).await?;
             }
             Outcome::CopyFrom(copy) => self.copy_in(copy, running).await?,
-            Outcome::Command { tag } => self.command_complete(tag),
+            Outcome::Command { tag } => {
+                if last {
+                    self.session.end_implicit().await?;
+                }
+                self.command_complete(tag);
+            }
             Outcome::Empty => self.link.writer.put(&EmptyQueryResponse::new()),
         }
         Ok(())

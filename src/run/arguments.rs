@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use chrono::TimeDelta;
 use datafusion::scalar::ScalarValue;
 
 use crate::engine::Signature;
@@ -88,6 +89,23 @@ impl Arguments {
             .ok_or_else(|| self.invalid(name, "the number of a release"))
     }
 
+    /// None where the argument was left out or is null.
+    ///
+    /// # Errors
+    /// `22023` for what is no span of time.
+    pub fn interval(&self, name: &'static str) -> Result<Option<TimeDelta>> {
+        let span = match self.values.get(name) {
+            None => return Ok(None),
+            Some(value) if value.is_null() => return Ok(None),
+            Some(ScalarValue::IntervalMonthDayNano(Some(span))) => {
+                let days = i64::from(span.months) * 30 + i64::from(span.days);
+                TimeDelta::try_days(days).map(|days| days + TimeDelta::nanoseconds(span.nanoseconds))
+            }
+            Some(value) => value.try_as_str().flatten().and_then(span),
+        };
+        span.filter(|span| *span >= TimeDelta::zero()).map(Some).ok_or_else(|| self.invalid(name, "a span of time"))
+    }
+
     fn mismatch(&self, message: String) -> Error {
         Error::new(ErrorKind::UndefinedFunction, format!("cannot call {}: {message}", self.signature.name))
             .with_hint(self.usage())
@@ -107,6 +125,25 @@ impl Arguments {
         });
         format!("call {}({})", self.signature.name, shown.collect::<Vec<_>>().join(", "))
     }
+}
+
+/// `7 days`, `12 hours`, `1 day 6 hours`.
+fn span(text: &str) -> Option<TimeDelta> {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let parts = words.chunks(2).map(|part| {
+        let [number, unit] = part else { return None };
+        let number: i64 = number.parse().ok()?;
+        match unit.trim_end_matches('s') {
+            "week" => TimeDelta::try_weeks(number),
+            "day" => TimeDelta::try_days(number),
+            "hour" => TimeDelta::try_hours(number),
+            "minute" | "min" => TimeDelta::try_minutes(number),
+            "second" | "sec" => TimeDelta::try_seconds(number),
+            _ => None,
+        }
+    });
+    let parts: Vec<TimeDelta> = parts.collect::<Option<_>>()?;
+    (!parts.is_empty()).then(|| parts.into_iter().sum())
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use futures::StreamExt;
 
 use super::arguments::Arguments;
 use super::notices::Notices;
-use super::{Progress, RunReport, RunRequest, Runner, Selection, TestReport};
+use super::{Progress, RunReport, RunRequest, Runner, Selection, TestReport, upkeep};
 use crate::engine::{BatchStream, Call, CancelHandle, NoticeSink, Procedures, Signature};
 use crate::error::{Error, ErrorKind, Result};
 use crate::names::ReleaseId;
@@ -76,6 +76,9 @@ impl Procedures for RunProcedures {
         let signature = signature(&call.name)?;
         let arguments = Arguments::bind(signature, call.positional, call.named)?;
         let (user, notices) = (call.user, Arc::new(Notices::new(notices)));
+        if upkeep::result_schema(signature.name).is_some() {
+            return upkeep::call(runner, signature.name, &arguments, &user);
+        }
         Ok(match signature.name {
             "run_tests" => {
                 let selectors = arguments.text("selector")?.map(|text| selectors(&text)).unwrap_or_default();
@@ -106,22 +109,26 @@ impl Procedures for RunProcedures {
     }
 
     fn signatures(&self) -> Vec<Signature> {
-        SIGNATURES.to_vec()
+        signatures().copied().collect()
     }
 
     fn result_schema(&self, name: &str) -> Option<SchemaRef> {
-        SIGNATURES.iter().find(|signature| signature.name == name).map(|signature| match signature.name {
+        signatures().find(|signature| signature.name == name).map(|signature| match signature.name {
             "run_tests" => tests_schema(),
             "rollback_release" => rollback_schema(),
-            _ => refresh_schema(),
+            name => upkeep::result_schema(name).unwrap_or_else(refresh_schema),
         })
     }
 }
 
+fn signatures() -> impl Iterator<Item = &'static Signature> {
+    SIGNATURES.iter().chain(upkeep::SIGNATURES)
+}
+
 fn signature(name: &str) -> Result<&'static Signature> {
-    SIGNATURES.iter().find(|signature| signature.name == name).ok_or_else(|| {
+    signatures().find(|signature| signature.name == name).ok_or_else(|| {
         let error = Error::new(ErrorKind::UndefinedFunction, format!("procedure {name} does not exist"));
-        let near = SIGNATURES.iter().map(|s| (strsim::osa_distance(s.name, name), s.name)).min();
+        let near = signatures().map(|s| (strsim::osa_distance(s.name, name), s.name)).min();
         match near {
             Some((distance, near)) if distance <= near.len() / 2 => error.with_hint(format!("did you mean {near}?")),
             _ => error.with_hint("\\df shows the procedures"),
@@ -156,11 +163,11 @@ fn rollback_row(made: ReleaseId, release: ReleaseId) -> Result<RecordBatch> {
     batch(rollback_schema(), vec![id(made), id(release)])
 }
 
-fn once(schema: SchemaRef, rows: impl Future<Output = Result<RecordBatch>> + Send + 'static) -> BatchStream {
+pub(super) fn once(schema: SchemaRef, rows: impl Future<Output = Result<RecordBatch>> + Send + 'static) -> BatchStream {
     BatchStream::new(schema, futures::stream::once(rows).boxed())
 }
 
-fn schema(columns: &[(&str, DataType)]) -> SchemaRef {
+pub(super) fn schema(columns: &[(&str, DataType)]) -> SchemaRef {
     Arc::new(Schema::new(columns.iter().map(|(name, of)| Field::new(*name, of.clone(), true)).collect::<Vec<_>>()))
 }
 
@@ -225,6 +232,6 @@ fn test_rows(tests: &[TestReport]) -> Result<RecordBatch> {
     )
 }
 
-fn batch(schema: SchemaRef, columns: Vec<datafusion::arrow::array::ArrayRef>) -> Result<RecordBatch> {
+pub(super) fn batch(schema: SchemaRef, columns: Vec<datafusion::arrow::array::ArrayRef>) -> Result<RecordBatch> {
     RecordBatch::try_new(schema, columns).map_err(|error| Error::internal("rows of a procedure").with_source(error))
 }

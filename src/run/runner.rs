@@ -49,6 +49,10 @@ impl Runner {
         &self.engine
     }
 
+    pub(super) fn config(&self) -> &Arc<Config> {
+        &self.config
+    }
+
     /// Where runs are written down.
     pub fn log(&self) -> &Arc<RunLog> {
         &self.log

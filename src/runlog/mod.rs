@@ -10,6 +10,7 @@ mod read;
 mod report;
 mod rows;
 mod schema;
+mod upkeep;
 
 use std::sync::{Arc, Weak};
 use std::time::Duration;

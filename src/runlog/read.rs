@@ -25,7 +25,7 @@ impl RunLog {
         Ok(rows)
     }
 
-    async fn written(&self, table: LogTable, session: &SessionState) -> Result<Vec<RecordBatch>> {
+    pub(super) async fn written(&self, table: LogTable, session: &SessionState) -> Result<Vec<RecordBatch>> {
         let tables = self.catalog.tables();
         let Some(head) = tables.head(table.location()).await? else { return Ok(Vec::new()) };
         let snapshot = tables.snapshot(table.location(), Some(head)).await?;

@@ -109,6 +109,8 @@ pub async fn ingest(
     for attempt in 1.. {
         catalog.refresh().await?;
         let overlay = catalog.begin();
+        // another process may ingest the same files
+        overlay.mind(&ingests_table());
         let state = engine.state(&overlay.scope())?;
         let mut work = Work {
             overlay: &overlay,

@@ -69,6 +69,11 @@ impl SnapshotCache {
         snapshot
     }
 
+    /// Forgets all: another lake stands at this place.
+    pub(super) fn clear(&self) {
+        self.entries.lock().by_key.clear();
+    }
+
     fn cell(&self, key: &Key) -> Arc<OnceCell<Arc<Snapshot>>> {
         let mut entries = self.entries.lock();
         entries.clock += 1;

@@ -120,6 +120,30 @@ fn version_of(name: &str) -> Option<u64> {
     (counts && digits.bytes().all(|byte| byte.is_ascii_digit())).then(|| digits.parse().ok()).flatten()
 }
 
+/// The leading number of a log file's name.
+pub(super) fn leading_version(name: &str) -> Option<u64> {
+    name.get(..20).filter(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()))?.parse().ok()
+}
+
+/// The commit files of the versions after one.
+pub(super) async fn commits_after(lake: &LakeStore, location: &str, version: u64) -> Result<Vec<ObjectMeta>> {
+    let commits = commit_files(lake, location).await?;
+    Ok(commits.into_iter().filter(|(of, _)| *of > version).map(|(_, file)| file).collect())
+}
+
+/// The oldest version that can be read: the first commit where it is the table's first, else the first checkpoint.
+pub(super) async fn oldest(lake: &LakeStore, location: &str) -> Result<u64> {
+    let log = lake.path(location).join("_delta_log");
+    let files: Vec<ObjectMeta> =
+        lake.root().list(Some(&log)).try_collect().await.map_err(|error| errors::from_store(error, location))?;
+    let readable = files.iter().filter_map(|file| {
+        let name = file.location.filename()?;
+        let version = version_in(&log, &file.location)?;
+        (version == 0 || name.contains(".checkpoint.")).then_some(version)
+    });
+    readable.min().ok_or_else(|| errors::not_a_table(location))
+}
+
 /// The newest `limit` commits that the log still holds, newest first.
 pub(super) async fn history(lake: &LakeStore, location: &str, limit: usize) -> Result<Vec<Commit>> {
     let mut commits = commit_files(lake, location).await?;

@@ -8,6 +8,7 @@ mod definition;
 mod errors;
 mod files;
 mod log;
+mod optimize;
 mod reader;
 mod redefine;
 mod restore;
@@ -16,6 +17,7 @@ mod scan;
 mod schema;
 mod snapshot;
 mod target;
+mod vacuum;
 mod write;
 mod writer;
 
@@ -28,8 +30,10 @@ pub use cache::CacheLimits;
 pub use definition::{ColumnDefinition, Constraint, ConstraintKind, Definition};
 pub use errors::find_in as error_in;
 pub use log::Commit;
+pub use optimize::{OptimizeSpec, Optimized};
 pub use rules::Rules;
 pub use snapshot::{ScanPath, Snapshot};
+pub use vacuum::Unneeded;
 pub use write::{WriteMode, WriteSpec, Written};
 
 use crate::error::{ErrorKind, Result};
@@ -103,6 +107,11 @@ impl Tables {
         }
     }
 
+    /// To be called when the lake at this place was replaced by another.
+    pub fn forget_snapshots(&self) {
+        self.snapshots.clear();
+    }
+
     /// The table's newest version as seen through `lake` (an overlay); never remembered.
     pub async fn snapshot_in(&self, lake: &LakeStore, location: &str) -> Result<Arc<Snapshot>> {
         Snapshot::load(lake, location, None, ScanPath::Auto).await.map(Arc::new)
@@ -121,6 +130,11 @@ impl Tables {
     /// The newest version committed at or before a moment; `None` when the first commit that the log holds is later.
     pub async fn version_at(&self, location: &str, at: DateTime<Utc>) -> Result<Option<u64>> {
         log::version_at(&self.lake, location, at).await
+    }
+
+    /// The oldest version that the log can give.
+    pub async fn oldest_version(&self, location: &str) -> Result<u64> {
+        log::oldest(&self.lake, location).await
     }
 
     /// Whether a checkpoint is to follow the commit of this version.

@@ -123,6 +123,11 @@ impl Snapshot {
         self.totals.files
     }
 
+    /// Whether deletion vectors hide rows of its files.
+    pub fn has_deletions(&self) -> bool {
+        self.totals.deletions
+    }
+
     pub fn comment(&self) -> Option<&str> {
         self.definition.comment.as_deref()
     }

@@ -161,20 +161,24 @@ fn panicked(error: tokio::task::JoinError) -> Error {
     Error::internal("a task that wrote rows panicked").with_source(error)
 }
 
-fn writer_config(target: &Target) -> WriterConfig {
-    let properties = WriterProperties::builder()
+/// How our Parquet files are written.
+pub(super) fn properties() -> WriterProperties {
+    WriterProperties::builder()
         // twice the size of zstd, and markedly faster to scan
         .set_compression(Compression::SNAPPY)
         .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
         .set_statistics_enabled(EnabledStatistics::Page)
         .set_created_by(concat!("lakewire ", env!("CARGO_PKG_VERSION")).to_owned())
-        .build();
+        .build()
+}
+
+fn writer_config(target: &Target) -> WriterConfig {
     let table = target.base().map(|base| base.table_properties());
     let (indexed_columns, statistics_columns) = get_num_idx_cols_and_stats_columns(table, HashMap::new());
     WriterConfig::new(
         Arc::clone(target.schema()),
         target.partition_by().to_vec(),
-        Some(properties),
+        Some(properties()),
         NonZeroU64::new(FILE_BYTES_MAX),
         Some(CHECK_ROWS),
         indexed_columns,

@@ -87,7 +87,7 @@ async fn a_dropped_overlay_leaves_no_trace() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_second_writer_of_a_table_gets_40001_and_succeeds_when_it_retries() {
+async fn who_replaces_what_another_has_changed_gets_40001_and_succeeds_when_it_retries() {
     let folder = tempfile::tempdir().unwrap();
     let catalog = open(folder.path()).await;
     let first = catalog.begin();
@@ -96,16 +96,16 @@ async fn the_second_writer_of_a_table_gets_40001_and_succeeds_when_it_retries() 
 
     let (one, two) = (catalog.begin(), catalog.begin());
     write(&one, "gold.a", WriteMode::Append, &[2]).await;
-    write(&two, "gold.a", WriteMode::Append, &[3]).await;
+    write(&two, "gold.a", WriteMode::Overwrite, &[3]).await;
     catalog.publish(&one, "one").await.unwrap();
     let error = catalog.publish(&two, "two").await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::SerializationFailure);
     assert_eq!(rows(&catalog.scope(), "gold.a").await, Some(2));
 
     let again = catalog.begin();
-    write(&again, "gold.a", WriteMode::Append, &[3]).await;
+    write(&again, "gold.a", WriteMode::Overwrite, &[3]).await;
     catalog.publish(&again, "again").await.unwrap();
-    assert_eq!(rows(&catalog.scope(), "gold.a").await, Some(3));
+    assert_eq!(rows(&catalog.scope(), "gold.a").await, Some(1));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -142,17 +142,24 @@ async fn a_foreign_commit_is_adopted_before_our_next_write_and_never_lost() {
     foreign_append(folder.path(), "gold/a", &[10, 11]).await;
     assert_eq!(rows(&catalog.scope(), "gold.a").await, Some(1), "readers stay at the pin");
 
-    // begun before the foreign commit was adopted: conflicts, which is what adopts it
+    // begun before the foreign commit was adopted: what replaces it conflicts, which is what adopts it
     let overlay = catalog.begin();
-    write(&overlay, "gold.a", WriteMode::Append, &[2]).await;
-    let error = catalog.publish(&overlay, "append").await.unwrap_err();
+    write(&overlay, "gold.a", WriteMode::Overwrite, &[2]).await;
+    let error = catalog.publish(&overlay, "replace").await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::SerializationFailure);
     assert_eq!(rows(&catalog.scope(), "gold.a").await, Some(3), "the foreign rows are a release of their own now");
 
+    // what only adds rows goes on top
     let overlay = catalog.begin();
     write(&overlay, "gold.a", WriteMode::Append, &[2]).await;
+    foreign_append(folder.path(), "gold/a", &[12]).await;
     catalog.publish(&overlay, "append").await.unwrap();
-    assert_eq!(rows(&catalog.scope(), "gold.a").await, Some(4));
+    assert_eq!(rows(&catalog.scope(), "gold.a").await, Some(5));
+    let rows_known = match &catalog.current().get(&name("gold.a")).unwrap().kind {
+        ObjectKind::Table { rows, .. } => *rows,
+        _ => None,
+    };
+    assert_eq!(rows_known, Some(5), "the catalog's count of rows goes along");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -157,6 +157,19 @@ pub fn real_demo() -> Option<&'static Server> {
     .as_ref()
 }
 
+/// Runs Python code with the tests' environment, which must end well; says so where there is none.
+pub fn python(arguments: &[&str], code: &str) -> Option<String> {
+    let python = root().join(".venv/bin/python");
+    if !python.exists() {
+        eprintln!("SKIPPED: .venv is absent, scripts/test makes it");
+        return None;
+    }
+    let output = Command::new(python).arg("-c").arg(code).args(arguments).output().expect("python starts");
+    let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{}\n{stdout}\n{stderr}\n{code}", output.status);
+    Some(stdout.into_owned())
+}
+
 /// What `psql` prints for a command, or `None`, said aloud, where psql is not installed.
 pub fn psql(url: &str, arguments: &[&str]) -> Option<String> {
     let run = Command::new("psql").arg(url).args(["-X", "-v", "ON_ERROR_STOP=1"]).args(arguments).output();

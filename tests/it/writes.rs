@@ -1,14 +1,9 @@
-//! SQL that writes: what it answers, what others see of it, and what is left when the server is killed.
-
-use std::io::{BufRead, BufReader};
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+//! SQL that writes: what it answers, and what others see of it.
 
 use futures::future::join_all;
 use tokio_postgres::Client;
 
-use crate::support::{LAKEWIRE, Server, connect, error, root, rows, value};
+use crate::support::{Server, error, rows, value};
 
 struct Lake {
     server: Server,
@@ -239,88 +234,4 @@ async fn single_statements_of_many_clients_all_land() {
     join_all(work).await;
     assert_eq!(value(&client, "select n from counter").await, "40");
     assert_eq!(value(&client, "select count(*) from log").await, "40");
-}
-
-/// A server that can be killed.
-struct Process {
-    child: Child,
-    url: String,
-}
-
-impl Process {
-    fn start(lake: &Path) -> Self {
-        let mut child = Command::new(LAKEWIRE)
-            .args(["serve", "--listen", "127.0.0.1:0", "--lake"])
-            .arg(lake)
-            .current_dir(root())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut url = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut url).unwrap();
-        Self { child, url: url.trim().to_owned() }
-    }
-
-    fn kill(&mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
-}
-
-/// Moves money between two tables, and takes notes, until the server is gone. Answers how many notes were acknowledged.
-async fn transfer(url: String, who: u64) -> u64 {
-    let client = connect(&url).await;
-    let mut noted = 0;
-    loop {
-        let sql = format!(
-            "begin; update here set n = n - 1; update there set n = n + 1; insert into moves values ({who}); commit"
-        );
-        match client.batch_execute(&sql).await {
-            Ok(()) => {}
-            Err(error) if error.as_db_error().is_some() => {
-                // another was first
-                let _ = client.batch_execute("rollback").await;
-            }
-            Err(_) => return noted,
-        }
-        match client.batch_execute(&format!("insert into notes values ({who})")).await {
-            Ok(()) => noted += 1,
-            Err(_) => return noted,
-        }
-    }
-}
-
-/// `LAKEWIRE_TEST_KILLS` makes it a long run.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn kills_under_load_lose_no_commit_and_halve_none() {
-    let kills: u64 = std::env::var("LAKEWIRE_TEST_KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(6);
-    let folder = tempfile::tempdir().unwrap();
-    let mut server = Process::start(folder.path());
-    let client = connect(&server.url).await;
-    run(&client, "create table here as select 1000000 as n; create table there as select 0 as n").await;
-    run(&client, "create table moves (who bigint); create table notes (who bigint)").await;
-    drop(client);
-    let mut acknowledged = 0;
-    for round in 0..kills {
-        let writers = (0..3).map(|who| tokio::spawn(transfer(server.url.clone(), who)));
-        let writers: Vec<_> = writers.collect();
-        tokio::time::sleep(Duration::from_millis(300 + 137 * (round % 7))).await;
-        server.kill();
-        for writer in writers {
-            acknowledged += writer.await.unwrap();
-        }
-        server = Process::start(folder.path());
-        let client = connect(&server.url).await;
-        let here: i64 = value(&client, "select n from here").await.parse().unwrap();
-        let there: i64 = value(&client, "select n from there").await.parse().unwrap();
-        let moves: i64 = value(&client, "select count(*) from moves").await.parse().unwrap();
-        let notes: u64 = value(&client, "select count(*) from notes").await.parse().unwrap();
-        assert_eq!((here + there, there), (1_000_000, moves), "round {round}");
-        assert!(notes >= acknowledged, "round {round}: {notes} of {acknowledged} notes");
-        // what was not acknowledged may have landed too: at most one of each writer a round
-        assert!(notes <= acknowledged + 3 * (round + 1), "round {round}: {notes} of {acknowledged} notes");
-    }
-    assert!(acknowledged > 0);
-    server.kill();
 }

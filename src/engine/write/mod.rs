@@ -69,12 +69,14 @@ pub(super) async fn execute(session: &mut Session, statement: &Statement, params
     let catalog = session.shared.catalog.clone();
     if let Some(block) = session.transaction.block_mut() {
         let overlay = block.overlay(&catalog);
+        mind(session, &overlay, &statement.ast).await?;
         return Change::new(session, overlay).apply(statement, params).await;
     }
-    let _turn = turn(session, &statement.ast).await?;
+    let _turn = if adds_only(&statement.ast) { None } else { turn(session, &statement.ast).await? };
     let mut attempt = 1;
     loop {
         let overlay = catalog.begin();
+        mind(session, &overlay, &statement.ast).await?;
         let outcome = Change::new(session, overlay.clone()).apply(statement, params).await?;
         match publish(&session.shared, overlay, operation(&statement.ast)).await {
             // Nobody has seen anything of it yet: as if the statement had come a moment later.
@@ -84,23 +86,39 @@ pub(super) async fn execute(session: &mut Session, statement: &Statement, params
     }
 }
 
-/// Appends the rows of a COPY; how many there were. They come once, so a lost race outside a transaction is an error
-/// here: a COPY is not tried again.
+/// Appends the rows of a COPY; how many there were. They come once, so a COPY is not tried again: rows that are only added
+/// go on top of whatever others have done.
 pub(super) async fn append(session: &mut Session, copy: &CopyFrom, rows: BatchStream) -> Result<u64> {
     let catalog = session.shared.catalog.clone();
     if let Some(block) = session.transaction.block_mut() {
         let overlay = block.overlay(&catalog);
         return Change::new(session, overlay).append(copy, rows).await;
     }
-    let turn = match copy.table.location() {
-        Some(location) => Some(catalog.tables().turn(location).await),
-        None => None,
-    };
     let overlay = catalog.begin();
     let written = Change::new(session, overlay.clone()).append(copy, rows).await?;
     publish(&session.shared, overlay, operation(&copy.statement.ast)).await?;
-    drop(turn);
     Ok(written)
+}
+
+/// Whether the statement adds rows whatever the table has.
+fn adds_only(statement: &ast::Statement) -> bool {
+    matches!(statement, ast::Statement::Insert(insert) if insert.on.is_none() && !insert.overwrite)
+}
+
+/// What adds rows that a table has not yet must not miss those that others add.
+async fn mind(session: &mut Session, overlay: &Overlay, statement: &ast::Statement) -> Result<()> {
+    let looks = match statement {
+        ast::Statement::Insert(_) => !adds_only(statement),
+        ast::Statement::Merge(_) => true,
+        _ => false,
+    };
+    if looks && let Some(name) = rows::target(statement) {
+        let planner = session.planner_now().await?;
+        if let Ok(table) = names::table(&planner, name) {
+            overlay.mind(&table.name);
+        }
+    }
+    Ok(())
 }
 
 /// Statements of this process that change the rows of one table take turns: else all but the first would be done in vain.

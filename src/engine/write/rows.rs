@@ -165,6 +165,8 @@ async fn update(change: &Change, table: &Object, input: &LogicalPlan) -> Result<
 pub(super) async fn truncate(change: &Change, statement: &ast::Truncate) -> Result<Outcome> {
     for target in &statement.table_names {
         let table = names::table(&change.planner, &target.name)?;
+        // rows that others add meanwhile are to go, too
+        change.overlay.mind(&table.name);
         let provider = change.planner.source(&names::reference(&target.name)?, 0).await?;
         let none = LogicalPlanBuilder::scan(table.name.quoted(), provider, None)
             .and_then(|scan| scan.filter(lit(false))?.build())
