@@ -136,17 +136,6 @@ impl Setting for MemorySize {
     }
 }
 
-impl Setting for bool {
-    fn read(raw: &Raw) -> Result<Self, String> {
-        match raw {
-            Raw::Boolean(value) => Ok(*value),
-            Raw::Untyped(text) if matches!(text.trim(), "true" | "on") => Ok(true),
-            Raw::Untyped(text) if matches!(text.trim(), "false" | "off") => Ok(false),
-            _ => Err("true or false".to_owned()),
-        }
-    }
-}
-
 impl Setting for Duration {
     fn read(raw: &Raw) -> Result<Self, String> {
         let expected = || "a duration such as \"250ms\", \"30s\", \"5m\" or \"90d\"".to_owned();
