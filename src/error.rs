@@ -65,6 +65,8 @@ error_kinds! {
     DatatypeMismatch         "42804" 2 false;
     IndeterminateDatatype    "42P18" 2 false;
     GroupingError            "42803" 2 false;
+    /// A value for a column that the table computes.
+    GeneratedAlways          "428C9" 2 false;
     InvalidParameter         "22023" 2 false;
     InvalidTextRepresentation "22P02" 2 false;
     InvalidBinaryRepresentation "22P03" 2 false;
@@ -80,6 +82,8 @@ error_kinds! {
     InvalidArgumentForPower  "2201F" 2 false;
     SubstringError           "22011" 2 false;
     CharacterNotInRepertoire "22021" 2 false;
+    /// A text that is longer than its column takes.
+    StringTooLong            "22001" 2 false;
     NotNullViolation         "23502" 2 false;
     /// A data test of severity error found rows, or a check constraint failed.
     CheckViolation           "23514" 1 false;

@@ -6,6 +6,7 @@
 //!
 //! Invariant: head above pin means a foreign commit, always.
 
+mod buffer;
 mod checkpoint;
 mod commit;
 mod discover;
@@ -34,6 +35,7 @@ use parking_lot::Mutex;
 use tokio::sync::{Semaphore, SemaphorePermit, watch};
 use tokio_util::task::TaskTracker;
 
+pub use buffer::Buffered;
 pub use object::{Column, Object, ObjectKind, Provenance};
 pub use overlay::{Mark, Overlay};
 pub use release::{Release, ReleaseInfo, Tombstone};

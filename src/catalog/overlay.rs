@@ -18,6 +18,7 @@ use object_store::path::Path;
 use parking_lot::Mutex;
 use uuid::Uuid;
 
+use super::buffer::Buffered;
 use super::{Column, Object, ObjectKind, Provenance, Release, Scope};
 use crate::error::{Error, ErrorKind, Result};
 use crate::names::TableName;
@@ -35,8 +36,12 @@ pub struct Overlay {
     staged: Mutex<BTreeMap<TableName, Staged>>,
     /// Schemas made (true) and dropped (false).
     schemas: Mutex<BTreeMap<String, bool>>,
-    /// Counts the changes.
+    /// Rows that are not in a file yet.
+    pub(super) buffered: Mutex<BTreeMap<TableName, Buffered>>,
+    /// Counts the changes of names and versions.
     edition: AtomicU64,
+    /// Counts the changes of rows that are not in a file yet.
+    rows_edition: AtomicU64,
     published: AtomicBool,
     /// Tables that must be as they were when this is published.
     minded: Mutex<BTreeSet<TableName>>,
@@ -51,6 +56,7 @@ pub struct Mark {
     log: OverlayMark,
     staged: BTreeMap<TableName, Staged>,
     schemas: BTreeMap<String, bool>,
+    buffered: BTreeMap<TableName, Buffered>,
 }
 
 /// What became of one name.
@@ -89,7 +95,9 @@ impl Overlay {
             tables,
             staged: Mutex::default(),
             schemas: Mutex::default(),
+            buffered: Mutex::default(),
             edition: AtomicU64::default(),
+            rows_edition: AtomicU64::default(),
             published: false.into(),
             minded: Mutex::default(),
             minds_reads: false,
@@ -150,17 +158,31 @@ impl Overlay {
     }
 
     pub fn is_empty(&self) -> bool {
-        self.staged.lock().is_empty() && self.schemas.lock().is_empty()
+        self.staged.lock().is_empty() && self.schemas.lock().is_empty() && self.buffered.lock().is_empty()
     }
 
-    /// Grows with every change: what was planned over one edition does not hold for another.
+    /// Grows with every change of a name or a version: what was planned over one edition does not hold for another.
     pub fn edition(&self) -> u64 {
         self.edition.load(Ordering::Acquire)
     }
 
+    /// Grows with every change of rows that are not in a file yet.
+    pub fn rows_edition(&self) -> u64 {
+        self.rows_edition.load(Ordering::Acquire)
+    }
+
+    pub(super) fn note_rows(&self) {
+        self.rows_edition.fetch_add(1, Ordering::Release);
+    }
+
     /// What is here now, to come back to by [`Overlay::return_to`].
     pub fn mark(&self) -> Mark {
-        Mark { log: self.store.mark(), staged: self.staged.lock().clone(), schemas: self.schemas.lock().clone() }
+        Mark {
+            log: self.store.mark(),
+            staged: self.staged.lock().clone(),
+            schemas: self.schemas.lock().clone(),
+            buffered: self.buffered.lock().clone(),
+        }
     }
 
     /// Forgets the changes made since the mark.
@@ -168,6 +190,8 @@ impl Overlay {
         self.store.return_to(&mark.log);
         self.staged.lock().clone_from(&mark.staged);
         self.schemas.lock().clone_from(&mark.schemas);
+        self.buffered.lock().clone_from(&mark.buffered);
+        self.note_rows();
         self.edition.fetch_add(1, Ordering::Release);
     }
 
@@ -192,6 +216,9 @@ impl Overlay {
     ) -> Result<Written> {
         let target = self.target_of(name, spec).await?;
         let written = self.tables.write(&self.lake, &target.location, spec, input, session).await?;
+        if matches!(spec.mode, WriteMode::Overwrite | WriteMode::Replace) {
+            self.forget_buffered(name);
+        }
         self.stage_table(target, provenance).await?;
         Ok(written)
     }
@@ -207,6 +234,9 @@ impl Overlay {
     ) -> Result<Written> {
         let target = self.target_of(name, spec).await?;
         let written = self.tables.write_batches(&self.lake, &target.location, spec, schema, batches).await?;
+        if matches!(spec.mode, WriteMode::Overwrite | WriteMode::Replace) {
+            self.forget_buffered(name);
+        }
         self.stage_table(target, provenance).await?;
         Ok(written)
     }
@@ -241,6 +271,7 @@ impl Overlay {
         if self.object(name).is_none() {
             return Err(Error::new(ErrorKind::UndefinedTable, format!("relation \"{name}\" does not exist")));
         }
+        self.forget_buffered(name);
         self.stage(Staged { object: None, snapshot: None }, name);
         Ok(())
     }

@@ -75,6 +75,7 @@ impl Catalog {
         if overlay.is_empty() {
             return Ok(None);
         }
+        overlay.flush_all().await?;
         let changes = overlay.changes().await?;
         let (answer, answered) = oneshot::channel();
         let operation = operation.to_owned();

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
+use super::buffer::Buffered;
 use super::{Object, ObjectKind, Overlay, Release};
 use crate::error::{Error, ErrorKind, Result};
 use crate::names::TableName;
@@ -56,6 +57,11 @@ impl Scope {
             }
         }
         schemas.into_keys().collect()
+    }
+
+    /// Rows of the table that are not in a file yet.
+    pub fn buffered(&self, object: &Object) -> Option<Buffered> {
+        self.overlay.as_ref()?.buffered(&object.name)
     }
 
     /// The Delta snapshot a table object stands for here.

@@ -86,6 +86,12 @@ pub fn identifier_position(statement: &super::Statement, parts: &[&str]) -> Opti
     }
 }
 
+/// Position of an identifier of the statement, as in [`identifier_position`]; none where a rule made it.
+pub fn place_of(statement: &super::Statement, ident: &Ident) -> Option<usize> {
+    let at = ident.span.start;
+    (at.line > 0).then(|| statement.offset + Positions::new(&statement.text).chars_before(at) + 1)
+}
+
 /// The first `$n` of the statement and its position, as in [`identifier_position`].
 pub fn placeholder(statement: &super::Statement) -> Option<(String, usize)> {
     struct First;

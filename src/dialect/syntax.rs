@@ -6,6 +6,7 @@ use datafusion::sql::sqlparser::ast::{ContextModifier, Expr, Ident, ObjectName, 
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::tokenizer::{Span, Token, TokenWithSpan, Word};
 
+use super::merge;
 use super::rules::takes_relation;
 
 /// The table function that time travel is put into.
@@ -20,6 +21,7 @@ pub fn rewrite(tokens: &[TokenWithSpan]) -> Vec<TokenWithSpan> {
     {
         first.token = Token::make_keyword("ROLLBACK");
     }
+    merge::rewrite(&mut out);
     let mut at = 0;
     while at + 3 < out.len() {
         if is_table_argument(&out, at) {
@@ -40,7 +42,7 @@ fn keyword(token: &Token) -> Option<Keyword> {
     }
 }
 
-fn is_word(token: Option<&TokenWithSpan>, text: &str) -> bool {
+pub(super) fn is_word(token: Option<&TokenWithSpan>, text: &str) -> bool {
     matches!(token.map(|t| &t.token), Some(Token::Word(word)) if word.quote_style.is_none() && word.value.eq_ignore_ascii_case(text))
 }
 

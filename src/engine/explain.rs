@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::interrupt::interruptible;
 use super::session::{Outcome, Session};
-use super::{BatchStream, control, errors, execute};
+use super::{BatchStream, control, errors, execute, write};
 use crate::dialect::Statement;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -26,8 +26,13 @@ pub(super) async fn explain(session: &mut Session, whole: &Statement, params: &[
         return Err(Error::internal("not an EXPLAIN"));
     };
     let options = read_options(*analyze, *verbose, options.as_deref().unwrap_or_default())?;
-    if !matches!(inner.as_ref(), ast::Statement::Query(_)) {
+    let changes = write::changes_rows(inner);
+    if !changes && !matches!(inner.as_ref(), ast::Statement::Query(_)) {
         return Err(Error::new(ErrorKind::FeatureNotSupported, "EXPLAIN takes a query"));
+    }
+    if changes && options.analyze {
+        return Err(Error::new(ErrorKind::FeatureNotSupported, "EXPLAIN ANALYZE takes a query")
+            .with_hint("EXPLAIN without ANALYZE shows the plan of a change and does not run it"));
     }
     let statement = Statement { text: whole.text.clone(), offset: whole.offset, ast: inner.as_ref().clone() };
     let guard = session.guard.clone();
@@ -69,7 +74,10 @@ async fn plan_text(
 ) -> Result<String> {
     let planner = session.planner_now().await?;
     let began = Instant::now();
-    let mut plan = planner.plan(statement).await?;
+    let (header, mut plan) = match write::changes_rows(&statement.ast) {
+        true => write::explained(&planner, statement).await.map(|(header, plan)| (header + "\n", plan))?,
+        false => (String::new(), planner.plan(statement).await?),
+    };
     if !params.is_empty() {
         plan = plan.with_param_values(params.to_vec()).map_err(errors::from_datafusion)?;
     }
@@ -77,7 +85,8 @@ async fn plan_text(
     let physical = state.create_physical_plan(&plan).await.map_err(|error| errors::in_statement(error, statement))?;
     let planned_in = began.elapsed();
     if !options.analyze {
-        return Ok(DisplayableExecutionPlan::new(physical.as_ref()).indent(options.verbose).to_string());
+        let tree = DisplayableExecutionPlan::new(physical.as_ref()).indent(options.verbose).to_string();
+        return Ok(header + &tree);
     }
     let began = Instant::now();
     let stop = CancellationToken::new();

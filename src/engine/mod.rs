@@ -7,6 +7,7 @@ mod aggregates;
 mod arithmetic;
 mod base;
 mod blocks;
+mod buffered;
 mod context;
 mod control;
 mod copy;

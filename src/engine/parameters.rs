@@ -16,7 +16,18 @@ use crate::pgtypes::{self, Type};
 
 /// The type of each `$n`: as hinted, else as the plan wants it, else text.
 pub(super) fn types(plan: &LogicalPlan, statement: &Statement, hints: &[Option<Type>]) -> Result<Vec<Type>> {
-    let inferred = infer(plan).map_err(|error| errors::in_statement(error, statement))?;
+    types_in(&[plan], statement, hints)
+}
+
+/// [`types`] of a statement that is more than one plan; what the first says goes before.
+pub(super) fn types_in(plans: &[&LogicalPlan], statement: &Statement, hints: &[Option<Type>]) -> Result<Vec<Type>> {
+    let mut inferred: HashMap<String, Option<DataType>> = HashMap::new();
+    for plan in plans {
+        for (name, found) in infer(plan).map_err(|error| errors::in_statement(error, statement))? {
+            let known = inferred.entry(name).or_default();
+            *known = known.take().or(found);
+        }
+    }
     let mut count = hints.len();
     for name in inferred.keys() {
         let number = name.strip_prefix('$').and_then(|number| number.parse::<usize>().ok()).filter(|n| *n > 0);

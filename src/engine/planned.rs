@@ -36,20 +36,28 @@ pub(super) struct Planned {
 pub(super) struct Basis {
     release: Arc<Release>,
     /// A transaction's changes, and how many there were. Held weakly: a plan must not keep what was rolled back.
-    pub overlay: Option<(Weak<Overlay>, u64)>,
+    pub overlay: Option<(Weak<Overlay>, u64, u64)>,
     settings: Settings,
 }
 
 impl Basis {
     pub fn new(scope: &Scope, settings: &Settings) -> Self {
-        let overlay = scope.overlay.as_ref().map(|overlay| (Arc::downgrade(overlay), overlay.edition()));
+        let now = |overlay: &Arc<Overlay>| (Arc::downgrade(overlay), overlay.edition(), overlay.rows_edition());
+        let overlay = scope.overlay.as_ref().map(now);
         Self { release: scope.release.clone(), overlay, settings: settings.clone() }
     }
 
+    /// Whether what was planned under one is true under the other.
     pub fn is(&self, other: &Self) -> bool {
+        let rows = |basis: &Self| basis.overlay.as_ref().map(|(_, _, rows)| *rows);
+        self.names_as(other) && rows(self) == rows(other)
+    }
+
+    /// Whether names, versions and settings are the same; rows that wait to be written may differ.
+    pub fn names_as(&self, other: &Self) -> bool {
         let same_overlay = match (&self.overlay, &other.overlay) {
             (None, None) => true,
-            (Some((ours, edition)), Some((theirs, other))) => ours.ptr_eq(theirs) && edition == other,
+            (Some((ours, edition, _)), Some((theirs, other, _))) => ours.ptr_eq(theirs) && edition == other,
             _ => false,
         };
         same_overlay && Arc::ptr_eq(&self.release, &other.release) && self.settings.same(&other.settings)

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use datafusion::arrow::datatypes::{DataType, Schema, SchemaRef};
 use datafusion::catalog::{TableFunctionArgs, TableProvider};
 use datafusion::common::DFSchema;
-use datafusion::common::TableReference;
+use datafusion::common::{TableReference, plan_err};
 use datafusion::config::ConfigOptions;
 use datafusion::datasource::cte_worktable::CteWorkTable;
 use datafusion::datasource::{ViewTable, provider_as_source};
@@ -19,13 +19,17 @@ use datafusion::error::{DataFusionError, Result as DataFusionResult};
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::planner::{ContextProvider, ExprPlanner, RelationPlanner, TypePlanner};
 use datafusion::logical_expr::simplify::SimplifyContext;
-use datafusion::logical_expr::{AggregateUDF, Expr, HigherOrderUDF, LogicalPlan, ScalarUDF, TableSource, WindowUDF};
+use datafusion::logical_expr::{
+    AggregateUDF, EmptyRelation, Expr, HigherOrderUDF, LogicalPlan, LogicalPlanBuilder, ScalarUDF, TableSource,
+    WindowUDF,
+};
 use datafusion::optimizer::simplify_expressions::ExprSimplifier;
 use datafusion::scalar::ScalarValue;
 use datafusion::sql::parser::Statement as DfStatement;
-use datafusion::sql::planner::SqlToRel;
+use datafusion::sql::planner::{PlannerContext, SqlToRel};
 use datafusion::sql::sqlparser::ast::{self, TableFactor, Visit, Visitor};
 
+use super::buffered::WithBuffered;
 use super::names::Relation;
 use super::sql_types::SqlTypes;
 use super::{Shared, arithmetic, errors, execute, text_casts, time_travel};
@@ -66,7 +70,7 @@ impl Planner {
     pub fn scope(&self) -> &Scope {
         &self.scope
     }
-    pub fn state(&self) -> &SessionState {
+    pub fn state(&self) -> &Arc<SessionState> {
         &self.state
     }
     pub fn search_path(&self) -> &[String] {
@@ -98,12 +102,52 @@ impl Planner {
     }
 
     async fn plan_at(&self, statement: &Statement, depth: usize) -> Result<LogicalPlan> {
+        self.plan_over(statement, HashMap::new(), depth).await
+    }
+
+    /// The plan of a statement in which some names stand for what the caller gives.
+    pub(super) async fn plan_over(
+        &self,
+        statement: &Statement,
+        known: HashMap<TableReference, Arc<dyn TableSource>>,
+        depth: usize,
+    ) -> Result<LogicalPlan> {
+        let names = self.names_in(statement, known, depth).await?;
+        SqlToRel::new_with_options(&names, dialect::parser_options(self.state.config_options()))
+            .statement_to_plan(DfStatement::Statement(Box::new(statement.ast.clone())))
+            .and_then(settled)
+            .map_err(|error| errors::in_statement(error, statement))
+    }
+
+    /// Expressions over columns: what the items of the query's SELECT list are where a row has these.
+    pub(super) async fn exprs(
+        &self,
+        statement: &Statement,
+        items: Vec<ast::Expr>,
+        columns: &DFSchema,
+    ) -> Result<Vec<Expr>> {
+        let names = self.names_in(statement, HashMap::new(), 0).await?;
+        let planner = SqlToRel::new_with_options(&names, dialect::parser_options(self.state.config_options()));
+        let plan = |item| planner.sql_to_expr(item, columns, &mut PlannerContext::new());
+        items
+            .into_iter()
+            .map(plan)
+            .collect::<DataFusionResult<_>>()
+            .map_err(|error| errors::in_statement(error, statement))
+    }
+
+    /// Everything that the statement names, opened.
+    async fn names_in(
+        &self,
+        statement: &Statement,
+        mut tables: HashMap<TableReference, Arc<dyn TableSource>>,
+        depth: usize,
+    ) -> Result<Names<'_>> {
         let parsed = DfStatement::Statement(Box::new(statement.ast.clone()));
         let references =
             self.state.resolve_table_references(&parsed).map_err(|error| errors::in_statement(error, statement))?;
         let mut calls = Calls::default();
         let _ = statement.ast.visit(&mut calls);
-        let mut tables = HashMap::with_capacity(references.len());
         for reference in references {
             // Functions in FROM count as references too.
             let is_call = reference.schema().is_none() && calls.names.contains(reference.table());
@@ -116,12 +160,7 @@ impl Planner {
             }
         }
         let functions = self.table_functions(calls).await?;
-        let names = Names { planner: self, tables, functions };
-        SqlToRel::new_with_options(&names, dialect::parser_options(self.state.config_options()))
-            .statement_to_plan(parsed)
-            .and_then(arithmetic::checked)
-            .and_then(text_casts::as_postgres)
-            .map_err(|error| errors::in_statement(error, statement))
+        Ok(Names { planner: self, tables, functions })
     }
 
     /// The columns that definitions stand for; those with NOT NULL are not nullable.
@@ -153,7 +192,11 @@ impl Planner {
                     self.follows_head.store(true, Ordering::Relaxed);
                 }
                 let snapshot = self.scope.snapshot(object).await?;
-                snapshot.provider()
+                let provider = snapshot.provider()?;
+                Ok(match self.scope.buffered(object) {
+                    Some(rows) => Arc::new(WithBuffered::new(provider, rows)?),
+                    None => provider,
+                })
             }
         }
     }
@@ -200,6 +243,23 @@ impl Planner {
     }
 }
 
+/// The plan with PostgreSQL's operators and casts in place of DataFusion's.
+pub(super) fn settled(plan: LogicalPlan) -> DataFusionResult<LogicalPlan> {
+    arithmetic::checked(plan).and_then(text_casts::as_postgres)
+}
+
+/// [`settled`] for one expression over columns.
+pub(super) fn settled_expr(expr: Expr, columns: &DFSchema) -> DataFusionResult<Expr> {
+    let row = LogicalPlan::EmptyRelation(EmptyRelation { produce_one_row: false, schema: Arc::new(columns.clone()) });
+    let plan = settled(LogicalPlanBuilder::from(row).project([expr.alias("value")])?.build()?)?;
+    match plan {
+        LogicalPlan::Projection(mut projection) if projection.expr.len() == 1 => {
+            Ok(projection.expr.remove(0).unalias())
+        }
+        other => plan_err!("an expression became {}", other.display()),
+    }
+}
+
 fn visible_columns(plan: LogicalPlan) -> DataFusionResult<LogicalPlan> {
     let hidden = |name: &String| dialect::visible_name(name).len() != name.len();
     if !plan.schema().fields().iter().any(|field| hidden(field.name())) {
@@ -214,7 +274,7 @@ fn visible_columns(plan: LogicalPlan) -> DataFusionResult<LogicalPlan> {
             Expr::Column(column).alias(name)
         })
         .collect();
-    datafusion::logical_expr::LogicalPlanBuilder::from(plan).project(columns)?.build()
+    LogicalPlanBuilder::from(plan).project(columns)?.build()
 }
 
 /// Calls of functions in FROM.

@@ -328,14 +328,14 @@ impl Session {
 
     async fn prepare_unguarded(&mut self, statement: Arc<Statement>, hints: &[Option<Type>]) -> Result<Prepared> {
         self.transaction.check(&statement.ast)?;
+        if write::changes_rows(&statement.ast) {
+            return write::prepare(self, statement, hints).await;
+        }
         let (plan, schema) = match &statement.ast {
             ast::Statement::Query(_) => {
                 let planned = self.plan(&statement).await?;
                 let schema = execute::client_schema(&planned.logical);
                 (Some(planned), Some(schema))
-            }
-            ast::Statement::Insert(_) | ast::Statement::Update(_) | ast::Statement::Delete(_) => {
-                return write::prepare(self, statement, hints).await;
             }
             ast::Statement::Execute { name, .. } => (None, self.named_schema(name.as_ref())),
             ast::Statement::Call(call) => (None, self.shared.call_schema(call)),
@@ -370,6 +370,7 @@ impl Session {
         let statement = prepared.statement.clone();
         self.transaction.check(&statement.ast)?;
         match &statement.ast {
+            ast if write::is_write(ast) => write::execute(self, &statement, params).await,
             ast::Statement::Query(query) => {
                 control::apply_set_config(self, query, params).await?;
                 let stream = self.query(prepared, params, self.guard.clone()).await?;
@@ -386,7 +387,6 @@ impl Session {
                 cursors::fetch(self, name, direction, into.as_ref()).await
             }
             ast::Statement::Explain { .. } => explain::explain(self, &statement, params).await,
-            ast if write::is_write(ast) => write::execute(self, &statement, params).await,
             _ => control::execute(self, &statement, params).await,
         }
     }
@@ -484,7 +484,10 @@ impl Session {
     fn planner(&mut self, scope: Scope) -> (Planner, Basis) {
         let basis = Basis::new(&scope, &self.settings);
         let state = self.state(&scope, &basis);
-        let metadata = self.shared.metadata(&scope);
+        let metadata = match SessionInfo::of(state.config_options()) {
+            Some(info) => info.metadata().clone(),
+            None => self.shared.metadata(&scope),
+        };
         let path = self.settings.search_path(&self.user);
         (Planner::new(self.shared.clone(), scope, state, path, metadata), basis)
     }
@@ -502,7 +505,7 @@ impl Session {
     /// The state for plans over the scope, made under the basis.
     fn state(&mut self, scope: &Scope, basis: &Basis) -> Arc<SessionState> {
         if let Some((known, state)) = &self.state
-            && known.is(basis)
+            && known.names_as(basis)
         {
             return state.clone();
         }

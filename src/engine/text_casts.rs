@@ -91,7 +91,7 @@ impl ScalarUDFImpl for ToText {
 
 impl SessionInfo {
     /// How values look under the session's settings.
-    fn style(&self) -> Style {
+    pub(super) fn style(&self) -> Style {
         let setting = |name| self.settings().get(name).unwrap_or_default();
         Style::new(&setting("TimeZone"), &setting("bytea_output"))
     }

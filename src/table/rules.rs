@@ -9,22 +9,25 @@
 use std::collections::BTreeMap;
 
 use deltalake::kernel::{MetadataValue, StructField, StructType};
+use serde::Deserialize;
 use serde_json::Value;
 
-/// Column: the SQL text of its default, as Spark writes it.
-pub const DEFAULT: &str = "CURRENT_DEFAULT";
+/// Column: the SQL text of its default; ours goes before Spark's.
+const DEFAULTS: [&str; 2] = ["lakewire.default", "CURRENT_DEFAULT"];
 /// Column: the SQL text of what it is computed from, as Delta names it.
 pub const GENERATED: &str = "delta.generationExpression";
 /// Column: `varchar(n)` or `char(n)`, as Spark writes it.
-pub const LENGTH: &str = "__CHAR_VARCHAR_TYPE_STRING";
+const LENGTH: &str = "__CHAR_VARCHAR_TYPE_STRING";
+/// Column: PostgreSQL's name of its type (`varchar`, `bpchar`) and `atttypmod`.
+const PG_TYPE: [&str; 2] = ["pg_type", "pg_typmod"];
 /// Column: `always` or `by default`. Its next value is one more than the greatest of the table.
 pub const IDENTITY: &str = "lakewire.identity";
 /// Column: a condition of Delta's old kind, as JSON.
 const INVARIANT: &str = "delta.invariants";
 /// Table property: a named condition.
 pub const CHECK_PREFIX: &str = "delta.constraints.";
-/// Table property: a declared key, named by what follows the prefix; its columns, with commas between. Nothing enforces it.
-pub const KEY_PREFIX: &str = "lakewire.key.";
+/// Table property: a declared key, as JSON with its `name`, `kind` and `columns`. Nothing enforces it.
+const KEY_PREFIX: &str = "lakewire.constraints.";
 
 /// What one column asks for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -60,9 +63,10 @@ pub struct Check {
 }
 
 /// A key as it was declared.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Key {
     pub name: String,
+    kind: String,
     pub columns: Vec<String>,
 }
 
@@ -81,21 +85,23 @@ impl Rules {
         for (name, value) in properties {
             if let Some(check) = name.strip_prefix(CHECK_PREFIX) {
                 rules.checks.push(Check { name: check.to_owned(), condition: value.to_owned() });
-            } else if let Some(key) = name.strip_prefix(KEY_PREFIX) {
-                let columns = value.split(',').map(|column| column.trim().to_owned()).collect();
-                rules.keys.push(Key { name: key.to_owned(), columns });
+            } else if name.starts_with(KEY_PREFIX)
+                && let Ok(key) = serde_json::from_str::<Key>(value)
+                && matches!(key.kind.as_str(), "primary_key" | "unique")
+            {
+                rules.keys.push(key);
             }
         }
         for field in columns.fields() {
             let text = |key: &str| text_of(field, key);
             let rule = ColumnRule {
-                default: text(DEFAULT),
+                default: DEFAULTS.iter().find_map(|key| text(key)),
                 generated: text(GENERATED),
                 identity: text(IDENTITY).map(|kind| match kind.as_str() {
                     "by default" => Identity::ByDefault,
                     _ => Identity::Always,
                 }),
-                length: text(LENGTH).and_then(|declared| length(&declared)),
+                length: declared_length(field).or_else(|| length(&text(LENGTH)?)),
             };
             if rule != ColumnRule::default() {
                 rules.columns.insert(field.name().clone(), rule);
@@ -127,6 +133,17 @@ fn text_of(field: &StructField, key: &str) -> Option<String> {
 fn condition_in(invariant: &str) -> Option<String> {
     let value: Value = serde_json::from_str(invariant).ok()?;
     Some(value.get("expression")?.get("expression")?.as_str()?.to_owned())
+}
+
+/// PostgreSQL counts four bytes of header.
+fn declared_length(field: &StructField) -> Option<Length> {
+    let [name, modifier] = PG_TYPE.map(|key| text_of(field, key));
+    let max = usize::try_from(modifier?.parse::<i64>().ok()? - 4).ok()?;
+    match name?.as_str() {
+        "varchar" => Some(Length { max, padded: false }),
+        "bpchar" | "char" => Some(Length { max, padded: true }),
+        _ => None,
+    }
 }
 
 /// `varchar(3)`, `char(3)`.

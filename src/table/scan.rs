@@ -4,13 +4,14 @@
 //! Invariant: a scan reads the files of its snapshot and no others; pruning only ever leaves out files whose bounds
 //! exclude the filters, and every filter is applied again above the scan.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use datafusion::arrow::array::BooleanArray;
-use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::arrow::array::{Array, BooleanArray};
+use datafusion::arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef};
 use datafusion::catalog::{Session, TableProvider};
-use datafusion::common::DFSchema;
+use datafusion::common::{ColumnStatistics, DFSchema, ScalarValue, Statistics};
 use datafusion::config::TableParquetOptions;
 use datafusion::datasource::TableType;
 use datafusion::datasource::listing::PartitionedFile;
@@ -21,6 +22,7 @@ use datafusion::error::Result;
 use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::logical_expr::utils::conjunction;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown};
+use datafusion::parquet::arrow::RowNumber;
 use datafusion::physical_optimizer::pruning::PruningPredicateBuilder;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
@@ -95,9 +97,18 @@ pub(super) struct ParquetScan {
     scan_schema: TableSchema,
     /// Position in the scan of each column of `schema`.
     positions: Vec<usize>,
-    files: Files,
+    files: Arc<Files>,
     store: NamedStore,
+    /// Whether rows come with their place.
+    placed: bool,
+    /// The only files to read, by their position in the list.
+    only: Option<Arc<BTreeSet<usize>>>,
 }
+
+/// The file that a row lies in, by its position in the snapshot's list. No client can write the name.
+pub const FILE_COLUMN: &str = "\u{1}file";
+/// The row's position in its file.
+pub const ROW_COLUMN: &str = "\u{1}row";
 
 impl ParquetScan {
     pub(super) fn try_new(
@@ -106,12 +117,50 @@ impl ParquetScan {
         files: Files,
         store: NamedStore,
     ) -> Result<Self> {
-        let position = |field: &Arc<_>| {
-            Ok(scan_schema.table_schema().index_of(datafusion::arrow::datatypes::Field::name(field))?)
-        };
+        let position = |field: &Arc<_>| Ok(scan_schema.table_schema().index_of(Field::name(field))?);
         let positions = schema.fields().iter().map(position).collect::<Result<_>>()?;
         let df_schema = DFSchema::try_from(Arc::clone(&schema))?;
-        Ok(Self { schema, df_schema, scan_schema, positions, files, store })
+        let files = Arc::new(files);
+        Ok(Self { schema, df_schema, scan_schema, positions, files, store, placed: false, only: None })
+    }
+
+    /// The same scan with two more columns, [`FILE_COLUMN`] and [`ROW_COLUMN`]; of these files only, if given.
+    pub(super) fn placed(&self, only: Option<BTreeSet<usize>>) -> Result<Self> {
+        let file = Arc::new(Field::new(FILE_COLUMN, DataType::Int32, false));
+        let row = Arc::new(Field::new(ROW_COLUMN, DataType::Int64, false).with_extension_type(RowNumber));
+        let with = |fields: &Fields, more: &[&Arc<Field>]| -> Fields {
+            fields.iter().chain(more.iter().copied()).cloned().collect()
+        };
+        let scan_schema = TableSchema::builder(Arc::clone(self.scan_schema.file_schema()))
+            .with_table_partition_cols(with(self.scan_schema.table_partition_cols(), &[&file]))
+            .with_virtual_columns(vec![Arc::clone(&row)])
+            .build();
+        let schema = Arc::new(Schema::new(with(self.schema.fields(), &[&file, &row])));
+        let position = |field: &Arc<Field>| Ok(scan_schema.table_schema().index_of(field.name())?);
+        Ok(Self {
+            positions: schema.fields().iter().map(position).collect::<Result<_>>()?,
+            df_schema: DFSchema::try_from(Arc::clone(&schema))?,
+            schema,
+            scan_schema,
+            files: Arc::clone(&self.files),
+            store: self.store.clone(),
+            placed: true,
+            only: only.map(Arc::new),
+        })
+    }
+
+    pub(super) fn files(&self) -> &Files {
+        &self.files
+    }
+
+    /// The files to read of those that `kept` marks.
+    fn chosen(&self, kept: Option<&BooleanArray>) -> Vec<PartitionedFile> {
+        let wanted = |index: &usize| {
+            kept.is_none_or(|kept| kept.is_valid(*index) && kept.value(*index))
+                && self.only.as_ref().is_none_or(|only| only.contains(index))
+        };
+        let numbered = self.files.files().iter().enumerate().filter(|(index, _)| wanted(index));
+        numbered.map(|(index, file)| if self.placed { placed_file(index, file) } else { file.clone() }).collect()
     }
 
     /// Marks the files that may hold rows for the filters; `None` when all may. A filter that cannot be judged by
@@ -127,7 +176,7 @@ impl ParquetScan {
         if predicate.always_true() {
             return None;
         }
-        let kept = predicate.prune(&self.files).ok()?;
+        let kept = predicate.prune(self.files.as_ref()).ok()?;
         kept.contains(&false).then(|| BooleanArray::from(kept))
     }
 
@@ -187,13 +236,7 @@ impl TableProvider for ParquetScan {
             ([], None) => None,
             (filters, _) => self.prune(state, filters),
         };
-        let files: Vec<PartitionedFile> = match &kept {
-            Some(kept) => {
-                let marked = self.files.files().iter().zip(kept.iter());
-                marked.filter(|(_, keep)| *keep == Some(true)).map(|(file, _)| file.clone()).collect()
-            }
-            None => self.files.files().to_vec(),
-        };
+        let files = self.chosen(kept.as_ref());
         let projection: Vec<usize> = match projection {
             Some(columns) => columns.iter().map(|column| self.positions[*column]).collect(),
             None => self.positions.clone(),
@@ -201,10 +244,16 @@ impl TableProvider for ParquetScan {
         if files.is_empty() {
             return Ok(Arc::new(EmptyExec::new(Arc::new(self.scan_schema.table_schema().project(&projection)?))));
         }
-        let statistics = match &kept {
+        let mut statistics = match &kept {
             Some(kept) => self.files.summarize(Some(kept))?,
             None => self.files.statistics().clone(),
         };
+        if self.placed {
+            statistics = unplaced(statistics);
+        }
+        if self.only.is_some() {
+            statistics = statistics.to_inexact();
+        }
         // the plan looks its store up by URL before the reader takes over
         self.store.make_known(state);
         let config = FileScanConfigBuilder::new(self.store.url.clone(), Arc::new(self.parquet_source(state)))
@@ -215,6 +264,20 @@ impl TableProvider for ParquetScan {
             .build();
         Ok(DataSourceExec::from_data_source(config))
     }
+}
+
+/// The file with its position as one more partition value.
+fn placed_file(index: usize, file: &PartitionedFile) -> PartitionedFile {
+    let mut file = file.clone();
+    file.partition_values.push(ScalarValue::Int32(i32::try_from(index).ok()));
+    file.statistics = file.statistics.map(|known| Arc::new(unplaced(known.as_ref().clone())));
+    file
+}
+
+/// Of the columns that tell a row's place nothing is known.
+fn unplaced(mut statistics: Statistics) -> Statistics {
+    statistics.column_statistics.extend([ColumnStatistics::new_unknown(), ColumnStatistics::new_unknown()]);
+    statistics
 }
 
 /// Neighbouring files together, in at most `groups` groups of about the same size.

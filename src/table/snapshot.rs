@@ -1,5 +1,6 @@
 //! One version of one table.
 
+use std::collections::BTreeSet;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
@@ -14,6 +15,7 @@ use deltalake::kernel::EagerSnapshot;
 use deltalake::kernel::transaction::PROTOCOL;
 use deltalake::logstore::LogStoreRef;
 use futures::FutureExt;
+use object_store::path::Path;
 use url::Position;
 
 use super::definition::{ConstraintKind, Definition};
@@ -21,7 +23,7 @@ use super::files::{self, Files, Totals};
 use super::rules::Rules;
 use super::scan::{DeltaRsScan, NamedStore, ParquetScan};
 use super::{errors, log, schema};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::store::LakeStore;
 
 /// One version of one table: schema, files, statistics.
@@ -36,7 +38,7 @@ pub struct Snapshot {
     totals: Totals,
     log_store: LogStoreRef,
     provider: Arc<dyn TableProvider>,
-    plain: bool,
+    plain: Option<Arc<ParquetScan>>,
 }
 
 /// Which provider a snapshot is given.
@@ -74,6 +76,7 @@ impl Snapshot {
             ScanPath::Auto if !totals.deletions => parquet_scan(lake, location, &delta, &logical, &batches, &store)?,
             ScanPath::Auto | ScanPath::DeltaRs => None,
         };
+        let plain = plain.map(Arc::new);
         let metadata = delta.metadata();
         let configuration = metadata.configuration().iter().map(|(key, value)| (key.as_str(), value.as_str()));
         Ok(Self {
@@ -84,11 +87,11 @@ impl Snapshot {
             metadata: serde_json::to_value(metadata)
                 .map_err(|error| Error::internal("table metadata cannot be kept").with_source(error))?,
             totals,
-            plain: plain.is_some(),
-            provider: match plain {
-                Some(scan) => Arc::new(scan),
+            provider: match &plain {
+                Some(scan) => Arc::clone(scan) as Arc<dyn TableProvider>,
                 None => Arc::new(delta_rs_scan(delta, &logical, location, store)?),
             },
+            plain,
             definition,
             log_store,
         })
@@ -187,7 +190,43 @@ impl Snapshot {
 
     /// Whether the scan is a plain Parquet scan, rather than delta-rs's own.
     pub fn is_plain(&self) -> bool {
-        self.plain
+        self.plain.is_some()
+    }
+
+    /// [`Snapshot::provider`] with the place of each row: [`super::FILE_COLUMN`] and [`super::ROW_COLUMN`]. Of these files
+    /// only, if given.
+    ///
+    /// # Errors
+    /// `0A000` for a table that only delta-rs can read.
+    pub fn placed(&self, only: Option<BTreeSet<usize>>) -> Result<Arc<dyn TableProvider>> {
+        let placed = self.plain()?.placed(only);
+        let placed = placed.map_err(|error| Error::internal("a scan cannot tell places").with_source(error))?;
+        Ok(Arc::new(placed))
+    }
+
+    /// Rows of one file, where the log tells.
+    pub fn rows_of_file(&self, file: usize) -> Option<u64> {
+        self.plain.as_ref()?.files().rows_of(file)
+    }
+
+    /// Where one file of the snapshot lies in the lake's store.
+    ///
+    /// # Errors
+    /// As [`Snapshot::placed`].
+    pub fn file_path(&self, file: usize) -> Result<Path> {
+        let found = self.plain()?.files().files().get(file).map(|file| file.object_meta.location.clone());
+        found.ok_or_else(|| Error::internal("a file that the snapshot does not have"))
+    }
+
+    fn plain(&self) -> Result<&Arc<ParquetScan>> {
+        self.plain.as_ref().ok_or_else(|| {
+            let message = format!(
+                "rows of table \"{}\" cannot be changed: it has deletion vectors, column mapping or files elsewhere",
+                self.location
+            );
+            Error::new(ErrorKind::FeatureNotSupported, message)
+                .with_hint("change it with the engine that made it; reading it and inserting into it works")
+        })
     }
 
     /// About how much memory the snapshot takes, in bytes.

@@ -6,9 +6,11 @@ use datafusion::arrow::datatypes::{Field, Schema, SchemaRef};
 use deltalake::kernel::transaction::PROTOCOL;
 use deltalake::kernel::{Action, EagerSnapshot, Metadata, Protocol, Remove, new_metadata};
 use deltalake::logstore::LogStoreRef;
+use object_store::path::Path;
 use serde_json::{Value, json};
 
 use super::definition::{ColumnDefinition, ConstraintKind, Definition};
+use super::matched::Replaced;
 use super::rules::{CHECK_PREFIX, GENERATED};
 use super::write::{WriteMode, WriteSpec};
 use super::{errors, log, schema};
@@ -39,7 +41,8 @@ pub(super) struct Target {
     partition_by: Vec<String>,
     metadata: Option<Metadata>,
     protocol: Option<Protocol>,
-    replaces: bool,
+    mode: WriteMode,
+    root: Path,
 }
 
 impl Target {
@@ -50,14 +53,16 @@ impl Target {
         let input = schema::storable_schema(input).map_err(named)?;
         let Some(base) = base else {
             log::make_folder(lake, location).await?;
-            return Self::made(location, log_store, defined(spec, &input, None).map_err(named)?).map_err(named);
+            return Self::made(lake, location, log_store, defined(spec, &input, None).map_err(named)?).map_err(named);
         };
         check_writable(&base, spec, location)?;
         let definition = match spec.mode {
             WriteMode::Overwrite => defined(spec, &input, Some(base.metadata())).map_err(named)?,
-            WriteMode::Append | WriteMode::Replace => evolved(&base, &input, spec).map_err(named)?,
+            WriteMode::Append | WriteMode::Replace | WriteMode::Change => {
+                evolved(&base, &input, spec).map_err(named)?
+            }
         };
-        Self::existing(location, log_store, base, definition, spec.mode != WriteMode::Append).map_err(named)
+        Self::existing(lake, location, log_store, base, definition, spec.mode).map_err(named)
     }
 
     /// The table that `lake` shows, to be given another definition.
@@ -66,10 +71,10 @@ impl Target {
         let base = base.ok_or_else(|| errors::not_a_table(location))?;
         check_plain(&base, location)?;
         let named = |error: Error| error.context(format_args!("table \"{location}\""));
-        Self::existing(location, log_store, base, definition.clone(), false).map_err(named)
+        Self::existing(lake, location, log_store, base, definition.clone(), WriteMode::Append).map_err(named)
     }
 
-    fn made(location: &str, log_store: LogStoreRef, definition: Definition) -> Result<Self> {
+    fn made(lake: &LakeStore, location: &str, log_store: LogStoreRef, definition: Definition) -> Result<Self> {
         check_partitions(&definition.partition_by, &definition.schema)?;
         let columns = definition.delta_columns(None)?;
         let empty = new_metadata(&columns, &definition.partition_by, std::iter::empty::<(String, String)>())
@@ -83,16 +88,18 @@ impl Target {
             protocol: Some(from_json(protocol)?),
             schema: definition.schema,
             partition_by: definition.partition_by,
-            replaces: false,
+            mode: WriteMode::Append,
+            root: lake.path(location),
         })
     }
 
     fn existing(
+        lake: &LakeStore,
         location: &str,
         log_store: LogStoreRef,
         base: EagerSnapshot,
         definition: Definition,
-        replaces: bool,
+        mode: WriteMode,
     ) -> Result<Self> {
         let old_columns = base.schema();
         let old = base.metadata().clone();
@@ -113,7 +120,8 @@ impl Target {
             base: Some(base),
             schema: definition.schema,
             partition_by: definition.partition_by,
-            replaces,
+            mode,
+            root: lake.path(location),
         })
     }
 
@@ -145,11 +153,39 @@ impl Target {
         protocol.chain(self.metadata.iter().cloned().map(Action::Metadata)).collect()
     }
 
-    /// The files that an overwrite removes.
-    pub(super) fn removes(&self) -> Vec<Remove> {
-        match &self.base {
-            Some(base) if self.replaces => base.log_data().iter().map(|file| file.remove_action(true)).collect(),
-            _ => Vec::new(),
+    /// The files that the write removes; of a change those that were replaced.
+    ///
+    /// # Errors
+    /// Where a file to be replaced is not one of the table's: the change was planned on something else.
+    pub(super) fn removes(&self, replaced: &Replaced) -> Result<Vec<Remove>> {
+        let Some(base) = &self.base else { return Ok(Vec::new()) };
+        let all = || base.log_data();
+        match self.mode {
+            WriteMode::Append => Ok(Vec::new()),
+            WriteMode::Overwrite | WriteMode::Replace => {
+                Ok(all().iter().map(|file| file.remove_action(true)).collect())
+            }
+            WriteMode::Change => {
+                let wanted = replaced.paths();
+                let is_wanted = |file: &Path| {
+                    let path = file.parts().fold(self.root.clone(), |path, part| path.join(part));
+                    wanted.contains(&path)
+                };
+                let removes: Vec<_> = all()
+                    .iter()
+                    .filter(|file| is_wanted(&file.object_store_path()))
+                    .map(|file| file.remove_action(true))
+                    .collect();
+                if removes.len() != wanted.len() {
+                    return Err(Error::internal(format!(
+                        "table \"{}\": {} files are to be replaced, and {} of them are its own",
+                        self.location,
+                        wanted.len(),
+                        removes.len()
+                    )));
+                }
+                Ok(removes)
+            }
         }
     }
 }

@@ -25,6 +25,7 @@ use serde_json::json;
 use tokio::sync::OwnedMutexGuard;
 
 use super::definition::Definition;
+use super::matched::Replaced;
 use super::target::Target;
 use super::writer::{self, Files};
 use super::{Tables, errors, log};
@@ -43,6 +44,8 @@ pub enum WriteMode {
     Overwrite,
     /// Remove them, and keep the table's definition: the rows of an UPDATE, a DELETE, a TRUNCATE.
     Replace,
+    /// Keep those that lie in other files than the ones [`WriteSpec::replaced`] names: an UPDATE, a DELETE, a MERGE.
+    Change,
 }
 
 /// One write, everything but the rows.
@@ -65,6 +68,8 @@ pub struct WriteSpec {
     pub provenance: BTreeMap<String, serde_json::Value>,
     /// `(application id, version)` of Delta's `txn` action: a source's cursor.
     pub txn: Option<(String, i64)>,
+    /// The files that a [`WriteMode::Change`] removes, named by the time its last row has come.
+    pub replaced: Arc<Replaced>,
 }
 
 impl WriteSpec {
@@ -79,6 +84,7 @@ impl WriteSpec {
             checked: false,
             provenance: BTreeMap::new(),
             txn: None,
+            replaced: Arc::default(),
         }
     }
 }
@@ -179,9 +185,10 @@ impl Tables {
 /// Puts the commit that names the files.
 async fn commit(target: &Target, spec: &WriteSpec, files: &Files) -> Result<Written> {
     let now = chrono::Utc::now().timestamp_millis();
+    let removes = target.removes(&spec.replaced)?;
     let metrics = json!({
         "num_added_files": files.adds.len(),
-        "num_removed_files": target.removes().len(),
+        "num_removed_files": removes.len(),
         "num_added_rows": files.rows,
     });
     let mut info = HashMap::from([("operationMetrics".to_owned(), metrics)]);
@@ -193,13 +200,13 @@ async fn commit(target: &Target, spec: &WriteSpec, files: &Files) -> Result<Writ
     let operation = DeltaOperation::Write {
         mode: match spec.mode {
             WriteMode::Append => SaveMode::Append,
-            WriteMode::Overwrite | WriteMode::Replace => SaveMode::Overwrite,
+            WriteMode::Overwrite | WriteMode::Replace | WriteMode::Change => SaveMode::Overwrite,
         },
         partition_by: (!target.partition_by().is_empty()).then(|| target.partition_by().to_vec()),
         predicate: None,
     };
     let mut actions = target.definition_actions();
-    actions.extend(target.removes().into_iter().map(Action::Remove));
+    actions.extend(removes.into_iter().map(Action::Remove));
     actions.extend(files.adds.iter().cloned().map(Action::Add));
     let version =
         put(target, CommitProperties::default().with_application_transactions(transactions), info, actions, operation)

@@ -16,6 +16,7 @@ mod history;
 mod ingest;
 mod kills;
 mod maintenance;
+mod rows;
 mod runs;
 mod sessions;
 mod slt;

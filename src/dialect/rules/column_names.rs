@@ -21,6 +21,11 @@ pub fn visible_name(name: &str) -> &str {
     name.split_once(MARK).map_or(name, |(visible, _)| visible)
 }
 
+/// The name of a column that another of the same name stands before.
+pub fn repeated_name(name: &str, position: usize) -> String {
+    format!("{name}{MARK}{position}")
+}
+
 pub fn apply(statement: &mut Statement, _facts: Facts) {
     let _ = statement.visit(&mut Namer);
 }
@@ -30,16 +35,28 @@ struct Namer;
 impl VisitorMut for Namer {
     type Break = ();
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
-        name_columns(select);
+        name_columns(&mut select.projection);
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_statement(&mut self, statement: &mut Statement) -> ControlFlow<()> {
+        let returning = match statement {
+            Statement::Insert(insert) => &mut insert.returning,
+            Statement::Update(update) => &mut update.returning,
+            Statement::Delete(delete) => &mut delete.returning,
+            _ => &mut None,
+        };
+        if let Some(items) = returning {
+            name_columns(items);
+        }
         ControlFlow::Continue(())
     }
 }
 
-fn name_columns(select: &mut Select) {
-    let wildcard =
-        select.projection.iter().any(|i| matches!(i, SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..)));
+fn name_columns(items: &mut [SelectItem]) {
+    let wildcard = items.iter().any(|i| matches!(i, SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..)));
     let mut taken = HashSet::new();
-    for (position, item) in select.projection.iter_mut().enumerate() {
+    for (position, item) in items.iter_mut().enumerate() {
         match item {
             SelectItem::UnnamedExpr(expr) => {
                 let (name, is_column) = match &*expr {
@@ -52,13 +69,13 @@ fn name_columns(select: &mut Select) {
                 if is_column && !repeated && !wildcard {
                     continue;
                 }
-                let alias = if repeated || (is_column && wildcard) { format!("{name}{MARK}{position}") } else { name };
+                let alias = if repeated || (is_column && wildcard) { repeated_name(&name, position) } else { name };
                 *item = SelectItem::ExprWithAlias { expr: expr.clone(), alias: Ident::with_quote('"', alias) };
             }
             SelectItem::ExprWithAlias { alias, .. } => {
                 let name = folded(alias);
                 if !taken.insert(name.clone()) {
-                    *alias = Ident::with_quote('"', format!("{name}{MARK}{position}"));
+                    *alias = Ident::with_quote('"', repeated_name(&name, position));
                 }
             }
             _ => {}

@@ -22,7 +22,7 @@ use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{ObjectName, Statement, Visit, Visitor};
 
-pub use column_names::visible_name;
+pub use column_names::{repeated_name, visible_name};
 pub use reg_casts::{REG_IN, REG_OUT};
 pub use relation_arguments::{RELATION, RELATION_FUNCTIONS, takes_relation};
 
@@ -73,6 +73,7 @@ fn plannable(statement: &Statement) -> bool {
             | Statement::Insert(_)
             | Statement::Update(_)
             | Statement::Delete(_)
+            | Statement::Merge(_)
             | Statement::CreateTable(_)
     )
 }

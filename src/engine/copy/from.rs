@@ -49,18 +49,10 @@ pub(in crate::engine) async fn begin(
     let options = Options::read(&copy_options(options), true)?;
     write::check_writable(session, &statement.ast)?;
     let planner = session.planner_now().await?;
-    let table = write::names::table(&planner, table_name).map_err(|error| {
+    let table = write::names::changed(&planner, table_name, write::names::Verb::Copy).map_err(|error| {
         let parts = table_name.0.iter().filter_map(|part| part.as_ident()).map(|ident| ident.value.clone());
         errors::at_name(error, statement, &parts.collect::<Vec<_>>())
-    });
-    let table = match table {
-        Err(error) if error.kind() == ErrorKind::WrongObjectType => {
-            let name = table_name.0.last().and_then(|part| part.as_ident()).map(folded).unwrap_or_default();
-            return Err(Error::new(ErrorKind::WrongObjectType, format!("cannot copy to view \"{name}\""))
-                .with_hint("To enable copying to a view, provide an INSTEAD OF INSERT trigger."));
-        }
-        table => table?,
-    };
+    })?;
     let fields = fields(&table, columns)?;
     let names = fields.iter().map(|field| field.name().clone()).collect::<Vec<_>>();
     let input = options.input(&names)?;

@@ -1,7 +1,10 @@
 //! Which values a column takes: PostgreSQL's assignment casts, where DataFusion would cast anything to anything.
 
-use datafusion::arrow::datatypes::DataType;
+use std::sync::Arc;
+
+use datafusion::arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::ExprSchema;
+use datafusion::logical_expr::expr::Placeholder;
 use datafusion::logical_expr::{Cast, Expr, ExprSchemable, LogicalPlan};
 
 use crate::engine::errors;
@@ -9,7 +12,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::pgcatalog::format_type;
 use crate::pgtypes::pg_type;
 
-/// Checks the values that a planned INSERT or UPDATE gives to the columns.
+/// Checks the values that a planned INSERT gives to the columns.
 ///
 /// # Errors
 /// `42804`, naming the column.
@@ -21,29 +24,50 @@ pub(super) fn check(input: &LogicalPlan) -> Result<()> {
             Expr::Alias(alias) => alias.expr.as_ref(),
             other => other,
         };
-        check_value(value, field.name(), schema.as_ref())?;
+        check_cast(value, field.name(), schema.as_ref())?;
         if let (Expr::Column(column), LogicalPlan::Values(values)) = (value, projection.input.as_ref())
             && let Some(index) = schema.maybe_index_of_column(column)
         {
             for row in &values.values {
-                row.get(index).map_or(Ok(()), |value| check_value(value, field.name(), schema.as_ref()))?;
+                row.get(index).map_or(Ok(()), |value| check_cast(value, field.name(), schema.as_ref()))?;
             }
         }
     }
     Ok(())
 }
 
-fn check_value(value: &Expr, column: &str, schema: &dyn ExprSchema) -> Result<()> {
+fn check_cast(value: &Expr, column: &str, schema: &dyn ExprSchema) -> Result<()> {
     let Expr::Cast(Cast { expr, field }) = value else { return Ok(()) };
-    let from = expr.get_type(schema).map_err(errors::from_datafusion)?;
-    let to = field.data_type();
+    check_value(expr, field.data_type(), column, schema)
+}
+
+fn check_value(value: &Expr, to: &DataType, column: &str, schema: &dyn ExprSchema) -> Result<()> {
+    let from = value.get_type(schema).map_err(errors::from_datafusion)?;
     // a quoted literal has no type of its own
-    if matches!(expr.as_ref(), Expr::Literal(..)) && from.is_string() || assignable(&from, to) {
+    if matches!(value, Expr::Literal(..)) && from.is_string() || assignable(&from, to) {
         return Ok(());
     }
     let name = |data_type: &DataType| format_type(pg_type(data_type).oid(), -1);
     let message = format!("column \"{column}\" is of type {} but expression is of type {}", name(to), name(&from));
-    Err(Error::new(ErrorKind::DatatypeMismatch, message).with_hint("you will need to rewrite or cast the expression"))
+    Err(Error::new(ErrorKind::DatatypeMismatch, message).with_hint("You will need to rewrite or cast the expression."))
+}
+
+/// The expression as the column takes it.
+///
+/// # Errors
+/// `42804`, naming the column.
+pub(super) fn assigned(value: Expr, column: &FieldRef, schema: &dyn ExprSchema) -> Result<Expr> {
+    let to = column.data_type();
+    let value = match value {
+        Expr::Alias(alias) => return assigned(*alias.expr, column, schema),
+        Expr::Placeholder(Placeholder { id, field: None }) => {
+            let field = Field::new(column.name(), to.clone(), true);
+            return Ok(Expr::Placeholder(Placeholder { id, field: Some(Arc::new(field)) }));
+        }
+        value => value,
+    };
+    check_value(&value, to, column.name(), schema)?;
+    value.cast_to(to, schema).map_err(errors::from_datafusion)
 }
 
 fn assignable(from: &DataType, to: &DataType) -> bool {

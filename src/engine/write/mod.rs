@@ -7,17 +7,29 @@
 //! Invariant: what was acknowledged is published, and on disk.
 
 mod assign;
+mod clauses;
+mod constants;
+mod constraints;
 mod define;
+mod effects;
+mod insert;
+mod merge;
 pub(super) mod names;
+mod returning;
 mod rows;
+mod target;
+mod update;
 
 use std::sync::Arc;
 
+use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::scalar::ScalarValue;
 use datafusion::sql::sqlparser::ast;
 use futures::StreamExt;
+use futures::stream::BoxStream;
 use tokio::sync::OwnedMutexGuard;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -38,17 +50,32 @@ const ATTEMPTS: usize = 20;
 
 /// Whether the statement is carried out here.
 pub(super) fn is_write(statement: &ast::Statement) -> bool {
-    matches!(
+    let others = matches!(
         statement,
-        ast::Statement::Insert(_)
-            | ast::Statement::Update(_)
-            | ast::Statement::Delete(_)
-            | ast::Statement::Truncate(_)
+        ast::Statement::Truncate(_)
             | ast::Statement::CreateTable(_)
             | ast::Statement::CreateView(_)
             | ast::Statement::CreateSchema { .. }
             | ast::Statement::Drop { .. }
-    )
+    );
+    others || changes_rows(statement)
+}
+
+/// Whether the statement is one on rows: INSERT, UPDATE, DELETE or MERGE.
+pub(super) fn changes_rows(statement: &ast::Statement) -> bool {
+    rows::parts(statement).is_some() || rows::changes_in_with(statement)
+}
+
+/// What a statement on rows would run: the rows it changes, and the table.
+pub(super) async fn explained(planner: &Planner, statement: &Statement) -> Result<(String, LogicalPlan)> {
+    let work = rows::plan(planner, statement).await?;
+    let verb = match work.verb {
+        names::Verb::Insert => "Insert",
+        names::Verb::Update => "Update",
+        names::Verb::Delete => "Delete",
+        _ => "Merge",
+    };
+    Ok((format!("{verb} on {}", work.target.object.name.name), work.changes))
 }
 
 /// What the parameters of a statement on rows are; it is planned again when it is executed.
@@ -58,9 +85,15 @@ pub(super) async fn prepare(
     hints: &[Option<Type>],
 ) -> Result<Prepared> {
     let planner = session.planner_now().await?;
-    let (_, plan) = rows::plan(&planner, &statement).await?;
-    let parameters = parameters::types(&plan, &statement, hints)?;
-    Ok(Prepared { statement, parameters, schema: None, plan: None, query: None })
+    if let Some(constants) = constants::Constants::of(&statement.ast)
+        && let Some(parameters) = constants.parameters(&planner, &statement, hints).await?
+    {
+        return Ok(Prepared { statement, parameters, schema: None, plan: None, query: None });
+    }
+    let work = rows::plan(&planner, &statement).await?;
+    let parameters = parameters::types_in(&work.plans(), &statement, hints)?;
+    let schema = work.returning.as_ref().map(|returning| execute::client_schema(&returning.plan));
+    Ok(Prepared { statement, parameters, schema, plan: None, query: None })
 }
 
 /// Carries the statement out, in the transaction's overlay or in one of its own that is published at once.
@@ -70,6 +103,10 @@ pub(super) async fn execute(session: &mut Session, statement: &Statement, params
     if let Some(block) = session.transaction.block_mut() {
         let overlay = block.overlay(&catalog);
         mind(session, &overlay, &statement.ast).await?;
+        if !adds_only(&statement.ast) {
+            // rows are changed, and tables too, where they lie in files
+            session.guard.clone().run(overlay.flush_all()).await?;
+        }
         return Change::new(session, overlay).apply(statement, params).await;
     }
     let _turn = if adds_only(&statement.ast) { None } else { turn(session, &statement.ast).await? };
@@ -107,14 +144,14 @@ fn adds_only(statement: &ast::Statement) -> bool {
 
 /// What adds rows that a table has not yet must not miss those that others add.
 async fn mind(session: &mut Session, overlay: &Overlay, statement: &ast::Statement) -> Result<()> {
-    let looks = match statement {
-        ast::Statement::Insert(_) => !adds_only(statement),
+    let looks = match rows::parts(statement).map_or(statement, |(_, inner)| inner) {
+        inner @ ast::Statement::Insert(_) => !adds_only(inner),
         ast::Statement::Merge(_) => true,
         _ => false,
     };
     if looks && let Some(name) = rows::target(statement) {
         let planner = session.planner_now().await?;
-        if let Ok(table) = names::table(&planner, name) {
+        if let Ok(table) = names::changed(&planner, name, names::Verb::Merge) {
             overlay.mind(&table.name);
         }
     }
@@ -126,7 +163,7 @@ async fn turn(session: &mut Session, statement: &ast::Statement) -> Result<Optio
     let Some(name) = rows::target(statement) else { return Ok(None) };
     let planner = session.planner_now().await?;
     // what is not there is told when the statement is planned
-    let Ok(table) = names::table(&planner, name) else { return Ok(None) };
+    let Ok(table) = names::changed(&planner, name, names::Verb::Truncate) else { return Ok(None) };
     let Some(location) = table.location() else { return Ok(None) };
     let tables = session.shared.catalog.tables().clone();
     session.guard.run(async { Ok(Some(tables.turn(location).await)) }).await
@@ -157,7 +194,8 @@ pub(super) fn check_writable(session: &Session, statement: &ast::Statement) -> R
 
 /// The statement's first words, as tags and messages have them.
 fn operation(statement: &ast::Statement) -> &'static str {
-    match statement {
+    match rows::parts(statement).map_or(statement, |(_, inner)| inner) {
+        ast::Statement::Merge(_) => "MERGE",
         ast::Statement::Insert(_) => "INSERT",
         ast::Statement::Update(_) => "UPDATE",
         ast::Statement::Delete(_) => "DELETE",
@@ -181,6 +219,8 @@ struct Change {
     planner: Planner,
     guard: Guard,
     notices: NoticeSink,
+    /// Whether a transaction goes on after it.
+    in_block: bool,
 }
 
 impl Change {
@@ -191,14 +231,13 @@ impl Change {
             overlay,
             guard: session.guard.clone(),
             notices: session.notice_sink(),
+            in_block: session.transaction.block().is_some(),
         }
     }
 
     async fn apply(&self, statement: &Statement, params: &[ScalarValue]) -> Result<Outcome> {
         match &statement.ast {
-            ast::Statement::Insert(_) | ast::Statement::Update(_) | ast::Statement::Delete(_) => {
-                rows::change(self, statement, params).await
-            }
+            ast if changes_rows(ast) => rows::change(self, statement, params).await,
             ast::Statement::Truncate(truncate) => rows::truncate(self, truncate).await,
             ast::Statement::CreateTable(table) => define::create_table(self, statement, table, params).await,
             ast::Statement::CreateView(view) => define::create_view(self, view).await,
@@ -216,15 +255,38 @@ impl Change {
         self.planner.scope()
     }
 
-    fn state(&self) -> &SessionState {
+    fn state(&self) -> &Arc<SessionState> {
         self.planner.state()
     }
 
     /// Writes the plan's rows, on the threads of queries, until the statement is cancelled or its time is over.
     async fn write(&self, name: &TableName, spec: WriteSpec, plan: LogicalPlan) -> Result<Written> {
         let rows = execute::rows(&self.shared.resources, self.state(), &plan, self.guard.clone()).await?;
-        let (overlay, name, schema) = (self.overlay.clone(), name.clone(), rows.schema().clone());
-        let work = async move { overlay.write_batches(&name, &spec, None, schema, rows.boxed()).await };
+        let schema = rows.schema().clone();
+        self.write_batches(name, spec, schema, rows.boxed()).await
+    }
+
+    /// [`Self::write`] of rows that have the target's columns.
+    async fn write_rows(
+        &self,
+        name: &TableName,
+        spec: WriteSpec,
+        target: &target::Target,
+        rows: BoxStream<'static, Result<RecordBatch>>,
+    ) -> Result<()> {
+        let schema = target.rules.schema().clone();
+        self.write_batches(name, spec, schema, rows).await.map(drop)
+    }
+
+    async fn write_batches(
+        &self,
+        name: &TableName,
+        spec: WriteSpec,
+        schema: SchemaRef,
+        rows: BoxStream<'static, Result<RecordBatch>>,
+    ) -> Result<Written> {
+        let (overlay, name) = (self.overlay.clone(), name.clone());
+        let work = async move { overlay.write_batches(&name, &spec, None, schema, rows).await };
         let task = AbortOnDropHandle::new(self.shared.resources.workers().spawn(work));
         let ended = |error| Error::internal("a write ended unexpectedly").with_source(error);
         self.guard.run(async { task.await.map_err(ended)? }).await

@@ -21,11 +21,22 @@ pub(super) fn reference(name: &ObjectName) -> Result<TableReference> {
     object_name_to_table_reference(name.clone(), true).map_err(errors::from_datafusion)
 }
 
+/// What a statement does with rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::engine) enum Verb {
+    Insert,
+    Update,
+    Delete,
+    Merge,
+    Truncate,
+    Copy,
+}
+
 /// The table that the name stands for.
 ///
 /// # Errors
-/// `42P01`; `42809` for a view, `42501` for what is the server's own.
-pub(in crate::engine) fn table(planner: &Planner, name: &ObjectName) -> Result<Arc<Object>> {
+/// `42P01`; `55000` or `42809` for a view, `42501` for what is the server's own.
+pub(in crate::engine) fn changed(planner: &Planner, name: &ObjectName, verb: Verb) -> Result<Arc<Object>> {
     let found = planner.relation(&reference(name)?)?;
     let Relation::Object(object) = found else {
         return Err(Error::new(
@@ -35,12 +46,21 @@ pub(in crate::engine) fn table(planner: &Planner, name: &ObjectName) -> Result<A
     };
     check_schema(&object.name.schema)?;
     match object.kind {
-        ObjectKind::View { .. } => {
-            Err(Error::new(ErrorKind::WrongObjectType, format!("cannot change view \"{}\"", object.name.name))
-                .with_hint("change the tables that it reads"))
-        }
+        ObjectKind::View { .. } => Err(on_view(&object.name.name, verb)),
         ObjectKind::Table { .. } | ObjectKind::Broken { .. } => Ok(object),
     }
+}
+
+fn on_view(view: &str, verb: Verb) -> Error {
+    let (kind, message) = match verb {
+        Verb::Insert => (ErrorKind::ObjectNotInPrerequisiteState, format!("cannot insert into view \"{view}\"")),
+        Verb::Update => (ErrorKind::ObjectNotInPrerequisiteState, format!("cannot update view \"{view}\"")),
+        Verb::Delete => (ErrorKind::ObjectNotInPrerequisiteState, format!("cannot delete from view \"{view}\"")),
+        Verb::Merge => (ErrorKind::WrongObjectType, format!("cannot execute MERGE on relation \"{view}\"")),
+        Verb::Copy => (ErrorKind::WrongObjectType, format!("cannot copy to view \"{view}\"")),
+        Verb::Truncate => (ErrorKind::WrongObjectType, format!("\"{view}\" is not a table")),
+    };
+    Error::new(kind, message).with_detail("Views cannot be changed.").with_hint("change the tables that it reads")
 }
 
 /// The name of an object to be made: in the schema given, else in the first of the search path.

@@ -1,129 +1,130 @@
-//! INSERT, UPDATE, DELETE, TRUNCATE.
+//! Statements on rows: planned as the rows that come and go, carried out as files that are written and left out.
 //!
-//! INSERT appends files. The others write the table's remaining rows anew and replace its files by these.
+//! INSERT appends files. The others find the rows they change by file and position, write these rows' new values and the
+//! other rows of the same files anew, and leave every other file as it is.
 //!
 //! Invariant: whether a row is changed is decided once for each row, so no row is lost or doubled by it.
+//! Invariant: rows stream; what is kept of them is a few bytes for each changed row, and what RETURNING asks for.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
-use datafusion::arrow::array::AsArray;
-use datafusion::arrow::datatypes::Int64Type;
-use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
-use datafusion::common::{DFSchema, DFSchemaRef};
-use datafusion::error::Result as DataFusionResult;
-use datafusion::functions_aggregate::expr_fn::count;
-use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, Values, WriteOp, col, lit, when};
+use datafusion::arrow::array::{Array, RecordBatch};
+use datafusion::arrow::compute::concat_batches;
+use datafusion::datasource::provider_as_source;
+use datafusion::functions_aggregate::expr_fn::max;
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, cast, col, lit};
 use datafusion::scalar::ScalarValue;
 use datafusion::sql::sqlparser::ast;
-use futures::StreamExt;
+use futures::stream::BoxStream;
+use futures::{StreamExt, TryStreamExt};
 
-use super::{Change, assign, names, unsupported};
-use crate::catalog::{Column, Object};
+use super::constants::Constants;
+use super::effects::{Effects, Layout, surviving};
+use super::names::{self, Verb};
+use super::returning::{Returnable, Returning};
+use super::target::Target;
+use super::{Change, insert, merge, unsupported, update};
 use crate::dialect::Statement;
 use crate::engine::planned::bind;
 use crate::engine::planner::Planner;
 use crate::engine::session::Outcome;
+use crate::engine::stream::BatchStream;
 use crate::engine::{errors, execute};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::table::{WriteMode, WriteSpec};
 
-/// Whether a row is one that an UPDATE changes.
-const MATCHED: &str = "__matched";
+/// An INSERT in a transaction of at most this many rows waits in memory for the next.
+const BUFFERED_ROWS_MAX: usize = 4096;
 
-/// The table that an INSERT, UPDATE or DELETE changes, and its plan.
-pub(super) async fn plan(planner: &Planner, statement: &Statement) -> Result<(Arc<Object>, LogicalPlan)> {
-    check_supported(&statement.ast)?;
-    let name = target(&statement.ast).ok_or_else(|| unsupported("changing anything but a table"))?;
-    let table = names::table(planner, name).map_err(|error| {
-        let parts = name.0.iter().filter_map(|part| part.as_ident()).map(|ident| ident.value.clone());
-        errors::at_name(error, statement, &parts.collect::<Vec<_>>())
-    })?;
-    let plan = planner.plan(&naming_columns(statement, &table)).await.map_err(|error| {
-        // DataFusion's words for it are no help
-        let message = match error.message() {
-            words if words.contains("olumn count doesn't match insert query") => {
-                "INSERT has more or fewer expressions than target columns"
-            }
-            words if words.contains("inconsistent data length across values list") => {
-                "INSERT has more expressions than target columns, or VALUES lists are not all the same length"
-            }
-            words if words.contains("no valid cast exists") => {
-                return Error::new(ErrorKind::DatatypeMismatch, words.to_owned());
-            }
-            _ => return error,
+/// A planned change of a table's rows.
+pub(super) struct Work {
+    pub target: Target,
+    pub verb: Verb,
+    /// The rows that come and go, as `layout` says.
+    pub changes: LogicalPlan,
+    pub layout: Layout,
+    pub returning: Option<Returning>,
+}
+
+impl Work {
+    #[expect(clippy::too_many_arguments, reason = "the parts of a statement")]
+    pub async fn new(
+        planner: &Planner,
+        statement: &Statement,
+        with: Option<&ast::With>,
+        target: Target,
+        verb: Verb,
+        changes: LogicalPlan,
+        mut layout: Layout,
+        returning: Option<&[ast::SelectItem]>,
+        extras: &[Returnable],
+    ) -> Result<Self> {
+        let returning = match returning {
+            Some(items) => Some(Returning::plan(planner, statement, with, items, &target, extras).await?),
+            None => None,
         };
-        Error::new(ErrorKind::SyntaxError, message)
-    })?;
-    let plan = plan.transform_up(values_with_nulls).map_err(errors::from_datafusion)?.data;
-    if let LogicalPlan::Dml(dml) = &plan {
-        assign::check(&dml.input)?;
+        layout.returns = returning.is_some();
+        Ok(Self { target, verb, changes, layout, returning })
     }
-    Ok((table, plan))
-}
 
-/// `INSERT INTO t VALUES` with fewer values than the table has columns fills the first ones.
-fn naming_columns<'a>(statement: &'a Statement, table: &Object) -> Cow<'a, Statement> {
-    let ast::Statement::Insert(insert) = &statement.ast else { return Cow::Borrowed(statement) };
-    let width = match insert.source.as_deref().map(|query| query.body.as_ref()) {
-        Some(ast::SetExpr::Values(values)) => values.rows.first().map_or(0, |row| row.content.len()),
-        _ => 0,
-    };
-    if !insert.columns.is_empty() || width == 0 || width >= table.columns.len() {
-        return Cow::Borrowed(statement);
+    pub fn plans(&self) -> Vec<&LogicalPlan> {
+        std::iter::once(&self.changes).chain(self.returning.iter().map(|returning| &returning.plan)).collect()
     }
-    let name = |column: &Column| ast::ObjectName::from(vec![ast::Ident::with_quote('"', &column.name)]);
-    let columns = table.columns.iter().take(width).map(name).collect();
-    let ast = ast::Statement::Insert(ast::Insert { columns, ..insert.clone() });
-    Cow::Owned(Statement { ast, ..statement.clone() })
 }
 
-/// DataFusion gives VALUES the columns of the table they go to, NOT NULL too, and fails on a null before the table's own
-/// check can name the column.
-fn values_with_nulls(plan: LogicalPlan) -> DataFusionResult<Transformed<LogicalPlan>> {
-    let LogicalPlan::Values(values) = plan else { return plan.recompute_schema().map(Transformed::yes) };
-    let fields = values.schema.fields().iter().map(|field| field.as_ref().clone().with_nullable(true));
-    let schema = DFSchema::from_unqualified_fields(fields.collect(), values.schema.metadata().clone())?;
-    Ok(Transformed::yes(LogicalPlan::Values(Values { schema: Arc::new(schema), ..values })))
+/// The statement on rows, without the WITH before it.
+pub(super) fn parts(statement: &ast::Statement) -> Option<(Option<&ast::With>, &ast::Statement)> {
+    match statement {
+        ast::Statement::Insert(_)
+        | ast::Statement::Update(_)
+        | ast::Statement::Delete(_)
+        | ast::Statement::Merge(_) => Some((None, statement)),
+        ast::Statement::Query(query) => match query.body.as_ref() {
+            ast::SetExpr::Insert(inner)
+            | ast::SetExpr::Update(inner)
+            | ast::SetExpr::Delete(inner)
+            | ast::SetExpr::Merge(inner) => Some((query.with.as_ref(), inner)),
+            _ => None,
+        },
+        _ => None,
+    }
 }
 
-fn check_supported(statement: &ast::Statement) -> Result<()> {
-    let instead = "name the rows by a subquery: … where id in (select …)";
-    let (what, hint) = match statement {
-        ast::Statement::Insert(insert) if insert.on.is_some() => ("INSERT … ON CONFLICT", None),
-        ast::Statement::Insert(insert) if insert.returning.is_some() => ("RETURNING", None),
-        ast::Statement::Update(update) if update.returning.is_some() => ("RETURNING", None),
-        ast::Statement::Delete(delete) if delete.returning.is_some() => ("RETURNING", None),
-        ast::Statement::Update(update) if update.from.is_some() => ("UPDATE … FROM", Some(instead)),
-        ast::Statement::Delete(delete) if delete.using.is_some() => ("DELETE … USING", Some(instead)),
-        _ => return Ok(()),
+/// Whether a statement on rows stands in WITH.
+pub(super) fn changes_in_with(statement: &ast::Statement) -> bool {
+    let ast::Statement::Query(query) = statement else { return false };
+    let changes = |table: &ast::Cte| {
+        matches!(
+            table.query.body.as_ref(),
+            ast::SetExpr::Insert(_) | ast::SetExpr::Update(_) | ast::SetExpr::Delete(_) | ast::SetExpr::Merge(_)
+        )
     };
-    Err(hint.into_iter().fold(unsupported(what), Error::with_hint))
+    query.with.as_ref().is_some_and(|with| with.cte_tables.iter().any(changes))
 }
 
-/// Carries out an INSERT, UPDATE or DELETE.
-pub(super) async fn change(change: &Change, statement: &Statement, params: &[ScalarValue]) -> Result<Outcome> {
-    let (table, planned) = change.guard.run(plan(&change.planner, statement)).await?;
-    let bound = bind(&planned, statement, params)?.unwrap_or(planned);
-    let LogicalPlan::Dml(dml) = bound else { return Err(Error::internal("a change was planned as something else")) };
-    match dml.op {
-        WriteOp::Insert(_) => {
-            let written =
-                change.write(&table.name, WriteSpec::new(WriteMode::Append), dml.input.as_ref().clone()).await?;
-            Ok(Outcome::command(format!("INSERT 0 {}", written.rows)))
-        }
-        WriteOp::Update => update(change, &table, &dml.input).await,
-        WriteOp::Delete => delete(change, &table, &dml.input).await,
+pub(super) async fn plan(planner: &Planner, statement: &Statement) -> Result<Work> {
+    if changes_in_with(&statement.ast) {
+        return Err(unsupported("a data-modifying statement in WITH")
+            .with_hint("send the statements one after another, in one transaction"));
+    }
+    match parts(&statement.ast) {
+        Some((with, ast::Statement::Insert(of))) => Box::pin(insert::plan(planner, statement, of, with)).await,
+        Some((with, ast::Statement::Update(of))) => Box::pin(update::plan_update(planner, statement, of, with)).await,
+        Some((with, ast::Statement::Delete(of))) => Box::pin(update::plan_delete(planner, statement, of, with)).await,
+        Some((with, ast::Statement::Merge(of))) => Box::pin(merge::plan(planner, statement, of, with)).await,
         _ => Err(unsupported("this statement")),
     }
 }
 
 /// The table whose rows the statement changes.
 pub(super) fn target(statement: &ast::Statement) -> Option<&ast::ObjectName> {
-    let factor = match statement {
+    if let ast::Statement::Truncate(truncate) = statement {
+        return truncate.table_names.first().map(|target| &target.name);
+    }
+    let factor = match parts(statement)?.1 {
         ast::Statement::Insert(ast::Insert { table: ast::TableObject::TableName(name), .. }) => return Some(name),
-        ast::Statement::Truncate(truncate) => return truncate.table_names.first().map(|target| &target.name),
         ast::Statement::Update(update) => &update.table.relation,
+        ast::Statement::Merge(merge) => &merge.table,
         ast::Statement::Delete(delete) => match &delete.from {
             ast::FromTable::WithFromKeyword(tables) | ast::FromTable::WithoutKeyword(tables) => {
                 &tables.first()?.relation
@@ -137,105 +138,200 @@ pub(super) fn target(statement: &ast::Statement) -> Option<&ast::ObjectName> {
     }
 }
 
-async fn delete(change: &Change, table: &Object, input: &LogicalPlan) -> Result<Outcome> {
-    let deleted = number_of(change, input.clone()).await?;
-    if deleted > 0 {
-        let kept = match input {
-            LogicalPlan::Filter(filter) => {
-                let kept = filter.predicate.clone().is_not_true();
-                LogicalPlanBuilder::from(filter.input.as_ref().clone()).filter(kept)
-            }
-            all => LogicalPlanBuilder::from(all.clone()).filter(lit(false)),
-        };
-        let kept = kept.and_then(LogicalPlanBuilder::build).map_err(errors::from_datafusion)?;
-        change.write(&table.name, WriteSpec::new(WriteMode::Replace), kept).await?;
+/// Carries out an INSERT, UPDATE, DELETE or MERGE.
+pub(super) async fn change(change: &Change, statement: &Statement, params: &[ScalarValue]) -> Result<Outcome> {
+    if let Some(constants) = Constants::of(&statement.ast)
+        && let Some((target, columns)) = constants.columns(&change.planner, statement, params).await?
+    {
+        let rows = constants.count();
+        let batch = target.rules.finish(columns, rows)?;
+        append(change, &target, vec![batch], futures::stream::empty().boxed()).await?;
+        return Ok(Outcome::command(format!("INSERT 0 {rows}")));
     }
-    Ok(Outcome::command(format!("DELETE {deleted}")))
+    let work = change.guard.run(plan(&change.planner, statement)).await?;
+    let changes = bind(&work.changes, statement, params)?.unwrap_or_else(|| work.changes.clone());
+    if let Some(count) = all_rows(&work, statement) {
+        change
+            .write_rows(&work.target.object.name, replacing(), &work.target, futures::stream::empty().boxed())
+            .await?;
+        return outcome(change, &work, statement, params, count, Vec::new()).await;
+    }
+    let rules = work.target.rules.clone();
+    let columns: Vec<String> = rules.identities().map(str::to_owned).collect();
+    for column in columns {
+        rules.continue_after(&column, greatest(change, &work.target, &column).await?);
+    }
+    let pool = &change.state().runtime_env().memory_pool;
+    let effects = Arc::new(Effects::new(work.layout.clone(), rules, pool)?);
+    let rows = execute::rows(&change.shared.resources, change.state(), &changes, change.guard.clone()).await?;
+    let taking = effects.clone();
+    let mut new = rows.try_filter_map(move |batch| futures::future::ready(taking.take(&batch))).boxed();
+    let mut first = Vec::new();
+    if work.layout.placed {
+        first.extend(change.guard.run(async { new.next().await.transpose() }).await?);
+        if !first.is_empty() || !effects.matched().is_empty() {
+            replace(change, &work.target, &effects, first, new).await?;
+        }
+    } else {
+        append(change, &work.target, first, new).await?;
+    }
+    outcome(change, &work, statement, params, effects.count(), effects.returned()).await
 }
 
-async fn update(change: &Change, table: &Object, input: &LogicalPlan) -> Result<Outcome> {
-    let updated = number_of(change, input.clone()).await?;
-    if updated > 0 {
-        let rows = updated_rows(input).map_err(errors::from_datafusion)?;
-        change.write(&table.name, WriteSpec::new(WriteMode::Replace), rows).await?;
+/// How many rows a DELETE of all rows takes, where nothing need be read to know.
+fn all_rows(work: &Work, statement: &Statement) -> Option<u64> {
+    match parts(&statement.ast)? {
+        (_, ast::Statement::Delete(delete))
+            if delete.selection.is_none() && delete.using.is_none() && delete.returning.is_none() =>
+        {
+            work.target.snapshot.rows().filter(|rows| *rows > 0)
+        }
+        _ => None,
     }
-    Ok(Outcome::command(format!("UPDATE {updated}")))
+}
+
+fn replacing() -> WriteSpec {
+    WriteSpec { checked: true, ..WriteSpec::new(WriteMode::Replace) }
+}
+
+/// Adds rows: in a transaction a few of them wait in memory.
+async fn append(
+    change: &Change,
+    target: &Target,
+    mut first: Vec<RecordBatch>,
+    mut new: BoxStream<'static, Result<RecordBatch>>,
+) -> Result<()> {
+    let name = &target.object.name;
+    let mut rows: usize = first.iter().map(RecordBatch::num_rows).sum();
+    loop {
+        match change.guard.run(async { new.next().await.transpose() }).await? {
+            None if rows == 0 => return Ok(()),
+            None if change.in_block && rows <= BUFFERED_ROWS_MAX => {
+                for batch in first {
+                    change.overlay.buffer(name, batch).await?;
+                }
+                return Ok(());
+            }
+            None => break,
+            Some(batch) => {
+                rows += batch.num_rows();
+                first.push(batch);
+                if rows > BUFFERED_ROWS_MAX || !change.in_block {
+                    break;
+                }
+            }
+        }
+    }
+    let spec = WriteSpec { checked: true, ..WriteSpec::new(WriteMode::Append) };
+    let all = futures::stream::iter(first.into_iter().map(Ok)).chain(new);
+    change.write_rows(name, spec, target, all.boxed()).await
+}
+
+/// Writes the new rows, and with them the others of the files that changed rows lay in.
+async fn replace(
+    change: &Change,
+    target: &Target,
+    effects: &Arc<Effects>,
+    first: Vec<RecordBatch>,
+    new: BoxStream<'static, Result<RecordBatch>>,
+) -> Result<()> {
+    let spec = WriteSpec { checked: true, ..WriteSpec::new(WriteMode::Change) };
+    let (effects, snapshot, replaced) = (effects.clone(), target.snapshot.clone(), spec.replaced.clone());
+    let (shared, state, guard) = (change.shared.clone(), change.state().clone(), change.guard.clone());
+    let width = target.columns().len();
+    // which rows stay is known when the last change has come
+    let others = async move {
+        let matched = effects.matched();
+        replaced.set(&snapshot, matched.files())?;
+        let partly = matched.partly(&snapshot);
+        if partly.is_empty() {
+            return Ok::<BoxStream<'static, Result<RecordBatch>>, Error>(futures::stream::empty().boxed());
+        }
+        let source = provider_as_source(snapshot.placed(Some(partly))?);
+        let scan = LogicalPlanBuilder::scan("\u{1}others", source, None).and_then(LogicalPlanBuilder::build);
+        let rows = execute::rows(&shared.resources, &state, &scan.map_err(errors::from_datafusion)?, guard).await?;
+        Ok(rows.map(move |batch| surviving(&batch?, &matched, width)).boxed())
+    };
+    let others = futures::stream::once(others).try_flatten();
+    let all = futures::stream::iter(first.into_iter().map(Ok)).chain(new).chain(others);
+    change.write_rows(&target.object.name, spec, target, all.boxed()).await
+}
+
+/// The tag, or the rows of RETURNING.
+async fn outcome(
+    change: &Change,
+    work: &Work,
+    statement: &Statement,
+    params: &[ScalarValue],
+    count: u64,
+    returned: Vec<RecordBatch>,
+) -> Result<Outcome> {
+    let tag = match work.verb {
+        Verb::Insert => "INSERT 0",
+        Verb::Update => "UPDATE",
+        Verb::Delete => "DELETE",
+        Verb::Merge => "MERGE",
+        Verb::Truncate => "TRUNCATE TABLE",
+    };
+    let Some(returning) = &work.returning else { return Ok(Outcome::command(format!("{tag} {count}"))) };
+    // one batch, so that they come in the order in which they were changed
+    let one = match returned.first() {
+        Some(first) => vec![
+            concat_batches(first.schema_ref(), &returned)
+                .map_err(|error| Error::internal("rows to return cannot be joined").with_source(error))?,
+        ],
+        None => Vec::new(),
+    };
+    returning.fill(one).await;
+    let plan = bind(&returning.plan, statement, params)?.unwrap_or_else(|| returning.plan.clone());
+    let rows = execute::rows(&change.shared.resources, change.state(), &plan, change.guard.clone()).await?;
+    let schema = execute::client_schema(&returning.plan);
+    let batches: Vec<RecordBatch> = rows.try_collect().await?;
+    returning.fill(Vec::new()).await;
+    Ok(Outcome::Rows { stream: BatchStream::of(schema, batches), tag })
+}
+
+/// The greatest value of an identity column, 0 in an empty table.
+async fn greatest(change: &Change, target: &Target, column: &str) -> Result<i64> {
+    let name = &target.object.name;
+    let reference = datafusion::common::TableReference::partial(name.schema.as_str(), name.name.as_str());
+    let source = change.planner.source(&reference, 0).await?;
+    let no_groups: [Expr; 0] = [];
+    let plan = LogicalPlanBuilder::scan("t", source, None)
+        .and_then(|scan| scan.aggregate(no_groups, [max(col(datafusion::common::Column::from_name(column)))]))
+        .and_then(|scan| {
+            let found = scan.schema().columns().remove(0);
+            scan.project([cast(Expr::Column(found), datafusion::arrow::datatypes::DataType::Int64)])
+        })
+        .and_then(LogicalPlanBuilder::build)
+        .map_err(errors::from_datafusion)?;
+    let mut rows = execute::rows(&change.shared.resources, change.state(), &plan, change.guard.clone()).await?;
+    let mut greatest = 0;
+    while let Some(batch) = rows.next().await {
+        let batch = batch?;
+        if batch.num_rows() > 0 && batch.column(0).is_valid(0) {
+            let value = ScalarValue::try_from_array(batch.column(0), 0).map_err(errors::from_datafusion)?;
+            if let ScalarValue::Int64(Some(value)) = value {
+                greatest = greatest.max(value);
+            }
+        }
+    }
+    Ok(greatest)
 }
 
 pub(super) async fn truncate(change: &Change, statement: &ast::Truncate) -> Result<Outcome> {
+    let mut tables = Vec::new();
     for target in &statement.table_names {
-        let table = names::table(&change.planner, &target.name)?;
+        tables.push((names::changed(&change.planner, &target.name, Verb::Truncate)?, &target.name));
+    }
+    for (table, name) in tables {
         // rows that others add meanwhile are to go, too
         change.overlay.mind(&table.name);
-        let provider = change.planner.source(&names::reference(&target.name)?, 0).await?;
+        let provider = change.planner.source(&names::reference(name)?, 0).await?;
         let none = LogicalPlanBuilder::scan(table.name.quoted(), provider, None)
             .and_then(|scan| scan.filter(lit(false))?.build())
             .map_err(errors::from_datafusion)?;
-        change.write(&table.name, WriteSpec::new(WriteMode::Replace), none).await?;
+        change.write(&table.name, replacing(), none).await?;
     }
     Ok(Outcome::command("TRUNCATE TABLE"))
-}
-
-/// How many rows the plan gives.
-async fn number_of(change: &Change, plan: LogicalPlan) -> Result<i64> {
-    let no_groups: [Expr; 0] = [];
-    let counted = LogicalPlanBuilder::from(plan)
-        .aggregate(no_groups, [count(lit(1))])
-        .and_then(LogicalPlanBuilder::build)
-        .map_err(errors::from_datafusion)?;
-    let mut rows = execute::rows(&change.shared.resources, change.state(), &counted, change.guard.clone()).await?;
-    let mut total = 0;
-    while let Some(batch) = rows.next().await {
-        let batch = batch?;
-        let counts = batch.column(0).as_primitive_opt::<Int64Type>();
-        total += counts.map_or(0, |counts| counts.iter().flatten().sum());
-    }
-    Ok(total)
-}
-
-/// All rows of the table, those that the UPDATE matches with their new values. `input` gives the new values of the
-/// matched rows: a projection over the filtered table.
-fn updated_rows(input: &LogicalPlan) -> DataFusionResult<LogicalPlan> {
-    let LogicalPlan::Projection(new) = input else { return Ok(input.clone()) };
-    let LogicalPlan::Filter(filter) = new.input.as_ref() else { return Ok(input.clone()) };
-    let table = filter.input.as_ref();
-    let old = columns(table.schema());
-    if has_subquery(&filter.predicate) || new.expr.iter().any(has_subquery) {
-        // DataFusion takes subqueries apart in filters only
-        let names = new.schema.fields().iter().map(|field| field.name());
-        let kept = LogicalPlanBuilder::from(table.clone())
-            .filter(filter.predicate.clone().is_not_true())?
-            .project(old.iter().zip(names).map(|(old, name)| old.clone().alias(name)))?;
-        return kept.union(input.clone())?.build();
-    }
-    let matched = filter.predicate.clone().is_true().alias(MATCHED);
-    let marked = LogicalPlanBuilder::from(table.clone()).project(old.iter().cloned().chain([matched]))?;
-    let is_matched = || col(MATCHED);
-    let values = new.expr.iter().zip(&old).map(|(new, old)| {
-        let (value, name) = match new {
-            Expr::Alias(alias) => (alias.expr.as_ref(), alias.name.clone()),
-            other => (other, other.schema_name().to_string()),
-        };
-        Ok(if value == old {
-            value.clone().alias(name)
-        } else {
-            when(is_matched(), value.clone()).otherwise(old.clone())?.alias(name)
-        })
-    });
-    marked.project(values.collect::<DataFusionResult<Vec<_>>>()?)?.build()
-}
-
-fn columns(schema: &DFSchemaRef) -> Vec<Expr> {
-    schema.columns().into_iter().map(Expr::Column).collect()
-}
-
-fn has_subquery(expr: &Expr) -> bool {
-    let mut found = false;
-    // it never fails: nothing here does
-    let _ = expr.apply(|expr| {
-        found |=
-            matches!(expr, Expr::ScalarSubquery(_) | Expr::InSubquery(_) | Expr::Exists(_) | Expr::SetComparison(_));
-        Ok(if found { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
-    });
-    found
 }

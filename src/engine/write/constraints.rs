@@ -1,0 +1,343 @@
+//! What a table asks of its rows, ready to be asked of batches: identity and generated columns are filled in, lengths,
+//! NOT NULL and conditions are checked.
+//!
+//! Invariant: every row that a statement writes has passed [`TableRules::finish`], once.
+//! Invariant: a condition that cannot be planned here is an error, never passed over.
+
+use std::sync::Arc;
+
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int64Array, RecordBatch, StringViewArray};
+use datafusion::arrow::compute::cast;
+use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Int64Type, Schema, SchemaRef};
+use datafusion::common::DFSchema;
+use datafusion::execution::SessionState;
+use datafusion::logical_expr::Expr;
+use datafusion::physical_plan::PhysicalExpr;
+use datafusion::sql::sqlparser::ast;
+use parking_lot::Mutex;
+
+use super::assign;
+use crate::catalog::Object;
+use crate::dialect;
+use crate::engine::planner::Planner;
+use crate::engine::{SessionInfo, errors};
+use crate::error::{Error, ErrorKind, Result};
+use crate::pgtypes::{Style, texts};
+use crate::table::Snapshot;
+use crate::table::rules::{Identity, Length, Rules};
+
+/// A value longer than this many bytes is cut short in a message, as PostgreSQL does.
+const SHOWN_BYTES_MAX: usize = 64;
+
+/// The rules of one table, planned in one session.
+#[derive(Debug)]
+pub(super) struct TableRules {
+    relation: String,
+    /// The table's columns as its scan gives them.
+    schema: SchemaRef,
+    rules: Arc<Rules>,
+    defaults: Vec<Option<Expr>>,
+    generated: Vec<(usize, Arc<dyn PhysicalExpr>)>,
+    checks: Vec<(String, Arc<dyn PhysicalExpr>)>,
+    lengths: Vec<(usize, Length)>,
+    /// Identity columns, and the next value of each.
+    identity: Vec<(usize, Mutex<Option<i64>>)>,
+    style: Style,
+}
+
+/// The parsed text of a default, a generated column or a condition.
+pub(super) fn expression(text: &str) -> Result<(dialect::Statement, ast::Expr)> {
+    let statement = dialect::parse_single(&format!("select {text}"))?;
+    let item = match &statement.ast {
+        ast::Statement::Query(query) => match query.body.as_ref() {
+            ast::SetExpr::Select(select) => select.projection.first().cloned(),
+            _ => None,
+        },
+        _ => None,
+    };
+    match item {
+        Some(ast::SelectItem::UnnamedExpr(expr) | ast::SelectItem::ExprWithAlias { expr, .. }) => Ok((statement, expr)),
+        _ => Err(Error::new(ErrorKind::SyntaxError, format!("\"{text}\" is not an expression"))),
+    }
+}
+
+impl TableRules {
+    /// Plans what the table asks for.
+    ///
+    /// # Errors
+    /// `0A000` for a condition or a computed column that cannot be evaluated here.
+    pub async fn of(planner: &Planner, object: &Object, snapshot: &Snapshot) -> Result<Self> {
+        let schema = snapshot.provider()?.schema();
+        let rules = snapshot.rules().clone();
+        // before they are filled in and checked, all may be null
+        let fields: Vec<FieldRef> =
+            schema.fields().iter().map(|field| Arc::new(field.as_ref().clone().with_nullable(true))).collect();
+        let columns = DFSchema::try_from(Schema::new(fields)).map_err(errors::from_datafusion)?;
+        let none = DFSchema::empty();
+        let mut ready = Self {
+            relation: object.name.name.clone(),
+            defaults: vec![None; schema.fields().len()],
+            generated: Vec::new(),
+            checks: Vec::new(),
+            lengths: Vec::new(),
+            identity: Vec::new(),
+            style: SessionInfo::of(planner.state().config_options()).map(SessionInfo::style).unwrap_or_default(),
+            schema,
+            rules: rules.clone(),
+        };
+        let foreign = |error: Error, what: &str| {
+            Error::new(
+                ErrorKind::FeatureNotSupported,
+                format!("{what} of table \"{}\" cannot be evaluated: {error}", object.name),
+            )
+            .with_hint("write the table with the engine that made it; reading works")
+        };
+        for (index, field) in ready.schema.clone().fields().iter().enumerate() {
+            let Some(rule) = rules.column(field.name()) else { continue };
+            if let Some(text) = &rule.default {
+                let planned = planned(planner, text, &none).await;
+                let value =
+                    planned.map_err(|error| foreign(error, &format!("default of column \"{}\"", field.name())))?;
+                ready.defaults[index] = Some(assign::assigned(value, field, &none)?);
+            }
+            if let Some(text) = &rule.generated {
+                let named = |error| foreign(error, &format!("generated column \"{}\"", field.name()));
+                let value = planned(planner, text, &columns).await.map_err(named)?;
+                let value = assign::assigned(value, field, &columns)?;
+                ready.generated.push((index, physical(planner.state(), value, &columns)?));
+            }
+            if let Some(length) = rule.length {
+                ready.lengths.push((index, length));
+            }
+            if rule.identity.is_some() {
+                ready.identity.push((index, Mutex::new(None)));
+            }
+        }
+        for check in &rules.checks {
+            let named = |error| foreign(error, &format!("constraint \"{}\"", check.name));
+            let condition = planned(planner, &check.condition, &columns).await.map_err(named)?;
+            let condition = physical(planner.state(), condition, &columns).map_err(named)?;
+            ready.checks.push((check.name.clone(), condition));
+        }
+        Ok(ready)
+    }
+
+    /// The table's columns as its scan gives them.
+    pub fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    pub fn relation(&self) -> &str {
+        &self.relation
+    }
+
+    pub fn rules(&self) -> &Rules {
+        &self.rules
+    }
+
+    /// What the column is where a statement gives it no value: typed, null where it has no default.
+    pub fn default(&self, index: usize) -> Result<Expr> {
+        let null = || {
+            let data_type = self.schema.field(index).data_type();
+            datafusion::scalar::ScalarValue::try_from(data_type).map(|value| Expr::Literal(value, None))
+        };
+        match self.defaults.get(index) {
+            Some(Some(value)) => Ok(value.clone()),
+            _ => null().map_err(errors::from_datafusion),
+        }
+    }
+
+    /// Whether the same values make the same row whenever they are inserted.
+    pub fn is_plain(&self) -> bool {
+        let constant = |value: &Option<Expr>| value.as_ref().is_none_or(|value| !value.is_volatile());
+        self.identity.is_empty() && self.defaults.iter().all(constant)
+    }
+
+    /// Refuses a value for a column that the table itself computes; `inserts` tells INSERT from UPDATE.
+    ///
+    /// # Errors
+    /// `428C9`.
+    pub fn check_given(&self, column: &str, inserts: bool) -> Result<()> {
+        let Some(rule) = self.rules.column(column) else { return Ok(()) };
+        let detail = if rule.generated.is_some() {
+            format!("Column \"{column}\" is a generated column.")
+        } else if rule.identity == Some(Identity::Always) {
+            format!("Column \"{column}\" is an identity column defined as GENERATED ALWAYS.")
+        } else {
+            return Ok(());
+        };
+        let message = match inserts {
+            true => format!("cannot insert a non-DEFAULT value into column \"{column}\""),
+            false => format!("column \"{column}\" can only be updated to DEFAULT"),
+        };
+        Err(Error::new(ErrorKind::GeneratedAlways, message).with_detail(detail))
+    }
+
+    /// The identity columns whose next value is not known yet.
+    pub fn identities(&self) -> impl Iterator<Item = &str> {
+        let unknown = self.identity.iter().filter(|(_, next)| next.lock().is_none());
+        unknown.map(|(index, _)| self.schema.field(*index).name().as_str())
+    }
+
+    /// Sets the greatest value that an identity column has.
+    pub fn continue_after(&self, column: &str, greatest: i64) {
+        for (index, next) in &self.identity {
+            if self.schema.field(*index).name() == column {
+                *next.lock() = greatest.checked_add(1);
+            }
+        }
+    }
+
+    /// The rows as the table takes them. `batch` has its columns, in order and of its types.
+    ///
+    /// # Errors
+    /// `23502`, `23514`, `22001`; and what computing a column gives.
+    pub fn finish(&self, columns: Vec<ArrayRef>, rows: usize) -> Result<RecordBatch> {
+        let mut columns = columns;
+        for (index, next) in &self.identity {
+            columns[*index] = numbered(&columns[*index], next)?;
+        }
+        for (index, length) in &self.lengths {
+            columns[*index] = within(&columns[*index], *length)?;
+        }
+        if !self.generated.is_empty() {
+            let row = self.batch(columns.clone(), rows, true)?;
+            for (index, value) in &self.generated {
+                columns[*index] = evaluated(value, &row)?;
+            }
+        }
+        for (index, field) in self.schema.fields().iter().enumerate() {
+            if !field.is_nullable() && columns[index].null_count() > 0 {
+                let row = (0..rows).find(|row| columns[index].is_null(*row)).unwrap_or_default();
+                let message = format!(
+                    "null value in column \"{}\" of relation \"{}\" violates not-null constraint",
+                    field.name(),
+                    self.relation
+                );
+                return Err(Error::new(ErrorKind::NotNullViolation, message).with_detail(self.failing(&columns, row)));
+            }
+        }
+        let batch = self.batch(columns, rows, false)?;
+        for (name, condition) in &self.checks {
+            let met = evaluated(condition, &batch)?;
+            let met: &BooleanArray =
+                met.as_boolean_opt().ok_or_else(|| Error::internal("a condition is not a boolean"))?;
+            if let Some(row) = (0..rows).find(|row| met.is_valid(*row) && !met.value(*row)) {
+                let message =
+                    format!("new row for relation \"{}\" violates check constraint \"{name}\"", self.relation);
+                let detail = self.failing(batch.columns(), row);
+                return Err(Error::new(ErrorKind::CheckViolation, message).with_detail(detail));
+            }
+        }
+        Ok(batch)
+    }
+
+    fn batch(&self, columns: Vec<ArrayRef>, rows: usize, nullable: bool) -> Result<RecordBatch> {
+        let schema = match nullable {
+            true => {
+                let nullable = |field: &FieldRef| Arc::new(field.as_ref().clone().with_nullable(true));
+                Arc::new(Schema::new(self.schema.fields().iter().map(nullable).collect::<Vec<FieldRef>>()))
+            }
+            false => self.schema.clone(),
+        };
+        let cast_to = |(column, field): (ArrayRef, &FieldRef)| match column.data_type() == field.data_type() {
+            true => Ok(column),
+            false => cast(&column, field.data_type()),
+        };
+        let columns: std::result::Result<_, _> = columns.into_iter().zip(schema.fields()).map(cast_to).collect();
+        let options = datafusion::arrow::array::RecordBatchOptions::new().with_row_count(Some(rows));
+        columns
+            .and_then(|columns| RecordBatch::try_new_with_options(schema.clone(), columns, &options))
+            .map_err(|error| Error::internal("rows do not fit the table's columns").with_source(error))
+    }
+
+    /// `Failing row contains (1, null).`
+    fn failing(&self, columns: &[ArrayRef], row: usize) -> String {
+        let shown = columns.iter().zip(self.schema.fields()).map(|(column, field)| {
+            let one = column.slice(row, 1);
+            let field = Field::new(field.name(), column.data_type().clone(), true);
+            let text = texts(&field, &one, &self.style).ok();
+            let text = text.as_ref().and_then(|text| text.as_string_opt::<i32>()).filter(|text| text.is_valid(0));
+            match text.map(|text| text.value(0)) {
+                None => "null".to_owned(),
+                Some(text) if text.len() > SHOWN_BYTES_MAX => {
+                    format!("{}...", &text[..text.floor_char_boundary(SHOWN_BYTES_MAX)])
+                }
+                Some(text) => text.to_owned(),
+            }
+        });
+        format!("Failing row contains ({}).", shown.collect::<Vec<_>>().join(", "))
+    }
+}
+
+async fn planned(planner: &Planner, text: &str, columns: &DFSchema) -> Result<Expr> {
+    let (statement, expr) = expression(text)?;
+    let mut planned = planner.exprs(&statement, vec![expr], columns).await?;
+    planned.pop().ok_or_else(|| Error::internal("an expression was planned as nothing"))
+}
+
+/// The expression as it is computed, with PostgreSQL's operators.
+fn physical(state: &SessionState, expr: Expr, columns: &DFSchema) -> Result<Arc<dyn PhysicalExpr>> {
+    let expr = crate::engine::planner::settled_expr(expr, columns).map_err(errors::from_datafusion)?;
+    state.create_physical_expr(expr, columns).map_err(errors::from_datafusion)
+}
+
+fn evaluated(expr: &Arc<dyn PhysicalExpr>, rows: &RecordBatch) -> Result<ArrayRef> {
+    let value = expr.evaluate(rows).and_then(|value| value.into_array(rows.num_rows()));
+    value.map_err(errors::from_datafusion)
+}
+
+/// The column with the next numbers in place of its nulls.
+fn numbered(column: &ArrayRef, next: &Mutex<Option<i64>>) -> Result<ArrayRef> {
+    if column.null_count() == 0 {
+        return Ok(column.clone());
+    }
+    let failed = |error| Error::internal("an identity column is not a number").with_source(error);
+    let numbers = cast(column, &DataType::Int64).map_err(failed)?;
+    let numbers = numbers.as_primitive::<Int64Type>();
+    let mut next = next.lock();
+    let mut number = next.ok_or_else(|| Error::internal("an identity column without its next value"))?;
+    let filled: Int64Array = numbers
+        .iter()
+        .map(|given| {
+            given.or_else(|| {
+                number += 1;
+                Some(number - 1)
+            })
+        })
+        .collect();
+    *next = Some(number);
+    let strict = datafusion::arrow::compute::CastOptions { safe: false, ..Default::default() };
+    datafusion::arrow::compute::cast_with_options(&filled, column.data_type(), &strict)
+        .map_err(|_| Error::new(ErrorKind::NumericOutOfRange, "an identity column has reached the end of its type"))
+}
+
+/// The texts, none longer than the column takes; blanks at the end do not count.
+fn within(column: &ArrayRef, length: Length) -> Result<ArrayRef> {
+    let failed = |error| Error::internal("a text column is not text").with_source(error);
+    let given = cast(column, &DataType::Utf8View).map_err(failed)?;
+    let given: &StringViewArray = given.as_string_view();
+    let fits = |text: &str| match length.padded {
+        true => text.chars().count() == length.max,
+        false => text.len() <= length.max || text.chars().count() <= length.max,
+    };
+    if given.iter().flatten().all(fits) {
+        return Ok(column.clone());
+    }
+    let name = if length.padded { "character" } else { "character varying" };
+    let cut = |text: Option<&str>| match text {
+        None => Ok(None),
+        Some(text) => {
+            let end = text.char_indices().nth(length.max).map_or(text.len(), |(at, _)| at);
+            let (kept, rest) = text.split_at(end);
+            if !rest.chars().all(|letter| letter == ' ') {
+                let message = format!("value too long for type {name}({})", length.max);
+                return Err(Error::new(ErrorKind::StringTooLong, message));
+            }
+            let blanks = if length.padded { length.max - kept.chars().count() } else { 0 };
+            Ok(Some(format!("{kept}{}", " ".repeat(blanks))))
+        }
+    };
+    let cut: StringViewArray = given.iter().map(cut).collect::<Result<_>>()?;
+    cast(&cut, column.data_type()).map_err(failed)
+}

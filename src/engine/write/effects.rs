@@ -1,0 +1,253 @@
+//! What a planned change does, row by row: which rows of the table go, which come, and which are returned.
+//!
+//! Invariant: a row of the table is changed once at most: a second time is passed over, or an error, as the statement has it.
+//! Invariant: rows are counted where they take effect, so the tag, RETURNING and the table agree.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch};
+use datafusion::arrow::compute::{filter, filter_record_batch};
+use datafusion::arrow::datatypes::{Int32Type, Int64Type};
+use datafusion::arrow::row::{OwnedRow, RowConverter, SortField};
+use datafusion::execution::memory_pool::{MemoryConsumer, MemoryPool, MemoryReservation};
+use parking_lot::Mutex;
+
+use super::constraints::TableRules;
+use crate::engine::errors;
+use crate::error::{Error, ErrorKind, Result};
+use crate::table::RowSet;
+
+/// What happens to a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Effect {
+    Insert,
+    Update,
+    Delete,
+}
+
+/// How the columns of a planned change are to be read: the place of a row, the number of its effect, the table's columns
+/// with their new values, columns that only RETURNING wants.
+#[derive(Debug, Clone)]
+pub(super) struct Layout {
+    /// Whether file and position come first.
+    pub placed: bool,
+    /// What the numbers in the column after that stand for, from 1; where there are none, all rows share one effect.
+    pub numbered: Vec<Effect>,
+    pub effect: Effect,
+    /// Whether the table's columns follow: not where rows are only deleted and nothing is returned.
+    pub values: bool,
+    /// What a row that is changed a second time is: nothing, or an error with these words.
+    pub twice: Option<&'static str>,
+    /// Columns that no two inserted rows may share: the second is passed over, or an error.
+    pub key: Vec<usize>,
+    pub returns: bool,
+}
+
+impl Layout {
+    /// The rows of an INSERT.
+    pub fn insert() -> Self {
+        Self {
+            placed: false,
+            numbered: Vec::new(),
+            effect: Effect::Insert,
+            values: true,
+            twice: None,
+            key: Vec::new(),
+            returns: false,
+        }
+    }
+}
+
+/// Takes the rows of a planned change and keeps what they do.
+pub(super) struct Effects {
+    layout: Layout,
+    rules: Arc<TableRules>,
+    done: Mutex<Done>,
+}
+
+struct Done {
+    matched: RowSet,
+    count: u64,
+    returned: Vec<RecordBatch>,
+    keys: Option<(RowConverter, HashSet<OwnedRow>)>,
+    memory: MemoryReservation,
+}
+
+impl Effects {
+    pub fn new(layout: Layout, rules: Arc<TableRules>, pool: &Arc<dyn MemoryPool>) -> Result<Self> {
+        let keys = match layout.key.as_slice() {
+            [] => None,
+            key => {
+                let of = |index: &usize| SortField::new(rules.schema().field(*index).data_type().clone());
+                let converter = RowConverter::new(key.iter().map(of).collect());
+                let failed = |error| Error::internal("a key cannot be compared").with_source(error);
+                Some((converter.map_err(failed)?, HashSet::new()))
+            }
+        };
+        let done = Done {
+            matched: RowSet::default(),
+            count: 0,
+            returned: Vec::new(),
+            keys,
+            memory: MemoryConsumer::new("changed rows").register(pool),
+        };
+        Ok(Self { layout, rules, done: Mutex::new(done) })
+    }
+
+    /// The rows to write for one batch of the plan.
+    pub fn take(&self, batch: &RecordBatch) -> Result<Option<RecordBatch>> {
+        let rows = batch.num_rows();
+        let columns = batch.columns();
+        let after_place = if self.layout.placed { 2 } else { 0 };
+        let first = after_place + usize::from(!self.layout.numbered.is_empty());
+        let width = if self.layout.values { self.rules.schema().fields().len() } else { 0 };
+        let (Some(values), Some(extras)) = (columns.get(first..first + width), columns.get(first + width..)) else {
+            return Err(Error::internal("a change was planned with other columns"));
+        };
+        let mut done = self.done.lock();
+        if !self.layout.placed && self.layout.numbered.is_empty() && done.keys.is_none() {
+            done.count += rows as u64;
+            let written = self.rules.finish(values.to_vec(), rows)?;
+            self.keep_returned(&mut done, written.columns(), extras)?;
+            return Ok(Some(written));
+        }
+        let (kept, written) = self.decide(&mut done, batch, values)?;
+        let count = kept.true_count();
+        done.count += count as u64;
+        let pick = |columns: &[ArrayRef], mask: &BooleanArray| -> Result<Vec<ArrayRef>> {
+            let picked: std::result::Result<_, _> = columns.iter().map(|column| filter(column, mask)).collect();
+            picked.map_err(|error| Error::internal("rows cannot be picked").with_source(error))
+        };
+        let new = match written.true_count() {
+            0 => None,
+            rows => Some(self.rules.finish(pick(values, &written)?, rows)?),
+        };
+        if self.layout.returns && count > 0 {
+            let extras = pick(extras, &kept)?;
+            match &new {
+                // every row that takes effect is written: inserts and updates
+                Some(new) => self.keep_returned(&mut done, new.columns(), &extras)?,
+                None => self.keep_returned(&mut done, &pick(values, &kept)?, &extras)?,
+            }
+        }
+        Ok(new)
+    }
+
+    /// Which rows take effect, and which of these leave a row.
+    fn decide(
+        &self,
+        done: &mut Done,
+        batch: &RecordBatch,
+        values: &[ArrayRef],
+    ) -> Result<(BooleanArray, BooleanArray)> {
+        let wrong = || Error::internal("a change was planned with other columns");
+        let columns = batch.columns();
+        let place = match self.layout.placed {
+            true => {
+                let file =
+                    columns.first().and_then(|column| column.as_primitive_opt::<Int32Type>()).ok_or_else(wrong)?;
+                let row = columns.get(1).and_then(|column| column.as_primitive_opt::<Int64Type>()).ok_or_else(wrong)?;
+                Some((file, row))
+            }
+            false => None,
+        };
+        let numbers = match self.layout.numbered.is_empty() {
+            true => None,
+            false => Some(columns.get(2).and_then(|column| column.as_primitive_opt::<Int32Type>()).ok_or_else(wrong)?),
+        };
+        let keys = match &mut done.keys {
+            None => None,
+            Some((converter, seen)) => {
+                let of: Vec<ArrayRef> =
+                    self.layout.key.iter().filter_map(|index| values.get(*index).cloned()).collect();
+                let null = |row: usize| of.iter().any(|column| column.is_null(row));
+                let known: Vec<bool> = (0..batch.num_rows()).map(null).collect();
+                let failed = |error| Error::internal("a key cannot be compared").with_source(error);
+                Some((converter.convert_columns(&of).map_err(failed)?, known, seen))
+            }
+        };
+        let mut keys = keys;
+        let mut grown = 0;
+        let (mut kept, mut written) = (Vec::with_capacity(batch.num_rows()), Vec::with_capacity(batch.num_rows()));
+        for row in 0..batch.num_rows() {
+            let effect = match numbers {
+                None => Some(self.layout.effect),
+                Some(numbers) => match usize::try_from(numbers.value(row)).unwrap_or(0) {
+                    0 => None,
+                    number => Some(*self.layout.numbered.get(number - 1).ok_or_else(wrong)?),
+                },
+            };
+            let fresh = match (effect, place) {
+                (None, _) => false,
+                (Some(Effect::Insert), _) => match &mut keys {
+                    Some((converted, nulls, seen)) if !nulls[row] => {
+                        let key = converted.row(row).owned();
+                        grown += key.as_ref().len() + size_of::<OwnedRow>();
+                        seen.insert(key)
+                    }
+                    _ => true,
+                },
+                (Some(_), Some((file, at))) => {
+                    let file = usize::try_from(file.value(row)).map_err(|_| wrong())?;
+                    done.matched.insert(file, u64::try_from(at.value(row)).map_err(|_| wrong())?)
+                }
+                (Some(_), None) => return Err(wrong()),
+            };
+            if let (Some(_), false, Some(words)) = (effect, fresh, self.layout.twice) {
+                return Err(Error::new(ErrorKind::CardinalityViolation, words).with_hint(
+                    "Ensure that no rows proposed within the same command have the same key, or match the same row.",
+                ));
+            }
+            kept.push(fresh);
+            written.push(fresh && effect != Some(Effect::Delete));
+        }
+        done.memory.try_grow(grown).map_err(errors::from_datafusion)?;
+        Ok((kept.into(), written.into()))
+    }
+
+    fn keep_returned(&self, done: &mut Done, values: &[ArrayRef], extras: &[ArrayRef]) -> Result<()> {
+        if !self.layout.returns {
+            return Ok(());
+        }
+        let schema = super::returning::rows_schema(self.rules.schema(), extras);
+        let columns = values.iter().chain(extras).cloned().collect();
+        let batch = RecordBatch::try_new(schema, columns)
+            .map_err(|error| Error::internal("rows to return do not fit").with_source(error))?;
+        done.memory.try_grow(batch.get_array_memory_size()).map_err(errors::from_datafusion)?;
+        done.returned.push(batch);
+        Ok(())
+    }
+
+    /// How many rows took effect so far.
+    pub fn count(&self) -> u64 {
+        self.done.lock().count
+    }
+
+    /// The rows of the table that go.
+    pub fn matched(&self) -> RowSet {
+        self.done.lock().matched.clone()
+    }
+
+    /// The rows for RETURNING, once.
+    pub fn returned(&self) -> Vec<RecordBatch> {
+        std::mem::take(&mut self.done.lock().returned)
+    }
+}
+
+/// The rows of the batch that do not go, without their place.
+pub(super) fn surviving(batch: &RecordBatch, matched: &RowSet, width: usize) -> Result<RecordBatch> {
+    let wrong = || Error::internal("rows came without their place");
+    let file =
+        batch.columns().get(width).and_then(|column| column.as_primitive_opt::<Int32Type>()).ok_or_else(wrong)?;
+    let row =
+        batch.columns().get(width + 1).and_then(|column| column.as_primitive_opt::<Int64Type>()).ok_or_else(wrong)?;
+    let stays = |at: usize| {
+        let (Ok(file), Ok(row)) = (usize::try_from(file.value(at)), u64::try_from(row.value(at))) else { return true };
+        !matched.contains(file, row)
+    };
+    let mask: BooleanArray = (0..batch.num_rows()).map(|at| Some(stays(at))).collect();
+    let failed = |error| Error::internal("rows cannot be picked").with_source(error);
+    let columns = batch.project(&(0..width).collect::<Vec<_>>()).map_err(failed)?;
+    filter_record_batch(&columns, &mask).map_err(failed)
+}

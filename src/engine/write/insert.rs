@@ -1,0 +1,314 @@
+//! INSERT: the proposed rows, and what becomes of those that ON CONFLICT finds in the table.
+//!
+//! No index enforces a key: ON CONFLICT looks for the proposed keys in the table as the statement sees it. Two statements
+//! that overlap cannot both succeed, for they change the same table.
+
+use std::sync::Arc;
+
+use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::{DFSchema, TableReference};
+use datafusion::datasource::{ViewTable, provider_as_source};
+use datafusion::error::Result as DataFusionResult;
+use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder, Projection, Values};
+use datafusion::sql::sqlparser::ast::{self, Ident};
+
+use super::clauses::{self, Clause, Value};
+use super::effects::{Effect, Layout};
+use super::names::Verb;
+use super::rows::Work;
+use super::target::{self, Target};
+use super::update::{assignments, is_default};
+use super::{assign, constraints, unsupported};
+use crate::dialect::{self, Statement, folded};
+use crate::engine::errors;
+use crate::engine::planner::{Planner, settled};
+use crate::error::{Error, ErrorKind, Result};
+use crate::table::rules::Key;
+
+/// What the proposed rows are called in the queries made here. No client can write the name.
+const PROPOSED: &str = "\u{1}proposed";
+
+pub(super) async fn plan(
+    planner: &Planner,
+    statement: &Statement,
+    insert: &ast::Insert,
+    with: Option<&ast::With>,
+) -> Result<Work> {
+    let ast::TableObject::TableName(name) = &insert.table else {
+        return Err(unsupported("inserting into anything but a table"));
+    };
+    let alias = insert.table_alias.as_ref().map(|alias| &alias.alias);
+    let target = Target::open(planner, statement, name, alias, Verb::Insert).await?;
+    let proposed = proposed(planner, statement, insert, with, &target).await?;
+    let (changes, layout) = match &insert.on {
+        None => (proposed, Layout::insert()),
+        Some(ast::OnInsert::OnConflict(conflict)) => {
+            on_conflict(planner, statement, conflict, proposed, &target).await?
+        }
+        Some(_) => return Err(unsupported("ON DUPLICATE KEY")),
+    };
+    Work::new(planner, statement, with, target, Verb::Insert, changes, layout, insert.returning.as_deref(), &[]).await
+}
+
+/// A row of the table for each row of the source, not yet finished by the table's rules.
+async fn proposed(
+    planner: &Planner,
+    statement: &Statement,
+    insert: &ast::Insert,
+    with: Option<&ast::With>,
+    target: &Target,
+) -> Result<LogicalPlan> {
+    let mut given = Vec::with_capacity(insert.columns.len());
+    for name in &insert.columns {
+        let index = target.column(name, statement)?;
+        if given.contains(&index) {
+            let message = format!("column \"{}\" specified more than once", target.columns()[index].name());
+            return Err(Error::new(ErrorKind::DuplicateColumn, message));
+        }
+        given.push(index);
+    }
+    let Some(source) = &insert.source else { return defaults(target) };
+    let mut source = source.as_ref().clone();
+    if let Some(with) = with {
+        let own = source.with.take().map(|own| own.cte_tables).unwrap_or_default();
+        let cte_tables = with.cte_tables.iter().cloned().chain(own).collect();
+        source.with = Some(ast::With { cte_tables, ..with.clone() });
+    }
+    let all = given.is_empty();
+    if all {
+        given = (0..target.columns().len()).collect();
+    }
+    match source.body.as_mut() {
+        ast::SetExpr::Values(values) => {
+            let width = values.rows.first().map_or(0, |row| row.content.len());
+            check_widths(values, given.len(), all)?;
+            given.truncate(width);
+            fill_defaults(values, &given, target)?;
+        }
+        _ if !all => given.iter().try_for_each(|index| check_given(target, *index))?,
+        _ => {}
+    }
+    let planned = match from_source(planner, statement, insert, &given, &source, target).await {
+        // a query may give the first columns only
+        Err(error) if all && error.message() == FEWER => {
+            let query = Statement { ast: ast::Statement::Query(Box::new(source.clone())), ..statement.clone() };
+            given.truncate(planner.plan(&query).await?.schema().fields().len());
+            given.iter().try_for_each(|index| check_given(target, *index))?;
+            from_source(planner, statement, insert, &given, &source, target).await?
+        }
+        planned => planned?,
+    };
+    let Projection { mut expr, input, .. } = target::projection(planned)?;
+    for (index, value) in expr.iter_mut().enumerate() {
+        if !given.contains(&index) {
+            *value = target.rules.default(index)?.alias(target.columns()[index].name());
+        }
+    }
+    let plan = Projection::try_new(expr, input).map(LogicalPlan::Projection).and_then(settled);
+    plan.map_err(|error| errors::in_statement(error, statement))
+}
+
+const MORE: &str = "INSERT has more expressions than target columns";
+const FEWER: &str = "INSERT has more target columns than expressions";
+
+/// DataFusion's plan of the INSERT, in our words where it fails.
+async fn from_source(
+    planner: &Planner,
+    statement: &Statement,
+    insert: &ast::Insert,
+    given: &[usize],
+    source: &ast::Query,
+    target: &Target,
+) -> Result<LogicalPlan> {
+    let name = |index: &usize| ast::ObjectName::from(vec![Ident::with_quote('"', target.columns()[*index].name())]);
+    let ast = ast::Statement::Insert(ast::Insert {
+        columns: given.iter().map(name).collect(),
+        source: Some(Box::new(source.clone())),
+        on: None,
+        returning: None,
+        table_alias: None,
+        ..insert.clone()
+    });
+    let planned = match planner.plan(&Statement { ast, ..statement.clone() }).await {
+        Ok(planned) => planned,
+        Err(error) if error.message().contains("olumn count doesn't match insert query") => {
+            let query = Statement { ast: ast::Statement::Query(Box::new(source.clone())), ..statement.clone() };
+            let width = planner.plan(&query).await?.schema().fields().len();
+            return Err(Error::new(ErrorKind::SyntaxError, if width > given.len() { MORE } else { FEWER }));
+        }
+        Err(error) if error.message().contains("no valid cast exists") => {
+            return Err(Error::new(ErrorKind::DatatypeMismatch, error.message().to_owned()));
+        }
+        Err(error) => return Err(error),
+    };
+    let planned = planned.transform_up(values_with_nulls).map_err(errors::from_datafusion)?.data;
+    let LogicalPlan::Dml(dml) = planned else { return Err(Error::internal("an INSERT was planned as something else")) };
+    assign::check(&dml.input)?;
+    Ok(Arc::unwrap_or_clone(dml.input))
+}
+
+/// DataFusion gives VALUES the columns of the table they go to, NOT NULL too, and fails on a null before the table's own
+/// check can name the column.
+fn values_with_nulls(plan: LogicalPlan) -> DataFusionResult<Transformed<LogicalPlan>> {
+    let LogicalPlan::Values(values) = plan else { return plan.recompute_schema().map(Transformed::yes) };
+    let fields = values.schema.fields().iter().map(|field| field.as_ref().clone().with_nullable(true));
+    let schema = DFSchema::from_unqualified_fields(fields.collect(), values.schema.metadata().clone())?;
+    Ok(Transformed::yes(LogicalPlan::Values(Values { schema: Arc::new(schema), ..values })))
+}
+
+/// One row of defaults.
+fn defaults(target: &Target) -> Result<LogicalPlan> {
+    let value = |index: usize| Ok(target.rules.default(index)?.alias(target.columns()[index].name()));
+    let row: Result<Vec<_>> = (0..target.columns().len()).map(value).collect();
+    let plan = LogicalPlanBuilder::empty(true).project(row?).and_then(LogicalPlanBuilder::build).and_then(settled);
+    plan.map_err(errors::from_datafusion)
+}
+
+fn check_given(target: &Target, index: usize) -> Result<()> {
+    target.rules.check_given(target.columns()[index].name(), true)
+}
+
+fn check_widths(values: &ast::Values, given: usize, all: bool) -> Result<()> {
+    let width = values.rows.first().map_or(0, |row| row.content.len());
+    let message = if values.rows.iter().any(|row| row.content.len() != width) {
+        "VALUES lists must all be the same length"
+    } else if width > given {
+        MORE
+    } else if width < given && !all {
+        FEWER
+    } else {
+        return Ok(());
+    };
+    Err(Error::new(ErrorKind::SyntaxError, message))
+}
+
+/// Puts the columns' defaults in the place of DEFAULT.
+fn fill_defaults(values: &mut ast::Values, given: &[usize], target: &Target) -> Result<()> {
+    for row in &mut values.rows {
+        for (value, index) in row.content.iter_mut().zip(given) {
+            if is_default(value) {
+                *value = default_of(target, *index)?;
+            } else {
+                check_given(target, *index)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The column's default as it would be written; what the table computes is null until it does.
+pub(super) fn default_of(target: &Target, index: usize) -> Result<ast::Expr> {
+    let rule = target.rules.rules().column(target.columns()[index].name());
+    match rule.and_then(|rule| rule.default.as_deref()) {
+        Some(text) => Ok(ast::Expr::Nested(Box::new(constraints::expression(text)?.1))),
+        None => Ok(ast::Expr::Value(ast::Value::Null.into())),
+    }
+}
+
+/// The keys that the conflict target stands for, as positions of columns.
+fn keys(conflict: &ast::OnConflict, target: &Target, statement: &Statement) -> Result<Vec<Vec<usize>>> {
+    let declared = &target.rules.rules().keys;
+    let positions = |key: &Key| -> Result<Vec<usize>> {
+        let of = |name: &String| target.columns().iter().position(|field| field.name() == name);
+        let found: Option<Vec<usize>> = key.columns.iter().map(of).collect();
+        found.ok_or_else(|| Error::internal(format!("key \"{}\" names a column that is not there", key.name)))
+    };
+    match &conflict.conflict_target {
+        None => declared.iter().map(positions).collect(),
+        Some(ast::ConflictTarget::OnConstraint(name)) => {
+            let wanted = name.0.last().and_then(|part| part.as_ident()).map(folded).unwrap_or_default();
+            let key = declared.iter().find(|key| key.name == wanted).ok_or_else(|| {
+                let relation = target.rules.relation();
+                let message = format!("constraint \"{wanted}\" for table \"{relation}\" does not exist");
+                Error::new(ErrorKind::UndefinedObject, message)
+            })?;
+            Ok(vec![positions(key)?])
+        }
+        Some(ast::ConflictTarget::Columns(columns)) => {
+            let mut wanted = Vec::with_capacity(columns.len());
+            for column in columns {
+                let name = folded(column);
+                wanted.push(target.columns().iter().position(|field| *field.name() == name).ok_or_else(|| {
+                    let error = Error::new(ErrorKind::UndefinedColumn, format!("column \"{name}\" does not exist"));
+                    match dialect::place_of(statement, column) {
+                        Some(position) => error.at(position),
+                        None => error,
+                    }
+                })?);
+            }
+            let same = |key: &Key| {
+                positions(key).is_ok_and(|of| of.len() == wanted.len() && of.iter().all(|index| wanted.contains(index)))
+            };
+            if !declared.iter().any(same) {
+                let message = "there is no unique or exclusion constraint matching the ON CONFLICT specification";
+                return Err(Error::new(ErrorKind::InvalidColumnReference, message).with_hint(
+                    "declare the key: primary key (…) or unique (…); it is looked up, no index enforces it",
+                ));
+            }
+            Ok(vec![wanted])
+        }
+    }
+}
+
+/// The proposed rows beside those of the table that have their key.
+async fn on_conflict(
+    planner: &Planner,
+    statement: &Statement,
+    conflict: &ast::OnConflict,
+    proposed: LogicalPlan,
+    target: &Target,
+) -> Result<(LogicalPlan, Layout)> {
+    let keys = keys(conflict, target, statement)?;
+    let [key] = keys.as_slice() else {
+        return match keys.len() {
+            // nothing is declared, so nothing conflicts
+            0 => Ok((proposed, Layout::insert())),
+            _ => Err(unsupported("ON CONFLICT without its columns on a table with several keys")),
+        };
+    };
+    let excluded = Ident::with_quote('"', "excluded");
+    let names = || target.columns().iter().map(|field| field.name());
+    let of_excluded = |name: &String| target::qualified(std::slice::from_ref(&excluded), name);
+    let width = target.columns().len();
+    let mut items = target.place().to_vec();
+    items.extend(names().map(of_excluded));
+    items.extend(names().map(|name| target.item(name)));
+    let inserts = Clause {
+        matched: false,
+        condition: None,
+        effect: Some(Effect::Insert),
+        values: (0..width).map(|index| Value::Item(2 + index)).collect(),
+    };
+    let mut list = vec![inserts];
+    if let ast::OnConflictAction::DoUpdate(update) = &conflict.action {
+        let values = assignments(&update.assignments, statement, target, &mut items)?;
+        let condition = update.selection.as_ref().map(|condition| {
+            items.push(condition.clone());
+            items.len() - 1
+        });
+        list.push(Clause { matched: true, condition, effect: Some(Effect::Update), values });
+    }
+    let equal = key.iter().map(|index| {
+        let name = target.columns()[*index].name();
+        let (left, right) = (Box::new(of_excluded(name)), Box::new(target.item(name)));
+        ast::Expr::BinaryOp { left, op: ast::BinaryOperator::Eq, right }
+    });
+    let both = |left, right| ast::Expr::BinaryOp {
+        left: Box::new(left),
+        op: ast::BinaryOperator::And,
+        right: Box::new(right),
+    };
+    let on = equal.reduce(both).ok_or_else(|| Error::internal("a key without columns"))?;
+    let from = clauses::joined(target::table_factor(PROPOSED, excluded), target.factor(), on, true);
+    let mut sources = target.sources()?;
+    let view = provider_as_source(Arc::new(ViewTable::new(proposed, None)));
+    sources.insert(TableReference::bare(PROPOSED), view);
+    let query = target::query(statement, None, items, vec![from], None)?;
+    let raw = target::projection(planner.plan_over(&query, sources, 0).await?)?;
+    let (changes, mut layout) = clauses::compose(raw, target, 2 + width, &list)?;
+    layout.key = key.clone();
+    if list.len() > 1 {
+        layout.twice = Some("ON CONFLICT DO UPDATE command cannot affect row a second time");
+    }
+    Ok((changes, layout))
+}
