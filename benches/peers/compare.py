@@ -14,6 +14,7 @@ import datafusion
 import duckdb
 import psycopg
 
+import changes
 import dashboard
 import fetch
 import pipeline
@@ -21,7 +22,7 @@ import tpch
 from measure import table
 from servers import ROOT, copy_tables, lakewire, postgres, serving
 
-PARTS = ["fetch", "pipeline", "dashboard", "tpch"]
+PARTS = ["fetch", "pipeline", "dashboard", "changes", "tpch"]
 SHARED_DATA = ROOT.parent / "shared" / "data"
 
 
@@ -100,6 +101,12 @@ def main() -> None:
             if "dashboard" in parts:
                 say("dashboard: small aggregates by pgbench")
                 results += dashboard.compare(ours, theirs, min(options.runs, 3))
+        if "changes" in parts:
+            say("changes: single-row inserts, a merge")
+            lake = folder / "changes-lake"
+            lake.mkdir()
+            with serving(binary, lake) as ours, postgres() as theirs:
+                results += changes.compare(ours, theirs, lake, options.runs)
         if "tpch" in parts:
             say("TPC-H: making the data")
             where = (options.tpch or folder / "tpch").resolve()

@@ -50,9 +50,7 @@ impl Buffered {
         let small = self.batches.iter().rev().take_while(|batch| batch.num_rows() < BATCHES_MAX).count();
         if small >= BATCHES_MAX {
             let tail = self.batches.split_off(self.batches.len() - small);
-            let joined = concat_batches(&self.schema, tail.iter().map(AsRef::as_ref))
-                .map_err(|error| Error::internal("waiting rows cannot be joined").with_source(error))?;
-            self.batches.push(Arc::new(joined));
+            self.batches.push(Arc::new(joined(&self.schema, &tail)?));
         }
         Ok(())
     }
@@ -60,6 +58,11 @@ impl Buffered {
     fn is_full(&self) -> bool {
         self.rows >= ROWS_MAX || self.bytes >= BYTES_MAX
     }
+}
+
+fn joined(schema: &SchemaRef, batches: &[Arc<RecordBatch>]) -> Result<RecordBatch> {
+    concat_batches(schema, batches.iter().map(AsRef::as_ref))
+        .map_err(|error| Error::internal("waiting rows cannot be joined").with_source(error))
 }
 
 impl Overlay {
@@ -83,7 +86,9 @@ impl Overlay {
     /// Writes the waiting rows of one table. Where that fails the transaction does: they stay where they are.
     pub async fn flush(&self, name: &TableName) -> Result<()> {
         let Some(waiting) = self.buffered(name) else { return Ok(()) };
-        let rows = futures::stream::iter(waiting.batches().into_iter().map(Ok)).boxed();
+        // one batch goes to one writer, and so to one file
+        let batch = joined(&waiting.schema, &waiting.batches)?;
+        let rows = futures::stream::once(futures::future::ready(Ok(batch))).boxed();
         let spec = WriteSpec { checked: true, ..WriteSpec::new(WriteMode::Append) };
         self.write_batches(name, &spec, None, waiting.schema().clone(), rows).await?;
         self.forget_buffered(name);

@@ -28,7 +28,10 @@ impl Planner {
     /// `42P01` with the nearest name as hint.
     pub(super) fn relation(&self, reference: &TableReference) -> Result<Relation> {
         let (schema, name) = match reference {
-            TableReference::Bare { table } => (None, table),
+            TableReference::Bare { table } => match self.given(table) {
+                Some(given) => return Ok(Relation::Provider(given)),
+                None => (None, table),
+            },
             TableReference::Partial { schema, table } => (Some(schema), table),
             TableReference::Full { catalog, schema, table } => {
                 if catalog.as_ref() != self.database() {

@@ -51,6 +51,8 @@ pub(super) struct Planner {
     metadata: Arc<Metadata>,
     /// Whether a table was resolved that follows its head.
     follows_head: AtomicBool,
+    /// What bare names stand for before all others: rows that parts of the statement return.
+    given: HashMap<String, Arc<dyn TableProvider>>,
 }
 
 impl Planner {
@@ -61,7 +63,38 @@ impl Planner {
         search_path: Vec<String>,
         metadata: Arc<Metadata>,
     ) -> Self {
-        Self { shared, scope, state, search_path, metadata, follows_head: AtomicBool::new(false) }
+        Self {
+            shared,
+            scope,
+            state,
+            search_path,
+            metadata,
+            follows_head: AtomicBool::new(false),
+            given: HashMap::new(),
+        }
+    }
+
+    /// The same planner, to be given names of its own.
+    pub fn again(&self) -> Self {
+        Self {
+            shared: self.shared.clone(),
+            scope: self.scope.clone(),
+            state: self.state.clone(),
+            search_path: self.search_path.clone(),
+            metadata: self.metadata.clone(),
+            follows_head: AtomicBool::new(self.follows_head()),
+            given: self.given.clone(),
+        }
+    }
+
+    /// Lets a bare name stand for this table.
+    pub fn give(&mut self, name: String, table: Arc<dyn TableProvider>) {
+        self.given.insert(name, table);
+    }
+
+    /// What was given under the name.
+    pub fn given(&self, name: &str) -> Option<Arc<dyn TableProvider>> {
+        self.given.get(name).cloned()
     }
 
     pub fn engine(&self) -> &Arc<Shared> {

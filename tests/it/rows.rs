@@ -138,7 +138,7 @@ async fn many_columns_and_tables_at_once() {
         ("insert into t values (1), (2, 3)", "42601", "same length"),
         ("insert into t values (1) returning nope", "42703", "\"nope\""),
         ("update t set a = 'x'::text", "42804", "column \"a\" is of type integer but expression is of type text"),
-        ("with d as (delete from t returning *) select * from d", "0A000", "WITH"),
+        ("with d as (delete from t returning *) update t set a = 1", "0A000", "twice in one statement"),
     ] {
         let (state, told) = error(&client, sql).await;
         assert_eq!(state, sqlstate, "{sql}: {told}");
@@ -357,4 +357,23 @@ async fn what_a_table_asks_of_its_rows_is_kept() {
     let ids: Vec<&str> = got.iter().map(|row| row[0].as_str()).collect();
     assert_eq!(ids, ["1", "2", "3", "10", "11", "20", "30", "31"]);
     assert_eq!((got[0][1].as_str(), got[6][1].as_str()), ("new", "y"));
+}
+
+#[tokio::test]
+async fn changes_in_with_return_their_rows_to_the_statement() {
+    let lake = Lake::new();
+    let client = lake.client().await;
+    run(&client, "create table live (id int, n int); create table archive (id int, n int)").await;
+    run(&client, "insert into live select g, g * 10 from generate_series(1, 5) g").await;
+    let moved = "with gone as (delete from live where id > $1 returning *) insert into archive select * from gone";
+    assert_eq!(client.execute(moved, &[&3]).await.unwrap(), 2);
+    let both = "with up as (update live set n = 0 where id = 1 returning id as key, n), \
+        put as (insert into archive values (9, 9) returning id) \
+        select up.key, up.n, put.id, (select n from live where id = 1) from up, put";
+    assert_eq!(rows(&client, both).await, [["1", "0", "9", "10"]], "the query sees what was there before");
+    assert_eq!(rows(&client, "select * from live order by id").await, [["1", "0"], ["2", "20"], ["3", "30"]]);
+    assert_eq!(rows(&client, "select * from archive order by id").await, [["4", "40"], ["5", "50"], ["9", "9"]]);
+    let failed = error(&client, "with d as (delete from live returning id) select 1 / (id - 1) from d").await;
+    assert_eq!(failed.0, "22012");
+    assert_eq!(value(&client, "select count(*) from live").await, "3");
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::ExprSchema;
 use datafusion::logical_expr::expr::Placeholder;
-use datafusion::logical_expr::{Cast, Expr, ExprSchemable, LogicalPlan};
+use datafusion::logical_expr::{Cast, Expr, ExprSchemable, LogicalPlan, cast};
 
 use crate::engine::errors;
 use crate::error::{Error, ErrorKind, Result};
@@ -61,8 +61,9 @@ pub(super) fn assigned(value: Expr, column: &FieldRef, schema: &dyn ExprSchema) 
     let value = match value {
         Expr::Alias(alias) => return assigned(*alias.expr, column, schema),
         Expr::Placeholder(Placeholder { id, field: None }) => {
-            let field = Field::new(column.name(), to.clone(), true);
-            return Ok(Expr::Placeholder(Placeholder { id, field: Some(Arc::new(field)) }));
+            let field = Some(Arc::new(Field::new(column.name(), to.clone(), true)));
+            // the value may come as another form of the same type
+            return Ok(cast(Expr::Placeholder(Placeholder { id, field }), to.clone()));
         }
         value => value,
     };

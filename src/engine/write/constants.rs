@@ -175,6 +175,22 @@ fn is_null(expr: &ast::Expr) -> bool {
     matches!(expr, ast::Expr::Value(value) if value.value == ast::Value::Null)
 }
 
+/// Digits as a bigint, or a numeric where they have a point.
+fn number(digits: &str, minus: bool) -> Option<ScalarValue> {
+    if let Ok(whole) = digits.parse::<i64>() {
+        return Some(ScalarValue::Int64(Some(if minus { whole.checked_neg()? } else { whole })));
+    }
+    let (before, after) = digits.split_once('.')?;
+    let all = format!("{before}{after}");
+    // more digits, or an exponent, are the planner's
+    if all.is_empty() || all.len() > 38 || !all.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let units: i128 = all.parse().ok()?;
+    let (precision, scale) = (u8::try_from(all.len()).ok()?, i8::try_from(after.len()).ok()?);
+    Some(ScalarValue::Decimal128(Some(if minus { -units } else { units }), precision, scale))
+}
+
 /// The value as the column takes it; `None` for what is to be planned.
 fn value(planner: &Planner, expr: &ast::Expr, field: &FieldRef, params: &[ScalarValue]) -> Option<ScalarValue> {
     let to = field.data_type();
@@ -187,11 +203,8 @@ fn value(planner: &Planner, expr: &ast::Expr, field: &FieldRef, params: &[Scalar
             }
             ScalarValue::Utf8(Some(text.to_owned()))
         }
-        Constant::Number(digits, minus) => {
-            // a fraction is the planner's
-            let whole: i64 = digits.parse().ok()?;
-            let whole = if minus { whole.checked_neg()? } else { whole };
-            match to {
+        Constant::Number(digits, minus) => match number(digits, minus)? {
+            ScalarValue::Int64(Some(whole)) => match to {
                 DataType::Int64 => return Some(ScalarValue::Int64(Some(whole))),
                 DataType::Int32 => return i32::try_from(whole).ok().map(|whole| ScalarValue::Int32(Some(whole))),
                 DataType::Int16 => return i16::try_from(whole).ok().map(|whole| ScalarValue::Int16(Some(whole))),
@@ -199,8 +212,18 @@ fn value(planner: &Planner, expr: &ast::Expr, field: &FieldRef, params: &[Scalar
                     Ok(whole) => ScalarValue::Int32(Some(whole)),
                     Err(_) => ScalarValue::Int64(Some(whole)),
                 },
-            }
-        }
+            },
+            decimal => match (&decimal, to) {
+                (ScalarValue::Decimal128(Some(units), _, scale), DataType::Decimal128(precision, kept))
+                    if scale <= kept =>
+                {
+                    let units = units.checked_mul(10_i128.checked_pow(u32::try_from(kept - scale).ok()?)?)?;
+                    let fits = units.unsigned_abs() < 10_u128.checked_pow(u32::from(*precision))?;
+                    return fits.then_some(ScalarValue::Decimal128(Some(units), *precision, *kept));
+                }
+                _ => decimal,
+            },
+        },
         Constant::Parameter(number) => params.get(number)?.clone(),
     };
     if literal.is_null() {
@@ -216,5 +239,20 @@ fn value(planner: &Planner, expr: &ast::Expr, field: &FieldRef, params: &[Scalar
     match planner.simplified(settled).ok()? {
         Expr::Literal(value, _) if value.data_type() == *to => Some(value),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn digits_are_numbers_of_the_least_type() {
+        assert_eq!(number("12", true), Some(ScalarValue::Int64(Some(-12))));
+        assert_eq!(number("1.50", false), Some(ScalarValue::Decimal128(Some(150), 3, 2)));
+        assert_eq!(number(".5", true), Some(ScalarValue::Decimal128(Some(-5), 1, 1)));
+        assert_eq!(number("1e5", false), None);
+        assert_eq!(number("1.5e5", false), None);
+        assert_eq!(number("9223372036854775808", false), None);
     }
 }

@@ -22,7 +22,7 @@ use crate::dialect;
 use crate::engine::planner::Planner;
 use crate::engine::{SessionInfo, errors};
 use crate::error::{Error, ErrorKind, Result};
-use crate::pgtypes::{Style, texts};
+use crate::pgtypes::texts;
 use crate::table::Snapshot;
 use crate::table::rules::{Identity, Length, Rules};
 
@@ -42,7 +42,7 @@ pub(super) struct TableRules {
     lengths: Vec<(usize, Length)>,
     /// Identity columns, and the next value of each.
     identity: Vec<(usize, Mutex<Option<i64>>)>,
-    style: Style,
+    session: Option<SessionInfo>,
 }
 
 /// The parsed text of a default, a generated column or a condition.
@@ -69,11 +69,6 @@ impl TableRules {
     pub async fn of(planner: &Planner, object: &Object, snapshot: &Snapshot) -> Result<Self> {
         let schema = snapshot.provider()?.schema();
         let rules = snapshot.rules().clone();
-        // before they are filled in and checked, all may be null
-        let fields: Vec<FieldRef> =
-            schema.fields().iter().map(|field| Arc::new(field.as_ref().clone().with_nullable(true))).collect();
-        let columns = DFSchema::try_from(Schema::new(fields)).map_err(errors::from_datafusion)?;
-        let none = DFSchema::empty();
         let mut ready = Self {
             relation: object.name.name.clone(),
             defaults: vec![None; schema.fields().len()],
@@ -81,10 +76,18 @@ impl TableRules {
             checks: Vec::new(),
             lengths: Vec::new(),
             identity: Vec::new(),
-            style: SessionInfo::of(planner.state().config_options()).map(SessionInfo::style).unwrap_or_default(),
+            session: SessionInfo::of(planner.state().config_options()).cloned(),
             schema,
             rules: rules.clone(),
         };
+        if rules.columns.is_empty() && rules.checks.is_empty() {
+            return Ok(ready);
+        }
+        // before they are filled in and checked, all may be null
+        let fields: Vec<FieldRef> =
+            ready.schema.fields().iter().map(|field| Arc::new(field.as_ref().clone().with_nullable(true))).collect();
+        let columns = DFSchema::try_from(Schema::new(fields)).map_err(errors::from_datafusion)?;
+        let none = DFSchema::empty();
         let foreign = |error: Error, what: &str| {
             Error::new(
                 ErrorKind::FeatureNotSupported,
@@ -188,14 +191,15 @@ impl TableRules {
         }
     }
 
-    /// The rows as the table takes them. `batch` has its columns, in order and of its types.
+    /// The rows as the table takes them. `columns` are the table's, in order and of its types; `is_new` tells the rows that
+    /// get their number from the table from those that had one.
     ///
     /// # Errors
     /// `23502`, `23514`, `22001`; and what computing a column gives.
-    pub fn finish(&self, columns: Vec<ArrayRef>, rows: usize) -> Result<RecordBatch> {
+    pub fn finish(&self, columns: Vec<ArrayRef>, rows: usize, is_new: impl Fn(usize) -> bool) -> Result<RecordBatch> {
         let mut columns = columns;
         for (index, next) in &self.identity {
-            columns[*index] = numbered(&columns[*index], next)?;
+            columns[*index] = numbered(&columns[*index], next, &is_new)?;
         }
         for (index, length) in &self.lengths {
             columns[*index] = within(&columns[*index], *length)?;
@@ -253,10 +257,11 @@ impl TableRules {
 
     /// `Failing row contains (1, null).`
     fn failing(&self, columns: &[ArrayRef], row: usize) -> String {
+        let style = self.session.as_ref().map(SessionInfo::style).unwrap_or_default();
         let shown = columns.iter().zip(self.schema.fields()).map(|(column, field)| {
             let one = column.slice(row, 1);
             let field = Field::new(field.name(), column.data_type().clone(), true);
-            let text = texts(&field, &one, &self.style).ok();
+            let text = texts(&field, &one, &style).ok();
             let text = text.as_ref().and_then(|text| text.as_string_opt::<i32>()).filter(|text| text.is_valid(0));
             match text.map(|text| text.value(0)) {
                 None => "null".to_owned(),
@@ -288,7 +293,7 @@ fn evaluated(expr: &Arc<dyn PhysicalExpr>, rows: &RecordBatch) -> Result<ArrayRe
 }
 
 /// The column with the next numbers in place of its nulls.
-fn numbered(column: &ArrayRef, next: &Mutex<Option<i64>>) -> Result<ArrayRef> {
+fn numbered(column: &ArrayRef, next: &Mutex<Option<i64>>, is_new: impl Fn(usize) -> bool) -> Result<ArrayRef> {
     if column.null_count() == 0 {
         return Ok(column.clone());
     }
@@ -299,10 +304,12 @@ fn numbered(column: &ArrayRef, next: &Mutex<Option<i64>>) -> Result<ArrayRef> {
     let mut number = next.ok_or_else(|| Error::internal("an identity column without its next value"))?;
     let filled: Int64Array = numbers
         .iter()
-        .map(|given| {
+        .enumerate()
+        .map(|(row, given)| {
             given.or_else(|| {
-                number += 1;
-                Some(number - 1)
+                let new = is_new(row);
+                number += i64::from(new);
+                new.then_some(number - 1)
             })
         })
         .collect();

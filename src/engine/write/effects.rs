@@ -74,6 +74,16 @@ struct Done {
     memory: MemoryReservation,
 }
 
+/// What becomes of the rows of a batch.
+struct Decided {
+    /// Those that take effect.
+    kept: BooleanArray,
+    /// Those of them that leave a row.
+    written: BooleanArray,
+    /// Of the rows that are left, whether they are new.
+    inserted: Vec<bool>,
+}
+
 impl Effects {
     pub fn new(layout: Layout, rules: Arc<TableRules>, pool: &Arc<dyn MemoryPool>) -> Result<Self> {
         let keys = match layout.key.as_slice() {
@@ -108,11 +118,11 @@ impl Effects {
         let mut done = self.done.lock();
         if !self.layout.placed && self.layout.numbered.is_empty() && done.keys.is_none() {
             done.count += rows as u64;
-            let written = self.rules.finish(values.to_vec(), rows)?;
+            let written = self.rules.finish(values.to_vec(), rows, |_| true)?;
             self.keep_returned(&mut done, written.columns(), extras)?;
             return Ok(Some(written));
         }
-        let (kept, written) = self.decide(&mut done, batch, values)?;
+        let Decided { kept, written, inserted } = self.decide(&mut done, batch, values)?;
         let count = kept.true_count();
         done.count += count as u64;
         let pick = |columns: &[ArrayRef], mask: &BooleanArray| -> Result<Vec<ArrayRef>> {
@@ -121,7 +131,7 @@ impl Effects {
         };
         let new = match written.true_count() {
             0 => None,
-            rows => Some(self.rules.finish(pick(values, &written)?, rows)?),
+            rows => Some(self.rules.finish(pick(values, &written)?, rows, |row| inserted[row])?),
         };
         if self.layout.returns && count > 0 {
             let extras = pick(extras, &kept)?;
@@ -134,13 +144,8 @@ impl Effects {
         Ok(new)
     }
 
-    /// Which rows take effect, and which of these leave a row.
-    fn decide(
-        &self,
-        done: &mut Done,
-        batch: &RecordBatch,
-        values: &[ArrayRef],
-    ) -> Result<(BooleanArray, BooleanArray)> {
+    /// What becomes of each row.
+    fn decide(&self, done: &mut Done, batch: &RecordBatch, values: &[ArrayRef]) -> Result<Decided> {
         let wrong = || Error::internal("a change was planned with other columns");
         let columns = batch.columns();
         let place = match self.layout.placed {
@@ -169,7 +174,7 @@ impl Effects {
         };
         let mut keys = keys;
         let mut grown = 0;
-        let (mut kept, mut written) = (Vec::with_capacity(batch.num_rows()), Vec::with_capacity(batch.num_rows()));
+        let (mut kept, mut written, mut inserted) = (Vec::with_capacity(batch.num_rows()), Vec::new(), Vec::new());
         for row in 0..batch.num_rows() {
             let effect = match numbers {
                 None => Some(self.layout.effect),
@@ -201,9 +206,12 @@ impl Effects {
             }
             kept.push(fresh);
             written.push(fresh && effect != Some(Effect::Delete));
+            if fresh && effect != Some(Effect::Delete) {
+                inserted.push(effect == Some(Effect::Insert));
+            }
         }
         done.memory.try_grow(grown).map_err(errors::from_datafusion)?;
-        Ok((kept.into(), written.into()))
+        Ok(Decided { kept: kept.into(), written: written.into(), inserted })
     }
 
     fn keep_returned(&self, done: &mut Done, values: &[ArrayRef], extras: &[ArrayRef]) -> Result<()> {

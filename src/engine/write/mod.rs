@@ -19,6 +19,7 @@ mod returning;
 mod rows;
 mod target;
 mod update;
+mod with;
 
 use std::sync::Arc;
 
@@ -63,12 +64,15 @@ pub(super) fn is_write(statement: &ast::Statement) -> bool {
 
 /// Whether the statement is one on rows: INSERT, UPDATE, DELETE or MERGE.
 pub(super) fn changes_rows(statement: &ast::Statement) -> bool {
-    rows::parts(statement).is_some() || rows::changes_in_with(statement)
+    rows::parts(statement).is_some() || with::changes_in_with(statement)
 }
 
 /// What a statement on rows would run: the rows it changes, and the table.
 pub(super) async fn explained(planner: &Planner, statement: &Statement) -> Result<(String, LogicalPlan)> {
-    let work = rows::plan(planner, statement).await?;
+    let work = match with::Parts::plan(planner, statement).await?.last {
+        with::Last::Change(work) => work,
+        with::Last::Query(plan) => return Ok(("Changes in WITH".to_owned(), plan)),
+    };
     let verb = match work.verb {
         names::Verb::Insert => "Insert",
         names::Verb::Update => "Update",
@@ -90,9 +94,12 @@ pub(super) async fn prepare(
     {
         return Ok(Prepared { statement, parameters, schema: None, plan: None, query: None });
     }
-    let work = rows::plan(&planner, &statement).await?;
-    let parameters = parameters::types_in(&work.plans(), &statement, hints)?;
-    let schema = work.returning.as_ref().map(|returning| execute::client_schema(&returning.plan));
+    let parts = with::Parts::plan(&planner, &statement).await?;
+    let parameters = parameters::types_in(&parts.plans(), &statement, hints)?;
+    let schema = match &parts.last {
+        with::Last::Change(work) => work.returning.as_ref().map(|returning| execute::client_schema(&returning.plan)),
+        with::Last::Query(plan) => Some(execute::client_schema(plan)),
+    };
     Ok(Prepared { statement, parameters, schema, plan: None, query: None })
 }
 

@@ -57,7 +57,10 @@ impl Returning {
             target.columns().iter().map(|field| Returnable { qualifier: Some(alias.clone()), field: field.clone() });
         let columns: Vec<Returnable> = own.chain(extras.iter().cloned()).collect();
         let types = columns.iter().enumerate();
-        let kept = types.map(|(index, column)| Field::new(format!("c{index}"), column.field.data_type().clone(), true));
+        let kept = types.map(|(index, column)| {
+            let kept = Field::new(format!("c{index}"), column.field.data_type().clone(), true);
+            kept.with_metadata(column.field.metadata().clone())
+        });
         let kept = Arc::new(Schema::new(kept.collect::<Vec<_>>()));
         let rows = Arc::new(MemTable::try_new(kept, vec![Vec::new()]).map_err(errors::from_datafusion)?);
         let base = named(&rows, &columns).map_err(errors::from_datafusion)?;
@@ -72,12 +75,12 @@ impl Returning {
         let plan = plan.and_then(|plan| execute::coerced(plan, planner.state().config_options()));
         Ok(Self { plan: plan.map_err(|error| errors::in_statement(error, statement))?, rows })
     }
+}
 
-    /// Gives the plan its rows.
-    pub async fn fill(&self, batches: Vec<RecordBatch>) {
-        if let Some(partition) = self.rows.batches.first() {
-            *partition.write().await = batches;
-        }
+/// Puts rows into the table in place of those it has.
+pub(super) async fn fill(table: &MemTable, batches: Vec<RecordBatch>) {
+    if let Some(partition) = table.batches.first() {
+        *partition.write().await = batches;
     }
 }
 

@@ -21,8 +21,9 @@ use futures::{StreamExt, TryStreamExt};
 use super::constants::Constants;
 use super::effects::{Effects, Layout, surviving};
 use super::names::{self, Verb};
-use super::returning::{Returnable, Returning};
+use super::returning::{self, Returnable, Returning};
 use super::target::Target;
+use super::with::Parts;
 use super::{Change, insert, merge, unsupported, update};
 use crate::dialect::Statement;
 use crate::engine::planned::bind;
@@ -44,6 +45,8 @@ pub(super) struct Work {
     pub changes: LogicalPlan,
     pub layout: Layout,
     pub returning: Option<Returning>,
+    /// How many rows a DELETE of all rows takes, where nothing need be read to know.
+    pub all_rows: Option<u64>,
 }
 
 impl Work {
@@ -64,7 +67,7 @@ impl Work {
             None => None,
         };
         layout.returns = returning.is_some();
-        Ok(Self { target, verb, changes, layout, returning })
+        Ok(Self { target, verb, changes, layout, returning, all_rows: None })
     }
 
     pub fn plans(&self) -> Vec<&LogicalPlan> {
@@ -90,23 +93,7 @@ pub(super) fn parts(statement: &ast::Statement) -> Option<(Option<&ast::With>, &
     }
 }
 
-/// Whether a statement on rows stands in WITH.
-pub(super) fn changes_in_with(statement: &ast::Statement) -> bool {
-    let ast::Statement::Query(query) = statement else { return false };
-    let changes = |table: &ast::Cte| {
-        matches!(
-            table.query.body.as_ref(),
-            ast::SetExpr::Insert(_) | ast::SetExpr::Update(_) | ast::SetExpr::Delete(_) | ast::SetExpr::Merge(_)
-        )
-    };
-    query.with.as_ref().is_some_and(|with| with.cte_tables.iter().any(changes))
-}
-
 pub(super) async fn plan(planner: &Planner, statement: &Statement) -> Result<Work> {
-    if changes_in_with(&statement.ast) {
-        return Err(unsupported("a data-modifying statement in WITH")
-            .with_hint("send the statements one after another, in one transaction"));
-    }
     match parts(&statement.ast) {
         Some((with, ast::Statement::Insert(of))) => Box::pin(insert::plan(planner, statement, of, with)).await,
         Some((with, ast::Statement::Update(of))) => Box::pin(update::plan_update(planner, statement, of, with)).await,
@@ -144,17 +131,27 @@ pub(super) async fn change(change: &Change, statement: &Statement, params: &[Sca
         && let Some((target, columns)) = constants.columns(&change.planner, statement, params).await?
     {
         let rows = constants.count();
-        let batch = target.rules.finish(columns, rows)?;
+        let batch = target.rules.finish(columns, rows, |_| true)?;
         append(change, &target, vec![batch], futures::stream::empty().boxed()).await?;
         return Ok(Outcome::command(format!("INSERT 0 {rows}")));
     }
-    let work = change.guard.run(plan(&change.planner, statement)).await?;
+    let parts = change.guard.run(Parts::plan(&change.planner, statement)).await?;
+    parts.run(change, statement, params).await
+}
+
+/// Carries one change out: how many rows it took, and those that RETURNING asks for.
+pub(super) async fn run(
+    change: &Change,
+    work: &Work,
+    statement: &Statement,
+    params: &[ScalarValue],
+) -> Result<(u64, Option<Vec<RecordBatch>>)> {
     let changes = bind(&work.changes, statement, params)?.unwrap_or_else(|| work.changes.clone());
-    if let Some(count) = all_rows(&work, statement) {
+    if let Some(count) = work.all_rows {
         change
             .write_rows(&work.target.object.name, replacing(), &work.target, futures::stream::empty().boxed())
             .await?;
-        return outcome(change, &work, statement, params, count, Vec::new()).await;
+        return Ok((count, None));
     }
     let rules = work.target.rules.clone();
     let columns: Vec<String> = rules.identities().map(str::to_owned).collect();
@@ -165,7 +162,7 @@ pub(super) async fn change(change: &Change, statement: &Statement, params: &[Sca
     let effects = Arc::new(Effects::new(work.layout.clone(), rules, pool)?);
     let rows = execute::rows(&change.shared.resources, change.state(), &changes, change.guard.clone()).await?;
     let taking = effects.clone();
-    let mut new = rows.try_filter_map(move |batch| futures::future::ready(taking.take(&batch))).boxed();
+    let mut new = rows.try_filter_map(move |batch| futures::future::ready(taking.take(&batch))).fuse().boxed();
     let mut first = Vec::new();
     if work.layout.placed {
         first.extend(change.guard.run(async { new.next().await.transpose() }).await?);
@@ -175,19 +172,11 @@ pub(super) async fn change(change: &Change, statement: &Statement, params: &[Sca
     } else {
         append(change, &work.target, first, new).await?;
     }
-    outcome(change, &work, statement, params, effects.count(), effects.returned()).await
-}
-
-/// How many rows a DELETE of all rows takes, where nothing need be read to know.
-fn all_rows(work: &Work, statement: &Statement) -> Option<u64> {
-    match parts(&statement.ast)? {
-        (_, ast::Statement::Delete(delete))
-            if delete.selection.is_none() && delete.using.is_none() && delete.returning.is_none() =>
-        {
-            work.target.snapshot.rows().filter(|rows| *rows > 0)
-        }
-        _ => None,
-    }
+    let returned = match &work.returning {
+        Some(returning) => Some(returned(change, returning, statement, params, effects.returned()).await?),
+        None => None,
+    };
+    Ok((effects.count(), returned))
 }
 
 fn replacing() -> WriteSpec {
@@ -258,14 +247,7 @@ async fn replace(
 }
 
 /// The tag, or the rows of RETURNING.
-async fn outcome(
-    change: &Change,
-    work: &Work,
-    statement: &Statement,
-    params: &[ScalarValue],
-    count: u64,
-    returned: Vec<RecordBatch>,
-) -> Result<Outcome> {
+pub(super) fn outcome(work: &Work, count: u64, returned: Option<Vec<RecordBatch>>) -> Outcome {
     let tag = match work.verb {
         Verb::Insert => "INSERT 0",
         Verb::Update => "UPDATE",
@@ -273,22 +255,37 @@ async fn outcome(
         Verb::Merge => "MERGE",
         Verb::Truncate => "TRUNCATE TABLE",
     };
-    let Some(returning) = &work.returning else { return Ok(Outcome::command(format!("{tag} {count}"))) };
+    match (&work.returning, returned) {
+        (Some(returning), Some(batches)) => {
+            let tag = tag.trim_end_matches(" 0");
+            Outcome::Rows { stream: BatchStream::of(execute::client_schema(&returning.plan), batches), tag }
+        }
+        _ => Outcome::command(format!("{tag} {count}")),
+    }
+}
+
+/// What RETURNING makes of the changed rows.
+async fn returned(
+    change: &Change,
+    returning: &Returning,
+    statement: &Statement,
+    params: &[ScalarValue],
+    rows: Vec<RecordBatch>,
+) -> Result<Vec<RecordBatch>> {
     // one batch, so that they come in the order in which they were changed
-    let one = match returned.first() {
+    let one = match rows.first() {
         Some(first) => vec![
-            concat_batches(first.schema_ref(), &returned)
+            concat_batches(first.schema_ref(), &rows)
                 .map_err(|error| Error::internal("rows to return cannot be joined").with_source(error))?,
         ],
         None => Vec::new(),
     };
-    returning.fill(one).await;
+    returning::fill(&returning.rows, one).await;
     let plan = bind(&returning.plan, statement, params)?.unwrap_or_else(|| returning.plan.clone());
     let rows = execute::rows(&change.shared.resources, change.state(), &plan, change.guard.clone()).await?;
-    let schema = execute::client_schema(&returning.plan);
-    let batches: Vec<RecordBatch> = rows.try_collect().await?;
-    returning.fill(Vec::new()).await;
-    Ok(Outcome::Rows { stream: BatchStream::of(schema, batches), tag })
+    let batches = rows.try_collect().await?;
+    returning::fill(&returning.rows, Vec::new()).await;
+    Ok(batches)
 }
 
 /// The greatest value of an identity column, 0 in an empty table.

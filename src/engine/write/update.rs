@@ -206,5 +206,8 @@ pub(super) async fn plan_delete(
     let values = delete.returning.is_some();
     let layout = Layout { placed: true, effect: Effect::Delete, values, ..Layout::insert() };
     let returning = delete.returning.as_deref();
-    Work::new(planner, statement, with, target, Verb::Delete, changes, layout, returning, &extras).await
+    let all = delete.selection.is_none() && delete.using.is_none() && returning.is_none();
+    let all_rows = target.snapshot.rows().filter(|rows| all && *rows > 0);
+    let work = Work::new(planner, statement, with, target, Verb::Delete, changes, layout, returning, &extras).await?;
+    Ok(Work { all_rows, ..work })
 }
