@@ -68,7 +68,8 @@ fn fields(table: &Object, names: &[Ident]) -> Result<Vec<FieldRef>> {
     }
     let field = |column: &Column| Arc::new(Field::new(&column.name, column.data_type.clone(), column.nullable));
     if names.is_empty() {
-        return Ok(table.columns.iter().map(field).collect());
+        // what the table computes is not in the data
+        return Ok(table.columns.iter().filter(|column| column.generated.is_none()).map(field).collect());
     }
     let mut seen = BTreeSet::new();
     let find = |name: &Ident| {

@@ -10,6 +10,7 @@ mod assign;
 mod clauses;
 mod constants;
 mod constraints;
+mod copied;
 mod define;
 mod effects;
 mod insert;
@@ -44,7 +45,7 @@ use crate::dialect::Statement;
 use crate::error::{Error, ErrorKind, Result};
 use crate::names::TableName;
 use crate::pgtypes::Type;
-use crate::table::{WriteMode, WriteSpec, Written};
+use crate::table::{WriteSpec, Written};
 
 /// How often a statement outside a transaction is tried when others change the same table meanwhile.
 const ATTEMPTS: usize = 20;
@@ -297,17 +298,6 @@ impl Change {
         let task = AbortOnDropHandle::new(self.shared.resources.workers().spawn(work));
         let ended = |error| Error::internal("a write ended unexpectedly").with_source(error);
         self.guard.run(async { task.await.map_err(ended)? }).await
-    }
-
-    /// Writes rows that come in.
-    async fn append(&self, copy: &CopyFrom, rows: BatchStream) -> Result<u64> {
-        let (overlay, name, schema) = (self.overlay.clone(), copy.table.name.clone(), rows.schema().clone());
-        let spec = WriteSpec::new(WriteMode::Append);
-        let work = async move { overlay.write_batches(&name, &spec, None, schema, rows.boxed()).await };
-        let task = AbortOnDropHandle::new(self.shared.resources.workers().spawn(work));
-        let ended = |error| Error::internal("a write ended unexpectedly").with_source(error);
-        let written = self.guard.run(async { task.await.map_err(ended)? }).await?;
-        Ok(written.rows)
     }
 
     fn notice(&self, sqlstate: &'static str, message: String) {

@@ -154,10 +154,7 @@ pub(super) async fn run(
         return Ok((count, None));
     }
     let rules = work.target.rules.clone();
-    let columns: Vec<String> = rules.identities().map(str::to_owned).collect();
-    for column in columns {
-        rules.continue_after(&column, greatest(change, &work.target, &column).await?);
-    }
+    number_on(change, &work.target).await?;
     let pool = &change.state().runtime_env().memory_pool;
     let effects = Arc::new(Effects::new(work.layout.clone(), rules, pool)?);
     let rows = execute::rows(&change.shared.resources, change.state(), &changes, change.guard.clone()).await?;
@@ -254,6 +251,7 @@ pub(super) fn outcome(work: &Work, count: u64, returned: Option<Vec<RecordBatch>
         Verb::Delete => "DELETE",
         Verb::Merge => "MERGE",
         Verb::Truncate => "TRUNCATE TABLE",
+        Verb::Copy => "COPY",
     };
     match (&work.returning, returned) {
         (Some(returning), Some(batches)) => {
@@ -286,6 +284,15 @@ async fn returned(
     let batches = rows.try_collect().await?;
     returning::fill(&returning.rows, Vec::new()).await;
     Ok(batches)
+}
+
+/// Finds out where the identity columns of the table go on.
+pub(super) async fn number_on(change: &Change, target: &Target) -> Result<()> {
+    let columns: Vec<String> = target.rules.identities().map(str::to_owned).collect();
+    for column in columns {
+        target.rules.continue_after(&column, greatest(change, target, &column).await?);
+    }
+    Ok(())
 }
 
 /// The greatest value of an identity column, 0 in an empty table.

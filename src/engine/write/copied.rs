@@ -1,0 +1,86 @@
+//! Rows of a COPY on their way into a table: defaults for the columns it leaves out, and what the table asks of all rows.
+
+use std::sync::Arc;
+
+use datafusion::arrow::array::{ArrayRef, RecordBatch};
+use datafusion::arrow::compute::{CastOptions, cast_with_options};
+use datafusion::common::DFSchema;
+use datafusion::physical_plan::PhysicalExpr;
+use datafusion::sql::sqlparser::ast::{self, CopySource};
+use futures::StreamExt;
+
+use super::names::Verb;
+use super::target::Target;
+use super::{Change, rows};
+use crate::engine::copy::CopyFrom;
+use crate::engine::planner::settled_expr;
+use crate::engine::{BatchStream, errors};
+use crate::error::{Error, ErrorKind, Result};
+use crate::table::{WriteMode, WriteSpec};
+
+/// Where a column of the table comes from.
+enum Source {
+    /// The column of that name in the data.
+    Data(String),
+    Default(Arc<dyn PhysicalExpr>),
+}
+
+impl Change {
+    /// Writes rows that come in; how many there were.
+    pub(super) async fn append(&self, copy: &CopyFrom, data: BatchStream) -> Result<u64> {
+        let ast::Statement::Copy { source: CopySource::Table { table_name, .. }, .. } = &copy.statement.ast else {
+            return Err(Error::internal("a COPY from the client without a table"));
+        };
+        let target = Target::open(&self.planner, &copy.statement, table_name, None, Verb::Copy).await?;
+        rows::number_on(self, &target).await?;
+        let sources = self.sources(copy, &target)?;
+        let rules = target.rules.clone();
+        let finished = data.map(move |batch| {
+            let batch = batch?;
+            let columns = sources.iter().zip(rules.schema().fields()).map(|(source, field)| {
+                let column = source.column(&batch)?;
+                let strict = CastOptions { safe: false, ..CastOptions::default() };
+                let failed = |error: datafusion::arrow::error::ArrowError| errors::from_datafusion(error.into());
+                cast_with_options(&column, field.data_type(), &strict).map_err(failed)
+            });
+            rules.finish(columns.collect::<Result<_>>()?, batch.num_rows(), |_| true)
+        });
+        let spec = WriteSpec { checked: true, ..WriteSpec::new(WriteMode::Append) };
+        let (name, schema) = (&target.object.name, target.rules.schema().clone());
+        Ok(self.write_batches(name, spec, schema, finished.boxed()).await?.rows)
+    }
+
+    fn sources(&self, copy: &CopyFrom, target: &Target) -> Result<Vec<Source>> {
+        let none = DFSchema::empty();
+        let source = |(index, field): (usize, &datafusion::arrow::datatypes::FieldRef)| {
+            if copy.fields.iter().any(|given| given.name() == field.name()) {
+                let rule = target.rules.rules().column(field.name());
+                if rule.is_some_and(|rule| rule.generated.is_some()) {
+                    let message = format!("column \"{}\" is a generated column", field.name());
+                    return Err(Error::new(ErrorKind::InvalidColumnReference, message)
+                        .with_detail("Generated columns cannot be used in COPY."));
+                }
+                return Ok(Source::Data(field.name().clone()));
+            }
+            let value = settled_expr(target.rules.default(index)?, &none).map_err(errors::from_datafusion)?;
+            let value = self.state().create_physical_expr(value, &none).map_err(errors::from_datafusion)?;
+            Ok(Source::Default(value))
+        };
+        target.columns().iter().enumerate().map(source).collect()
+    }
+}
+
+impl Source {
+    fn column(&self, batch: &RecordBatch) -> Result<ArrayRef> {
+        match self {
+            Self::Data(name) => batch
+                .column_by_name(name)
+                .cloned()
+                .ok_or_else(|| Error::internal(format!("the data of a COPY lacks column \"{name}\""))),
+            Self::Default(value) => {
+                let value = value.evaluate(batch).and_then(|value| value.into_array(batch.num_rows()));
+                value.map_err(errors::from_datafusion)
+            }
+        }
+    }
+}
