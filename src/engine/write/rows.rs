@@ -290,6 +290,8 @@ async fn returned(
 pub(super) async fn number_on(change: &Change, target: &Target) -> Result<()> {
     let columns: Vec<String> = target.rules.identities().map(str::to_owned).collect();
     for column in columns {
+        // numbers that others take meanwhile are not to be taken twice
+        change.overlay.mind(&target.object.name);
         target.rules.continue_after(&column, greatest(change, target, &column).await?);
     }
     Ok(())
