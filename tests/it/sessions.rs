@@ -109,3 +109,22 @@ async fn limits_of_time_are_those_of_the_session() {
     let ended = raw.until_closed().await;
     assert_eq!(error(&ended).sqlstate(), "57P05");
 }
+
+/// SQL and the protocol have one set of names for prepared statements, as drivers that mix them expect.
+#[tokio::test]
+async fn prepared_statements_are_the_same_in_sql_and_in_the_protocol() {
+    let lake = Lake::serve();
+    let mut raw = lake.raw().await;
+    raw.send(&[crate::wire::parse("_PLAN1", "select 41 + 1"), crate::wire::sync()]).await;
+    assert_eq!(tags(&raw.until_ready().await), "1Z");
+    assert_eq!(column(&raw.query("execute \"_PLAN1\"").await), ["42"]);
+    assert_eq!(tags(&raw.query("deallocate \"_PLAN1\"").await), "CZ");
+    raw.query("prepare plan as select 7").await;
+    raw.send(&[crate::wire::bind("", "plan", &[]), crate::wire::execute("", 0), crate::wire::sync()]).await;
+    assert_eq!(column(&raw.until_ready().await), ["7"]);
+    raw.send(&[crate::wire::parse("plan", "select 1"), crate::wire::sync()]).await;
+    assert_eq!(error(&raw.until_ready().await).sqlstate(), "42P05");
+    raw.query("deallocate all").await;
+    raw.send(&[crate::wire::bind("", "plan", &[]), crate::wire::sync()]).await;
+    assert_eq!(error(&raw.until_ready().await).sqlstate(), "26000");
+}
