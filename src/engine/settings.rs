@@ -89,7 +89,7 @@ const DEFINITIONS: &[Definition] = &[
     own("lc_monetary", "C", Text, "accepted, without effect"),
     own("lc_numeric", "C", Text, "accepted, without effect"),
     own("lc_time", "C", Text, "accepted, without effect"),
-    own("lock_timeout", "0", Kind::Duration, "accepted, without effect"),
+    own("lock_timeout", "0", Kind::Duration, "longest wait for another writer of the same table"),
     own("max_identifier_length", "63", Fixed, "longest identifier"),
     own("max_index_keys", "32", Fixed, "as in PostgreSQL"),
     own("max_parallel_workers_per_gather", "2", Integer(0, 1024), "accepted, without effect"),

@@ -23,6 +23,7 @@ mod update;
 mod with;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
@@ -174,7 +175,12 @@ async fn turn(session: &mut Session, statement: &ast::Statement) -> Result<Optio
     let Ok(table) = names::changed(&planner, name, names::Verb::Truncate) else { return Ok(None) };
     let Some(location) = table.location() else { return Ok(None) };
     let tables = session.shared.catalog.tables().clone();
-    session.guard.run(async { Ok(Some(tables.turn(location).await)) }).await
+    let limit = session.duration("lock_timeout").unwrap_or(Duration::MAX);
+    let turn = async {
+        let turn = tokio::time::timeout(limit, tables.turn(location)).await;
+        turn.map(Some).map_err(|_| Error::new(ErrorKind::LockNotAvailable, "canceling statement due to lock timeout"))
+    };
+    session.guard.run(turn).await
 }
 
 /// Publishes on a task of its own: a client that leaves meanwhile must not leave half of it to others.
