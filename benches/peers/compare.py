@@ -15,6 +15,7 @@ import duckdb
 import psycopg
 
 import changes
+import copying
 import dashboard
 import fetch
 import pipeline
@@ -22,7 +23,7 @@ import tpch
 from measure import table
 from servers import ROOT, copy_tables, lakewire, postgres, serving
 
-PARTS = ["fetch", "pipeline", "dashboard", "changes", "tpch"]
+PARTS = ["fetch", "copying", "pipeline", "dashboard", "changes", "tpch"]
 SHARED_DATA = ROOT.parent / "shared" / "data"
 
 
@@ -84,7 +85,7 @@ def main() -> None:
         if "pipeline" in parts:
             say("pipeline: CSV to all layers")
             results += pipeline.compare(binary, data, options.runs)
-        if {"fetch", "dashboard"} & set(parts):
+        if {"fetch", "copying", "dashboard"} & set(parts):
             say("making a lake, and the same tables in PostgreSQL")
             lake = folder / "lake"
             for command in ("ingest", "run"):
@@ -93,10 +94,13 @@ def main() -> None:
             ours = servers.enter_context(serving(binary, lake))
             theirs = servers.enter_context(postgres())
             copy_tables(ours, theirs, ["bronze.online_retail", *dashboard.TABLES])
+            with psycopg.connect(theirs) as connection:
+                (rows,) = connection.execute("SELECT count(*) FROM bronze.online_retail").fetchone()
+            if "copying" in parts:
+                say("copying: a whole table by COPY FROM")
+                results += copying.compare(ours, theirs, rows, folder, options.runs)
             if "fetch" in parts:
                 say("fetch: a whole table")
-                with psycopg.connect(theirs) as connection:
-                    (rows,) = connection.execute("SELECT count(*) FROM bronze.online_retail").fetchone()
                 results += fetch.compare(ours, theirs, rows, options.runs)
             if "dashboard" in parts:
                 say("dashboard: small aggregates by pgbench")
