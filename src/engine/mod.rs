@@ -191,6 +191,7 @@ fn starting_settings(config: &Config) -> Result<Settings> {
     settings.set_start("statement_timeout", &milliseconds(config.limits.statement_timeout))?;
     let idle = config.limits.idle_in_transaction_session_timeout;
     settings.set_start("idle_in_transaction_session_timeout", &milliseconds(idle))?;
+    settings.force("ssl", if config.server.tls_certificate.is_some() { "on" } else { "off" });
     Ok(settings)
 }
 
