@@ -75,6 +75,8 @@ error_kinds! {
     UntranslatableCharacter  "22P05" 2 false;
     InvalidDatetime          "22007" 2 false;
     DatetimeOutOfRange       "22008" 2 false;
+    InvalidTimeZoneDisplacement "22009" 2 false;
+    IntervalFieldOverflow    "22015" 2 false;
     NumericOutOfRange        "22003" 2 false;
     DivisionByZero           "22012" 2 false;
     InvalidRegex             "2201B" 2 false;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use datafusion::arrow::array::{ArrayRef, RecordBatch, StringArray};
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::scalar::ScalarValue;
-use datafusion::sql::sqlparser::ast::{self, ContextModifier, Expr, Ident, Set, Value};
+use datafusion::sql::sqlparser::ast::{self, ContextModifier, Expr, Ident, Interval, Set, Value};
 
 use super::procedures::{constant, procedure_name};
 use super::session::{Outcome, Session};
@@ -15,7 +15,8 @@ use super::time_travel::AsOf;
 use super::{BatchStream, blocks, cursors, errors, modes, notify, procedures};
 use crate::dialect::{Statement, folded};
 use crate::error::{Error, ErrorKind, Result};
-use crate::pgtypes::Type;
+use crate::pgtypes::time::{MICROS_PER_HOUR, Zone, parse_interval};
+use crate::pgtypes::{Style, Type};
 
 /// Columns of what a statement shows; `None` where it shows nothing.
 pub(super) fn result_schema(statement: &ast::Statement) -> Option<SchemaRef> {
@@ -124,7 +125,10 @@ async fn apply_set(session: &mut Session, set: &Set) -> Result<Outcome> {
             assign(session, &name, value.as_deref(), *scope == Some(ContextModifier::Local)).await?;
         }
         Set::SetTimeZone { local, value } => {
-            let text = setting_text(std::slice::from_ref(value))?;
+            let text = match value {
+                Expr::Interval(interval) => zone_of_interval(interval)?,
+                value => setting_text(std::slice::from_ref(value))?,
+            };
             let reset = ["local", "default"].iter().any(|word| text.eq_ignore_ascii_case(word));
             assign(session, "TimeZone", (!reset).then_some(text.as_str()), *local).await?;
         }
@@ -137,6 +141,24 @@ async fn apply_set(session: &mut Session, set: &Set) -> Result<Outcome> {
         other => return Err(Error::new(ErrorKind::FeatureNotSupported, format!("{other} is not supported"))),
     }
     Ok(Outcome::command("SET"))
+}
+
+/// `SET TIME ZONE interval '-08:00' hour to minute`.
+fn zone_of_interval(interval: &Interval) -> Result<String> {
+    let text = value_text(&interval.value)?;
+    let parsed = parse_interval(&text, None, &Style::default())?;
+    let bad = |detail: &str| {
+        let message = format!("invalid value for parameter \"TimeZone\": \"INTERVAL '{text}'\"");
+        Error::new(ErrorKind::InvalidParameter, message).with_detail(detail)
+    };
+    if parsed.months != 0 {
+        return Err(bad("Cannot specify months in time zone interval."));
+    }
+    if parsed.days != 0 {
+        return Err(bad("Cannot specify days in time zone interval."));
+    }
+    let hours = parsed.micros as f64 / MICROS_PER_HOUR as f64;
+    Zone::shown(&hours.to_string()).ok_or_else(|| bad("UTC timezone offset is out of range."))
 }
 
 /// `SET a = b, c` is one text: `b, c`.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::pgtypes::time::Zone;
 
 /// How a value is checked.
 #[derive(Debug, Clone, Copy)]
@@ -61,7 +62,7 @@ const DEFINITIONS: &[Definition] = &[
     own("check_function_bodies", "on", Boolean, "accepted, without effect"),
     told("client_encoding", "UTF8", Encoding, "the client's character set; always UTF8"),
     own("client_min_messages", "notice", Choice(LEVELS), "message levels sent to the client"),
-    told("DateStyle", "ISO, MDY", DateStyle, "display format for dates; always ISO"),
+    told("DateStyle", "ISO, MDY", DateStyle, "display format for dates"),
     own("default_table_access_method", "heap", Text, "accepted, without effect"),
     own("default_tablespace", "", Text, "accepted, without effect"),
     own("default_transaction_deferrable", "off", Boolean, "accepted, without effect"),
@@ -154,14 +155,14 @@ impl Settings {
     /// # Errors
     /// `42704` for a name nobody knows, `22023` for a bad value, `55P02` for one that cannot change.
     pub fn set(&mut self, name: &str, value: &str) -> Result<()> {
-        let (key, value) = checked(name, value)?;
+        let (key, value) = checked(name, value, &self.get(name).unwrap_or_default())?;
         Arc::make_mut(&mut self.set).insert(key, value);
         Ok(())
     }
 
     /// A value that the session starts with, checked.
     pub fn set_start(&mut self, name: &str, value: &str) -> Result<()> {
-        let (key, value) = checked(name, value)?;
+        let (key, value) = checked(name, value, &self.get(name).unwrap_or_default())?;
         Arc::make_mut(&mut self.start).insert(key, value);
         Ok(())
     }
@@ -265,7 +266,8 @@ pub fn unknown(name: &str) -> Error {
     }
 }
 
-fn checked(name: &str, value: &str) -> Result<(String, String)> {
+/// Key and value, as SHOW is to print it; `current` is the value now.
+fn checked(name: &str, value: &str, current: &str) -> Result<(String, String)> {
     let key = name.to_lowercase();
     let Some(definition) = definition(&key) else {
         // As in PostgreSQL, a name with a dot is some extension's.
@@ -309,8 +311,8 @@ fn checked(name: &str, value: &str) -> Result<(String, String)> {
                 .ok_or_else(|| bad().with_hint(format!("available values: {list}")))?
                 .to_string()
         }
-        TimeZone => time_zone(value).ok_or_else(bad)?,
-        DateStyle => date_style(value).ok_or_else(bad)?,
+        TimeZone => time_zone(value, current).ok_or_else(bad)?,
+        DateStyle => date_style(value, current).map_err(|detail| bad().with_detail(detail))?,
         Encoding => match value.to_lowercase().replace(['-', '_'], "").as_str() {
             "utf8" | "unicode" | "" => "UTF8".to_owned(),
             // Text that is plain ASCII is the same bytes in all of these.
@@ -362,37 +364,47 @@ fn show_milliseconds(ms: i64) -> String {
     }
 }
 
-/// A zone Arrow knows: a name, or an offset.
-fn time_zone(value: &str) -> Option<String> {
-    let value = value.trim().trim_matches('\'');
-    match value.to_uppercase().as_str() {
-        "UTC" | "GMT" | "ZULU" | "Z" | "DEFAULT" | "LOCAL" => {
-            return Some(if value.eq_ignore_ascii_case("gmt") { "GMT" } else { "UTC" }.to_owned());
-        }
-        _ => {}
+/// A zone by its name, or by a number of hours.
+fn time_zone(value: &str, current: &str) -> Option<String> {
+    match value.trim().to_lowercase().as_str() {
+        "default" | "local" => Some(current.to_owned()),
+        _ => Zone::shown(value),
     }
-    if let Ok(hours) = value.parse::<i32>()
-        && hours.abs() <= 15
-    {
-        return Some(format!("{}{:02}:00", if hours < 0 { '-' } else { '+' }, hours.abs()));
-    }
-    value.parse::<datafusion::arrow::array::timezone::Tz>().ok().map(|_| value.to_owned())
 }
 
-fn date_style(value: &str) -> Option<String> {
-    let mut order = "MDY";
-    for part in value.split(',').map(|part| part.trim().to_uppercase()) {
-        match part.as_str() {
-            "ISO" | "DEFAULT" | "" => {}
-            "MDY" | "US" | "NONEURO" | "NONEUROPEAN" => order = "MDY",
-            "DMY" | "EURO" | "EUROPEAN" => order = "DMY",
-            "YMD" => order = "YMD",
-            // Understood, but output stays ISO, which every client reads.
-            "SQL" | "POSTGRES" | "GERMAN" => {}
-            _ => return None,
+/// Both halves: what is not said stays.
+fn date_style(value: &str, current: &str) -> std::result::Result<String, String> {
+    let (mut format, mut order) = current.split_once(", ").unwrap_or(("ISO", "MDY"));
+    let (mut has_format, mut has_order) = (false, false);
+    for word in
+        value.split(',').map(|word| word.trim().trim_matches('"').to_uppercase()).filter(|word| !word.is_empty())
+    {
+        let (is_format, meaning) = match word.as_str() {
+            "ISO" => (true, "ISO"),
+            "SQL" => (true, "SQL"),
+            "GERMAN" => (true, "German"),
+            "YMD" => (false, "YMD"),
+            "MDY" => (false, "MDY"),
+            "DMY" => (false, "DMY"),
+            "DEFAULT" => {
+                (format, order) = ("ISO", "MDY");
+                continue;
+            }
+            word if word.starts_with("POSTGRES") => (true, "Postgres"),
+            word if word.starts_with("EURO") => (false, "DMY"),
+            word if word.starts_with("US") || word.starts_with("NONEURO") => (false, "MDY"),
+            _ => return Err(format!("Unrecognized key word: \"{}\".", word.to_lowercase())),
+        };
+        let (said, slot) = if is_format { (&mut has_format, &mut format) } else { (&mut has_order, &mut order) };
+        if *said && *slot != meaning {
+            return Err("Conflicting \"datestyle\" specifications.".to_owned());
         }
+        (*said, *slot) = (true, meaning);
     }
-    Some(format!("ISO, {order}"))
+    if format == "German" && has_format && !has_order {
+        order = "DMY";
+    }
+    Ok(format!("{format}, {order}"))
 }
 
 #[cfg(test)]
@@ -416,6 +428,9 @@ mod tests {
         check("STATEMENT_TIMEOUT", "90000ms", "90s");
         check("timezone", "Europe/Berlin", "Europe/Berlin");
         check("datestyle", "iso, dmy", "ISO, DMY");
+        check("datestyle", "german", "German, DMY");
+        check("datestyle", "european", "ISO, DMY");
+        check("timezone", "-8", "<-08>+08");
         check("jit", "TRUE", "on");
         check("my.own", "x", "x");
         check("client_encoding", "utf-8", "UTF8");
@@ -426,6 +441,8 @@ mod tests {
         check_error("statement_timeout", "soon", "22023");
         check_error("extra_float_digits", "99", "22023");
         check_error("timezone", "Mars/Olympus", "22023");
+        check_error("datestyle", "iso, nonsense", "22023");
+        check_error("datestyle", "iso, sql", "22023");
         check_error("server_version", "16", "55P02");
         check_error("no_such_setting", "1", "42704");
         check_error("lakewire.nonsense", "1", "42704");

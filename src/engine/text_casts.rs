@@ -91,8 +91,7 @@ impl ScalarUDFImpl for ToText {
 
 impl SessionInfo {
     /// How values look under the session's settings.
-    pub(super) fn style(&self) -> Style {
-        let setting = |name| self.settings().get(name).unwrap_or_default();
-        Style::new(&setting("TimeZone"), &setting("bytea_output"))
+    fn style(&self) -> Style {
+        Style::of_settings(|name| self.settings().get(name))
     }
 }

@@ -179,8 +179,7 @@ impl Connection {
 
     /// How values look under the session's settings.
     pub(super) fn style(&self) -> Style {
-        let setting = |name| self.session.setting(name).unwrap_or_default();
-        Style::new(&setting("TimeZone"), &setting("bytea_output"))
+        Style::of_settings(|name| self.session.setting(name))
     }
 
     fn idle_limit(&self) -> Option<(Duration, Error)> {

@@ -6,11 +6,11 @@ use pgwire::api::Type;
 
 use super::array;
 use super::column::{Column, Values};
-use super::datetime::{DayTime, EPOCH_DAYS, put_interval_binary};
 use super::json;
 use super::number::{put_decimal128_binary, put_decimal256_binary};
 use super::rows::put_sized;
 use super::style::Style;
+use super::time::{self, INFINITY, MICROS_PER_DAY, MINUS_INFINITY, POSTGRES_EPOCH_DAYS, put_interval_binary};
 use crate::error::Result;
 
 /// Appends a length and a value; −1 for null.
@@ -50,10 +50,10 @@ pub(super) fn put_binary(column: &Column<'_>, row: usize, style: &Style, out: &m
         }
         Values::Date(values) => out.put_i32(match values[row] {
             infinite @ (i32::MAX | i32::MIN) => infinite,
-            days => days.saturating_sub(EPOCH_DAYS),
+            days => days.saturating_sub(POSTGRES_EPOCH_DAYS),
         }),
         Values::Timestamp { values, unit, .. } => out.put_i64(timestamp(values[row], *unit)),
-        Values::Time { values, unit } => out.put_i64(DayTime::new(values[row], *unit).micros),
+        Values::Time { values, unit } => out.put_i64(time::micros(values[row], *unit)),
         Values::Months(_) | Values::DayMillis(_) | Values::MonthDayNanos(_) | Values::Duration { .. } => {
             put_interval_binary(out, column.interval(row));
         }
@@ -63,10 +63,11 @@ pub(super) fn put_binary(column: &Column<'_>, row: usize, style: &Style, out: &m
     Ok(())
 }
 
+/// Microseconds since PostgreSQL's epoch.
 fn timestamp(value: i64, unit: TimeUnit) -> i64 {
-    match (value, unit) {
-        (i64::MAX | i64::MIN, TimeUnit::Microsecond) => value,
-        _ => DayTime::new(value, unit).postgres_micros(),
+    match time::micros(value, unit) {
+        infinite @ (INFINITY | MINUS_INFINITY) => infinite,
+        micros => micros.saturating_sub(i64::from(POSTGRES_EPOCH_DAYS) * MICROS_PER_DAY),
     }
 }
 

@@ -16,9 +16,9 @@ use datafusion::arrow::datatypes::{
 };
 use pgwire::api::Type;
 
-use super::datetime::{DayTime, Interval, Layout, put_date, put_interval, put_time, put_timestamp};
 use super::number::{put_decimal128, put_decimal256, put_f32, put_f64, put_i64, put_u64};
 use super::style::{ByteaOutput, Style};
+use super::time::{self, Interval, Layout, put_date, put_interval, put_time, put_timestamp};
 use super::types::column_type;
 use super::{array, json};
 use crate::error::{Error, ErrorKind, Result};
@@ -152,18 +152,18 @@ impl<'a> Column<'a> {
             Values::Text(values) => out.put_slice(values.value(row).as_bytes()),
             Values::LargeText(values) => out.put_slice(values.value(row).as_bytes()),
             Values::TextView(values) => out.put_slice(values.value(row).as_bytes()),
-            Values::Date(values) => put_date(out, values[row]),
+            Values::Date(values) => put_date(out, values[row], style),
             Values::Timestamp { values, unit, zoned } => {
-                let zone = zoned.then(|| style.time_zone());
-                put_timestamp(out, DayTime::new(values[row], *unit), zone, Layout::Sql);
+                let zone = zoned.then_some(style.zone);
+                put_timestamp(out, time::micros(values[row], *unit), zone, Layout::Sql, style);
             }
-            Values::Time { values, unit } => put_time(out, DayTime::new(values[row], *unit).micros),
+            Values::Time { values, unit } => put_time(out, time::micros(values[row], *unit)),
             Values::List(list) if !self.is_json() => array::put_text(list, row, style, out),
             Values::List(_) | Values::Struct(_) | Values::Map { .. } => json::put_value(self, row, style, out),
             _ => match self.bytes(row) {
                 Some(bytes) if self.pg_type == Type::UUID => put_uuid(out, bytes),
                 Some(bytes) => put_bytea(out, bytes, style.bytea),
-                None => put_interval(out, self.interval(row)),
+                None => put_interval(out, self.interval(row), style),
             },
         }
     }
@@ -199,10 +199,7 @@ impl<'a> Column<'a> {
                 micros: i64::from(values[row].milliseconds) * 1_000,
                 ..Interval::default()
             },
-            Values::MonthDayNanos(values) => {
-                let IntervalMonthDayNano { months, days, nanoseconds } = values[row];
-                Interval { months, days, micros: nanoseconds / 1_000 }
-            }
+            Values::MonthDayNanos(values) => Interval::of_arrow(values[row]),
             Values::Duration { values, unit } => {
                 let micros = match unit {
                     TimeUnit::Second => values[row].saturating_mul(1_000_000),

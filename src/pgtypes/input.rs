@@ -1,19 +1,23 @@
 //! Text of a parameter as a value: PostgreSQL's input functions, with its words for what is wrong.
 
-use datafusion::arrow::compute::kernels::cast_utils::parse_interval_month_day_nano;
 use datafusion::arrow::datatypes::i256;
 use datafusion::scalar::ScalarValue;
 use pgwire::api::Type;
 
-use super::input_time;
 use super::params::list;
 use super::style::Style;
+use super::time::{self, Input};
 use super::types::element_of;
 use crate::error::{Error, ErrorKind, Result};
 
 /// Digits that `Decimal128` and `Decimal256` hold.
 const DIGITS_128: u32 = 38;
 const DIGITS_256: i32 = 76;
+
+/// What a parameter's `now` means.
+fn moment(style: &Style) -> Input {
+    Input::new(style, chrono::Utc::now().timestamp_micros())
+}
 
 pub(super) fn parse(pg_type: &Type, text: &str, style: &Style) -> Result<ScalarValue> {
     Ok(match *pg_type {
@@ -39,19 +43,13 @@ pub(super) fn parse(pg_type: &Type, text: &str, style: &Style) -> Result<ScalarV
             }
             ScalarValue::Utf8(Some(text.to_owned()))
         }
-        Type::DATE => ScalarValue::Date32(Some(input_time::parse_date(text)?)),
-        Type::TIME => ScalarValue::Time64Microsecond(Some(input_time::parse_time(text)?)),
-        Type::TIMESTAMP => ScalarValue::TimestampMicrosecond(Some(input_time::parse_timestamp(text)?), None),
-        Type::TIMESTAMPTZ => ScalarValue::TimestampMicrosecond(
-            Some(input_time::parse_timestamptz(text, style.time_zone())?),
-            Some("UTC".into()),
-        ),
-        Type::INTERVAL => {
-            let interval = parse_interval_month_day_nano(text).map_err(|_| {
-                Error::new(ErrorKind::InvalidDatetime, format!("invalid input syntax for type interval: \"{text}\""))
-            })?;
-            ScalarValue::IntervalMonthDayNano(Some(interval))
+        Type::DATE => ScalarValue::Date32(Some(time::parse_date(text, &moment(style))?)),
+        Type::TIME => ScalarValue::Time64Microsecond(Some(time::parse_time(text, &moment(style))?)),
+        Type::TIMESTAMP => ScalarValue::TimestampMicrosecond(Some(time::parse_timestamp(text, &moment(style))?), None),
+        Type::TIMESTAMPTZ => {
+            ScalarValue::TimestampMicrosecond(Some(time::parse_timestamptz(text, &moment(style))?), Some("UTC".into()))
         }
+        Type::INTERVAL => ScalarValue::IntervalMonthDayNano(Some(time::parse_interval(text, None, style)?.to_arrow()?)),
         _ => match element_of(pg_type) {
             Some(element) => parse_array(&element, text, style)?,
             None => ScalarValue::Utf8(Some(text.to_owned())),

@@ -3,8 +3,8 @@
 use bytes::{BufMut, BytesMut};
 
 use super::column::{Column, Values};
-use super::datetime::{DayTime, Layout, put_timestamp};
-use super::style::Style;
+use super::style::{DateFormat, Style};
+use super::time::{self, Layout, put_timestamp};
 
 /// Appends the JSON of one value; null becomes `null`.
 pub(super) fn put_value(column: &Column<'_>, row: usize, style: &Style, out: &mut BytesMut) {
@@ -26,9 +26,9 @@ pub(super) fn put_value(column: &Column<'_>, row: usize, style: &Style, out: &mu
         Values::Float32(values) if values[row].is_finite() => column.put_text(row, style, out),
         Values::Float64(values) if values[row].is_finite() => column.put_text(row, style, out),
         Values::Timestamp { values, unit, zoned } => {
-            let zone = zoned.then(|| style.time_zone());
+            let zone = zoned.then_some(style.zone);
             out.put_u8(b'"');
-            put_timestamp(out, DayTime::new(values[row], *unit), zone, Layout::Json);
+            put_timestamp(out, time::micros(values[row], *unit), zone, Layout::Json, style);
             out.put_u8(b'"');
         }
         Values::List(list) => {
@@ -74,7 +74,8 @@ fn put_quoted(column: &Column<'_>, row: usize, style: &Style, out: &mut BytesMut
         return put_string(out, text);
     }
     let mut text = BytesMut::new();
-    column.put_text(row, style, &mut text);
+    // JSON's dates are ISO's
+    column.put_text(row, &Style { dates: DateFormat::Iso, ..*style }, &mut text);
     put_string(out, &String::from_utf8_lossy(&text));
 }
 

@@ -6,23 +6,22 @@
 //!
 //! Invariant: nothing here does IO, waits, or knows a session; what a session can SET comes in as [`Style`].
 //! Invariant: the type announced for a column ([`column_type`]) and the bytes sent for it come from the same place.
-//! Invariant: text is what PostgreSQL 15 prints with `DateStyle = ISO`, `IntervalStyle = postgres`.
+//! Invariant: text is what PostgreSQL 15 prints under the same settings.
 
 mod array;
 mod binary;
 mod column;
 mod copy;
 mod copy_from;
-mod datetime;
 mod encoding;
 mod input;
-mod input_time;
 mod json;
 mod number;
 mod params;
 mod rows;
 mod style;
 mod text;
+pub mod time;
 mod types;
 
 pub use copy::{CopyFormat, ForceQuote};
@@ -32,7 +31,7 @@ pub use params::decode_parameter;
 pub use pgwire::api::Type;
 pub(crate) use rows::column_formats;
 pub use rows::{BoundRows, CanonicalBatch, RowEncoder};
-pub use style::{ByteaOutput, Style};
+pub use style::{ByteaOutput, DateFormat, DateOrder, IntervalStyle, Style};
 pub use text::texts;
 pub use types::{
     PG_TYPE_KEY, TYPE_MODIFIER_KEY, arrow_type, column_modifier, column_type, pg_type, type_modifier, type_size,

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use bytes::Buf;
-use datafusion::arrow::datatypes::{DataType, IntervalMonthDayNano, i256};
+use datafusion::arrow::datatypes::{DataType, i256};
 use datafusion::scalar::ScalarValue;
 use pgwire::api::Type;
 
 use super::Format;
-use super::datetime::EPOCH_DAYS;
 use super::input;
 use super::style::Style;
+use super::time::{INFINITY, Interval, MICROS_PER_DAY, MINUS_INFINITY, POSTGRES_EPOCH_DAYS};
 use super::types::{arrow_type, element_of};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -80,7 +80,7 @@ fn receive(pg_type: &Type, bytes: &[u8], number: usize) -> Result<ScalarValue> {
         Type::UUID => ScalarValue::Utf8(Some(uuid::Uuid::from_bytes(fixed(bytes, number)?).to_string())),
         Type::DATE => ScalarValue::Date32(Some(match i32::from_be_bytes(fixed(bytes, number)?) {
             infinite @ (i32::MAX | i32::MIN) => infinite,
-            days => days.checked_add(EPOCH_DAYS).ok_or_else(|| malformed(number))?,
+            days => days.checked_add(POSTGRES_EPOCH_DAYS).ok_or_else(|| malformed(number))?,
         })),
         Type::TIME => ScalarValue::Time64Microsecond(Some(i64::from_be_bytes(fixed(bytes, number)?))),
         Type::TIMESTAMP => ScalarValue::TimestampMicrosecond(Some(receive_micros(fixed(bytes, number)?)), None),
@@ -99,9 +99,9 @@ fn receive(pg_type: &Type, bytes: &[u8], number: usize) -> Result<ScalarValue> {
 }
 
 fn receive_micros(bytes: [u8; 8]) -> i64 {
-    const EPOCH_MICROS: i64 = EPOCH_DAYS as i64 * super::datetime::MICROS_PER_DAY;
+    const EPOCH_MICROS: i64 = POSTGRES_EPOCH_DAYS as i64 * MICROS_PER_DAY;
     match i64::from_be_bytes(bytes) {
-        infinite @ (i64::MAX | i64::MIN) => infinite,
+        infinite @ (INFINITY | MINUS_INFINITY) => infinite,
         micros => micros.saturating_add(EPOCH_MICROS),
     }
 }
@@ -109,9 +109,7 @@ fn receive_micros(bytes: [u8; 8]) -> i64 {
 fn receive_interval(bytes: [u8; 16]) -> Result<ScalarValue> {
     let mut bytes = &bytes[..];
     let (micros, days, months) = (bytes.get_i64(), bytes.get_i32(), bytes.get_i32());
-    let nanoseconds =
-        micros.checked_mul(1_000).ok_or_else(|| Error::new(ErrorKind::DatetimeOutOfRange, "interval out of range"))?;
-    Ok(ScalarValue::IntervalMonthDayNano(Some(IntervalMonthDayNano { months, days, nanoseconds })))
+    Ok(ScalarValue::IntervalMonthDayNano(Some(Interval { months, days, micros }.to_arrow()?)))
 }
 
 fn receive_numeric(mut bytes: &[u8], number: usize) -> Result<ScalarValue> {

@@ -1,8 +1,6 @@
-//! What a session can SET that changes how values look.
+//! What a session can SET that changes how values are read and look.
 
-use std::fmt;
-
-use datafusion::arrow::array::timezone::Tz;
+use super::time::Zone;
 
 /// `bytea_output`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -12,41 +10,81 @@ pub enum ByteaOutput {
     Escape,
 }
 
-/// A session's output settings, resolved once per result.
-#[derive(Clone, Copy)]
+/// First half of `DateStyle`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum DateFormat {
+    #[default]
+    Iso,
+    Sql,
+    Postgres,
+    German,
+}
+
+/// Second half of `DateStyle`: what `1/2/1999` means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum DateOrder {
+    #[default]
+    Mdy,
+    Dmy,
+    Ymd,
+}
+
+/// `IntervalStyle`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum IntervalStyle {
+    #[default]
+    Postgres,
+    PostgresVerbose,
+    SqlStandard,
+    Iso8601,
+}
+
+/// A session's settings for values, resolved once per result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Style {
-    /// `None` is UTC, which needs no look-up per value.
-    time_zone: Option<Tz>,
+    pub zone: Zone,
     pub bytea: ByteaOutput,
+    pub dates: DateFormat,
+    pub order: DateOrder,
+    pub intervals: IntervalStyle,
 }
 
 impl Style {
-    /// From the values of `TimeZone` and `bytea_output`, as SHOW prints them. A zone that is not known counts as UTC:
-    /// SET has refused it already.
-    pub fn new(time_zone: &str, bytea_output: &str) -> Self {
-        let bytea = if bytea_output.eq_ignore_ascii_case("escape") { ByteaOutput::Escape } else { ByteaOutput::Hex };
-        Self { time_zone: parse_zone(time_zone), bytea }
-    }
-    /// The session's zone; `None` is UTC.
-    pub fn time_zone(&self) -> Option<Tz> {
-        self.time_zone
-    }
-}
-
-impl Default for Style {
-    fn default() -> Self {
-        Self { time_zone: None, bytea: ByteaOutput::Hex }
-    }
-}
-
-impl fmt::Debug for Style {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let zone = self.time_zone.map_or_else(|| "UTC".to_owned(), |zone| zone.to_string());
-        f.debug_struct("Style").field("time_zone", &zone).field("bytea", &self.bytea).finish()
+    /// From the settings' values, as SHOW prints them. What is not known counts as the default: SET has refused it
+    /// already.
+    pub fn of_settings(value: impl Fn(&str) -> Option<String>) -> Self {
+        let value = |name| value(name).unwrap_or_default();
+        let (dates, order) = date_style(&value("DateStyle"));
+        Self {
+            zone: Zone::named(&value("TimeZone")).unwrap_or_default(),
+            bytea: match value("bytea_output").as_str() {
+                "escape" => ByteaOutput::Escape,
+                _ => ByteaOutput::Hex,
+            },
+            dates,
+            order,
+            intervals: match value("IntervalStyle").as_str() {
+                "postgres_verbose" => IntervalStyle::PostgresVerbose,
+                "sql_standard" => IntervalStyle::SqlStandard,
+                "iso_8601" => IntervalStyle::Iso8601,
+                _ => IntervalStyle::Postgres,
+            },
+        }
     }
 }
 
-fn parse_zone(name: &str) -> Option<Tz> {
-    const UTC: [&str; 8] = ["utc", "etc/utc", "gmt", "etc/gmt", "uct", "zulu", "z", "+00"];
-    if UTC.iter().any(|utc| name.eq_ignore_ascii_case(utc)) { None } else { name.parse().ok() }
+fn date_style(shown: &str) -> (DateFormat, DateOrder) {
+    let (format, order) = shown.split_once(", ").unwrap_or((shown, ""));
+    let format = match format {
+        "SQL" => DateFormat::Sql,
+        "Postgres" => DateFormat::Postgres,
+        "German" => DateFormat::German,
+        _ => DateFormat::Iso,
+    };
+    let order = match order {
+        "DMY" => DateOrder::Dmy,
+        "YMD" => DateOrder::Ymd,
+        _ => DateOrder::Mdy,
+    };
+    (format, order)
 }
