@@ -17,6 +17,7 @@ pub mod dialect;
 pub mod engine;
 pub mod functions;
 pub mod pgcatalog;
+pub mod pgfunctions;
 // pipelines
 pub mod model;
 pub mod quality;

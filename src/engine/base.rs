@@ -12,7 +12,8 @@ use datafusion::prelude::SessionConfig;
 use super::{aggregates, errors};
 use crate::config::Config;
 use crate::error::Result;
-use crate::{functions, pgcatalog};
+use crate::pgfunctions::time::{TimePlanner, TimeSeries, with_intervals};
+use crate::{functions, pgcatalog, pgfunctions};
 
 /// A state with all functions and no tables.
 pub(super) fn state(config: &Config, runtime: Arc<RuntimeEnv>) -> Result<SessionState> {
@@ -29,8 +30,19 @@ fn build(config: &Config, runtime: Arc<RuntimeEnv>) -> DataFusionResult<SessionS
     for function in pgcatalog::scalar_functions() {
         state.register_udf(Arc::new(function))?;
     }
+    for function in pgfunctions::all() {
+        state.register_udf(Arc::new(function))?;
+    }
+    state.register_expr_planner(Arc::new(TimePlanner))?;
     for function in aggregates::functions() {
         state.register_udaf(Arc::new(function))?;
+    }
+    for name in ["sum", "avg"] {
+        let inner = state.udaf(name)?;
+        state.register_udaf(Arc::new(with_intervals(inner)))?;
+    }
+    if let Some(numbers) = state.table_functions().get("generate_series").map(|known| known.function().clone()) {
+        state.register_udtf("generate_series", Arc::new(TimeSeries { numbers }));
     }
     for (name, function) in pgcatalog::table_functions()? {
         state.register_udtf(name, function);

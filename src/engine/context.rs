@@ -9,6 +9,7 @@ use datafusion::error::{DataFusionError, Result};
 use super::sessions::SessionEntry;
 use super::settings::Settings;
 use crate::pgcatalog::Metadata;
+use crate::pgtypes::Style;
 
 /// The session and the scope a plan was made in. Immutable; cheap to clone.
 #[derive(Debug, Clone)]
@@ -45,6 +46,10 @@ impl SessionInfo {
     }
     pub fn settings(&self) -> &Settings {
         &self.0.settings
+    }
+    /// How values look under the session's settings.
+    pub fn style(&self) -> Style {
+        Style::of_settings(|name| self.0.settings.get(name))
     }
     /// Number of the release the plan reads.
     pub fn release(&self) -> i64 {

@@ -69,6 +69,7 @@ use crate::dialect::{self, Statement};
 use crate::error::Result;
 use crate::functions;
 use crate::pgcatalog::Metadata;
+use crate::pgfunctions::SessionStyle;
 use planner::Planner;
 use runtime::Resources;
 use scope_catalog::ScopeCatalog;
@@ -226,9 +227,10 @@ impl Shared {
     /// A state whose functions know the session.
     fn state_for(&self, scope: &Scope, info: SessionInfo) -> SessionState {
         let mut state = self.base.clone();
-        let time_zone = info.settings().get("TimeZone");
         let options = state.config_mut().options_mut();
-        options.execution.time_zone = time_zone;
+        // timestamps with time zone are held in UTC; the session's zone is part of its style
+        options.execution.time_zone = Some("UTC".to_owned());
+        options.extensions.insert(SessionStyle(info.style()));
         options.extensions.insert(info);
         if scope.overlay.is_some() {
             state = datafusion::execution::session_state::SessionStateBuilder::new_from_existing(state)

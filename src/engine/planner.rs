@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use datafusion::arrow::datatypes::{DataType, Schema, SchemaRef};
 use datafusion::catalog::{TableFunctionArgs, TableProvider};
 use datafusion::common::DFSchema;
+use datafusion::common::tree_node::TreeNode;
 use datafusion::common::{TableReference, plan_err};
 use datafusion::config::ConfigOptions;
 use datafusion::datasource::cte_worktable::CteWorkTable;
@@ -32,11 +33,12 @@ use datafusion::sql::sqlparser::ast::{self, TableFactor, Visit, Visitor};
 use super::buffered::WithBuffered;
 use super::names::Relation;
 use super::sql_types::SqlTypes;
-use super::{Shared, arithmetic, errors, execute, text_casts, time_travel};
+use super::{Shared, arithmetic, errors, execute, rewrite, text_casts, time_travel};
 use crate::catalog::{Object, ObjectKind, Scope};
 use crate::dialect::{self, Statement};
 use crate::error::{Error, ErrorKind, Result};
 use crate::pgcatalog::Metadata;
+use crate::pgfunctions::time::rewrite_casts;
 
 /// Views of views of views …
 const VIEW_DEPTH_MAX: usize = 32;
@@ -272,13 +274,17 @@ impl Planner {
             .with_query_execution_start_time(self.state.execution_props().query_execution_start_time)
             .build();
         let simplifier = ExprSimplifier::new(context);
-        simplifier.coerce(expr, &DFSchema::empty()).and_then(|expr| simplifier.simplify(expr))
+        let schema = DFSchema::empty();
+        let expr = expr.transform_up(|expr| rewrite_casts(expr, &schema))?.data;
+        simplifier.coerce(expr, &schema).and_then(|expr| simplifier.simplify(expr))
     }
 }
 
 /// The plan with PostgreSQL's operators and casts in place of DataFusion's.
 pub(super) fn settled(plan: LogicalPlan) -> DataFusionResult<LogicalPlan> {
-    arithmetic::checked(plan).and_then(text_casts::as_postgres)
+    arithmetic::checked(plan)
+        .and_then(|plan| rewrite::expressions(plan, rewrite_casts))
+        .and_then(text_casts::as_postgres)
 }
 
 /// [`settled`] for one expression over columns.
@@ -405,8 +411,7 @@ impl ContextProvider for Names<'_> {
         self.state().relation_planners()
     }
     fn get_type_planner(&self) -> Option<Arc<dyn TypePlanner>> {
-        let time_zone = self.options().execution.time_zone.as_deref().map(Arc::from);
-        Some(Arc::new(SqlTypes { time_zone }))
+        Some(Arc::new(SqlTypes))
     }
     fn get_function_meta(&self, name: &str) -> Option<Arc<ScalarUDF>> {
         self.state().scalar_functions().get(name).cloned()

@@ -4,36 +4,79 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::datatypes::{DataType, Field, FieldRef, TimeUnit};
+use datafusion::arrow::datatypes::{DataType, Field, FieldRef, IntervalUnit, TimeUnit};
 use datafusion::error::Result as DataFusionResult;
 use datafusion::logical_expr::planner::TypePlanner;
-use datafusion::sql::sqlparser::ast::{DataType as SqlType, ExactNumberInfo, TimezoneInfo};
+use datafusion::sql::sqlparser::ast::{DataType as SqlType, ExactNumberInfo, IntervalFields, TimezoneInfo};
 
 use crate::pgcatalog::PgOidTypePlanner;
+use crate::pgtypes::TYPE_MODIFIER_KEY;
 
-/// Names of types, read in the session's time zone.
+/// Names of types.
 #[derive(Debug)]
-pub(super) struct SqlTypes {
-    pub time_zone: Option<Arc<str>>,
-}
+pub(super) struct SqlTypes;
 
 impl TypePlanner for SqlTypes {
     fn plan_type_field(&self, sql_type: &SqlType) -> DataFusionResult<Option<FieldRef>> {
         let microseconds = TimeUnit::Microsecond;
+        let mut modifier = None;
         let data_type = match sql_type {
-            SqlType::Timestamp(_, TimezoneInfo::None | TimezoneInfo::WithoutTimeZone) => {
+            SqlType::Timestamp(digits, TimezoneInfo::None | TimezoneInfo::WithoutTimeZone) => {
+                modifier = digits.map(digits_modifier);
                 DataType::Timestamp(microseconds, None)
             }
-            SqlType::Timestamp(_, TimezoneInfo::Tz | TimezoneInfo::WithTimeZone) => {
-                DataType::Timestamp(microseconds, self.time_zone.clone())
+            SqlType::Timestamp(digits, TimezoneInfo::Tz | TimezoneInfo::WithTimeZone) => {
+                modifier = digits.map(digits_modifier);
+                DataType::Timestamp(microseconds, Some("UTC".into()))
             }
-            SqlType::Time(_, TimezoneInfo::None | TimezoneInfo::WithoutTimeZone) => DataType::Time64(microseconds),
+            SqlType::Time(digits, TimezoneInfo::None | TimezoneInfo::WithoutTimeZone) => {
+                modifier = digits.map(digits_modifier);
+                DataType::Time64(microseconds)
+            }
+            SqlType::Interval { fields, precision } => {
+                modifier = interval_modifier(fields.as_ref(), *precision);
+                DataType::Interval(IntervalUnit::MonthDayNano)
+            }
             SqlType::Character(_) | SqlType::CharacterVarying(_) | SqlType::CharVarying(_) => DataType::Utf8View,
             // float(24) and less is real
             SqlType::Float(ExactNumberInfo::Precision(bits)) if *bits <= 24 => DataType::Float32,
             SqlType::Float(_) => DataType::Float64,
             other => return PgOidTypePlanner.plan_type_field(other),
         };
-        Ok(Some(Arc::new(Field::new("", data_type, true))))
+        let mut field = Field::new("", data_type, true);
+        if let Some(modifier) = modifier {
+            field.set_metadata([(TYPE_MODIFIER_KEY.to_owned(), modifier.to_string())].into_iter().collect());
+        }
+        Ok(Some(Arc::new(field)))
     }
+}
+
+/// Digits of the second; no more than six.
+fn digits_modifier(digits: u64) -> i32 {
+    digits.min(6) as i32
+}
+
+/// The fields of an interval in the upper half, the digits of its second in the lower; `None` where all may be there.
+fn interval_modifier(fields: Option<&IntervalFields>, precision: Option<u64>) -> Option<i32> {
+    use IntervalFields as F;
+    let (year, month, day) = (1 << 2, 1 << 1, 1 << 3);
+    let (hour, minute, second) = (1 << 10, 1 << 11, 1 << 12);
+    let range = match fields {
+        None => 0x7fff,
+        Some(F::Year) => year,
+        Some(F::Month) => month,
+        Some(F::Day) => day,
+        Some(F::Hour) => hour,
+        Some(F::Minute) => minute,
+        Some(F::Second) => second,
+        Some(F::YearToMonth) => year | month,
+        Some(F::DayToHour) => day | hour,
+        Some(F::DayToMinute) => day | hour | minute,
+        Some(F::DayToSecond) => day | hour | minute | second,
+        Some(F::HourToMinute) => hour | minute,
+        Some(F::HourToSecond) => hour | minute | second,
+        Some(F::MinuteToSecond) => minute | second,
+    };
+    let digits = precision.map_or(0xffff, |digits| digits.min(6) as i32);
+    (fields.is_some() || precision.is_some()).then_some((range << 16) | digits)
 }

@@ -19,9 +19,9 @@ use datafusion::logical_expr::{
 };
 use datafusion::scalar::ScalarValue;
 
-use super::context::SessionInfo;
 use super::rewrite;
-use crate::pgtypes::{Style, texts};
+use crate::pgfunctions::session_style;
+use crate::pgtypes::texts;
 
 /// The plan with PostgreSQL's casts to text.
 pub(super) fn as_postgres(plan: LogicalPlan) -> DataFusionResult<LogicalPlan> {
@@ -43,7 +43,8 @@ fn change(expr: Expr, schema: &DFSchema) -> DataFusionResult<Transformed<Expr>> 
 fn is_written_otherwise(data_type: &DataType) -> bool {
     use DataType::*;
     match data_type {
-        Float16 | Float32 | Float64 | Timestamp(..) | Time32(_) | Time64(_) | Interval(_) | Duration(_) => true,
+        Float16 | Float32 | Float64 | Date32 | Date64 | Timestamp(..) | Time32(_) | Time64(_) | Interval(_)
+        | Duration(_) => true,
         Binary | LargeBinary | BinaryView => true,
         Dictionary(_, value) => is_written_otherwise(value),
         other => other.is_nested(),
@@ -75,7 +76,7 @@ impl ScalarUDFImpl for ToText {
         let ([value], [field]) = (args.args.as_slice(), args.arg_fields.as_slice()) else {
             return Err(DataFusionError::Internal("a cast has one value".to_owned()));
         };
-        let style = SessionInfo::of(&args.config_options).map(SessionInfo::style).unwrap_or_default();
+        let style = session_style(&args.config_options);
         let write = |array: &ArrayRef| -> DataFusionResult<ArrayRef> {
             let written = texts(field, array, &style).map_err(|error| DataFusionError::External(Box::new(error)))?;
             Ok(cast(&written, &DataType::Utf8View)?)
@@ -86,12 +87,5 @@ impl ScalarUDFImpl for ToText {
                 ColumnarValue::Scalar(ScalarValue::try_from_array(&write(&scalar.to_array()?)?, 0)?)
             }
         })
-    }
-}
-
-impl SessionInfo {
-    /// How values look under the session's settings.
-    fn style(&self) -> Style {
-        Style::of_settings(|name| self.settings().get(name))
     }
 }

@@ -56,3 +56,12 @@ select 1 union all select 2.5 order by 1;
 select to_char(1234.5, '9999.99'), to_char(-1234.5, '9,999.99'), to_char(0.5, '0.00'), to_char(12, '000');
 select to_number('1,234.50', '9,999.99');
 select 3.7::int4, 1e2::int, 0.5::int, 1.5::int;
+-- to_char and to_number
+select to_char(485, '999'), to_char(-485, '999'), to_char(485, '9 9 9'), to_char(1485, '9,999'), to_char(1485, '9G999'), to_char(148.5, '999.999'), to_char(148.5, 'FM999.999'), to_char(148.5, 'FM999.990'), to_char(148.5, '999D999'), to_char(3148.5, '9G999D999');
+select to_char(-485, '999S'), to_char(-485, '999MI'), to_char(485, '999MI'), to_char(485, 'FM999MI'), to_char(485, 'PL999'), to_char(485, 'SG999'), to_char(-485, 'SG999'), to_char(-485, '9SG99'), to_char(-485, '999PR'), to_char(485, 'L999');
+select to_char(485, 'RN'), to_char(485, 'FMRN'), to_char(5.2, 'FMRN'), to_char(4000, 'RN'), to_char(482, '999th'), to_char(485, '"Good number:"999'), to_char(485.8, '"Pre:"999" Post:" .999'), to_char(12, '99V999'), to_char(12.4, '99V999'), to_char(12.45, '99V9');
+select to_char(0.0004859, '9.99EEEE'), to_char(1234567, '9.999EEEE'), to_char(-0.1, '99.99'), to_char(-0.1, 'FM9.99'), to_char(-0.1, 'FM90.99'), to_char(0.1, '0.9'), to_char(12, '9990999.9'), to_char(12, 'FM9990999.9'), to_char(0, '9999'), to_char(0, 'FM9999.00');
+select to_char(12345, '999'), to_char(12345.678, '99999D9'), to_char(1.5::float8, '9.99'), to_char(-12345.67::numeric, 'S999,999.99'), to_char(1000000000, '9,999,999,999'), to_char(0.5, '.99'), to_char(100, 'FM999,999'), to_char(1e10::float8, '99999999999');
+select to_char(12, '9.9.9');
+select to_char(12, 'S9S');
+select to_number('12,454.8-', '99G999D9S'), to_number('-34,338,492', '99G999G999'), to_number('1234.56', '9999.99'), to_number('$1,234.56', 'L9,999.99'), to_number('<564646.654564>', '999999.999999PR'), to_number('0.00001-', '9.999999S'), to_number('12', '999');

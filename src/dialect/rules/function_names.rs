@@ -12,14 +12,7 @@ use datafusion::sql::sqlparser::ast::{
 use super::Facts;
 
 /// PostgreSQL's name, DataFusion's.
-const NAMES: &[(&str, &str)] = &[
-    ("every", "bool_and"),
-    ("sign", "signum"),
-    ("statement_timestamp", "now"),
-    ("transaction_timestamp", "now"),
-    ("clock_timestamp", "now"),
-    ("variance", "var_samp"),
-];
+const NAMES: &[(&str, &str)] = &[("every", "bool_and"), ("sign", "signum"), ("variance", "var_samp")];
 
 pub fn apply(statement: &mut Statement, _facts: Facts) {
     let _ = statement.visit(&mut Renamer);

@@ -16,7 +16,7 @@ mod reg_casts;
 mod relation_arguments;
 mod scalar_subqueries;
 mod tableoid;
-mod to_char;
+mod time_syntax;
 
 use std::ops::ControlFlow;
 
@@ -40,7 +40,7 @@ const RULES: &[Rule] = &[
     relation_arguments::apply,
     column_names::apply,
     function_columns::apply,
-    to_char::apply,
+    time_syntax::apply,
     like_escape::apply,
     empty_catalogs::apply,
     array_subquery::apply,

@@ -319,6 +319,14 @@ fn put_iso(out: &mut BytesMut, interval: Interval) {
     }
 }
 
+impl std::fmt::Display for Interval {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut out = BytesMut::new();
+        put_postgres(&mut out, *self);
+        f.write_str(&String::from_utf8_lossy(&out))
+    }
+}
+
 /// As `interval_send` lays it out.
 pub(in crate::pgtypes) fn put_interval_binary(out: &mut BytesMut, interval: Interval) {
     out.put_i64(interval.micros);

@@ -1,0 +1,152 @@
+//! Special syntax of times as calls of functions: `interval '1' day`, `EXTRACT(… FROM …)`, `AT TIME ZONE`, `OVERLAPS`,
+//! `make_interval(days => 1)`.
+//!
+//! Blocked by: DataFusion plans these as its own casts and functions. Remove when its planner asks for them.
+
+use std::ops::ControlFlow;
+
+use datafusion::sql::sqlparser::ast::{
+    BinaryOperator, CastKind, DataType, DateTimeField, Expr, Function, FunctionArg, FunctionArgExpr,
+    FunctionArgOperator, FunctionArgumentList, FunctionArguments, Ident, Interval, IntervalFields, ObjectName,
+    Statement, Value, VisitMut, VisitorMut,
+};
+
+use super::Facts;
+
+pub fn apply(statement: &mut Statement, _facts: Facts) {
+    let _ = statement.visit(&mut Rewriter);
+}
+
+struct Rewriter;
+
+impl VisitorMut for Rewriter {
+    type Break = ();
+
+    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        let planned = match &mut *expr {
+            Expr::Interval(interval) => cast(interval),
+            Expr::Extract { field, expr, .. } => {
+                let field = field.to_string().trim_matches(['"', '\'']).to_lowercase();
+                Some(call("extract", vec![text(field), expr.as_ref().clone()]))
+            }
+            Expr::AtTimeZone { timestamp, time_zone } => {
+                Some(call("timezone", vec![time_zone.as_ref().clone(), timestamp.as_ref().clone()]))
+            }
+            Expr::BinaryOp { left, op: BinaryOperator::Overlaps, right } => overlaps(left, right),
+            Expr::Function(function) => {
+                if is_named(function, "make_interval") {
+                    in_order(function);
+                }
+                None
+            }
+            _ => None,
+        };
+        if let Some(planned) = planned {
+            *expr = planned;
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+fn text(text: String) -> Expr {
+    Expr::Value(Value::SingleQuotedString(text).into())
+}
+
+fn call(name: &str, args: Vec<Expr>) -> Expr {
+    let args = args.into_iter().map(|arg| FunctionArg::Unnamed(FunctionArgExpr::Expr(arg))).collect();
+    Expr::Function(Function {
+        name: ObjectName::from(vec![Ident::new(name)]),
+        uses_odbc_syntax: false,
+        parameters: FunctionArguments::None,
+        args: FunctionArguments::List(FunctionArgumentList { duplicate_treatment: None, args, clauses: Vec::new() }),
+        filter: None,
+        null_treatment: None,
+        over: None,
+        within_group: Vec::new(),
+    })
+}
+
+fn cast(interval: &Interval) -> Option<Expr> {
+    use DateTimeField as F;
+    let fields = match (interval.leading_field.as_ref(), interval.last_field.as_ref()) {
+        (None, None) => None,
+        (Some(F::Year), None) => Some(IntervalFields::Year),
+        (Some(F::Month), None) => Some(IntervalFields::Month),
+        (Some(F::Day), None) => Some(IntervalFields::Day),
+        (Some(F::Hour), None) => Some(IntervalFields::Hour),
+        (Some(F::Minute), None) => Some(IntervalFields::Minute),
+        (Some(F::Second), None) => Some(IntervalFields::Second),
+        (Some(F::Year), Some(F::Month)) => Some(IntervalFields::YearToMonth),
+        (Some(F::Day), Some(F::Hour)) => Some(IntervalFields::DayToHour),
+        (Some(F::Day), Some(F::Minute)) => Some(IntervalFields::DayToMinute),
+        (Some(F::Day), Some(F::Second)) => Some(IntervalFields::DayToSecond),
+        (Some(F::Hour), Some(F::Minute)) => Some(IntervalFields::HourToMinute),
+        (Some(F::Hour), Some(F::Second)) => Some(IntervalFields::HourToSecond),
+        (Some(F::Minute), Some(F::Second)) => Some(IntervalFields::MinuteToSecond),
+        _ => return None,
+    };
+    let precision = interval.fractional_seconds_precision.or(interval.leading_precision);
+    Some(Expr::Cast {
+        kind: CastKind::Cast,
+        expr: interval.value.clone(),
+        data_type: DataType::Interval { fields, precision },
+        array: false,
+        format: None,
+    })
+}
+
+fn overlaps(left: &Expr, right: &Expr) -> Option<Expr> {
+    match (left, right) {
+        (Expr::Tuple(left), Expr::Tuple(right)) if left.len() == 2 && right.len() == 2 => {
+            Some(call("overlaps", left.iter().chain(right).cloned().collect()))
+        }
+        _ => None,
+    }
+}
+
+fn is_named(function: &Function, name: &str) -> bool {
+    function.name.0.last().and_then(|part| part.as_ident()).is_some_and(|ident| ident.value.eq_ignore_ascii_case(name))
+}
+
+/// Arguments by name, put in their places; 0 for what is not given.
+fn in_order(function: &mut Function) {
+    const NAMES: [&str; 7] = ["years", "months", "weeks", "days", "hours", "mins", "secs"];
+    let FunctionArguments::List(list) = &mut function.args else { return };
+    let mut places: Vec<Option<Expr>> = vec![None; NAMES.len()];
+    let mut last = 0;
+    for (nth, arg) in list.args.iter().enumerate() {
+        let (place, value) = match arg {
+            FunctionArg::Unnamed(FunctionArgExpr::Expr(value)) => (Some(nth), value),
+            FunctionArg::Named { name, arg: FunctionArgExpr::Expr(value), operator }
+                if matches!(operator, FunctionArgOperator::RightArrow | FunctionArgOperator::Assignment) =>
+            {
+                (NAMES.iter().position(|known| name.value.eq_ignore_ascii_case(known)), value)
+            }
+            _ => return,
+        };
+        let Some(slot) = place.and_then(|place| places.get_mut(place)) else { return };
+        *slot = Some(value.clone());
+        last = last.max(place.unwrap_or(0) + 1);
+    }
+    let zero = || Expr::Value(Value::Number("0".to_owned(), false).into());
+    let args = places.into_iter().take(last).map(|value| value.unwrap_or_else(zero));
+    list.args = args.map(|value| FunctionArg::Unnamed(FunctionArgExpr::Expr(value))).collect();
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::dialect::parse_single;
+
+    fn check(sql: &str, expected: &str) {
+        assert_eq!(parse_single(sql).unwrap().ast.to_string(), expected, "{sql}");
+    }
+
+    #[test]
+    fn syntax_becomes_calls() {
+        check("select interval '1' day as i", "SELECT CAST('1' AS INTERVAL DAY) AS i");
+        check("select extract(year from d) as y", "SELECT extract('year', d) AS y");
+        check("select d at time zone 'UTC' as t", "SELECT timezone('UTC', d) AS t");
+        check("select (a, b) overlaps (c, d) as o", "SELECT overlaps(a, b, c, d) AS o");
+        check("select make_interval(days => 3) as i", "SELECT make_interval(0, 0, 0, 3) AS i");
+    }
+}

@@ -1,0 +1,106 @@
+//! `to_char`, `to_date`, `to_timestamp` and `to_number`: patterns for times ([`pattern`], [`write`], [`read`]) and for
+//! numbers ([`numbers`]).
+
+mod numbers;
+mod pattern;
+mod read;
+mod write;
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use datafusion::arrow::array::ArrayRef;
+
+use super::call::{
+    Bigint, Context, Date, Float, Integer, Intervals, Numeric, Read, Returns, Row, Text, Timestamp, Timestamptz, Ty,
+    map2, row,
+};
+use crate::error::Result;
+use crate::pgtypes::time::{Zone, is_finite};
+use pattern::Pattern;
+
+use Ty::Text as X;
+
+#[rustfmt::skip]
+pub const ROWS: &[Row] = &[
+    row("to_char", &[Ty::Timestamptz, X], X, |c, args| {
+        let patterns = Patterns::default();
+        let zone = c.style.zone;
+        map2::<Timestamptz, Text, Text>(args, |at, pattern| shown(&patterns.of(pattern), at, Some(zone)))
+    }),
+    row("to_char", &[Ty::Timestamp, X], X, |_, args| {
+        let patterns = Patterns::default();
+        map2::<Timestamp, Text, Text>(args, |at, pattern| shown(&patterns.of(pattern), at, None))
+    }),
+    row("to_char", &[Ty::Interval, X], X, |_, args| {
+        let patterns = Patterns::default();
+        map2::<Intervals, Text, Text>(args, |interval, pattern| {
+            write::write(&patterns.of(pattern), &write::Shown::of_interval(interval))
+        })
+    }),
+    row("to_char", &[Ty::Integer, X], X, |_, args| {
+        map2::<Integer, Text, Text>(args, |number, pattern| numbers::to_char(numbers::Number::Whole(number.into()), pattern))
+    }),
+    row("to_char", &[Ty::Bigint, X], X, |_, args| {
+        map2::<Bigint, Text, Text>(args, |number, pattern| numbers::to_char(numbers::Number::Whole(number.into()), pattern))
+    }),
+    row("to_char", &[Ty::Numeric, X], X, |_, args| {
+        map2::<Numeric, Text, Text>(args, |(digits, scale), pattern| {
+            numbers::to_char(numbers::Number::Decimal(digits, scale), pattern)
+        })
+    }),
+    row("to_char", &[Ty::Float, X], X, |_, args| {
+        map2::<Float, Text, Text>(args, |number, pattern| numbers::to_char(numbers::Number::Float(number), pattern))
+    }),
+    row("to_date", &[X, X], Ty::Date, |_, args| {
+        let patterns = Patterns::default();
+        map2::<Text, Text, Date>(args, |text, pattern| read::date(text, &patterns.of(pattern)))
+    }),
+    row("to_timestamp", &[X, X], Ty::Timestamptz, |c, args| {
+        let patterns = Patterns::default();
+        map2::<Text, Text, Timestamptz>(args, |text, pattern| read::instant(text, &patterns.of(pattern), c.style.zone))
+    }),
+    Row {
+        name: "to_number",
+        takes: &[X, X],
+        returns: Returns::Numeric { told_by: 1, decimals: |pattern, _| numbers::decimals(pattern) },
+        eval: to_number,
+    },
+];
+
+/// As many decimals as the first pattern has: a column of numerics has one scale.
+fn to_number(_: &Context, args: &[ArrayRef]) -> Result<ArrayRef> {
+    let mut values = Vec::with_capacity(args[0].len());
+    for row in 0..args[0].len() {
+        let null = args.iter().any(|column| column.is_null(row));
+        values.push(if null {
+            None
+        } else {
+            Some(numbers::to_number(Text::get(&args[0], row), Text::get(&args[1], row))?)
+        });
+    }
+    numbers::column(&values)
+}
+
+/// Patterns are read once for a run of equal ones.
+#[derive(Default)]
+struct Patterns(RefCell<Option<(String, Rc<Pattern>)>>);
+
+impl Patterns {
+    fn of(&self, text: &str) -> Rc<Pattern> {
+        let mut last = self.0.borrow_mut();
+        match last.as_ref() {
+            Some((known, pattern)) if known == text => pattern.clone(),
+            _ => {
+                let pattern = Rc::new(Pattern::parse(text));
+                *last = Some((text.to_owned(), pattern.clone()));
+                pattern
+            }
+        }
+    }
+}
+
+fn shown(pattern: &Pattern, at: i64, zone: Option<Zone>) -> Result<String> {
+    // infinite times have no parts
+    if is_finite(at) { write::write(pattern, &write::Shown::of_timestamp(at, zone)) } else { Ok(String::new()) }
+}

@@ -1,0 +1,130 @@
+//! Operators on dates, times and intervals, as functions that a plan's operators are replaced by.
+
+use datafusion::arrow::array::ArrayRef;
+
+use super::call::{
+    Bigint, Boolean, Context, Date, Float, Integer, Intervals, Read, Row, Time, Timestamp, Timestamptz, Ty, each, map1,
+    map2, row,
+};
+use super::casts::midnight;
+use crate::error::{Error, ErrorKind, Result};
+use crate::pgtypes::time::{
+    Interval, MICROS_PER_DAY, checked_date, checked_timestamp, is_finite, is_finite_date, out_of_range,
+};
+
+use Ty::{Date as D, Float as F, Integer as I, Interval as V, Time as T, Timestamp as TS, Timestamptz as TZ};
+
+/// Names that operators go by.
+pub const PLUS: &str = "time_plus";
+pub const MINUS: &str = "time_minus";
+pub const TIMES: &str = "time_times";
+pub const DIVIDED: &str = "time_divided";
+pub const NEGATED: &str = "time_negated";
+
+#[rustfmt::skip]
+pub const ROWS: &[Row] = &[
+    row(PLUS, &[D, I], D, |_, args| map2::<Date, Integer, Date>(args, plus_days)),
+    row(PLUS, &[I, D], D, |_, args| map2::<Integer, Date, Date>(args, |days, date| plus_days(date, days))),
+    row(PLUS, &[D, T], TS, |_, args| map2::<Date, Time, Timestamp>(args, at_time)),
+    row(PLUS, &[T, D], TS, |_, args| map2::<Time, Date, Timestamp>(args, |time, date| at_time(date, time))),
+    row(PLUS, &[D, V], TS, |_, args| map2::<Date, Intervals, Timestamp>(args, |date, by| by.after(midnight(date)?))),
+    row(PLUS, &[V, D], TS, |_, args| map2::<Intervals, Date, Timestamp>(args, |by, date| by.after(midnight(date)?))),
+    row(PLUS, &[TS, V], TS, |_, args| map2::<Timestamp, Intervals, Timestamp>(args, |at, by| by.after(at))),
+    row(PLUS, &[V, TS], TS, |_, args| map2::<Intervals, Timestamp, Timestamp>(args, |by, at| by.after(at))),
+    row(PLUS, &[TZ, V], TZ, |c, args| map2::<Timestamptz, Intervals, Timestamptz>(args, |at, by| by.after_in(at, c.style.zone))),
+    row(PLUS, &[V, TZ], TZ, |c, args| map2::<Intervals, Timestamptz, Timestamptz>(args, |by, at| by.after_in(at, c.style.zone))),
+    row(PLUS, &[T, V], T, |_, args| map2::<Time, Intervals, Time>(args, |time, by| Ok(around(time, by.micros)))),
+    row(PLUS, &[V, T], T, |_, args| map2::<Intervals, Time, Time>(args, |by, time| Ok(around(time, by.micros)))),
+    row(PLUS, &[V, V], V, |_, args| map2::<Intervals, Intervals, Intervals>(args, Interval::plus)),
+
+    row(MINUS, &[D, I], D, |_, args| map2::<Date, Integer, Date>(args, |date, days| {
+        plus_days(date, days.checked_neg().ok_or_else(|| out_of_range("date"))?)
+    })),
+    row(MINUS, &[D, D], I, |_, args| map2::<Date, Date, Integer>(args, days_between)),
+    row(MINUS, &[D, V], TS, |_, args| map2::<Date, Intervals, Timestamp>(args, |date, by| by.negated()?.after(midnight(date)?))),
+    row(MINUS, &[TS, TS], V, |_, args| map2::<Timestamp, Timestamp, Intervals>(args, |to, from| Interval::between(from, to))),
+    row(MINUS, &[TZ, TZ], V, |_, args| map2::<Timestamptz, Timestamptz, Intervals>(args, |to, from| Interval::between(from, to))),
+    row(MINUS, &[TS, V], TS, |_, args| map2::<Timestamp, Intervals, Timestamp>(args, |at, by| by.negated()?.after(at))),
+    row(MINUS, &[TZ, V], TZ, |c, args| map2::<Timestamptz, Intervals, Timestamptz>(args, |at, by| by.negated()?.after_in(at, c.style.zone))),
+    row(MINUS, &[T, T], V, |_, args| map2::<Time, Time, Intervals>(args, |to, from| Ok(Interval::of_micros(to - from)))),
+    row(MINUS, &[T, V], T, |_, args| map2::<Time, Intervals, Time>(args, |time, by| Ok(around(time, -by.micros)))),
+    row(MINUS, &[V, V], V, |_, args| map2::<Intervals, Intervals, Intervals>(args, Interval::minus)),
+
+    row(TIMES, &[V, F], V, |_, args| map2::<Intervals, Float, Intervals>(args, Interval::times)),
+    row(TIMES, &[F, V], V, |_, args| map2::<Float, Intervals, Intervals>(args, |by, interval| interval.times(by))),
+    row(DIVIDED, &[V, F], V, |_, args| map2::<Intervals, Float, Intervals>(args, Interval::divided_by)),
+    row(NEGATED, &[V], V, |_, args| map1::<Intervals, Intervals>(args, Interval::negated)),
+
+    row("overlaps", &[TZ, TZ, TZ, TZ], Ty::Boolean, |_, args| overlaps::<Timestamptz>(args)),
+    row("overlaps", &[TS, TS, TS, TS], Ty::Boolean, |_, args| overlaps::<Timestamp>(args)),
+    row("overlaps", &[T, T, T, T], Ty::Boolean, |_, args| overlaps::<Time>(args)),
+    row("overlaps", &[TZ, V, TZ, V], Ty::Boolean, |c, args| overlaps_from(c, args, [true, true])),
+    row("overlaps", &[TZ, V, TZ, TZ], Ty::Boolean, |c, args| overlaps_from(c, args, [true, false])),
+    row("overlaps", &[TZ, TZ, TZ, V], Ty::Boolean, |c, args| overlaps_from(c, args, [false, true])),
+
+    row("isfinite", &[D], Ty::Boolean, |_, args| map1::<Date, Boolean>(args, |date| Ok(is_finite_date(date)))),
+    row("isfinite", &[TZ], Ty::Boolean, |_, args| map1::<Timestamptz, Boolean>(args, |at| Ok(is_finite(at)))),
+    row("isfinite", &[TS], Ty::Boolean, |_, args| map1::<Timestamp, Boolean>(args, |at| Ok(is_finite(at)))),
+    row("isfinite", &[V], Ty::Boolean, |_, args| map1::<Intervals, Boolean>(args, |_| Ok(true))),
+    row(SPAN, &[V], Ty::Bigint, |_, args| map1::<Intervals, Bigint>(args, |interval| {
+        // Arrow's intervals reach further only where months are in the hundreds of millions
+        i64::try_from(interval.span()).map_err(|_| out_of_range("interval"))
+    })),
+];
+
+/// What intervals are compared by: microseconds, at 30 days a month.
+pub const SPAN: &str = "interval_span";
+
+fn plus_days(date: i32, days: i32) -> Result<i32> {
+    if is_finite_date(date) { checked_date(i64::from(date) + i64::from(days)) } else { Ok(date) }
+}
+
+fn days_between(to: i32, from: i32) -> Result<i32> {
+    if !is_finite_date(to) || !is_finite_date(from) {
+        return Err(Error::new(ErrorKind::DatetimeOutOfRange, "cannot subtract infinite dates"));
+    }
+    Ok(to - from)
+}
+
+fn at_time(date: i32, time: i64) -> Result<i64> {
+    let midnight = midnight(date)?;
+    if is_finite(midnight) { checked_timestamp(midnight.checked_add(time)) } else { Ok(midnight) }
+}
+
+/// A time of day, moved; midnight is no border.
+fn around(time: i64, micros: i64) -> i64 {
+    (time + micros % MICROS_PER_DAY).rem_euclid(MICROS_PER_DAY)
+}
+
+/// Whether two periods, each given by its ends in either order, have a moment in common; the later end is not in it.
+fn common(a: [i64; 2], b: [i64; 2]) -> bool {
+    let (a, b) = ([a[0].min(a[1]), a[0].max(a[1])], [b[0].min(b[1]), b[0].max(b[1])]);
+    // a period without length is a moment
+    match a[0].cmp(&b[0]) {
+        std::cmp::Ordering::Equal => true,
+        std::cmp::Ordering::Less => b[0] < a[1],
+        std::cmp::Ordering::Greater => a[0] < b[1],
+    }
+}
+
+fn overlaps<R: for<'a> Read<Item<'a> = i64>>(args: &[ArrayRef]) -> Result<ArrayRef> {
+    each::<Boolean>(args, |args, row| {
+        let at = |nth: usize| R::get(&args[nth], row);
+        Ok(Some(common([at(0), at(1)], [at(2), at(3)])))
+    })
+}
+
+fn overlaps_from(context: &Context, args: &[ArrayRef], by_length: [bool; 2]) -> Result<ArrayRef> {
+    each::<Boolean>(args, |args, row| {
+        let period = |nth: usize, by_length: bool| -> Result<[i64; 2]> {
+            let from = Timestamptz::get(&args[nth], row);
+            let to = if by_length {
+                Intervals::get(&args[nth + 1], row).after_in(from, context.style.zone)?
+            } else {
+                Timestamptz::get(&args[nth + 1], row)
+            };
+            Ok([from, to])
+        };
+        Ok(Some(common(period(0, by_length[0])?, period(2, by_length[1])?)))
+    })
+}
