@@ -38,7 +38,7 @@ use crate::catalog::{Object, ObjectKind, Scope};
 use crate::dialect::{self, Statement};
 use crate::error::{Error, ErrorKind, Result};
 use crate::pgcatalog::Metadata;
-use crate::pgfunctions::time::rewrite_casts;
+use crate::pgfunctions::time::{rewrite_casts, sort_intervals};
 
 /// Views of views of views …
 const VIEW_DEPTH_MAX: usize = 32;
@@ -284,6 +284,7 @@ impl Planner {
 pub(super) fn settled(plan: LogicalPlan) -> DataFusionResult<LogicalPlan> {
     arithmetic::checked(plan)
         .and_then(|plan| rewrite::expressions(plan, rewrite_casts))
+        .and_then(sort_intervals)
         .and_then(text_casts::as_postgres)
 }
 

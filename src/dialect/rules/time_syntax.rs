@@ -7,8 +7,8 @@ use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, CastKind, DataType, DateTimeField, Expr, Function, FunctionArg, FunctionArgExpr,
-    FunctionArgOperator, FunctionArgumentList, FunctionArguments, Ident, Interval, IntervalFields, ObjectName,
-    Statement, Value, VisitMut, VisitorMut,
+    FunctionArgumentList, FunctionArguments, Ident, Interval, IntervalFields, ObjectName, Statement, Value, VisitMut,
+    VisitorMut, WindowFrameBound, WindowType,
 };
 
 use super::Facts;
@@ -45,6 +45,31 @@ impl VisitorMut for Rewriter {
             *expr = planned;
         }
         ControlFlow::Continue(())
+    }
+
+    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        // the bounds of a window frame are taken as they are written
+        if let Expr::Function(Function { over: Some(WindowType::WindowSpec(spec)), .. }) = expr
+            && let Some(frame) = &mut spec.window_frame
+        {
+            std::iter::once(&mut frame.start_bound).chain(frame.end_bound.as_mut()).for_each(restore);
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+fn restore(bound: &mut WindowFrameBound) {
+    if let WindowFrameBound::Preceding(Some(expr)) | WindowFrameBound::Following(Some(expr)) = bound
+        && let Expr::Cast { expr: value, data_type: DataType::Interval { fields: None, precision: None }, .. } =
+            expr.as_ref()
+    {
+        **expr = Expr::Interval(Interval {
+            value: value.clone(),
+            leading_field: None,
+            leading_precision: None,
+            last_field: None,
+            fractional_seconds_precision: None,
+        });
     }
 }
 
@@ -117,9 +142,8 @@ fn in_order(function: &mut Function) {
     for (nth, arg) in list.args.iter().enumerate() {
         let (place, value) = match arg {
             FunctionArg::Unnamed(FunctionArgExpr::Expr(value)) => (Some(nth), value),
-            FunctionArg::Named { name, arg: FunctionArgExpr::Expr(value), operator }
-                if matches!(operator, FunctionArgOperator::RightArrow | FunctionArgOperator::Assignment) =>
-            {
+            FunctionArg::ExprNamed { name: Expr::Identifier(name), arg: FunctionArgExpr::Expr(value), .. }
+            | FunctionArg::Named { name, arg: FunctionArgExpr::Expr(value), .. } => {
                 (NAMES.iter().position(|known| name.value.eq_ignore_ascii_case(known)), value)
             }
             _ => return,
