@@ -148,7 +148,7 @@ fn zone_of_interval(interval: &Interval) -> Result<String> {
     let text = value_text(&interval.value)?;
     let parsed = parse_interval(&text, None, &Style::default())?;
     let bad = |detail: &str| {
-        let message = format!("invalid value for parameter \"TimeZone\": \"INTERVAL '{text}'\"");
+        let message = format!("invalid value for parameter \"TimeZone\": \"INTERVAL '{parsed}'\"");
         Error::new(ErrorKind::InvalidParameter, message).with_detail(detail)
     };
     if parsed.months != 0 {

@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, Function, Ident, ObjectName, Select, SelectItem, SetExpr, Statement, VisitMut, VisitorMut,
+    BinaryOperator, Expr, Function, Ident, ObjectName, Select, SelectItem, SetExpr, Statement, VisitMut, VisitorMut,
 };
 
 use super::Facts;
@@ -92,12 +92,13 @@ fn figure_name(expr: &Expr) -> Option<String> {
         Expr::Nested(inner) | Expr::Collate { expr: inner, .. } => return figure_name(inner),
         Expr::Function(Function { name, .. }) => function_name(name)?,
         Expr::Cast { expr, data_type, .. } => {
-            return figure_name(expr).or_else(|| Some(type_name(&data_type.to_string())));
+            let inner = if is_weak(expr) { None } else { figure_name(expr) };
+            return inner.or_else(|| Some(type_name(&data_type.to_string())));
         }
         Expr::TypedString(typed) => type_name(&typed.data_type.to_string()),
         Expr::Interval(_) => "interval".to_owned(),
         Expr::Case { else_result, .. } => {
-            let column = else_result.as_deref().filter(|e| !matches!(e, Expr::Cast { .. } | Expr::Case { .. }));
+            let column = else_result.as_deref().filter(|e| !is_weak(e));
             column.and_then(figure_name).unwrap_or_else(|| "case".to_owned())
         }
         Expr::Array(_) => "array".to_owned(),
@@ -123,12 +124,24 @@ fn figure_name(expr: &Expr) -> Option<String> {
             _ => "btrim".to_owned(),
         },
         Expr::AtTimeZone { .. } => "timezone".to_owned(),
+        Expr::BinaryOp { op: BinaryOperator::Overlaps, .. } => "overlaps".to_owned(),
         Expr::Value(value) if matches!(value.value, datafusion::sql::sqlparser::ast::Value::Boolean(_)) => {
             "bool".to_owned()
         }
         _ => return None,
     };
     Some(name)
+}
+
+/// Whether the expression's name is that of its type, and gives way to another's.
+fn is_weak(expr: &Expr) -> bool {
+    match expr {
+        Expr::Nested(inner) => is_weak(inner),
+        Expr::Cast { expr, .. } => is_weak(expr) || figure_name(expr).is_none(),
+        Expr::Case { else_result, .. } => else_result.as_deref().is_none_or(is_weak),
+        Expr::TypedString(_) | Expr::Interval(_) | Expr::Value(_) => true,
+        _ => false,
+    }
 }
 
 fn function_name(name: &ObjectName) -> Option<String> {
@@ -150,6 +163,7 @@ fn type_name(sql: &str) -> String {
         "boolean" => "bool",
         "character varying" => "varchar",
         "character" | "char" => "bpchar",
+        interval if interval.starts_with("interval") => "interval",
         "timestamp with time zone" => "timestamptz",
         "timestamp without time zone" => "timestamp",
         "time without time zone" => "time",

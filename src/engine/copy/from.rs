@@ -56,8 +56,7 @@ pub(in crate::engine) async fn begin(
     let fields = fields(&table, columns)?;
     let names = fields.iter().map(|field| field.name().clone()).collect::<Vec<_>>();
     let input = options.input(&names)?;
-    let setting = |name| session.setting(name).unwrap_or_default();
-    let style = Style::new(&setting("TimeZone"), &setting("bytea_output"));
+    let style = Style::of_settings(|name| session.setting(name));
     Ok(Outcome::CopyFrom(CopyFrom { statement: Arc::clone(statement), table, fields, input, style }))
 }
 

@@ -8,6 +8,7 @@ use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Int64Type, Interva
 use datafusion::error::Result as DataFusionResult;
 use datafusion::logical_expr::expr::AggregateFunction;
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
+use datafusion::logical_expr::type_coercion::functions::fields_with_udf;
 use datafusion::logical_expr::utils::AggregateOrderSensitivity;
 use datafusion::logical_expr::{
     Accumulator, AggregateUDF, AggregateUDFImpl, Expr, GroupsAccumulator, Operator, ReversedUDAF, SetMonotonicity,
@@ -44,7 +45,11 @@ impl AggregateUDFImpl for WithIntervals {
     fn coerce_types(&self, arg_types: &[DataType]) -> DataFusionResult<Vec<DataType>> {
         match arg_types {
             [given] if is_interval(given) => Ok(vec![Ty::Interval.arrow()]),
-            other => self.inner.coerce_types(other),
+            other => {
+                let given = |data_type: &DataType| Arc::new(Field::new("", data_type.clone(), true));
+                let fields = fields_with_udf(&other.iter().map(given).collect::<Vec<_>>(), self.inner.as_ref())?;
+                Ok(fields.iter().map(|field| field.data_type().clone()).collect())
+            }
         }
     }
     fn return_type(&self, arg_types: &[DataType]) -> DataFusionResult<DataType> {

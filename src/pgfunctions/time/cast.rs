@@ -41,7 +41,12 @@ pub fn rewrite_casts(expr: Expr, schema: &DFSchema) -> DataFusionResult<Transfor
                 return Ok(Transformed::no(Expr::InList(InList { expr, list, negated })));
             };
             let list = list.into_iter().map(|item| if is_unknown(&item) { cast_to(item, ty) } else { item });
-            Ok(Transformed::yes(Expr::InList(InList { expr, list: list.collect(), negated })))
+            if ty != Ty::Interval {
+                return Ok(Transformed::yes(Expr::InList(InList { expr, list: list.collect(), negated })));
+            }
+            let list = list.map(|item| call(operators::SPAN, vec![item])).collect::<DataFusionResult<_>>()?;
+            let expr = Box::new(call(operators::SPAN, vec![*expr])?);
+            Ok(Transformed::yes(Expr::InList(InList { expr, list, negated })))
         }
         other => Ok(Transformed::no(other)),
     }
@@ -220,6 +225,10 @@ impl ScalarUDFImpl for TimeCast {
         let [value] = args.args.as_slice() else {
             return Err(DataFusionError::Internal("a cast has one value".to_owned()));
         };
+        // `now` is the same for the whole statement: a constant of its plan
+        if self.signature.volatility == Volatility::Stable {
+            return Err(DataFusionError::Internal("what is now is known when a statement is planned".to_owned()));
+        }
         self.convert(value, &context(&args.config_options))
     }
 }

@@ -2,7 +2,7 @@
 
 use datafusion::arrow::array::Array;
 use datafusion::arrow::datatypes::DataType;
-use datafusion::error::Result as DataFusionResult;
+use datafusion::error::{DataFusionError, Result as DataFusionResult};
 use datafusion::logical_expr::simplify::{ExprSimplifyResult, SimplifyContext};
 use datafusion::logical_expr::{
     ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, TypeSignature, Volatility,
@@ -103,6 +103,10 @@ impl ScalarUDFImpl for Clock {
         Ok(ExprSimplifyResult::Simplified(Expr::Literal(self.value(&context, digits)?, None)))
     }
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> DataFusionResult<ColumnarValue> {
+        // the same for the whole statement: a constant of its plan
+        if self.signature.volatility == Volatility::Stable {
+            return Err(DataFusionError::Internal(format!("{} is known when a statement is planned", self.name)));
+        }
         let first = match args.args.first() {
             Some(ColumnarValue::Scalar(value)) => Some(value),
             _ => None,

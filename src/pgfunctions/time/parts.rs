@@ -5,6 +5,7 @@ use std::cell::RefCell;
 use datafusion::arrow::array::{Array, ArrayRef};
 
 use super::call::{Context, Date, Float, Intervals, Read, Returns, Row, Text, Time, Timestamp, Ty, each, row};
+use super::casts::convert;
 use crate::error::{Error, ErrorKind, Result};
 use crate::pgtypes::time::calendar::{civil, day_of_year, iso_week, weekday};
 use crate::pgtypes::time::{INFINITY, Interval, MICROS_PER_DAY, MICROS_PER_HOUR, MINUS_INFINITY, is_finite, split};
@@ -25,7 +26,10 @@ pub const ROWS: &[Row] = &[
     part(&[Ty::Text, Ty::Interval], |c, args| exact(c, args, Ty::Interval)),
     row(DATE_PART, &[Ty::Text, Ty::Timestamptz], Ty::Float, |c, args| floating(c, args, Ty::Timestamptz)),
     row(DATE_PART, &[Ty::Text, Ty::Timestamp], Ty::Float, |c, args| floating(c, args, Ty::Timestamp)),
-    row(DATE_PART, &[Ty::Text, Ty::Date], Ty::Float, |c, args| floating(c, args, Ty::Date)),
+    // of a date as of its midnight
+    row(DATE_PART, &[Ty::Text, Ty::Date], Ty::Float, |c, args| {
+        floating(c, &[args[0].clone(), convert(&args[1], Ty::Timestamp, c)?], Ty::Timestamp)
+    }),
     row(DATE_PART, &[Ty::Text, Ty::Time], Ty::Float, |c, args| floating(c, args, Ty::Time)),
     row(DATE_PART, &[Ty::Text, Ty::Interval], Ty::Float, |c, args| floating(c, args, Ty::Interval)),
 ];

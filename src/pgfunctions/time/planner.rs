@@ -3,12 +3,12 @@
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
 
-use datafusion::arrow::datatypes::FieldRef;
+use datafusion::arrow::datatypes::{DataType, FieldRef};
 use datafusion::common::{DFSchema, ExprSchema};
 use datafusion::error::{DataFusionError, Result as DataFusionResult};
 use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
-use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, Operator, ScalarUDF};
+use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, Operator, ScalarUDF, cast};
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 
 use super::call::Ty;
@@ -44,6 +44,11 @@ impl ExprPlanner for TimePlanner {
                 Ok(planned) => PlannerResult::Planned(planned),
                 Err((left, right)) => PlannerResult::Original(RawBinaryExpr { op, left, right }),
             });
+        }
+        if op == BinaryOperator::StringConcat {
+            let [left, right] = [(left, types.0), (right, types.1)]
+                .map(|(side, ty)| if temporal(ty) { cast(side, DataType::Utf8View) } else { side });
+            return Ok(PlannerResult::Original(RawBinaryExpr { op, left, right }));
         }
         let name = match op {
             BinaryOperator::Plus => PLUS,

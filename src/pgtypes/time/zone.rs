@@ -159,7 +159,7 @@ fn posix(text: &str) -> Option<i32> {
         Some(quoted) => quoted.split_once('>')?.1,
         None => {
             let letters = text.len() - text.trim_start_matches(|c: char| c.is_ascii_alphabetic()).len();
-            (letters >= 3).then(|| &text[letters..])?
+            (letters == 0 || letters >= 3).then(|| &text[letters..])?
         }
     };
     let (sign, digits) = match rest.strip_prefix('-') {

@@ -26,16 +26,19 @@ pub const ROWS: &[Row] = &[
     row("to_char", &[Ty::Timestamptz, X], X, |c, args| {
         let patterns = Patterns::default();
         let zone = c.style.zone;
-        map2::<Timestamptz, Text, Text>(args, |at, pattern| shown(&patterns.of(pattern), at, Some(zone)))
+        each::<Text>(args, |args, row| {
+            shown(&patterns.of(Text::get(&args[1], row)), Timestamptz::get(&args[0], row), Some(zone))
+        })
     }),
     row("to_char", &[Ty::Timestamp, X], X, |_, args| {
         let patterns = Patterns::default();
-        map2::<Timestamp, Text, Text>(args, |at, pattern| shown(&patterns.of(pattern), at, None))
+        each::<Text>(args, |args, row| shown(&patterns.of(Text::get(&args[1], row)), Timestamp::get(&args[0], row), None))
     }),
     row("to_char", &[Ty::Interval, X], X, |_, args| {
         let patterns = Patterns::default();
-        map2::<Intervals, Text, Text>(args, |interval, pattern| {
-            write::write(&patterns.of(pattern), &write::Shown::of_interval(interval))
+        each::<Text>(args, |args, row| {
+            let interval = write::Shown::of_interval(Intervals::get(&args[0], row));
+            written(&patterns.of(Text::get(&args[1], row)), &interval)
         })
     }),
     row("to_char", &[Ty::Integer, X], X, |_, args| {
@@ -100,7 +103,12 @@ impl Patterns {
     }
 }
 
-fn shown(pattern: &Pattern, at: i64, zone: Option<Zone>) -> Result<String> {
-    // infinite times have no parts
-    if is_finite(at) { write::write(pattern, &write::Shown::of_timestamp(at, zone)) } else { Ok(String::new()) }
+/// Nothing comes of an infinite time, which has no parts.
+fn shown(pattern: &Pattern, at: i64, zone: Option<Zone>) -> Result<Option<String>> {
+    if is_finite(at) { written(pattern, &write::Shown::of_timestamp(at, zone)) } else { Ok(None) }
+}
+
+/// Nothing comes of an empty pattern.
+fn written(pattern: &Pattern, shown: &write::Shown) -> Result<Option<String>> {
+    if pattern.nodes.is_empty() { Ok(None) } else { write::write(pattern, shown).map(Some) }
 }

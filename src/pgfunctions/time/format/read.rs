@@ -200,8 +200,8 @@ impl Found {
             Key::DayOfYear => self.day_of_year = number(3)?,
             Key::IsoDayOfYear => (self.day_of_year, self.iso) = (number(3)?, true),
             Key::DayOfWeek => self.weekday = number(1)?,
-            // Sunday is the last day
-            Key::IsoDayOfWeek => self.weekday = number(1)?,
+            // Sunday is the last day there, and the first here
+            Key::IsoDayOfWeek => self.weekday = number(1)? % 7 + 1,
             Key::Week => self.week = number(2)?,
             Key::IsoWeek => (self.week, self.iso) = (number(2)?, true),
             Key::WeekOfMonth => self.week_of_month = number(1)?,

@@ -209,7 +209,8 @@ fn numbered(key: Key, fill: bool, width: &dyn Fn(usize) -> usize, shown: &Shown)
         Key::OffsetHour => signed_hours(shown.offset()?, 2),
         Key::OffsetMinute => format!("{:02}", shown.offset()?.abs() / 60 % 60),
         Key::Month => signed(shown.month, 2),
-        Key::DayOfMonth => signed(shown.day, 2),
+        // here alone a minus takes the place of a digit
+        Key::DayOfMonth => format!("{:0width$}", shown.day, width = width(2)),
         Key::DayOfYear => signed(shown.day_of_year(), 3),
         Key::IsoDayOfYear => {
             let days = shown.calendar_day()?;
