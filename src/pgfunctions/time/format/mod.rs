@@ -13,7 +13,7 @@ use datafusion::arrow::array::ArrayRef;
 
 use super::call::{
     Bigint, Context, Date, Float, Integer, Intervals, Numeric, Read, Returns, Row, Text, Timestamp, Timestamptz, Ty,
-    map2, row,
+    each, map2, row,
 };
 use crate::error::Result;
 use crate::pgtypes::time::{Zone, is_finite};
