@@ -24,6 +24,7 @@ mod sql;
 #[allow(dead_code)]
 mod support;
 mod tables;
+mod times;
 mod tls;
 mod transactions;
 mod wire;
