@@ -254,7 +254,7 @@ async fn errors_are_those_of_postgres() {
         ),
         ("select 1/0", "22012", "division by zero"),
         ("select 'abc'::int", "22P02", "invalid input syntax for type integer: \"abc\""),
-        ("select '2020-13-45'::date", "22007", "invalid input syntax for type date: \"2020-13-45\""),
+        ("select '2020-13-45'::date", "22008", "date/time field value out of range: \"2020-13-45\""),
         (
             "insert into gold.daily_sales values ('2020-01-01', true)",
             "42804",

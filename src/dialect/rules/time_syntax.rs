@@ -137,15 +137,21 @@ fn is_named(function: &Function, name: &str) -> bool {
 fn in_order(function: &mut Function) {
     const NAMES: [&str; 7] = ["years", "months", "weeks", "days", "hours", "mins", "secs"];
     let FunctionArguments::List(list) = &mut function.args else { return };
+    let place_of = |name: &Expr| match name {
+        Expr::Identifier(name) => NAMES.iter().position(|known| name.value.eq_ignore_ascii_case(known)),
+        _ => None,
+    };
     let mut places: Vec<Option<Expr>> = vec![None; NAMES.len()];
     let mut last = 0;
     for (nth, arg) in list.args.iter().enumerate() {
         let (place, value) = match arg {
+            FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::BinaryOp {
+                left,
+                op: BinaryOperator::Assignment,
+                right: value,
+            })) => (place_of(left), value.as_ref()),
             FunctionArg::Unnamed(FunctionArgExpr::Expr(value)) => (Some(nth), value),
-            FunctionArg::ExprNamed { name: Expr::Identifier(name), arg: FunctionArgExpr::Expr(value), .. }
-            | FunctionArg::Named { name, arg: FunctionArgExpr::Expr(value), .. } => {
-                (NAMES.iter().position(|known| name.value.eq_ignore_ascii_case(known)), value)
-            }
+            FunctionArg::ExprNamed { name, arg: FunctionArgExpr::Expr(value), .. } => (place_of(name), value),
             _ => return,
         };
         let Some(slot) = place.and_then(|place| places.get_mut(place)) else { return };

@@ -23,8 +23,7 @@ use super::call::{Context, Ty, context};
 use super::casts::{self, Modifier};
 use super::operators;
 use super::planner::call;
-use crate::error::{Error, ErrorKind};
-use crate::pgfunctions::{external, type_name};
+use crate::pgfunctions::external;
 use crate::pgtypes::TYPE_MODIFIER_KEY;
 use crate::pgtypes::time::{IntervalFields, is_relative};
 
@@ -110,25 +109,15 @@ fn change(expr: Expr, field: FieldRef, schema: &DFSchema) -> DataFusionResult<Tr
     let (Some(from), Some(to)) = (Ty::of(given.data_type()), Ty::of(field.data_type())) else {
         return unchanged(expr, field);
     };
-    if !to.is_temporal() {
-        if from.is_temporal() && to != Ty::Text {
-            return Err(cannot_cast(&given, &field));
-        }
+    // others are refused, or not, like any cast
+    if !to.is_temporal() || !casts::exists(from, to) {
         return unchanged(expr, field);
-    }
-    if !casts::exists(from, to) {
-        return Err(cannot_cast(&given, &field));
     }
     let modifier = field.metadata().get(TYPE_MODIFIER_KEY).and_then(|text| text.parse().ok());
     if from == to && modifier.is_none() && *given.data_type() == to.arrow() {
         return Ok(Transformed::yes(expr));
     }
     Ok(Transformed::yes(TimeCast::of(expr, to, modifier)))
-}
-
-fn cannot_cast(given: &Field, wanted: &Field) -> DataFusionError {
-    let message = format!("cannot cast type {} to {}", type_name(given), type_name(wanted));
-    external(Error::new(ErrorKind::CannotCoerce, message))
 }
 
 /// The expression, cast.
