@@ -20,10 +20,11 @@ import dashboard
 import fetch
 import pipeline
 import tpch
+import writers
 from measure import table
 from servers import ROOT, copy_tables, lakewire, postgres, serving
 
-PARTS = ["fetch", "copying", "pipeline", "dashboard", "changes", "tpch"]
+PARTS = ["fetch", "copying", "pipeline", "dashboard", "changes", "writers", "tpch"]
 SHARED_DATA = ROOT.parent / "shared" / "data"
 
 
@@ -111,6 +112,11 @@ def main() -> None:
             lake.mkdir()
             with serving(binary, lake) as ours, postgres() as theirs:
                 results += changes.compare(ours, theirs, lake, options.runs)
+        if "writers" in parts:
+            say("writers: ten at once")
+            (folder / "writers").mkdir()
+            with serving(binary, folder / "writers") as ours, postgres() as theirs:
+                results += writers.compare(ours, theirs, min(options.runs, 3))
         if "tpch" in parts:
             say("TPC-H: making the data")
             where = (options.tpch or folder / "tpch").resolve()

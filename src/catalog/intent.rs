@@ -74,7 +74,6 @@ impl Intent {
         }
         for (table, _) in self.tables.iter().zip(puts).filter(|(_, ours)| *ours) {
             table.put_undo(log).await?;
-            crash_point("publish.undo_put");
         }
         self.commit_catalog(log, &self.abort).await
     }

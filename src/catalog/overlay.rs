@@ -48,6 +48,8 @@ pub struct Overlay {
     /// Whether what is read is minded.
     minds_reads: bool,
     read: Mutex<BTreeSet<TableName>>,
+    /// Tables whose new versions have the same rows.
+    rewritten: Mutex<BTreeSet<TableName>>,
 }
 
 /// What an overlay held at a moment, to come back to.
@@ -102,6 +104,7 @@ impl Overlay {
             minded: Mutex::default(),
             minds_reads: false,
             read: Mutex::default(),
+            rewritten: Mutex::default(),
         }
     }
 
@@ -121,6 +124,14 @@ impl Overlay {
             self.mind(name);
         }
         self.read.lock().insert(name.clone());
+    }
+
+    pub(super) fn set_rewritten(&self, name: &TableName) {
+        self.rewritten.lock().insert(name.clone());
+    }
+
+    pub(super) fn is_rewritten(&self, name: &TableName) -> bool {
+        self.rewritten.lock().contains(name)
     }
 
     pub(super) fn has_read(&self, name: &TableName) -> bool {

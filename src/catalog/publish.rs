@@ -433,6 +433,9 @@ fn apply(next: &mut Release, current: &Release, member: &Waiting) {
     overlay.apply(&mut next.objects);
     for change in &member.rebased {
         next.objects.insert(change.object.name.clone(), change.object.clone());
+        if overlay.is_rewritten(&change.object.name) {
+            keep_up_to_date(next, change);
+        }
     }
     for (schema, exists) in overlay.schemas() {
         if exists {
@@ -467,6 +470,23 @@ fn following(current: &Release, operation: &str) -> Release {
     let info =
         ReleaseInfo { id: current.id().next(), committed_at: now().max(earliest), operation: operation.to_owned() };
     Release { info, intent: Uuid::now_v7(), ..current.clone() }
+}
+
+/// What was made from a table is as true of its new version, which has the same rows.
+fn keep_up_to_date(next: &mut Release, change: &TableChange) {
+    let name = change.object.name.to_string();
+    let version = |version: u64| format!("{}@{version}", change.object.id);
+    let (Some(before), now) = (change.pin.map(version), version(change.next_version())) else { return };
+    for object in next.objects.values_mut() {
+        let made = object.provenance.as_ref().and_then(|made| made.inputs.get(&name));
+        if made == Some(&before) {
+            let mut kept = Object::clone(object);
+            if let Some(made) = &mut kept.provenance {
+                made.inputs.insert(name.clone(), now.clone());
+            }
+            *object = Arc::new(kept);
+        }
+    }
 }
 
 fn tombstone(dropped: &Object, dropped_in: ReleaseId) -> Option<Tombstone> {

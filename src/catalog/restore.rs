@@ -99,6 +99,7 @@ impl Overlay {
         let optimized = self.tables().optimize(self.lake(), location, spec, session).await?;
         if optimized.files_removed > 0 {
             self.restage(&object, pin, false).await?;
+            self.set_rewritten(name);
         }
         Ok(optimized)
     }

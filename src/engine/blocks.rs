@@ -9,6 +9,44 @@ use super::transaction::{Block, Transaction};
 use super::write;
 use crate::error::{Error, ErrorKind, Result};
 
+impl Session {
+    /// Tells the session that the running statement failed outside `execute` (while streaming, encoding).
+    pub fn fail(&mut self) {
+        if let Some(block) = self.transaction.fail() {
+            self.settings = block.before;
+            self.after_rollback();
+        }
+        if self.transaction.block().is_none() {
+            self.return_to(0);
+        }
+    }
+
+    /// To be called before each statement of several that come together, in one query string or before one Sync: they
+    /// are one transaction. Where one is open already, this does nothing.
+    pub async fn begin_implicit(&mut self) -> Result<()> {
+        if self.transaction.block().is_none() {
+            let scope = self.scope_outside().await?;
+            let mut block = Block::new(scope, &self.settings);
+            block.implicit = true;
+            self.transaction = Transaction::Open(block);
+            modes::start(self)?;
+        }
+        Ok(())
+    }
+
+    /// To be called after the last of them, before it is acknowledged: commits what [`Session::begin_implicit`] began,
+    /// where no BEGIN has made a block of it.
+    ///
+    /// # Errors
+    /// `40001` as COMMIT; nothing of it has happened then.
+    pub async fn end_implicit(&mut self) -> Result<()> {
+        if self.transaction.is_implicit() {
+            end_block(self).await?;
+        }
+        Ok(())
+    }
+}
+
 pub(super) async fn begin_block(session: &mut Session, modes: &[ast::TransactionMode]) -> Result<()> {
     match session.transaction.block_mut() {
         // the statements before it in the same query string belong to the block, as in PostgreSQL
@@ -23,24 +61,6 @@ pub(super) async fn begin_block(session: &mut Session, modes: &[ast::Transaction
         }
     }
     modes::set_modes(session, modes, false)
-}
-
-pub(super) async fn begin_implicit(session: &mut Session) -> Result<()> {
-    if session.transaction.block().is_none() {
-        let scope = session.scope_outside().await?;
-        let mut block = Block::new(scope, &session.settings);
-        block.implicit = true;
-        session.transaction = Transaction::Open(block);
-        modes::start(session)?;
-    }
-    Ok(())
-}
-
-pub(super) async fn end_implicit(session: &mut Session) -> Result<()> {
-    if session.transaction.is_implicit() {
-        end_block(session).await?;
-    }
-    Ok(())
 }
 
 pub(super) async fn commit(session: &mut Session, chain: bool) -> Result<Outcome> {

@@ -26,8 +26,8 @@ use super::stream::Guard;
 use super::time_travel::AsOf;
 use super::transaction::Transaction;
 use super::{
-    BatchStream, CancelHandle, NoticeSink, Shared, blocks, control, copy, cursors, execute, explain, parameters,
-    procedures, write,
+    BatchStream, CancelHandle, NoticeSink, Shared, control, copy, cursors, execute, explain, parameters, procedures,
+    write,
 };
 use crate::catalog::{Release, Scope};
 use crate::dialect::Statement;
@@ -259,32 +259,6 @@ impl Session {
     /// Cancel and deadline of the statement in hand, for waits that are not the engine's: on the client's socket.
     pub fn guard(&self) -> &Guard {
         &self.guard
-    }
-
-    /// Tells the session that the running statement failed outside `execute` (while streaming, encoding).
-    pub fn fail(&mut self) {
-        if let Some(block) = self.transaction.fail() {
-            self.settings = block.before;
-            self.after_rollback();
-        }
-        if self.transaction.block().is_none() {
-            self.return_to(0);
-        }
-    }
-
-    /// To be called before each statement of several that come together, in one query string or before one Sync: they
-    /// are one transaction. Where one is open already, this does nothing.
-    pub async fn begin_implicit(&mut self) -> Result<()> {
-        blocks::begin_implicit(self).await
-    }
-
-    /// To be called after the last of them, before it is acknowledged: commits what [`Session::begin_implicit`] began,
-    /// where no BEGIN has made a block of it.
-    ///
-    /// # Errors
-    /// `40001` as COMMIT; nothing of it has happened then.
-    pub async fn end_implicit(&mut self) -> Result<()> {
-        blocks::end_implicit(self).await
     }
 
     pub fn status(&self) -> TransactionStatus {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::Runner;
+use super::upkeep::rewrite;
 use crate::catalog::{Object, Release};
 use crate::error::{ErrorKind, Result};
 use crate::names::TableName;
@@ -62,12 +63,12 @@ impl Maintenance {
         }
     }
 
-    /// Tables whose versions have changed since the last look.
+    /// Tables whose versions have changed since the last look. The first look learns what there is, and opens nothing.
     fn written(&mut self) -> Vec<Arc<Object>> {
         let now = self.runner.catalog().current();
         let changed = |object: &&Arc<Object>| match &self.seen {
             Some(before) => before.get(&object.name).is_none_or(|then| then.kind != object.kind),
-            None => true,
+            None => false,
         };
         let pinned = now.objects.values().filter(|object| object.version().is_some());
         let written = pinned.filter(changed).cloned().collect();
@@ -89,8 +90,8 @@ impl Maintenance {
             return Ok(());
         }
         let overlay = catalog.begin();
-        let state = self.runner.engine().state(&overlay.scope())?;
-        overlay.optimize(&object.name, &OptimizeSpec { target_bytes: target, zorder: Vec::new() }, state).await?;
+        let spec = OptimizeSpec { target_bytes: target, zorder: Vec::new() };
+        rewrite(self.runner.engine(), &overlay, &object.name, &spec).await?;
         if catalog.is_being_changed(&object.name, Some(&overlay)) {
             return Ok(());
         }

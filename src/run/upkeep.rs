@@ -6,12 +6,13 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use datafusion::arrow::array::{ArrayRef, BooleanArray, Int64Array, StringArray};
 use datafusion::arrow::datatypes::{DataType, SchemaRef};
+use tokio_util::task::AbortOnDropHandle;
 
 use super::Runner;
 use super::arguments::Arguments;
 use super::forget;
 use super::procedures::{batch, once, schema};
-use crate::catalog::{Catalog, Retention};
+use crate::catalog::{Catalog, Overlay, Retention};
 use crate::engine::{BatchStream, Engine, Signature};
 use crate::error::{Error, ErrorKind, Result};
 use crate::names::{ReleaseId, TableName};
@@ -129,17 +130,26 @@ pub(super) async fn optimize(
     let mut attempt = 1;
     loop {
         let overlay = catalog.begin();
-        let state = engine.state(&overlay.scope())?;
-        let (work, name, spec) = (overlay.clone(), table.clone(), spec.clone());
-        let rewriting = engine.spawn(async move { work.optimize(&name, &spec, state).await });
-        let done =
-            rewriting.await.map_err(|error| Error::internal("a rewrite ended unexpectedly").with_source(error))??;
+        let done = rewrite(engine, &overlay, table, spec).await?;
         match catalog.publish(&overlay, &format!("optimize {table}")).await {
             Ok(release) => return Ok((done, release.map(|release| release.id()))),
             Err(error) if error.kind() == ErrorKind::SerializationFailure && attempt < ATTEMPTS => attempt += 1,
             Err(error) => return Err(error),
         }
     }
+}
+
+/// Rewrites a table in an overlay, on the threads for long work, for as long as the future is there.
+pub(super) async fn rewrite(
+    engine: &Arc<Engine>,
+    overlay: &Arc<Overlay>,
+    table: &TableName,
+    spec: &OptimizeSpec,
+) -> Result<Optimized> {
+    let state = engine.state(&overlay.scope())?;
+    let (work, name, spec) = (overlay.clone(), table.clone(), spec.clone());
+    let rewriting = AbortOnDropHandle::new(engine.spawn(async move { work.optimize(&name, &spec, state).await }));
+    rewriting.await.map_err(|error| Error::internal("a rewrite ended unexpectedly").with_source(error))?
 }
 
 fn spec(runner: &Runner, zorder: Option<String>) -> OptimizeSpec {

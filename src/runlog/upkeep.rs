@@ -12,7 +12,7 @@ use crate::names::TableName;
 use crate::table::{OptimizeSpec, WriteMode, WriteSpec};
 
 /// About how large the files of the log become.
-const FILE_BYTES: std::num::NonZeroU64 = std::num::NonZeroU64::new(32 << 20).unwrap();
+const FILE_BYTES: std::num::NonZeroU64 = std::num::NonZeroU64::MIN.saturating_add(32 << 20);
 
 impl RunLog {
     /// Puts the files of a table together where there are more than `files_max`.

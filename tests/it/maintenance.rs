@@ -227,3 +227,24 @@ async fn small_files_are_compacted_by_themselves_and_nobody_conflicts_with_that(
     soon("the table is compacted", compacted).await;
     assert_eq!(value(&client, "select count(distinct n) || ' ' || count(*) from t").await, "60 60");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_made_from_a_table_stays_up_to_date_when_the_table_is_rewritten() {
+    let folder = tempfile::tempdir().unwrap();
+    let project = folder.path().join("sql");
+    std::fs::create_dir_all(project.join("gold")).unwrap();
+    let config = "name: p\nmodel-paths: [gold]\nmodels:\n  p:\n    +materialized: table\n";
+    std::fs::write(project.join("dbt_project.yml"), config).unwrap();
+    let source = "version: 2\nsources:\n  - name: public\n    tables: [{name: t}]\n";
+    std::fs::write(project.join("gold/sources.yml"), source).unwrap();
+    std::fs::write(project.join("gold/total.sql"), "select sum(n) as n from {{ source('public', 't') }}").unwrap();
+    let server = serve(folder.path(), &[&format!("project.dir={}", project.display())]);
+    let client = server.connect().await;
+    fill(&client, "t", 4).await;
+    assert_eq!(rows(&client, "call refresh_gold()").await[0][1], "success");
+    assert_eq!(rows(&client, "call optimize_table('t')").await[0][1], "4");
+    assert_eq!(rows(&client, "call refresh_gold()").await[0][1], "skipped");
+    run(&client, "insert into t values (100, 'x')").await;
+    assert_eq!(rows(&client, "call refresh_gold()").await[0][1], "success");
+    assert_eq!(value(&client, "select n from gold.total").await, "106");
+}
