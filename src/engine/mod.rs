@@ -26,6 +26,7 @@ mod plan_cache;
 mod planned;
 mod planner;
 mod planner_words;
+mod presence;
 mod procedures;
 mod rewrite;
 mod runtime;

@@ -5,19 +5,15 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 
-use bytes::Bytes;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::execution::SessionState;
 use datafusion::scalar::ScalarValue;
 use datafusion::sql::sqlparser::ast;
-use tokio::sync::mpsc;
 
 use super::context::SessionInfo;
 use super::copy::CopyFrom;
 use super::cursors::Cursors;
-use super::notify::Mailbox;
 use super::planned::{Basis, Planned, bind, locate, same_columns};
 use super::planner::Planner;
 use super::sessions::SessionEntry;
@@ -109,9 +105,9 @@ impl Outcome {
 pub struct Session {
     pub(super) shared: Arc<Shared>,
     pub(super) user: String,
-    client_addr: Option<std::net::SocketAddr>,
+    pub(super) client_addr: Option<std::net::SocketAddr>,
     /// Its place in the list of sessions, once it has a process id.
-    entry: Option<Arc<SessionEntry>>,
+    pub(super) entry: Option<Arc<SessionEntry>>,
     pub(super) settings: Settings,
     pub(super) transaction: Transaction,
     pub(super) guard: Guard,
@@ -122,7 +118,7 @@ pub struct Session {
     unread_notices: Option<tokio::sync::mpsc::UnboundedReceiver<Notice>>,
     told_settings: Vec<(String, String)>,
     /// DataFusion's state for the last basis: making one copies every function registry.
-    state: Option<(Basis, Arc<SessionState>)>,
+    pub(super) state: Option<(Basis, Arc<SessionState>)>,
     /// The release that `lakewire.as_of` last stood for.
     past: Option<(String, Arc<Release>)>,
 }
@@ -158,63 +154,9 @@ impl Session {
         session
     }
 
-    /// Enters the list of sessions under the process id that the client was given for cancelling; what `pg_backend_pid()`
-    /// answers. `end` ends the connection: `pg_terminate_backend` calls it.
-    pub fn enter(&mut self, pid: i32, end: impl Fn() + Send + Sync + 'static) {
-        let application = self.setting("application_name").unwrap_or_default();
-        let entry = Arc::new(SessionEntry::new(pid, &self.user, self.client_addr, application, Box::new(end)));
-        self.shared.sessions.enter(entry.clone());
-        self.entry = Some(entry);
-        self.state = None;
-    }
-
-    /// Tells the list of sessions that the client has been answered and may take its time.
-    pub fn rest(&self) {
-        if let Some(entry) = &self.entry {
-            let application = self.setting("application_name").unwrap_or_default();
-            entry.rest(self.status(), self.transaction.started_at(), application);
-        }
-    }
-
     /// The prepared statements that have a name.
     pub fn named(&mut self) -> &mut HashMap<String, Arc<Prepared>> {
         &mut self.named
-    }
-
-    /// What the session hears by LISTEN; `None` before it is in the list of sessions.
-    pub fn mailbox(&self) -> Option<&Mailbox> {
-        self.entry.as_ref().map(|entry| &entry.mailbox)
-    }
-
-    /// What waits for the commit is said and done.
-    pub(super) fn after_commit(&mut self) {
-        self.cursors.commit();
-        self.announce();
-    }
-
-    /// What waits for the commit is forgotten.
-    pub(super) fn after_rollback(&mut self) {
-        self.cursors.roll_back();
-        self.return_to(0);
-    }
-
-    /// Says what was to be said at commit, where no transaction is open any more.
-    pub fn announce(&self) {
-        if let Some(entry) = &self.entry {
-            entry.mailbox.commit(entry.pid, &self.shared.sessions);
-        }
-    }
-
-    /// Forgets what was to be said since the mark.
-    pub(super) fn return_to(&self, mark: usize) {
-        if let Some(entry) = &self.entry {
-            entry.mailbox.return_to(mark);
-        }
-    }
-
-    /// A setting that is a duration; `None`: no limit.
-    pub fn duration(&self, name: &str) -> Option<Duration> {
-        Some(self.settings.duration(name)).filter(|limit| !limit.is_zero())
     }
 
     /// Plans a statement: its parameter types and result columns. `hints[i]` is the type the client gave for `$i+1`,
@@ -236,13 +178,6 @@ impl Session {
             entry.tell(&prepared.statement.text);
         }
         let outcome = self.execute_unnoted(prepared, params).await;
-        self.note_failure(outcome)
-    }
-
-    /// Carries out a COPY from the client whose data comes through the channel; its end is the data's end.
-    pub async fn copy_from(&mut self, copy: CopyFrom, data: mpsc::Receiver<Result<Bytes>>) -> Result<Outcome> {
-        let guard = self.guard.clone();
-        let outcome = guard.run(copy::carry_out(self, copy, data)).await;
         self.note_failure(outcome)
     }
 
@@ -293,7 +228,7 @@ impl Session {
         let _ = self.notices.send(Notice { severity: Severity::Warning, sqlstate, message, detail: None, hint: None });
     }
 
-    fn note_failure<T>(&mut self, outcome: Result<T>) -> Result<T> {
+    pub(super) fn note_failure<T>(&mut self, outcome: Result<T>) -> Result<T> {
         if outcome.is_err() {
             self.fail();
         }
@@ -530,13 +465,5 @@ impl Session {
 
     fn named_schema(&self, name: Option<&ast::ObjectName>) -> Option<SchemaRef> {
         self.named.get(&procedures::procedure_name(name?))?.schema.clone()
-    }
-}
-
-impl Drop for Session {
-    fn drop(&mut self) {
-        if let Some(entry) = &self.entry {
-            self.shared.sessions.leave(entry.pid);
-        }
     }
 }

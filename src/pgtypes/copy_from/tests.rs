@@ -1,3 +1,5 @@
+//! Data of every format, whole and in pieces: rows, and what is said of mistakes.
+
 use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, AsArray};

@@ -1,0 +1,85 @@
+//! A session among others: its entry in the list of sessions, what it says and hears by NOTIFY and LISTEN, and the data
+//! that its client sends.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::sync::mpsc;
+
+use super::copy::{self, CopyFrom};
+use super::notify::Mailbox;
+use super::session::{Outcome, Session};
+use super::sessions::SessionEntry;
+use crate::error::Result;
+
+impl Session {
+    /// Enters the list of sessions under the process id that the client was given for cancelling; what `pg_backend_pid()`
+    /// answers. `end` ends the connection: `pg_terminate_backend` calls it.
+    pub fn enter(&mut self, pid: i32, end: impl Fn() + Send + Sync + 'static) {
+        let application = self.setting("application_name").unwrap_or_default();
+        let entry = Arc::new(SessionEntry::new(pid, &self.user, self.client_addr, application, Box::new(end)));
+        self.shared.sessions.enter(entry.clone());
+        self.entry = Some(entry);
+        self.state = None;
+    }
+
+    /// Tells the list of sessions that the client has been answered and may take its time.
+    pub fn rest(&self) {
+        if let Some(entry) = &self.entry {
+            let application = self.setting("application_name").unwrap_or_default();
+            entry.rest(self.status(), self.transaction.started_at(), application);
+        }
+    }
+
+    /// What the session hears by LISTEN; `None` before it is in the list of sessions.
+    pub fn mailbox(&self) -> Option<&Mailbox> {
+        self.entry.as_ref().map(|entry| &entry.mailbox)
+    }
+
+    /// What waits for the commit is said and done.
+    pub(super) fn after_commit(&mut self) {
+        self.cursors.commit();
+        self.announce();
+    }
+
+    /// What waits for the commit is forgotten.
+    pub(super) fn after_rollback(&mut self) {
+        self.cursors.roll_back();
+        self.return_to(0);
+    }
+
+    /// Says what was to be said at commit, where no transaction is open any more.
+    pub fn announce(&self) {
+        if let Some(entry) = &self.entry {
+            entry.mailbox.commit(entry.pid, &self.shared.sessions);
+        }
+    }
+
+    /// Forgets what was to be said since the mark.
+    pub(super) fn return_to(&self, mark: usize) {
+        if let Some(entry) = &self.entry {
+            entry.mailbox.return_to(mark);
+        }
+    }
+
+    /// A setting that is a duration; `None`: no limit.
+    pub fn duration(&self, name: &str) -> Option<Duration> {
+        Some(self.settings.duration(name)).filter(|limit| !limit.is_zero())
+    }
+
+    /// Carries out a COPY from the client whose data comes through the channel; its end is the data's end.
+    pub async fn copy_from(&mut self, copy: CopyFrom, data: mpsc::Receiver<Result<Bytes>>) -> Result<Outcome> {
+        let guard = self.guard.clone();
+        let outcome = guard.run(copy::carry_out(self, copy, data)).await;
+        self.note_failure(outcome)
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        if let Some(entry) = &self.entry {
+            self.shared.sessions.leave(entry.pid);
+        }
+    }
+}
