@@ -278,10 +278,12 @@ fn checked(name: &str, value: &str, current: &str) -> Result<(String, String)> {
         };
     };
     let bad = || {
-        Error::new(
-            ErrorKind::InvalidParameter,
-            format!("invalid value for parameter \"{}\": \"{value}\"", definition.name),
-        )
+        // settings that are checked by a function of their own are told by their proper name
+        let name = match definition.kind {
+            Text | TimeZone | DateStyle | Encoding | Fixed => definition.name,
+            _ => name,
+        };
+        Error::new(ErrorKind::InvalidParameter, format!("invalid value for parameter \"{name}\": \"{value}\""))
     };
     let value = match definition.kind {
         Text => value.to_owned(),

@@ -15,7 +15,7 @@ use datafusion::logical_expr::expr::{InList, ScalarFunction};
 use datafusion::logical_expr::simplify::{ExprSimplifyResult, SimplifyContext};
 use datafusion::logical_expr::{
     Between, Cast, ColumnarValue, Expr, ExprSchemable, LogicalPlan, Operator, ReturnFieldArgs, ScalarFunctionArgs,
-    ScalarUDF, ScalarUDFImpl, Signature, Volatility, binary_expr,
+    ScalarUDF, ScalarUDFImpl, Signature, Volatility, binary_expr, cast,
 };
 use datafusion::scalar::ScalarValue;
 
@@ -128,7 +128,8 @@ pub(super) fn cast_to(expr: Expr, to: Ty) -> Expr {
             placeholder.field = Some(Arc::new(Field::new("", to.arrow(), true)));
             Expr::Placeholder(placeholder)
         }
-        expr => TimeCast::of(expr, to, None),
+        expr if to.is_temporal() => TimeCast::of(expr, to, None),
+        expr => cast(expr, to.arrow()),
     }
 }
 

@@ -90,6 +90,24 @@ impl Part {
     }
 }
 
+/// Names of parts, each read once for a run of equal ones.
+#[derive(Default)]
+pub(super) struct Parts(RefCell<Option<(String, Option<Part>)>>);
+
+impl Parts {
+    pub(super) fn named(&self, name: &str) -> Option<Part> {
+        let mut last = self.0.borrow_mut();
+        match last.as_ref() {
+            Some((known, part)) if known == name => *part,
+            _ => {
+                let part = Part::named(name);
+                *last = Some((name.to_owned(), part));
+                part
+            }
+        }
+    }
+}
+
 /// Decimals of a part, as `extract` gives them.
 fn decimals(name: &str, from: Ty) -> i8 {
     match Part::named(name) {
@@ -260,19 +278,10 @@ fn of_interval(part: Part, interval: Interval) -> Option<(i128, i8)> {
 }
 
 fn floating(context: &Context, args: &[ArrayRef], ty: Ty) -> Result<ArrayRef> {
-    // names are read once for a run of equal ones
-    let last: RefCell<Option<(String, Part)>> = RefCell::new(None);
+    let parts = Parts::default();
     each::<Float>(args, |args, row| {
         let name = Text::get(&args[0], row);
-        let mut last = last.borrow_mut();
-        let part = match last.as_ref() {
-            Some((known, part)) if known == name => *part,
-            _ => {
-                let part = Part::named(name).ok_or_else(|| wrong(name, ty))?;
-                *last = Some((name.to_owned(), part));
-                part
-            }
-        };
+        let part = parts.named(name).ok_or_else(|| wrong(name, ty))?;
         Ok(match find(context, name, part, &args[1], row, ty)? {
             Found::Exact(value, decimals) => Some(value as f64 / 10_f64.powi(decimals.into())),
             Found::Endless(future) => Some(if future { f64::INFINITY } else { f64::NEG_INFINITY }),

@@ -73,7 +73,7 @@ fn told(operand: Expr, name: &str, other: Option<Ty>) -> Expr {
         return operand;
     }
     match (name, other) {
-        (TIMES | DIVIDED, _) => operand,
+        (TIMES | DIVIDED, Some(Ty::Interval)) => cast_to(operand, Ty::Float),
         (PLUS, Some(Ty::Timestamp | Ty::Timestamptz | Ty::Time | Ty::Interval)) => cast_to(operand, Ty::Interval),
         (MINUS, Some(ty)) if ty.is_temporal() => cast_to(operand, ty),
         _ => operand,

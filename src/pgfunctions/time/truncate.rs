@@ -3,7 +3,7 @@
 use datafusion::arrow::array::ArrayRef;
 
 use super::call::{Context, Intervals, Row, Text, Timestamp, Timestamptz, Ty, map2, map3, row};
-use super::parts::{Part, type_words, wrong};
+use super::parts::{Part, Parts, type_words, wrong};
 use crate::error::{Error, ErrorKind, Result};
 use crate::pgtypes::time::calendar::{civil, day_number, iso_week, iso_year_begin};
 use crate::pgtypes::time::{
@@ -14,10 +14,12 @@ use crate::pgtypes::time::{
 #[rustfmt::skip]
 pub const ROWS: &[Row] = &[
     row("date_trunc", &[Ty::Text, Ty::Timestamptz], Ty::Timestamptz, |c, args| {
-        map2::<Text, Timestamptz, Timestamptz>(args, |name, at| in_zone(name, at, c.style.zone))
+        let parts = Parts::default();
+        map2::<Text, Timestamptz, Timestamptz>(args, |name, at| in_zone(&parts, name, at, c.style.zone))
     }),
     row("date_trunc", &[Ty::Text, Ty::Timestamp], Ty::Timestamp, |_, args| {
-        map2::<Text, Timestamp, Timestamp>(args, |name, at| local(name, at, Ty::Timestamp))
+        let parts = Parts::default();
+        map2::<Text, Timestamp, Timestamp>(args, |name, at| local(&parts, name, at, Ty::Timestamp))
     }),
     row("date_trunc", &[Ty::Text, Ty::Interval], Ty::Interval, |_, args| {
         map2::<Text, Intervals, Intervals>(args, interval)
@@ -32,7 +34,10 @@ pub const ROWS: &[Row] = &[
 ];
 
 fn named_zone(_: &Context, args: &[ArrayRef]) -> Result<ArrayRef> {
-    map3::<Text, Timestamptz, Text, Timestamptz>(args, |name, at, zone| in_zone(name, at, super::zones::zone(zone)?))
+    let parts = Parts::default();
+    map3::<Text, Timestamptz, Text, Timestamptz>(args, |name, at, zone| {
+        in_zone(&parts, name, at, super::zones::zone(zone)?)
+    })
 }
 
 /// The length of a part that is the same at all times.
@@ -78,8 +83,8 @@ fn unknown(name: &str, ty: Ty) -> Error {
     )
 }
 
-fn local(name: &str, at: i64, ty: Ty) -> Result<i64> {
-    let part = Part::named(name).ok_or_else(|| unknown(name, ty))?;
+fn local(parts: &Parts, name: &str, at: i64, ty: Ty) -> Result<i64> {
+    let part = parts.named(name).ok_or_else(|| unknown(name, ty))?;
     let (days, micros) = split(at);
     let truncated = match length(part) {
         Some(length) => Some(at - micros % length),
@@ -88,14 +93,14 @@ fn local(name: &str, at: i64, ty: Ty) -> Result<i64> {
     if is_finite(at) { checked_timestamp(truncated) } else { Ok(at) }
 }
 
-fn in_zone(name: &str, at: i64, zone: Zone) -> Result<i64> {
+fn in_zone(parts: &Parts, name: &str, at: i64, zone: Zone) -> Result<i64> {
     if !is_finite(at) {
-        return local(name, at, Ty::Timestamptz);
+        return local(parts, name, at, Ty::Timestamptz);
     }
     let shown = zone.local(at);
-    let truncated = local(name, shown, Ty::Timestamptz)?;
+    let truncated = local(parts, name, shown, Ty::Timestamptz)?;
     // within an hour the offset stays, also in one that comes twice
-    let short = Part::named(name).is_some_and(|part| length(part).is_some());
+    let short = parts.named(name).is_some_and(|part| length(part).is_some());
     if short { Ok(at - (shown - truncated)) } else { checked_timestamp(Some(zone.instant(truncated))) }
 }
 
