@@ -26,6 +26,13 @@ pub(super) enum Effect {
     Delete,
 }
 
+/// What to say where a row would be changed twice.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Twice {
+    pub message: &'static str,
+    pub hint: &'static str,
+}
+
 /// How the columns of a planned change are to be read: the place of a row, the number of its effect, the table's columns
 /// with their new values, columns that only RETURNING wants.
 #[derive(Debug, Clone)]
@@ -38,7 +45,7 @@ pub(super) struct Layout {
     /// Whether the table's columns follow: not where rows are only deleted and nothing is returned.
     pub values: bool,
     /// What a row that is changed a second time is: nothing, or an error with these words.
-    pub twice: Option<&'static str>,
+    pub twice: Option<Twice>,
     /// Columns that no two inserted rows may share: the second is passed over, or an error.
     pub key: Vec<usize>,
     pub returns: bool,
@@ -199,10 +206,8 @@ impl Effects {
                 }
                 (Some(_), None) => return Err(wrong()),
             };
-            if let (Some(_), false, Some(words)) = (effect, fresh, self.layout.twice) {
-                return Err(Error::new(ErrorKind::CardinalityViolation, words).with_hint(
-                    "Ensure that no rows proposed within the same command have the same key, or match the same row.",
-                ));
+            if let (Some(_), false, Some(twice)) = (effect, fresh, self.layout.twice) {
+                return Err(Error::new(ErrorKind::CardinalityViolation, twice.message).with_hint(twice.hint));
             }
             kept.push(fresh);
             written.push(fresh && effect != Some(Effect::Delete));

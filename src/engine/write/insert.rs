@@ -13,7 +13,7 @@ use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder, Projection, Valu
 use datafusion::sql::sqlparser::ast::{self, Ident};
 
 use super::clauses::{self, Clause, Value};
-use super::effects::{Effect, Layout};
+use super::effects::{Effect, Layout, Twice};
 use super::names::Verb;
 use super::rows::Work;
 use super::target::{self, Target};
@@ -308,7 +308,10 @@ async fn on_conflict(
     let (changes, mut layout) = clauses::compose(raw, target, 2 + width, &list)?;
     layout.key = key.clone();
     if list.len() > 1 {
-        layout.twice = Some("ON CONFLICT DO UPDATE command cannot affect row a second time");
+        layout.twice = Some(Twice {
+            message: "ON CONFLICT DO UPDATE command cannot affect row a second time",
+            hint: "Ensure that no rows proposed for insertion within the same command have duplicate constrained values.",
+        });
     }
     Ok((changes, layout))
 }

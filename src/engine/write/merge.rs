@@ -3,7 +3,7 @@
 use datafusion::sql::sqlparser::ast::{self, MergeAction, MergeClauseKind, MergeInsertKind};
 
 use super::clauses::{self, Clause, Value};
-use super::effects::Effect;
+use super::effects::{Effect, Twice};
 use super::names::Verb;
 use super::rows::Work;
 use super::target::{self, Target};
@@ -39,7 +39,10 @@ pub(super) async fn plan(
     let query = target::query(statement, with, items, vec![from], None)?;
     let raw = target::projection(planner.plan_over(&query, target.sources()?, 0).await?)?;
     let (changes, mut layout) = clauses::compose(raw, &target, 2, &list)?;
-    layout.twice = Some("MERGE command cannot affect row a second time");
+    layout.twice = Some(Twice {
+        message: "MERGE command cannot affect row a second time",
+        hint: "Ensure that not more than one source row matches any one target row.",
+    });
     Work::new(planner, statement, with, target, Verb::Merge, changes, layout, None, &[]).await
 }
 

@@ -35,7 +35,7 @@ pub(in crate::engine) enum Verb {
 /// The table that the name stands for.
 ///
 /// # Errors
-/// `42P01`; `55000` or `42809` for a view, `42501` for what is the server's own.
+/// `42P01`; `55000`, `42809` or `0A000` for a view, `42501` for what is the server's own.
 pub(in crate::engine) fn changed(planner: &Planner, name: &ObjectName, verb: Verb) -> Result<Arc<Object>> {
     let found = planner.relation(&reference(name)?)?;
     let Relation::Object(object) = found else {
@@ -56,11 +56,13 @@ fn on_view(view: &str, verb: Verb) -> Error {
         Verb::Insert => (ErrorKind::ObjectNotInPrerequisiteState, format!("cannot insert into view \"{view}\"")),
         Verb::Update => (ErrorKind::ObjectNotInPrerequisiteState, format!("cannot update view \"{view}\"")),
         Verb::Delete => (ErrorKind::ObjectNotInPrerequisiteState, format!("cannot delete from view \"{view}\"")),
-        Verb::Merge => (ErrorKind::WrongObjectType, format!("cannot execute MERGE on relation \"{view}\"")),
+        Verb::Merge => (ErrorKind::FeatureNotSupported, format!("cannot execute MERGE on relation \"{view}\"")),
         Verb::Copy => (ErrorKind::WrongObjectType, format!("cannot copy to view \"{view}\"")),
         Verb::Truncate => (ErrorKind::WrongObjectType, format!("\"{view}\" is not a table")),
     };
-    Error::new(kind, message).with_detail("Views cannot be changed.").with_hint("change the tables that it reads")
+    Error::new(kind, message)
+        .with_detail("This operation is not supported for views.")
+        .with_hint("change the tables that it reads")
 }
 
 /// The name of an object to be made: in the schema given, else in the first of the search path.

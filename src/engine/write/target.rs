@@ -38,6 +38,9 @@ impl Target {
         verb: Verb,
     ) -> Result<Self> {
         let object = names::changed(planner, name, verb).map_err(|error| {
+            if error.kind() != ErrorKind::UndefinedTable {
+                return error;
+            }
             let parts = name.0.iter().filter_map(|part| part.as_ident()).map(|ident| ident.value.clone());
             errors::at_name(error, statement, &parts.collect::<Vec<_>>())
         })?;
