@@ -298,6 +298,7 @@ impl Catalog {
     pub fn is_being_changed(&self, name: &TableName, by_others_than: Option<&Arc<Overlay>>) -> bool {
         let overlays: Vec<_> = self.overlays.lock().iter().filter_map(|(_, begun)| begun.upgrade()).collect();
         let others = overlays.iter().filter(|overlay| by_others_than.is_none_or(|own| !Arc::ptr_eq(own, overlay)));
-        others.into_iter().any(|overlay| overlay.staged(name).is_some() || overlay.has_read(name))
+        let touches = |overlay: &Arc<Overlay>| overlay.staged(name).is_some() || overlay.buffered(name).is_some();
+        others.into_iter().any(|overlay| touches(overlay) || overlay.has_read(name))
     }
 }
