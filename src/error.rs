@@ -84,6 +84,11 @@ error_kinds! {
     InvalidArgumentForLog    "2201E" 2 false;
     InvalidArgumentForPower  "2201F" 2 false;
     SubstringError           "22011" 2 false;
+    NullNotAllowed           "22004" 2 false;
+    InvalidArgumentForWidthBucket "2201G" 2 false;
+    InvalidEscapeSequence    "22025" 2 false;
+    ArraySubscriptError      "2202E" 2 false;
+    UntranslatableCharacter  "22P05" 2 false;
     CharacterNotInRepertoire "22021" 2 false;
     /// A text that is longer than its column takes.
     StringTooLong            "22001" 2 false;

@@ -32,7 +32,7 @@ pub use copy::{CopyValue, options as copy_options};
 pub use cursor::MOVE;
 pub use merge::{is_nothing, is_nothing_column};
 pub use position::{identifier_position, place_of, placeholder};
-pub use rules::{RELATION, RELATION_FUNCTIONS, repeated_name, visible_name};
+pub use rules::{RECORD_FUNCTIONS, RELATION, RELATION_FUNCTIONS, SET_FUNCTIONS, repeated_name, visible_name};
 
 /// How deep expressions may nest before `54001`.
 const NESTING_MAX: usize = 128;

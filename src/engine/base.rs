@@ -23,6 +23,7 @@ pub(super) fn state(config: &Config, runtime: Arc<RuntimeEnv>) -> Result<Session
 fn build(config: &Config, runtime: Arc<RuntimeEnv>) -> DataFusionResult<SessionState> {
     let mut state = SessionStateBuilder::new()
         .with_config(session_config(config)?)
+        .with_expr_planners(pgfunctions::expr_planners())
         .with_runtime_env(runtime)
         .with_default_features()
         .with_query_planner(functions::query_planner())
@@ -34,7 +35,7 @@ fn build(config: &Config, runtime: Arc<RuntimeEnv>) -> DataFusionResult<SessionS
         state.register_udf(Arc::new(function))?;
     }
     state.register_expr_planner(Arc::new(TimePlanner))?;
-    for function in aggregates::functions() {
+    for function in pgfunctions::aggregates().into_iter().chain(aggregates::functions()) {
         state.register_udaf(Arc::new(function))?;
     }
     for name in ["sum", "avg"] {
@@ -48,6 +49,7 @@ fn build(config: &Config, runtime: Arc<RuntimeEnv>) -> DataFusionResult<SessionS
         state.register_udtf(name, function);
     }
     state.register_relation_planner(functions::relation_planner())?;
+    state.register_relation_planner(pgfunctions::relation_planner())?;
     Ok(state)
 }
 

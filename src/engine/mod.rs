@@ -40,6 +40,7 @@ mod system;
 mod text_casts;
 mod time_travel;
 mod transaction;
+mod whole_rows;
 mod workers;
 mod write;
 

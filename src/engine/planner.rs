@@ -33,11 +33,12 @@ use datafusion::sql::sqlparser::ast::{self, TableFactor, Visit, Visitor};
 use super::buffered::WithBuffered;
 use super::names::Relation;
 use super::sql_types::SqlTypes;
-use super::{Shared, arithmetic, errors, execute, rewrite, text_casts, time_travel};
+use super::{Shared, arithmetic, errors, execute, rewrite, text_casts, time_travel, whole_rows};
 use crate::catalog::{Object, ObjectKind, Scope};
 use crate::dialect::{self, Statement};
 use crate::error::{Error, ErrorKind, Result};
 use crate::pgcatalog::Metadata;
+use crate::pgfunctions;
 use crate::pgfunctions::time::{rewrite_casts, sort_intervals};
 
 /// Views of views of views …
@@ -148,8 +149,10 @@ impl Planner {
         depth: usize,
     ) -> Result<LogicalPlan> {
         let names = self.names_in(statement, known, depth).await?;
+        let mut ast = statement.ast.clone();
+        whole_rows::expand(&mut ast, &names.tables);
         SqlToRel::new_with_options(&names, dialect::parser_options(self.state.config_options()))
-            .statement_to_plan(DfStatement::Statement(Box::new(statement.ast.clone())))
+            .statement_to_plan(DfStatement::Statement(Box::new(ast)))
             .and_then(settled)
             .map_err(|error| errors::in_statement(error, statement))
     }
@@ -282,7 +285,9 @@ impl Planner {
 
 /// The plan with PostgreSQL's operators and casts in place of DataFusion's.
 pub(super) fn settled(plan: LogicalPlan) -> DataFusionResult<LogicalPlan> {
-    arithmetic::checked(plan)
+    pgfunctions::laterals_unfolded(plan)
+        .and_then(|plan| rewrite::expressions(plan, pgfunctions::rewrite_json_casts))
+        .and_then(arithmetic::checked)
         .and_then(|plan| rewrite::expressions(plan, rewrite_casts))
         .and_then(sort_intervals)
         .and_then(text_casts::as_postgres)

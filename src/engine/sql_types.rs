@@ -10,7 +10,7 @@ use datafusion::logical_expr::planner::TypePlanner;
 use datafusion::sql::sqlparser::ast::{DataType as SqlType, ExactNumberInfo, IntervalFields, TimezoneInfo};
 
 use crate::pgcatalog::PgOidTypePlanner;
-use crate::pgtypes::TYPE_MODIFIER_KEY;
+use crate::pgtypes::{PG_TYPE_KEY, TYPE_MODIFIER_KEY};
 
 /// Names of types.
 #[derive(Debug)]
@@ -41,6 +41,8 @@ impl TypePlanner for SqlTypes {
             // float(24) and less is real
             SqlType::Float(ExactNumberInfo::Precision(bits)) if *bits <= 24 => DataType::Float32,
             SqlType::Float(_) => DataType::Float64,
+            SqlType::JSON => return Ok(Some(marked("json"))),
+            SqlType::JSONB => return Ok(Some(marked("jsonb"))),
             other => return PgOidTypePlanner.plan_type_field(other),
         };
         let mut field = Field::new("", data_type, true);
@@ -79,4 +81,10 @@ fn interval_modifier(fields: Option<&IntervalFields>, precision: Option<u64>) ->
     };
     let digits = precision.map_or(0xffff, |digits| digits.min(6) as i32);
     (fields.is_some() || precision.is_some()).then_some((range << 16) | digits)
+}
+
+/// Text of which the column says that it is of another type.
+fn marked(pg_type: &str) -> FieldRef {
+    let metadata = [(PG_TYPE_KEY.to_owned(), pg_type.to_owned())].into();
+    Arc::new(Field::new("", DataType::Utf8View, true).with_metadata(metadata))
 }

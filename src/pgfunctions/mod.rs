@@ -1,17 +1,32 @@
 //! PostgreSQL's functions and operators on values, where DataFusion has none or others.
 //!
-//! [`time`]: dates, times, timestamps, intervals.
+//! [`time`]: dates, times, timestamps, intervals. [`json`]: json and jsonb. `text`: strings and regular expressions. [`arrays`]. [`aggregates`]: what is made of an array
+//! of a group's values. [`sets`]: functions that return rows, in FROM and in a SELECT list. [`operators`]: which
+//! function an operator is. Most functions are rows of a table, see [`row`]; a new one is a new row.
 //!
 //! Invariant: what a function depends on besides its arguments is the session's [`Style`] and the clock.
 
+mod aggregates;
+mod arrays;
+mod columns;
+mod json;
+mod operators;
+mod regex;
+mod row;
+mod sets;
+mod text;
 pub mod time;
 
 use std::any::Any;
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock};
 
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::config::{ConfigEntry, ConfigExtension, ConfigOptions, ExtensionOptions};
 use datafusion::error::{DataFusionError, Result as DataFusionResult};
-use datafusion::logical_expr::ScalarUDF;
+use datafusion::logical_expr::expr::ScalarFunction;
+use datafusion::logical_expr::planner::{ExprPlanner, RelationPlanner};
+use datafusion::logical_expr::{AggregateUDF, Expr, ScalarUDF};
 
 use crate::error::{Error, ErrorKind};
 use crate::pgcatalog::format_type;
@@ -19,7 +34,40 @@ use crate::pgtypes::{self, Style};
 
 /// All of them, in place of DataFusion's of the same names.
 pub fn all() -> Vec<ScalarUDF> {
-    time::functions()
+    let rows = [json::FUNCTIONS, text::FUNCTIONS, arrays::FUNCTIONS].into_iter().flatten();
+    rows.flat_map(|table| row::scalar_udfs(table))
+        .chain(arrays::functions())
+        .chain(aggregates::finishers())
+        .chain(time::functions())
+        .collect()
+}
+
+/// Names of aggregates that are planned as functions of an array; they never run themselves.
+pub fn aggregates() -> Vec<AggregateUDF> {
+    aggregates::names()
+}
+
+/// What decides which function an operator or an aggregate is, before DataFusion's own.
+pub fn expr_planners() -> Vec<Arc<dyn ExprPlanner>> {
+    vec![Arc::new(operators::Operators), Arc::new(aggregates::Gathering)]
+}
+
+/// What plans functions in FROM that return rows.
+pub fn relation_planner() -> Arc<dyn RelationPlanner> {
+    Arc::new(sets::Sets)
+}
+
+pub use json::rewrite_casts as rewrite_json_casts;
+pub use sets::laterals_unfolded;
+
+/// A call of a function of ours.
+fn call(name: &str, args: Vec<Expr>) -> DataFusionResult<Expr> {
+    static ALL: LazyLock<HashMap<String, Arc<ScalarUDF>>> =
+        LazyLock::new(|| all().into_iter().map(|udf| (udf.name().to_owned(), Arc::new(udf))).collect());
+    match ALL.get(name) {
+        Some(function) => Ok(Expr::ScalarFunction(ScalarFunction::new_udf(function.clone(), args))),
+        None => Err(DataFusionError::Internal(format!("no function {name}"))),
+    }
 }
 
 /// How values are read and written in the session that a plan belongs to, carried in DataFusion's configuration.
@@ -70,5 +118,24 @@ pub fn type_name(field: &Field) -> String {
     match field.data_type() {
         DataType::Utf8 | DataType::Null if field.metadata().is_empty() => "unknown".to_owned(),
         _ => format_type(pgtypes::column_type(field).oid(), -1),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::columns::Returns;
+    use super::{arrays, json, text};
+    use crate::dialect::SET_FUNCTIONS;
+
+    #[test]
+    fn functions_that_return_rows_are_known_to_the_dialect() {
+        let tables = [json::FUNCTIONS, text::FUNCTIONS, arrays::FUNCTIONS].into_iter().flatten();
+        let mut sets: Vec<&str> = tables
+            .flat_map(|table| table.iter())
+            .filter(|row| matches!(row.returns, Returns::Set(_) | Returns::Table(_)))
+            .map(|row| row.name)
+            .collect();
+        sets.sort_unstable();
+        assert_eq!(sets, SET_FUNCTIONS);
     }
 }

@@ -27,12 +27,14 @@ mod types;
 pub use copy::{CopyFormat, ForceQuote};
 pub use copy_from::{CopyDecoder, CopyInput, Header};
 pub use encoding::Encoding;
+pub use input::read_text;
 pub use params::decode_parameter;
+pub(crate) use params::utf8;
 pub use pgwire::api::Type;
 pub(crate) use rows::column_formats;
 pub use rows::{BoundRows, CanonicalBatch, RowEncoder};
 pub use style::{ByteaOutput, DateFormat, DateOrder, IntervalStyle, Style};
-pub use text::texts;
+pub use text::{json_texts, put_json_string, texts};
 pub use types::{
     PG_TYPE_KEY, TYPE_MODIFIER_KEY, arrow_type, column_modifier, column_type, pg_type, type_modifier, type_size,
 };

@@ -38,7 +38,7 @@ pub fn decode_parameter(
     }
 }
 
-pub(super) fn utf8(bytes: &[u8]) -> Result<&str> {
+pub(crate) fn utf8(bytes: &[u8]) -> Result<&str> {
     let text = std::str::from_utf8(bytes).map_err(|error| {
         let at = error.valid_up_to();
         let end = bytes.len().min(at + error.error_len().unwrap_or(bytes.len() - at));

@@ -8,6 +8,7 @@ use datafusion::arrow::compute::{CastOptions, cast_with_options};
 use datafusion::arrow::datatypes::Field;
 
 use super::column::{Column, canonical};
+use super::json;
 use super::style::Style;
 use crate::error::{Error, Result};
 
@@ -16,6 +17,25 @@ use crate::error::{Error, Result};
 /// # Errors
 /// `0A000` for a type that no client can be sent.
 pub fn texts(field: &Field, array: &ArrayRef, style: &Style) -> Result<ArrayRef> {
+    written(field, array, |column, row, out| column.put_text(row, style, out))
+}
+
+/// The JSON of each value, as `to_json` writes it; NULL stays NULL.
+///
+/// # Errors
+/// `0A000` for a type that no client can be sent.
+pub fn json_texts(field: &Field, array: &ArrayRef, style: &Style) -> Result<ArrayRef> {
+    written(field, array, |column, row, out| json::put_value(column, row, style, out))
+}
+
+/// Appends a JSON string.
+pub fn put_json_string(out: &mut String, text: &str) {
+    let mut bytes = BytesMut::with_capacity(text.len() + 2);
+    json::put_string(&mut bytes, text);
+    out.push_str(&String::from_utf8_lossy(&bytes));
+}
+
+fn written(field: &Field, array: &ArrayRef, put: impl Fn(&Column<'_>, usize, &mut BytesMut)) -> Result<ArrayRef> {
     let cast = canonical(array.data_type());
     let options = CastOptions { safe: false, ..CastOptions::default() };
     let array = match &cast {
@@ -33,7 +53,7 @@ pub fn texts(field: &Field, array: &ArrayRef, style: &Style) -> Result<ArrayRef>
             continue;
         }
         text.clear();
-        column.put_text(row, style, &mut text);
+        put(&column, row, &mut text);
         texts.append_value(String::from_utf8_lossy(&text));
     }
     Ok(Arc::new(texts.finish()))

@@ -55,3 +55,15 @@ select min(id) filter (where name > 'C'), max(id) filter (where false) from empl
 select nosuchagg(id) from employees;
 select count() from employees;
 select count(id, name) from employees;
+-- Of a group's values in order.
+select mode() within group (order by quantity) from sales;
+select region, mode() within group (order by product) from sales group by region order by region;
+select percentile_disc(0.5) within group (order by quantity), percentile_disc(0) within group (order by quantity), percentile_disc(1) within group (order by quantity) from sales;
+select percentile_disc(0.5) within group (order by name), percentile_disc(0.5) within group (order by hired) from employees;
+select percentile_disc(array[0.25, 0.5, 0.75]) within group (order by id) from employees;
+select percentile_cont(0.5) within group (order by id desc), percentile_cont(0.25) within group (order by quantity) from employees, sales;
+select percentile_cont(array[0, 0.5, 1]) within group (order by salary) from employees;
+select percentile_cont(0.5) within group (order by i) from (values (interval '1 hour'), (interval '3 hours')) v(i);
+select percentile_cont(1.5) within group (order by id) from employees;
+select percentile_disc(0.5) within group (order by id) filter (where id > 100), mode() within group (order by name) filter (where false) from employees;
+select department_id, percentile_cont(0.5) within group (order by salary) from employees group by department_id order by department_id;

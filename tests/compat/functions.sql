@@ -38,3 +38,13 @@ explain (format json) select 1;
 select 1 as "?column?";
 select pg_get_keywords() is not null limit 1;
 select enum_range(null::nosuch);
+-- Numbers.
+select div(9, 4), div(-9, 4), div(9.5, 2.5), div(1e10, 3);
+select div(1, 0);
+select scale(1.50), scale(5), min_scale(1.500), min_scale(10);
+select width_bucket(5.35, 0.024, 10.06, 5), width_bucket(-1, 0, 10, 5), width_bucket(11, 0, 10, 5), width_bucket(5, 10, 0, 5), width_bucket(0, 10, 0, 5);
+select width_bucket(1, 0, 10, 0);
+select width_bucket(1, 5, 5, 3);
+select width_bucket(0, array[1, 4, 8]), width_bucket(8, array[1, 4, 8]), width_bucket(3.5, array[1.0, 3.5]);
+select sind(0), sind(30), sind(90), cosd(0), cosd(60), cosd(90), tand(45), asind(0.5), acosd(0.5), atand(1), atan2d(1, 1), cotd(45);
+select asind(2);

@@ -5,8 +5,8 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, ObjectName, Statement,
-    VisitMut, VisitorMut,
+    BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident,
+    ObjectName, Statement, UnaryOperator, ValueWithSpan, VisitMut, VisitorMut,
 };
 
 use super::Facts;
@@ -24,6 +24,9 @@ impl VisitorMut for Renamer {
     type Break = ();
 
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        if let Expr::SimilarTo { negated, expr: text, pattern, escape_char } = expr {
+            *expr = similar_to(*negated, text, pattern, escape_char.as_ref());
+        }
         if let Expr::Function(function) = expr {
             let name = own_name(function);
             if let Some((_, known)) = NAMES.iter().find(|(given, _)| name.as_deref() == Some(*given)) {
@@ -41,6 +44,32 @@ impl VisitorMut for Renamer {
         }
         ControlFlow::Continue(())
     }
+}
+
+/// `a SIMILAR TO b` → `regexp_like(a, similar_to_escape(b))`: DataFusion takes the pattern for a regular expression.
+fn similar_to(negated: bool, text: &Expr, pattern: &Expr, escape: Option<&ValueWithSpan>) -> Expr {
+    let mut arguments = vec![pattern.clone()];
+    arguments.extend(escape.map(|escape| Expr::Value(escape.clone())));
+    let pattern = call("similar_to_escape", arguments);
+    let matches = call("regexp_like", vec![text.clone(), pattern]);
+    if negated { Expr::UnaryOp { op: UnaryOperator::Not, expr: Box::new(matches) } } else { matches }
+}
+
+fn call(name: &str, arguments: Vec<Expr>) -> Expr {
+    Expr::Function(Function {
+        name: ObjectName::from(vec![Ident::new(name)]),
+        uses_odbc_syntax: false,
+        parameters: FunctionArguments::None,
+        args: FunctionArguments::List(FunctionArgumentList {
+            duplicate_treatment: None,
+            args: arguments.into_iter().map(|value| FunctionArg::Unnamed(FunctionArgExpr::Expr(value))).collect(),
+            clauses: Vec::new(),
+        }),
+        filter: None,
+        null_treatment: None,
+        over: None,
+        within_group: Vec::new(),
+    })
 }
 
 /// The name, if it is written without a schema or with `pg_catalog`.

@@ -18,8 +18,21 @@ use datafusion::sql::sqlparser::tokenizer::Span;
 use super::Facts;
 
 /// Functions whose result has the type of an argument.
-const TYPED_BY_ARGUMENT: &[&str] =
-    &["coalesce", "nullif", "greatest", "least", "abs", "mod", "sum", "avg", "min", "max", "array_agg", "pg_typeof"];
+const TYPED_BY_ARGUMENT: &[&str] = &[
+    "coalesce",
+    "nullif",
+    "greatest",
+    "least",
+    "abs",
+    "mod",
+    "sum",
+    "avg",
+    "min",
+    "max",
+    "array_agg",
+    "array_fill",
+    "pg_typeof",
+];
 
 pub fn apply(statement: &mut Statement, _facts: Facts) {
     let _ = statement.visit(&mut Narrower::default());

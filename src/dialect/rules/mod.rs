@@ -15,6 +15,7 @@ mod pg_catalog_crate;
 mod reg_casts;
 mod relation_arguments;
 mod scalar_subqueries;
+mod set_functions;
 mod tableoid;
 mod time_syntax;
 
@@ -25,6 +26,7 @@ use datafusion::sql::sqlparser::ast::{ObjectName, Statement, Visit, Visitor};
 pub use column_names::{repeated_name, visible_name};
 pub use reg_casts::{REG_IN, REG_OUT};
 pub use relation_arguments::{RELATION, RELATION_FUNCTIONS, takes_relation};
+pub use set_functions::{RECORD_FUNCTIONS, SET_FUNCTIONS};
 
 /// What a rule is told about the statement.
 #[derive(Debug, Clone, Copy)]
@@ -39,6 +41,7 @@ type Rule = fn(&mut Statement, Facts);
 const RULES: &[Rule] = &[
     relation_arguments::apply,
     column_names::apply,
+    set_functions::apply,
     function_columns::apply,
     time_syntax::apply,
     like_escape::apply,

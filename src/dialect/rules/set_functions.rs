@@ -1,0 +1,123 @@
+//! Functions that return rows: in a SELECT list `f(x)` → `unnest(f(x))`, in FROM `f(x)` → `LATERAL f(x)`.
+//!
+//! Blocked by: DataFusion knows `unnest` only, and functions in FROM that look at no table. The functions themselves return
+//! arrays (`pgfunctions`).
+
+use std::ops::ControlFlow;
+
+use datafusion::sql::sqlparser::ast::{
+    Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident, ObjectName,
+    Statement, TableFactor, Visit, VisitMut, Visitor, VisitorMut,
+};
+
+use super::Facts;
+
+/// All of them, but those of [`RECORD_FUNCTIONS`].
+pub const SET_FUNCTIONS: &[&str] = &[
+    "generate_subscripts",
+    "json_array_elements",
+    "json_array_elements_text",
+    "json_each",
+    "json_each_text",
+    "json_object_keys",
+    "jsonb_array_elements",
+    "jsonb_array_elements_text",
+    "jsonb_each",
+    "jsonb_each_text",
+    "jsonb_object_keys",
+    "regexp_matches",
+    "regexp_split_to_table",
+    "string_to_table",
+];
+
+/// Those whose columns the alias in FROM declares.
+pub const RECORD_FUNCTIONS: &[&str] = &["json_to_record", "json_to_recordset", "jsonb_to_record", "jsonb_to_recordset"];
+
+pub fn apply(statement: &mut Statement, _facts: Facts) {
+    let _ = statement.visit(&mut Rewriter);
+}
+
+struct Rewriter;
+
+fn name_of(name: &ObjectName) -> Option<String> {
+    Some(name.0.last()?.as_ident()?.value.to_lowercase())
+}
+
+fn is_constant(argument: &FunctionArg) -> bool {
+    let (FunctionArg::Unnamed(value) | FunctionArg::Named { arg: value, .. }) = argument else { return false };
+    struct Names;
+    impl Visitor for Names {
+        type Break = ();
+        fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
+            match expr {
+                Expr::Identifier(_) | Expr::CompoundIdentifier(_) | Expr::Subquery(_) => ControlFlow::Break(()),
+                _ => ControlFlow::Continue(()),
+            }
+        }
+    }
+    value.visit(&mut Names).is_continue()
+}
+
+impl VisitorMut for Rewriter {
+    type Break = ();
+
+    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        if let Expr::Function(function) = expr
+            && name_of(&function.name).is_some_and(|name| SET_FUNCTIONS.contains(&name.as_str()))
+        {
+            let array = Expr::Function(function.clone());
+            *expr = Expr::Function(Function {
+                name: ObjectName::from(vec![Ident::new("unnest")]),
+                uses_odbc_syntax: false,
+                parameters: FunctionArguments::None,
+                args: FunctionArguments::List(FunctionArgumentList {
+                    duplicate_treatment: None,
+                    args: vec![FunctionArg::Unnamed(FunctionArgExpr::Expr(array))],
+                    clauses: Vec::new(),
+                }),
+                filter: None,
+                null_treatment: None,
+                over: None,
+                within_group: Vec::new(),
+            });
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<()> {
+        let (TableFactor::Table { name, args: Some(_), .. } | TableFactor::Function { name, .. }) = &*factor else {
+            return ControlFlow::Continue(());
+        };
+        let Some(function) = name_of(name) else { return ControlFlow::Continue(()) };
+        let is_set = [SET_FUNCTIONS, RECORD_FUNCTIONS].iter().any(|names| names.contains(&function.as_str()));
+        let replacement = match &*factor {
+            TableFactor::Table { name, alias, args: Some(arguments), with_ordinality, .. }
+                if is_set
+                    || function == "generate_series"
+                        && (*with_ordinality || !arguments.args.iter().all(is_constant)) =>
+            {
+                TableFactor::Function {
+                    lateral: true,
+                    name: name.clone(),
+                    args: arguments.args.clone(),
+                    with_ordinality: *with_ordinality,
+                    alias: alias.clone(),
+                }
+            }
+            TableFactor::Function { name, args, with_ordinality, alias, .. }
+                if is_set || function == "generate_series" =>
+            {
+                TableFactor::Function {
+                    lateral: true,
+                    name: name.clone(),
+                    args: args.clone(),
+                    with_ordinality: *with_ordinality,
+                    alias: alias.clone(),
+                }
+            }
+            _ => return ControlFlow::Continue(()),
+        };
+        *factor = replacement;
+        ControlFlow::Continue(())
+    }
+}

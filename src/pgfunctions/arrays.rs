@@ -1,0 +1,250 @@
+//! Arrays: ordinals, subscripts, and DataFusion's functions with the types that PostgreSQL's have.
+
+use std::sync::Arc;
+
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, Int64Array, ListArray, UInt64Array};
+use datafusion::arrow::buffer::OffsetBuffer;
+use datafusion::arrow::compute::{CastOptions, cast_with_options, concat, take};
+use datafusion::arrow::datatypes::{DataType, Field};
+use datafusion::error::Result as DataFusionResult;
+use datafusion::functions_nested::{cardinality, dimension, length, position};
+use datafusion::logical_expr::{
+    ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, TypeSignature, Volatility,
+};
+use datafusion::scalar::ScalarValue;
+
+use super::external;
+use super::row::{Env, Function, Output, Returns, Value, strict};
+use crate::error::{Error, ErrorKind, Result};
+
+/// Those that look at texts or lengths only.
+pub const FUNCTIONS: &[&[Function]] = &[&[
+    strict("generate_subscripts", "text[] int bool?", Returns::Set(&Returns::Int), subscripts),
+    strict("array_upper", "text[] int", Returns::Int, |_, args| {
+        let length = args.first().map_or(0, |array| array.texts().len()) as i64;
+        Ok(if length > 0 && dimension_of(args) == 1 { Output::Int(length) } else { Output::Null })
+    }),
+    strict("array_lower", "text[] int", Returns::Int, |_, args| {
+        let length = args.first().map_or(0, |array| array.texts().len());
+        Ok(if length > 0 && dimension_of(args) == 1 { Output::Int(1) } else { Output::Null })
+    }),
+]];
+
+fn dimension_of(args: &[Value<'_>]) -> i64 {
+    args.get(1).map_or(1, Value::int)
+}
+
+fn subscripts(_: &Env, args: &[Value<'_>]) -> Result<Output> {
+    if dimension_of(args) != 1 {
+        return Ok(Output::List(Vec::new()));
+    }
+    let last = args.first().map_or(0, |array| array.texts().len()) as i64;
+    let mut places: Vec<Output> = (1..=last).map(Output::Int).collect();
+    if args.get(2).is_some_and(Value::bool) {
+        places.reverse();
+    }
+    Ok(Output::List(places))
+}
+
+/// Those over arrays of any type.
+pub fn functions() -> Vec<ScalarUDF> {
+    let narrowed = [
+        length::array_length_udf(),
+        cardinality::cardinality_udf(),
+        dimension::array_ndims_udf(),
+        position::array_position_udf(),
+        position::array_positions_udf(),
+    ];
+    let narrowed = narrowed.map(|inner| ScalarUDF::from(Narrowed { inner }));
+    let any = || Signature::new(TypeSignature::VariadicAny, Volatility::Immutable);
+    let ours = [("array_ordinals", What::Ordinals), ("array_fill", What::Fill), ("trim_array", What::Trim)];
+    let ours = ours.map(|(name, what)| ScalarUDF::from(Arrays { name, what, signature: any() }));
+    narrowed.into_iter().chain(ours).collect()
+}
+
+/// A function of DataFusion whose whole numbers become integers.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Narrowed {
+    inner: Arc<ScalarUDF>,
+}
+
+fn narrow(data_type: DataType) -> DataType {
+    match data_type {
+        DataType::List(item) if item.data_type().is_integer() => DataType::new_list(DataType::Int32, true),
+        other if other.is_integer() => DataType::Int32,
+        other => other,
+    }
+}
+
+impl ScalarUDFImpl for Narrowed {
+    fn name(&self) -> &str {
+        self.inner.name()
+    }
+    fn aliases(&self) -> &[String] {
+        self.inner.aliases()
+    }
+    fn signature(&self) -> &Signature {
+        self.inner.signature()
+    }
+    fn coerce_types(&self, arg_types: &[DataType]) -> DataFusionResult<Vec<DataType>> {
+        self.inner.inner().coerce_types(arg_types)
+    }
+    fn return_type(&self, arg_types: &[DataType]) -> DataFusionResult<DataType> {
+        Ok(narrow(self.inner.inner().return_type(arg_types)?))
+    }
+    fn invoke_with_args(&self, mut args: ScalarFunctionArgs) -> DataFusionResult<ColumnarValue> {
+        let wanted = args.return_field.clone();
+        let types: Vec<DataType> = args.arg_fields.iter().map(|field| field.data_type().clone()).collect();
+        args.return_field = Arc::new(Field::new("", self.inner.inner().return_type(&types)?, true));
+        self.inner.inner().invoke_with_args(args)?.cast_to(wanted.data_type(), None)
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum What {
+    /// 1, 2 … as far as the longest of the arrays reaches.
+    Ordinals,
+    Fill,
+    Trim,
+}
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Arrays {
+    name: &'static str,
+    what: What,
+    signature: Signature,
+}
+
+impl ScalarUDFImpl for Arrays {
+    fn name(&self) -> &str {
+        self.name
+    }
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+    fn return_type(&self, arg_types: &[DataType]) -> DataFusionResult<DataType> {
+        let first = arg_types.first().cloned().unwrap_or(DataType::Null);
+        Ok(match self.what {
+            What::Ordinals => DataType::new_list(DataType::Int64, true),
+            What::Fill => DataType::new_list(first, true),
+            What::Trim => first,
+        })
+    }
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> DataFusionResult<ColumnarValue> {
+        let constant = args.args.iter().all(|argument| matches!(argument, ColumnarValue::Scalar(_)));
+        let rows = if constant { 1 } else { args.number_rows };
+        let columns: Vec<ArrayRef> =
+            args.args.iter().map(|argument| argument.to_array(rows)).collect::<DataFusionResult<_>>()?;
+        let array = match self.what {
+            What::Ordinals => ordinals(&columns, rows)?,
+            What::Fill => fill(&columns, rows)?,
+            What::Trim => trim(&columns, rows)?,
+        };
+        let array = cast_with_options(&array, args.return_field.data_type(), &CastOptions::default())?;
+        Ok(match constant {
+            true => ColumnarValue::Scalar(ScalarValue::try_from_array(&array, 0)?),
+            false => array.into(),
+        })
+    }
+}
+
+fn length_at(array: &ArrayRef, row: usize) -> usize {
+    if array.is_null(row) {
+        return 0;
+    }
+    match array.data_type() {
+        DataType::List(_) => array.as_list::<i32>().value(row).len(),
+        DataType::LargeList(_) => array.as_list::<i64>().value(row).len(),
+        DataType::FixedSizeList(..) => array.as_fixed_size_list().value(row).len(),
+        _ => 0,
+    }
+}
+
+fn ordinals(columns: &[ArrayRef], rows: usize) -> DataFusionResult<ArrayRef> {
+    let lengths: Vec<usize> =
+        (0..rows).map(|row| columns.iter().map(|column| length_at(column, row)).max().unwrap_or(0)).collect();
+    let numbers: Int64Array = lengths.iter().flat_map(|length| 1..=*length as i64).collect();
+    let item = Arc::new(Field::new_list_field(DataType::Int64, true));
+    Ok(Arc::new(ListArray::try_new(item, OffsetBuffer::from_lengths(lengths), Arc::new(numbers), None)?))
+}
+
+fn integer_at(array: &ArrayRef, row: usize) -> DataFusionResult<Option<i64>> {
+    match ScalarValue::try_from_array(array, row)?.cast_to(&DataType::Int64)? {
+        ScalarValue::Int64(number) => Ok(number),
+        _ => Ok(None),
+    }
+}
+
+/// The value as often as the one dimension says.
+fn fill(columns: &[ArrayRef], rows: usize) -> DataFusionResult<ArrayRef> {
+    let [value, dimensions, ..] = columns else {
+        return Err(external(Error::new(
+            ErrorKind::UndefinedFunction,
+            "function array_fill takes a value and an array",
+        )));
+    };
+    let (mut places, mut lengths) = (Vec::new(), Vec::new());
+    for row in 0..rows {
+        let dimensions = match dimensions.data_type() {
+            DataType::List(_) if !dimensions.is_null(row) => dimensions.as_list::<i32>().value(row),
+            _ => {
+                return Err(external(Error::new(
+                    ErrorKind::NullNotAllowed,
+                    "dimension array or low bound array cannot be null",
+                )));
+            }
+        };
+        let length = match dimensions.len() {
+            0 => 0,
+            1 => integer_at(&dimensions, 0)?.unwrap_or(0),
+            _ => {
+                return Err(external(Error::new(
+                    ErrorKind::FeatureNotSupported,
+                    "array_fill with more than one dimension is not supported",
+                )));
+            }
+        };
+        const LENGTH_MAX: i64 = 134_217_727;
+        if !(0..=LENGTH_MAX).contains(&length) {
+            let message = format!("array size exceeds the maximum allowed ({LENGTH_MAX})");
+            return Err(external(Error::new(ErrorKind::ProgramLimitExceeded, message)));
+        }
+        places.extend(std::iter::repeat_n(row as u64, length as usize));
+        lengths.push(length as usize);
+    }
+    let items = take(value, &UInt64Array::from(places), None)?;
+    let item = Arc::new(Field::new_list_field(items.data_type().clone(), true));
+    Ok(Arc::new(ListArray::try_new(item, OffsetBuffer::from_lengths(lengths), items, None)?))
+}
+
+/// Without the last so many elements.
+fn trim(columns: &[ArrayRef], rows: usize) -> DataFusionResult<ArrayRef> {
+    let [list, count, ..] = columns else {
+        return Err(external(Error::new(
+            ErrorKind::UndefinedFunction,
+            "function trim_array takes an array and a number",
+        )));
+    };
+    let (DataType::List(item), Some(lists)) = (list.data_type(), list.as_list_opt::<i32>()) else {
+        return Err(external(Error::new(ErrorKind::UndefinedFunction, "function trim_array takes an array")));
+    };
+    let (mut kept, mut lengths) = (Vec::new(), Vec::new());
+    for row in 0..rows {
+        let length = length_at(list, row);
+        let count = integer_at(count, row)?.unwrap_or(0);
+        let count = usize::try_from(count).ok().filter(|count| *count <= length).ok_or_else(|| {
+            let message = format!("number of elements to trim must be between 0 and {length}");
+            external(Error::new(ErrorKind::ArraySubscriptError, message))
+        })?;
+        if length > 0 {
+            kept.push(lists.value(row).slice(0, length - count));
+        }
+        lengths.push(length - count);
+    }
+    let slices: Vec<&dyn Array> = kept.iter().map(AsRef::as_ref).collect();
+    let items = match slices.is_empty() {
+        true => lists.values().slice(0, 0),
+        false => concat(&slices)?,
+    };
+    Ok(Arc::new(ListArray::try_new(item.clone(), OffsetBuffer::from_lengths(lengths), items, lists.nulls().cloned())?))
+}

@@ -1,0 +1,127 @@
+//! Which expressions are json or jsonb, and casts to and from them.
+//!
+//! Invariant: a mark is that of the expression's own type; a cast to another type has lost it, whatever its field says.
+
+use datafusion::arrow::datatypes::{DataType, Field};
+use datafusion::common::DFSchema;
+use datafusion::common::tree_node::Transformed;
+use datafusion::error::Result as DataFusionResult;
+use datafusion::logical_expr::expr::{Alias, Cast};
+use datafusion::logical_expr::{Expr, ExprSchemable};
+
+use crate::error::{Error, ErrorKind};
+use crate::pgfunctions::{call, external, type_name};
+use crate::pgtypes::PG_TYPE_KEY;
+
+/// One of the two types.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum JsonType {
+    Json,
+    Jsonb,
+}
+
+impl JsonType {
+    pub fn of_field(field: &Field) -> Option<Self> {
+        match field.metadata().get(PG_TYPE_KEY).map(String::as_str) {
+            Some("json") => Some(Self::Json),
+            Some("jsonb") => Some(Self::Jsonb),
+            _ => None,
+        }
+    }
+
+    /// Of an expression.
+    pub fn of(expr: &Expr, schema: &DFSchema) -> Option<Self> {
+        match expr {
+            Expr::Cast(Cast { field, .. }) => Self::of_field(field),
+            Expr::Alias(Alias { expr, .. }) => Self::of(expr, schema),
+            Expr::Case(case) => {
+                let branches = case.when_then_expr.iter().map(|(_, then)| then.as_ref());
+                let mut branches = branches.chain(case.else_expr.as_deref());
+                branches.find_map(|branch| Self::of(branch, schema))
+            }
+            Expr::ScalarFunction(function) if matches!(function.name(), "coalesce" | "nullif") => {
+                function.args.iter().find_map(|arg| Self::of(arg, schema))
+            }
+            Expr::Unnest(unnest) => match unnest.expr.get_type(schema).ok()? {
+                DataType::List(item) => Self::of_field(&item),
+                _ => None,
+            },
+            other => Self::of_field(&other.to_field(schema).ok()?.1),
+        }
+    }
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Json => "json",
+            Self::Jsonb => "jsonb",
+        }
+    }
+
+    /// The expression, known to be of this type.
+    pub fn mark(self, expr: Expr) -> DataFusionResult<Expr> {
+        call(if self == Self::Json { "json_mark" } else { "jsonb_mark" }, vec![expr])
+    }
+
+    /// The expression read as a value of this type.
+    pub fn read(self, expr: Expr) -> DataFusionResult<Expr> {
+        call(if self == Self::Json { "json_in" } else { "jsonb_in" }, vec![expr])
+    }
+}
+
+fn is_text(data_type: &DataType) -> bool {
+    match data_type {
+        DataType::Dictionary(_, value) => is_text(value),
+        DataType::Utf8 | DataType::Utf8View | DataType::LargeUtf8 | DataType::Null => true,
+        _ => false,
+    }
+}
+
+/// Casts to json and jsonb that check and normalize, casts from them that PostgreSQL has, and marks where DataFusion
+/// forgets them.
+pub fn rewrite_casts(expr: Expr, schema: &DFSchema) -> DataFusionResult<Transformed<Expr>> {
+    let Expr::Cast(cast) = expr else {
+        return match &expr {
+            Expr::Case(_) => marked(expr, schema),
+            Expr::ScalarFunction(function) if matches!(function.name(), "coalesce" | "nullif") => marked(expr, schema),
+            _ => Ok(Transformed::no(expr)),
+        };
+    };
+    let (from, to) = (JsonType::of(&cast.expr, schema), JsonType::of_field(&cast.field));
+    match (from, to) {
+        (None, None) => Ok(Transformed::no(Expr::Cast(cast))),
+        (None, Some(to)) => {
+            let given = cast.expr.to_field(schema)?.1;
+            match is_text(given.data_type()) {
+                true => Ok(Transformed::yes(to.read(*cast.expr)?)),
+                false => Err(no_cast(&type_name(&given), to.name())),
+            }
+        }
+        (Some(from), Some(to)) if from == to => Ok(Transformed::yes(*cast.expr)),
+        (Some(_), Some(JsonType::Jsonb)) => Ok(Transformed::yes(JsonType::Jsonb.read(*cast.expr)?)),
+        (Some(_), Some(JsonType::Json)) => Ok(Transformed::yes(JsonType::Json.mark(*cast.expr)?)),
+        (Some(from), None) => {
+            let target = cast.field.data_type();
+            let name = type_name(&Field::new("", target.clone(), true));
+            if is_text(target) {
+                return Ok(Transformed::yes(call("json_out", vec![*cast.expr])?));
+            }
+            let scalar = target.is_numeric() || *target == DataType::Boolean;
+            if from == JsonType::Json || !scalar {
+                return Err(no_cast(from.name(), &name));
+            }
+            let text = call("jsonb_scalar", vec![*cast.expr, datafusion::logical_expr::lit(name)])?;
+            Ok(Transformed::yes(Expr::Cast(Cast::new_from_field(Box::new(text), cast.field))))
+        }
+    }
+}
+
+fn marked(expr: Expr, schema: &DFSchema) -> DataFusionResult<Transformed<Expr>> {
+    match JsonType::of(&expr, schema) {
+        Some(json) => Ok(Transformed::yes(json.mark(expr)?)),
+        None => Ok(Transformed::no(expr)),
+    }
+}
+
+fn no_cast(from: &str, to: &str) -> datafusion::error::DataFusionError {
+    external(Error::new(ErrorKind::CannotCoerce, format!("cannot cast type {from} to {to}")))
+}

@@ -1,0 +1,155 @@
+//! Which function an operator is: JSON's, arrays', strings'.
+
+use datafusion::arrow::datatypes::DataType;
+use datafusion::common::DFSchema;
+use datafusion::error::Result as DataFusionResult;
+use datafusion::functions_nested::expr_fn::array_has_any;
+use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
+use datafusion::logical_expr::{Expr, ExprSchemable, lit};
+use datafusion::scalar::ScalarValue;
+use datafusion::sql::sqlparser::ast::BinaryOperator as Op;
+
+use super::json::JsonType;
+use super::regex::is_plain;
+use super::{call, external};
+use crate::error::{Error, ErrorKind};
+
+/// The planner of operators.
+#[derive(Debug)]
+pub struct Operators;
+
+impl ExprPlanner for Operators {
+    fn plan_binary_op(&self, expr: RawBinaryExpr, schema: &DFSchema) -> DataFusionResult<PlannerResult<RawBinaryExpr>> {
+        let RawBinaryExpr { op, left, right } = &expr;
+        let (l, r) = (JsonType::of(left, schema), JsonType::of(right, schema));
+        let planned = match (l, r) {
+            (None, None) => values(op, left, right, schema)?,
+            (Some(json), _) if reads(op) => Some(read(json, op, left, right, schema)?),
+            (Some(JsonType::Json), _) | (_, Some(JsonType::Json)) => match refused(op) {
+                Some(op) => return Err(no_operator(op, left, right, schema)),
+                None => None,
+            },
+            _ => jsonb(op, left, right, schema)?,
+        };
+        Ok(planned.map_or(PlannerResult::Original(expr), PlannerResult::Planned))
+    }
+
+    /// `substring(text from pattern)`.
+    fn plan_substring(&self, args: Vec<Expr>) -> DataFusionResult<PlannerResult<Vec<Expr>>> {
+        match args.as_slice() {
+            [_, Expr::Literal(ScalarValue::Utf8(Some(_)), _)] => {
+                Ok(PlannerResult::Planned(call("substring_matching", args)?))
+            }
+            _ => Ok(PlannerResult::Original(args)),
+        }
+    }
+}
+
+fn type_of(expr: &Expr, schema: &DFSchema) -> DataType {
+    expr.get_type(schema).unwrap_or(DataType::Null)
+}
+
+fn is_list(data_type: &DataType) -> bool {
+    matches!(data_type, DataType::List(_) | DataType::LargeList(_) | DataType::FixedSizeList(..))
+}
+
+/// Operators that both types have.
+fn reads(op: &Op) -> bool {
+    matches!(op, Op::Arrow | Op::LongArrow | Op::HashArrow | Op::HashLongArrow)
+}
+
+fn read(json: JsonType, op: &Op, left: &Expr, right: &Expr, schema: &DFSchema) -> DataFusionResult<Expr> {
+    let path = matches!(op, Op::HashArrow | Op::HashLongArrow);
+    let what = match path {
+        true => "extract_array_path",
+        false if type_of(right, schema).is_integer() => "array_element",
+        false => "object_field",
+    };
+    let end = if matches!(op, Op::LongArrow | Op::HashLongArrow) { "_text" } else { "" };
+    call(&format!("{}_{what}{end}", json.name()), vec![left.clone(), right.clone()])
+}
+
+/// Operators that json has not.
+fn refused(op: &Op) -> Option<&'static str> {
+    Some(match op {
+        Op::Eq => "=",
+        Op::NotEq => "<>",
+        Op::Lt => "<",
+        Op::LtEq => "<=",
+        Op::Gt => ">",
+        Op::GtEq => ">=",
+        Op::AtArrow => "@>",
+        Op::ArrowAt => "<@",
+        Op::Question => "?",
+        Op::QuestionAnd => "?&",
+        Op::QuestionPipe => "?|",
+        Op::Minus => "-",
+        Op::HashMinus => "#-",
+        _ => return None,
+    })
+}
+
+fn no_operator(op: &str, left: &Expr, right: &Expr, schema: &DFSchema) -> datafusion::error::DataFusionError {
+    let name = |expr: &Expr| match (JsonType::of(expr, schema), expr.to_field(schema)) {
+        (Some(json), _) => json.name().to_owned(),
+        (None, Ok((_, field))) => super::type_name(&field),
+        (None, Err(_)) => "unknown".to_owned(),
+    };
+    let message = format!("operator does not exist: {} {op} {}", name(left), name(right));
+    external(
+        Error::new(ErrorKind::UndefinedFunction, message).with_hint(
+            "No operator matches the given name and argument types. You might need to add explicit type casts.",
+        ),
+    )
+}
+
+fn jsonb(op: &Op, left: &Expr, right: &Expr, schema: &DFSchema) -> DataFusionResult<Option<Expr>> {
+    let both = |name: &str| call(name, vec![left.clone(), right.clone()]).map(Some);
+    let compared = || call("jsonb_cmp", vec![left.clone(), right.clone()]);
+    let zero = || lit(0_i32);
+    match op {
+        Op::AtArrow => both("jsonb_contains"),
+        Op::ArrowAt => both("jsonb_contained"),
+        Op::Question => both("jsonb_exists"),
+        Op::QuestionAnd => both("jsonb_exists_all"),
+        Op::QuestionPipe => both("jsonb_exists_any"),
+        Op::HashMinus => both("jsonb_delete_path"),
+        Op::Minus => both("jsonb_delete"),
+        // a text is no jsonb, but a constant becomes one
+        Op::StringConcat => match type_of(left, schema) == DataType::Utf8View && JsonType::of(left, schema).is_none() {
+            true => Ok(None),
+            false => both("jsonb_concat"),
+        },
+        Op::Eq => both("jsonb_eq"),
+        Op::NotEq => Ok(both("jsonb_eq")?.map(|equal| Expr::Not(Box::new(equal)))),
+        Op::Lt => Ok(Some(compared()?.lt(zero()))),
+        Op::LtEq => Ok(Some(compared()?.lt_eq(zero()))),
+        Op::Gt => Ok(Some(compared()?.gt(zero()))),
+        Op::GtEq => Ok(Some(compared()?.gt_eq(zero()))),
+        _ => Ok(None),
+    }
+}
+
+/// `~` and its kin, where the pattern is constant and says to PostgreSQL something else than to DataFusion.
+fn matching(left: &Expr, right: &Expr, negated: bool, flags: &str) -> DataFusionResult<Option<Expr>> {
+    let Expr::Literal(ScalarValue::Utf8(Some(pattern)), _) = right else { return Ok(None) };
+    if is_plain(pattern).map_err(external)? {
+        return Ok(None);
+    }
+    let found = call("regexp_like", vec![left.clone(), right.clone(), lit(flags)])?;
+    Ok(Some(if negated { Expr::Not(Box::new(found)) } else { found }))
+}
+
+/// Operators of other types that DataFusion has as functions only.
+fn values(op: &Op, left: &Expr, right: &Expr, schema: &DFSchema) -> DataFusionResult<Option<Expr>> {
+    let (l, r) = (type_of(left, schema), type_of(right, schema));
+    match op {
+        Op::PGOverlap if is_list(&l) || is_list(&r) => Ok(Some(array_has_any(left.clone(), right.clone()))),
+        Op::PGStartsWith => Ok(Some(datafusion::functions::expr_fn::starts_with(left.clone(), right.clone()))),
+        Op::PGRegexMatch => matching(left, right, false, ""),
+        Op::PGRegexIMatch => matching(left, right, false, "i"),
+        Op::PGRegexNotMatch => matching(left, right, true, ""),
+        Op::PGRegexNotIMatch => matching(left, right, true, "i"),
+        _ => Ok(None),
+    }
+}

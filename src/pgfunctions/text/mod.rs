@@ -1,0 +1,11 @@
+//! Strings and regular expressions, and numbers where DataFusion's functions are others.
+
+mod format;
+mod numbers;
+mod regexps;
+mod strings;
+
+use super::row::Function;
+
+/// All of them.
+pub const FUNCTIONS: &[&[Function]] = &[format::FUNCTIONS, numbers::FUNCTIONS, regexps::FUNCTIONS, strings::FUNCTIONS];

@@ -1,0 +1,187 @@
+//! Strings: what DataFusion has not, or does otherwise.
+
+use unicode_normalization::UnicodeNormalization;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::pgfunctions::row::{Env, Function, Output, Returns, Value, lax, strict};
+
+pub const FUNCTIONS: &[Function] = &[
+    lax("string_to_table", "text text text?", Returns::Set(&Returns::Text), |_, args| Ok(split(args))),
+    lax("string_to_array", "text text text?", Returns::Array(&Returns::Text), |_, args| Ok(split(args))),
+    strict("split_part", "text text int", Returns::Text, split_part),
+    strict("chr", "int", Returns::Text, chr),
+    strict("ascii", "text", Returns::Int, |_, args| {
+        Ok(Output::Int(text(args, 0).chars().next().map_or(0, |letter| i64::from(u32::from(letter)))))
+    }),
+    strict("to_hex", "int", Returns::Text, |_, args| Ok(Output::Text(to_hex(int(args, 0))))),
+    strict("initcap", "text", Returns::Text, |_, args| Ok(Output::Text(initcap(text(args, 0))))),
+    lax("concat", "any*", Returns::Text, |_, args| Ok(Output::Text(args.iter().map(Value::text).collect()))),
+    lax("concat_ws", "text any*", Returns::Text, concat_ws),
+    strict("normalize", "text text?", Returns::Text, normalize),
+    strict("is_normalized", "text text?", Returns::Bool, |env, args| match normalize(env, args)? {
+        Output::Text(normal) => Ok(Output::Bool(normal == text(args, 0))),
+        other => Ok(other),
+    }),
+    strict("unistr", "text", Returns::Text, unistr),
+    strict("convert_from", "bytea text", Returns::Text, |_, args| {
+        encoding(text(args, 1), "source")?;
+        let bytes = args.first().map_or(&[][..], Value::bytes);
+        Ok(Output::from(crate::pgtypes::utf8(bytes)?))
+    }),
+    strict("convert_to", "text text", Returns::Bytes, |_, args| {
+        encoding(text(args, 1), "destination")?;
+        Ok(Output::Bytes(text(args, 0).as_bytes().to_vec()))
+    }),
+    lax("num_nulls", "any*", Returns::Int, |_, args| {
+        Ok(Output::Int(args.iter().filter(|value| value.is_null()).count() as i64))
+    }),
+    lax("num_nonnulls", "any*", Returns::Int, |_, args| {
+        Ok(Output::Int(args.iter().filter(|value| !value.is_null()).count() as i64))
+    }),
+    strict("get_byte", "bytea int", Returns::Int, |_, args| {
+        let (bytes, at) = (args.first().map_or(&[][..], Value::bytes), int(args, 1));
+        let byte = usize::try_from(at).ok().and_then(|at| bytes.get(at)).ok_or_else(|| {
+            let last = bytes.len() as i64 - 1;
+            Error::new(ErrorKind::ArraySubscriptError, format!("index {at} out of valid range, 0..{last}"))
+        })?;
+        Ok(Output::Int(i64::from(*byte)))
+    }),
+];
+
+fn text<'a>(args: &[Value<'a>], nth: usize) -> &'a str {
+    args.get(nth).map_or("", Value::text)
+}
+
+fn int(args: &[Value<'_>], nth: usize) -> i64 {
+    args.get(nth).map_or(0, Value::int)
+}
+
+/// NULL as delimiter divides into letters; an empty one not at all; the third argument is read as NULL.
+fn split(args: &[Value<'_>]) -> Output {
+    let Some(Value::Text(whole)) = args.first() else { return Output::Null };
+    let null = args.get(2).filter(|value| !value.is_null()).map(Value::text);
+    let item = |part: &str| if Some(part) == null { Output::Null } else { Output::from(part) };
+    if whole.is_empty() {
+        return Output::List(Vec::new());
+    }
+    Output::List(match args.get(1) {
+        Some(Value::Text("")) => vec![item(whole)],
+        Some(Value::Text(delimiter)) => whole.split(*delimiter).map(item).collect(),
+        _ => whole.chars().map(|letter| item(letter.encode_utf8(&mut [0; 4]))).collect(),
+    })
+}
+
+fn split_part(_: &Env, args: &[Value<'_>]) -> Result<Output> {
+    let (whole, delimiter, field) = (text(args, 0), text(args, 1), int(args, 2));
+    if field == 0 {
+        return Err(Error::new(ErrorKind::InvalidParameter, "field position must not be zero"));
+    }
+    let parts: Vec<&str> = match delimiter {
+        _ if whole.is_empty() => Vec::new(),
+        "" => vec![whole],
+        delimiter => whole.split(delimiter).collect(),
+    };
+    let at = if field > 0 { field - 1 } else { parts.len() as i64 + field };
+    Ok(Output::from(usize::try_from(at).ok().and_then(|at| parts.get(at)).copied().unwrap_or_default()))
+}
+
+fn chr(_: &Env, args: &[Value<'_>]) -> Result<Output> {
+    let code = int(args, 0);
+    match code {
+        0 => Err(Error::new(ErrorKind::ProgramLimitExceeded, "null character not permitted")),
+        code if code < 0 => Err(Error::new(ErrorKind::ProgramLimitExceeded, "character number must be positive")),
+        code => u32::try_from(code).ok().and_then(char::from_u32).map(|letter| Output::Text(letter.into())).ok_or_else(
+            || {
+                let words = if code > 0x10_ffff {
+                    "requested character too large for encoding"
+                } else {
+                    "requested character not valid for encoding"
+                };
+                Error::new(ErrorKind::ProgramLimitExceeded, format!("{words}: {code}"))
+            },
+        ),
+    }
+}
+
+/// Of an integer, if it is one.
+fn to_hex(number: i64) -> String {
+    i32::try_from(number).map_or_else(|_| format!("{number:x}"), |number| format!("{number:x}"))
+}
+
+fn initcap(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut inside = false;
+    for letter in text.chars() {
+        if inside {
+            out.extend(letter.to_lowercase())
+        } else {
+            out.extend(letter.to_uppercase())
+        }
+        inside = letter.is_alphanumeric();
+    }
+    out
+}
+
+fn concat_ws(_: &Env, args: &[Value<'_>]) -> Result<Output> {
+    let Some((Value::Text(separator), values)) = args.split_first() else { return Ok(Output::Null) };
+    let shown: Vec<&str> = values.iter().filter(|value| !value.is_null()).map(Value::text).collect();
+    Ok(Output::Text(shown.join(*separator)))
+}
+
+fn normalize(_: &Env, args: &[Value<'_>]) -> Result<Output> {
+    let whole = text(args, 0);
+    Ok(Output::Text(match args.get(1).map_or("NFC".to_owned(), |form| form.text().to_uppercase()).as_str() {
+        "NFC" => whole.nfc().collect(),
+        "NFD" => whole.nfd().collect(),
+        "NFKC" => whole.nfkc().collect(),
+        "NFKD" => whole.nfkd().collect(),
+        _ => {
+            let message = format!("invalid normalization form: {}", text(args, 1));
+            return Err(Error::new(ErrorKind::InvalidParameter, message));
+        }
+    }))
+}
+
+/// `\0041`, `\u0041`, `\+000041`, `\U00000041`, `\\`.
+fn unistr(_: &Env, args: &[Value<'_>]) -> Result<Output> {
+    let invalid = || {
+        Error::new(ErrorKind::SyntaxError, "invalid Unicode escape")
+            .with_hint("Unicode escapes must be \\XXXX, \\+XXXXXX, \\uXXXX, or \\UXXXXXXXX.")
+    };
+    let (mut out, mut rest) = (String::new(), text(args, 0));
+    let mut high = None;
+    while let Some((plain, escape)) = rest.split_once('\\') {
+        out.push_str(plain);
+        let (digits, length) = match escape.as_bytes().first() {
+            Some(b'\\') => {
+                out.push('\\');
+                rest = escape.get(1..).unwrap_or_default();
+                continue;
+            }
+            Some(b'u') => (escape.get(1..5), 5),
+            Some(b'+') => (escape.get(1..7), 7),
+            Some(b'U') => (escape.get(1..9), 9),
+            _ => (escape.get(..4), 4),
+        };
+        let code = digits.and_then(|digits| u32::from_str_radix(digits, 16).ok()).ok_or_else(invalid)?;
+        match (high.take(), code) {
+            (None, 0xd800..=0xdbff) => high = Some(code),
+            (Some(high), 0xdc00..=0xdfff) => {
+                out.extend(char::from_u32(0x10000 + ((high - 0xd800) << 10) + (code - 0xdc00)));
+            }
+            (None, code) => out.push(char::from_u32(code).ok_or_else(invalid)?),
+            (Some(_), _) => return Err(Error::new(ErrorKind::SyntaxError, "invalid Unicode surrogate pair")),
+        }
+        rest = escape.get(length..).unwrap_or_default();
+    }
+    out.push_str(rest);
+    Ok(Output::Text(out))
+}
+
+fn encoding(name: &str, which: &str) -> Result<()> {
+    let plain: String = name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_lowercase();
+    match plain.as_str() {
+        "utf8" | "unicode" => Ok(()),
+        _ => Err(Error::new(ErrorKind::InvalidParameter, format!("invalid {which} encoding name \"{name}\""))),
+    }
+}
