@@ -88,7 +88,6 @@ error_kinds! {
     InvalidArgumentForWidthBucket "2201G" 2 false;
     InvalidEscapeSequence    "22025" 2 false;
     ArraySubscriptError      "2202E" 2 false;
-    UntranslatableCharacter  "22P05" 2 false;
     CharacterNotInRepertoire "22021" 2 false;
     /// A text that is longer than its column takes.
     StringTooLong            "22001" 2 false;
