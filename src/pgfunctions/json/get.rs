@@ -21,6 +21,7 @@ pub const FUNCTIONS: &[Function] = &[
     strict("json_extract_array_path", "json text[]", Returns::Json, |_, args| array_path(args, shown)),
     strict("jsonb_extract_array_path", "json text[]", Returns::Jsonb, |_, args| array_path(args, normalized)),
     strict("json_extract_array_path_text", "json text[]", Returns::Text, |_, args| array_path(args, as_text)),
+    strict("jsonb_extract_array_path_text", "json text[]", Returns::Text, |_, args| array_path(args, as_text)),
     strict("json_array_length", "json", Returns::Int, |_, args| length(args)),
     strict("jsonb_array_length", "json", Returns::Int, |_, args| length(args)),
     strict("json_typeof", "json", Returns::Text, |_, args| type_of(args)),
