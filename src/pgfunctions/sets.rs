@@ -174,7 +174,11 @@ fn values(
             fields.iter().map(member).collect()
         }
         Some(item) => {
-            let name = if count == 1 { call.name.clone() } else { format!("{}{nth}", call.name) };
+            let name = match count {
+                1 if call.name.contains("_array_elements") => "value".to_owned(),
+                1 => call.name.clone(),
+                _ => format!("{}{nth}", call.name),
+            };
             Ok(vec![mark(item, value)?.alias(name)])
         }
         None => Ok(vec![value.alias(call.name.clone())]),
