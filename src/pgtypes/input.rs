@@ -19,6 +19,14 @@ fn moment(style: &Style) -> Input {
     Input::new(style, chrono::Utc::now().timestamp_micros())
 }
 
+/// The value that a text is, by the type's input function.
+///
+/// # Errors
+/// PostgreSQL's, of that function.
+pub fn read_text(pg_type: &Type, text: &str, style: &Style) -> Result<ScalarValue> {
+    parse(pg_type, text, style)
+}
+
 pub(super) fn parse(pg_type: &Type, text: &str, style: &Style) -> Result<ScalarValue> {
     Ok(match *pg_type {
         Type::BOOL => ScalarValue::Boolean(Some(parse_bool(text)?)),
