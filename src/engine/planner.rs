@@ -39,7 +39,7 @@ use crate::catalog::{Object, ObjectKind, Scope};
 use crate::dialect::{self, Statement};
 use crate::error::{Error, ErrorKind, Result};
 use crate::pgcatalog::Metadata;
-use crate::pgfunctions::time::sort_intervals;
+use crate::pgfunctions::time::{rewrite_casts, sort_intervals};
 use crate::pgtypes::{Type, pg_type};
 
 /// Views of views of views …
