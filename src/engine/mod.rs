@@ -210,7 +210,8 @@ impl Shared {
                 functions::listed().map(|(name, arguments, comment)| Signature { name, arguments, comment });
             Arc::new(Metadata::new(&self.database, scope, system, procedures, functions.collect()))
         };
-        if scope.overlay.is_some() {
+        let own = scope.temporary.as_ref().is_some_and(|temporary| !temporary.is_empty());
+        if scope.overlay.is_some() || own {
             return make();
         }
         let mut remembered = self.metadata.lock();

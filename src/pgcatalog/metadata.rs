@@ -64,6 +64,7 @@ pub struct Metadata {
     /// Made when first asked for: most statements never do.
     relations: OnceLock<Vec<Relation>>,
     by_oid: OnceLock<HashMap<u32, usize>>,
+    schema_comments: OnceLock<HashMap<String, String>>,
     /// By name, then schema.
     by_name: OnceLock<HashMap<String, Vec<usize>>>,
     providers: Mutex<HashMap<(String, String), Arc<dyn TableProvider>>>,
@@ -97,6 +98,7 @@ impl Metadata {
             system,
             relations: OnceLock::new(),
             by_oid: OnceLock::new(),
+            schema_comments: OnceLock::new(),
             by_name: OnceLock::new(),
             providers: Mutex::new(HashMap::new()),
         }
@@ -161,7 +163,9 @@ impl Metadata {
 
     /// What a bare name leads to.
     pub fn first_named(&self, name: &str, search_path: &[String]) -> Option<&Relation> {
-        search_path.iter().find_map(|schema| self.find(schema, name))
+        // the session's own come before all others
+        let own = self.scope.temp_schema().and_then(|schema| self.find(schema, name));
+        own.or_else(|| search_path.iter().find_map(|schema| self.find(schema, name)))
     }
 
     fn find(&self, schema: &str, name: &str) -> Option<&Relation> {
@@ -174,6 +178,15 @@ impl Metadata {
             by_name
         });
         by_name.get(name)?.iter().filter_map(|index| relations.get(*index)).find(|relation| relation.schema == schema)
+    }
+
+    /// The comment on a schema: what was said of it, else what the layers are for.
+    pub fn schema_comment(&self, schema: &str) -> Option<&str> {
+        let said = self.schema_comments.get_or_init(|| {
+            let names = self.namespaces.iter().map(|namespace| namespace.name.as_str());
+            names.filter_map(|name| Some((name.to_owned(), self.scope.schema_comment(name)?))).collect()
+        });
+        said.get(schema).map(String::as_str).or_else(|| super::tables::schema_comment(schema))
     }
 
     pub fn namespace_named(&self, name: &str) -> Option<&Namespace> {
@@ -208,7 +221,10 @@ fn lake_relations(scope: &Scope, namespace: impl Fn(&str) -> u32) -> Vec<Relatio
     let objects = scope.objects();
     let relations = objects.iter().map(|object| {
         let (kind, rows, bytes, definition) = match &object.kind {
-            ObjectKind::Table { rows, bytes, .. } => ("r", *rows, bytes.unwrap_or(0), None),
+            ObjectKind::Table { rows, bytes, .. } => {
+                let kind = if object.query.is_some() { "m" } else { "r" };
+                (kind, *rows, bytes.unwrap_or(0), object.query.clone())
+            }
             ObjectKind::View { definition } => ("v", None, 0, Some(definition.clone())),
             ObjectKind::Broken { .. } => ("r", None, 0, None),
         };

@@ -59,7 +59,7 @@ fn classes(relations: &[Relation], schema: &SchemaRef) -> Result<RecordBatch> {
         .oid("relfilenode", |r| if r.kind == "r" { r.oid } else { 0 })
         .int("relpages", pages)
         .real("reltuples", |r| r.rows.map_or(-1.0, |rows| rows as f32))
-        .text("relpersistence", |_| "p")
+        .text("relpersistence", |r| if r.schema.starts_with("pg_temp_") { "t" } else { "p" })
         .text("relkind", |r| r.kind)
         .small("relnatts", natts)
         .flag("relhasrules", |r| r.kind == "v")
@@ -83,7 +83,7 @@ pub fn all_attributes<'a>(relations: impl Iterator<Item = &'a Relation>) -> Vec<
                 relation,
                 number,
                 column,
-                pg_type: pgtypes::pg_type(&column.data_type),
+                pg_type: pgtypes::column_type(&column.field()),
             })
         })
         .collect()
@@ -100,7 +100,7 @@ fn attributes(relations: &[Relation], schema: &SchemaRef) -> Result<RecordBatch>
         .small("attnum", |a| a.number)
         .int("attndims", |a| i32::from(is_array(&a.pg_type)))
         .int("attcacheoff", |_| -1)
-        .int("atttypmod", |a| pgtypes::type_modifier(&a.column.data_type))
+        .int("atttypmod", |a| pgtypes::column_modifier(&a.column.field()))
         .flag("attbyval", |a| (1..=8).contains(&pgtypes::type_size(&a.pg_type)))
         .text("attalign", |_| "i")
         .text("attstorage", |a| match a.pg_type {
@@ -157,7 +157,7 @@ fn descriptions(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBatch> 
         text: procedure.signature.comment,
     }));
     all.extend(metadata.namespaces.iter().filter_map(|namespace| {
-        let text = schema_comment(&namespace.name)?;
+        let text = metadata.schema_comment(&namespace.name)?;
         Some(Description { oid: namespace.oid, class: PG_NAMESPACE, number: 0, text })
     }));
     Columns::of(&all)

@@ -6,7 +6,7 @@ use super::{Definition, bigint, boolean, number_of, oid_of, strict, text, text_o
 use crate::engine::SessionInfo;
 use crate::error::Result;
 use crate::pgcatalog::metadata::{Procedure, Relation};
-use crate::pgcatalog::{OWNER, OWNER_OID, tables};
+use crate::pgcatalog::{OWNER, OWNER_OID};
 use crate::pgtypes::Type;
 
 fn yes(_: &SessionInfo, _: &[ScalarValue]) -> Result<ScalarValue> {
@@ -90,7 +90,7 @@ fn obj_description(session: &SessionInfo, args: &[ScalarValue]) -> Result<Scalar
             .namespaces
             .iter()
             .find(|namespace| Some(namespace.oid) == oid)
-            .and_then(|namespace| tables::schema_comment(&namespace.name))
+            .and_then(|namespace| session.metadata().schema_comment(&namespace.name))
             .map(str::to_owned),
         _ => None,
     }))
