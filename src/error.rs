@@ -54,6 +54,7 @@ error_kinds! {
     /// A position in GROUP BY or ORDER BY, or a column list, that does not fit.
     InvalidColumnReference   "42P10" 2 false;
     AmbiguousColumn          "42702" 2 false;
+    AmbiguousFunction        "42725" 2 false;
     DuplicateTable           "42P07" 2 false;
     DuplicateObject          "42710" 2 false;
     DuplicateColumn          "42701" 2 false;

@@ -33,11 +33,11 @@ use datafusion::sql::sqlparser::ast::{self, TableFactor, Visit, Visitor};
 use super::buffered::WithBuffered;
 use super::names::Relation;
 use super::sql_types::SqlTypes;
-use super::{Shared, arithmetic, errors, execute, rewrite, text_casts, time_travel};
+use super::{Shared, arithmetic, decorrelate, errors, execute, rewrite, text_casts, time_travel};
 use crate::catalog::{Object, ObjectKind, Scope};
 use crate::dialect::{self, Statement};
 use crate::error::{Error, ErrorKind, Result};
-use crate::pgcatalog::Metadata;
+use crate::pgcatalog::{self, Metadata};
 use crate::pgfunctions::time::{rewrite_casts, sort_intervals};
 
 /// Views of views of views …
@@ -286,6 +286,7 @@ pub(super) fn settled(plan: LogicalPlan) -> DataFusionResult<LogicalPlan> {
         .and_then(|plan| rewrite::expressions(plan, rewrite_casts))
         .and_then(sort_intervals)
         .and_then(text_casts::as_postgres)
+        .and_then(decorrelate::decorrelated)
 }
 
 /// [`settled`] for one expression over columns.
@@ -380,6 +381,7 @@ impl ContextProvider for Names<'_> {
     }
 
     fn get_table_function_source(&self, name: &str, arguments: Vec<Expr>) -> DataFusionResult<Arc<dyn TableSource>> {
+        let arguments = if pgcatalog::ignores_arguments(name) { Vec::new() } else { arguments };
         let arguments =
             arguments.into_iter().map(|e| self.planner.simplified(e)).collect::<DataFusionResult<Vec<_>>>()?;
         let text: Option<Vec<String>> = arguments.iter().map(literal_text).collect();

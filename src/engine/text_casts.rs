@@ -19,7 +19,7 @@ use datafusion::logical_expr::{
 };
 use datafusion::scalar::ScalarValue;
 
-use super::rewrite;
+use super::{reg_values, rewrite};
 use crate::pgfunctions::session_style;
 use crate::pgtypes::texts;
 
@@ -29,6 +29,11 @@ pub(super) fn as_postgres(plan: LogicalPlan) -> DataFusionResult<LogicalPlan> {
 }
 
 fn change(expr: Expr, schema: &DFSchema) -> DataFusionResult<Transformed<Expr>> {
+    let changed = reg_values::change(expr, schema)?;
+    if changed.transformed {
+        return Ok(changed);
+    }
+    let expr = changed.data;
     let Expr::Cast(cast) = expr else { return Ok(Transformed::no(expr)) };
     let given = cast.expr.get_type(schema);
     match given {

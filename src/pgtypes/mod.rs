@@ -34,7 +34,7 @@ pub use rows::{BoundRows, CanonicalBatch, RowEncoder};
 pub use style::{ByteaOutput, DateFormat, DateOrder, IntervalStyle, Style};
 pub use text::texts;
 pub use types::{
-    PG_TYPE_KEY, TYPE_MODIFIER_KEY, arrow_type, column_modifier, column_type, pg_type, type_modifier, type_size,
+    PG_TYPE_KEY, TYPE_MODIFIER_KEY, arrow_type, column_modifier, column_type, is_reg, pg_type, type_modifier, type_size,
 };
 
 /// How a value travels: Bind's and RowDescription's format code.

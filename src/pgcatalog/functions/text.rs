@@ -2,16 +2,16 @@
 
 use datafusion::scalar::ScalarValue;
 
-use super::{Definition, number_of, strict, text, text_of, utf8};
+use super::{Definition, lenient, number_of, strict, text_of, utf8};
 use crate::engine::SessionInfo;
 use crate::error::{Error, ErrorKind, Result};
 use crate::names::quote_ident;
 
 pub const FUNCTIONS: &[Definition] = &[
-    strict("quote_literal", 1..=1, text, quote_literal),
-    Definition { name: "quote_nullable", arguments: 1..=1, returns: text, strict: false, eval: quote_nullable },
-    strict("pg_size_pretty", 1..=1, text, size_pretty),
-    Definition { name: "format", arguments: 1..=9, returns: text, strict: false, eval: format },
+    strict("quote_literal", 1..=1, "text", quote_literal),
+    lenient("quote_nullable", 1..=1, "text", quote_nullable),
+    strict("pg_size_pretty", 1..=1, "text", size_pretty),
+    lenient("format", 1..=9, "text", format),
 ];
 
 fn quote_literal(_: &SessionInfo, args: &[ScalarValue]) -> Result<ScalarValue> {
