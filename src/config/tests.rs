@@ -78,7 +78,7 @@ fn all_problems_come_at_once() {
     assert_eq!(
         found,
         [
-            "my.toml:6: unknown section \"x\" (the sections are lake, server, limits, memory, execution, project, ingest, \
+            "my.toml:6: unknown section \"x\" (the sections are lake, maintenance, server, limits, memory, execution, project, ingest, \
              run, sample, log, vars, storage, users)",
             "my.toml:2: server.max_connections must lie between 1 and 1000000, not 0",
             "my.toml:3: server.max_message_size must be a size such as 512, \"64KiB\" or \"2GiB\", not \"big\"",
