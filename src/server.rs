@@ -104,7 +104,6 @@ fn server_settings(config: &Config) -> ServerSettings {
             .zip(server.tls_key.clone())
             .map(|(certificate, key)| TlsFiles { certificate, key }),
         tls_required: server.tls_required,
-        ..ServerSettings::default()
     }
 }
 

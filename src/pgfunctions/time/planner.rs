@@ -115,7 +115,6 @@ fn common(left: Ty, right: Ty) -> Option<Ty> {
 }
 
 /// A comparison of times; its operands back where DataFusion's is the same.
-#[expect(clippy::type_complexity, reason = "the operands come back or not")]
 pub(super) fn compare(
     op: Operator,
     left: Expr,

@@ -24,7 +24,7 @@ fn too_large() -> Error {
 /// The integer nearest to a float; of two the even one, as C's `rint`.
 fn nearest(value: f64) -> Option<i64> {
     let value = value.round_ties_even();
-    (value >= -9.3e18 && value < 9.223_372_036_854_775_8e18).then_some(value as i64)
+    (-9.3e18..9.223_372_036_854_776e18).contains(&value).then_some(value as i64)
 }
 
 impl Interval {

@@ -84,7 +84,7 @@ pub fn timestamp_of(days: i64, micros: i64) -> Option<i64> {
 
 /// The timestamp, if it is a finite one that PostgreSQL has too.
 pub fn in_range(timestamp: i64) -> Option<i64> {
-    (timestamp >= FIRST_DAY * MICROS_PER_DAY && timestamp < INFINITY).then_some(timestamp)
+    (FIRST_DAY * MICROS_PER_DAY..INFINITY).contains(&timestamp).then_some(timestamp)
 }
 
 /// `22008`.

@@ -45,7 +45,7 @@ pub const ROWS: &[Row] = &[
         map2::<Integer, Text, Text>(args, |number, pattern| numbers::to_char(numbers::Number::Whole(number.into()), pattern))
     }),
     row("to_char", &[Ty::Bigint, X], X, |_, args| {
-        map2::<Bigint, Text, Text>(args, |number, pattern| numbers::to_char(numbers::Number::Whole(number.into()), pattern))
+        map2::<Bigint, Text, Text>(args, |number, pattern| numbers::to_char(numbers::Number::Whole(number), pattern))
     }),
     row("to_char", &[Ty::Numeric, X], X, |_, args| {
         map2::<Numeric, Text, Text>(args, |(digits, scale), pattern| {

@@ -91,7 +91,7 @@ impl<'a> Writer<'a> {
     fn new(pattern: &'a Pattern, negative: bool, digits: String, spaces: usize) -> Self {
         let digits = digits.into_bytes();
         let sign_written = if pattern.plus || pattern.minus {
-            !(pattern.plus && !pattern.minus)
+            !pattern.plus || pattern.minus
         } else {
             !negative && pattern.fill && pattern.anchor == Anchor::None
         };
