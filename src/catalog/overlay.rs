@@ -293,27 +293,6 @@ impl Overlay {
         self.stage(Staged { object: Some(Arc::new(object)), snapshot: None }, &name);
     }
 
-    /// Gives an object another name; it stays what it is.
-    pub fn rename(&self, name: &TableName, new: &TableName) -> Result<()> {
-        let object = self.known(name)?;
-        let snapshot = self.snapshot(name);
-        self.stage(Staged { object: None, snapshot: None }, name);
-        self.stage(
-            Staged { object: Some(Arc::new(Object { name: new.clone(), ..Object::clone(&object) })), snapshot },
-            new,
-        );
-        Ok(())
-    }
-
-    /// Changes what the catalog says of an object, and nothing of its table.
-    pub fn edit(&self, name: &TableName, change: impl FnOnce(&mut Object)) -> Result<()> {
-        let mut object = Object::clone(&*self.known(name)?);
-        change(&mut object);
-        let snapshot = self.snapshot(name);
-        self.stage(Staged { object: Some(Arc::new(object)), snapshot }, name);
-        Ok(())
-    }
-
     /// Changes what a table is, and none of its files ([`Tables::redefine`]).
     pub async fn redefine(&self, name: &TableName, definition: &Definition) -> Result<()> {
         let target = self.target(name).await?;

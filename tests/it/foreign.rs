@@ -42,6 +42,7 @@ async fn becomes(client: &Client, sql: &str, wanted: &str) {
 }
 
 /// Rows of a table as another engine reads it.
+#[expect(clippy::disallowed_methods, reason = "the other engine is not ours")]
 async fn as_others_read(lake: &Path, table: &str) -> i64 {
     let url = url::Url::from_directory_path(lake.join(table)).unwrap();
     let table = deltalake::open_table(url).await.unwrap();
