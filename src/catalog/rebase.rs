@@ -50,7 +50,10 @@ impl Catalog {
 
     async fn rebase_table(&self, change: &TableChange, then: &Object, now: &Object) -> Result<TableChange> {
         let moved = || conflict(&format!("\"{}\" was changed by another transaction", then.name));
-        let ObjectKind::Table { location, version, rows, bytes } = &now.kind else { return Err(moved()) };
+        let ObjectKind::Table { location, version, rows, bytes } = &now.kind else {
+            // a table in place of a view
+            return check_same(then, now).map(|()| change.clone());
+        };
         let same_table = Object { kind: now.kind.clone(), provenance: now.provenance.clone(), ..then.clone() } == *now;
         let (Some(pin), true) = (change.pin, same_table && *location == change.location) else {
             return check_same(then, now).map(|()| change.clone());

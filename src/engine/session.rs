@@ -279,7 +279,8 @@ impl Session {
         let statement = prepared.statement.clone();
         self.transaction.check(&statement.ast)?;
         match &statement.ast {
-            ast if write::is_write(ast) => write::execute(self, &statement, params).await,
+            // on the heap: it is by far the largest of these, and would make every statement's future as large
+            ast if write::is_write(ast) => Box::pin(write::execute(self, &statement, params)).await,
             ast::Statement::Query(query) => {
                 control::apply_set_config(self, query, params).await?;
                 let stream = self.query(prepared, params, self.guard.clone()).await?;
@@ -296,7 +297,7 @@ impl Session {
                 cursors::fetch(self, name, direction, into.as_ref()).await
             }
             ast::Statement::Explain { .. } => explain::explain(self, &statement, params).await,
-            _ => control::execute(self, &statement, params).await,
+            _ => Box::pin(control::execute(self, &statement, params)).await,
         }
     }
 

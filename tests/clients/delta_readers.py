@@ -8,6 +8,7 @@ to be readable by all of them, too.
 """
 import datetime
 import math
+import os
 import pathlib
 import sys
 from collections import Counter
@@ -99,4 +100,8 @@ def main(url: str, lake: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:3]))
+    code = main(*sys.argv[1:3])
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # threads of some readers abort the interpreter as it ends, after all is checked
+    os._exit(code)

@@ -164,7 +164,9 @@ pub fn python(arguments: &[&str], code: &str) -> Option<String> {
         eprintln!("SKIPPED: .venv is absent, scripts/test makes it");
         return None;
     }
-    let output = Command::new(python).arg("-c").arg(code).args(arguments).output().expect("python starts");
+    // threads of some packages abort the interpreter as it ends, after all is checked
+    let ended = format!("{code}\nimport os, sys\nsys.stdout.flush()\nos._exit(0)");
+    let output = Command::new(python).arg("-c").arg(ended).args(arguments).output().expect("python starts");
     let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{}\n{stdout}\n{stderr}\n{code}", output.status);
     Some(stdout.into_owned())

@@ -54,7 +54,7 @@ impl Parts {
         let ast::Statement::Query(query) = &statement.ast else {
             return Ok(Self {
                 before: Vec::new(),
-                last: Last::Change(Box::new(rows::plan(planner, statement).await?)),
+                last: Last::Change(Box::new(Box::pin(rows::plan(planner, statement)).await?)),
             });
         };
         let mut main = query.as_ref().clone();
@@ -72,7 +72,7 @@ impl Parts {
                 let cte_tables: Vec<ast::Cte> = with.cte_tables.iter().cloned().chain(own).collect();
                 inner.with = (!cte_tables.is_empty()).then(|| ast::With { cte_tables, ..with.clone() });
                 let inner = Statement { ast: ast::Statement::Query(Box::new(inner)), ..statement.clone() };
-                let work = rows::plan(&given, &inner).await?;
+                let work = Box::pin(rows::plan(&given, &inner)).await?;
                 let returned = returned_table(&work, &table.alias)?;
                 if work.returning.is_some() {
                     given.give(folded(&table.alias.name), returned.clone());
@@ -85,7 +85,7 @@ impl Parts {
         }
         let main = Statement { ast: ast::Statement::Query(Box::new(main)), ..statement.clone() };
         let last = match rows::parts(&main.ast) {
-            Some(_) => Last::Change(Box::new(rows::plan(&given, &main).await?)),
+            Some(_) => Last::Change(Box::new(Box::pin(rows::plan(&given, &main)).await?)),
             None => Last::Query(given.plan_with_types(&main).await?),
         };
         let parts = Self { before, last };
