@@ -166,7 +166,7 @@ impl Session {
             entry.tell(&statement.text);
         }
         let guard = self.guard.clone();
-        let prepared = guard.run(self.prepare_unguarded(statement, hints)).await;
+        let prepared = guard.run(Box::pin(self.prepare_unguarded(statement, hints))).await;
         self.note_failure(prepared)
     }
 
@@ -177,7 +177,8 @@ impl Session {
         if let Some(entry) = &self.entry {
             entry.tell(&prepared.statement.text);
         }
-        let outcome = self.execute_unnoted(prepared, params).await;
+        // on the heap, as are the largest within: a connection's own future would be a hundred times larger
+        let outcome = Box::pin(self.execute_unnoted(prepared, params)).await;
         self.note_failure(outcome)
     }
 
@@ -238,7 +239,7 @@ impl Session {
     async fn prepare_unguarded(&mut self, statement: Arc<Statement>, hints: &[Option<Type>]) -> Result<Prepared> {
         self.transaction.check(&statement.ast)?;
         if write::changes_rows(&statement.ast) {
-            return write::prepare(self, statement, hints).await;
+            return Box::pin(write::prepare(self, statement, hints)).await;
         }
         let (plan, schema) = match &statement.ast {
             ast::Statement::Query(_) => {
@@ -279,7 +280,6 @@ impl Session {
         let statement = prepared.statement.clone();
         self.transaction.check(&statement.ast)?;
         match &statement.ast {
-            // on the heap: it is by far the largest of these, and would make every statement's future as large
             ast if write::is_write(ast) => Box::pin(write::execute(self, &statement, params)).await,
             ast::Statement::Query(query) => {
                 control::apply_set_config(self, query, params).await?;
