@@ -7,7 +7,7 @@ use std::sync::Arc;
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, IntervalUnit, TimeUnit};
 use datafusion::error::Result as DataFusionResult;
 use datafusion::logical_expr::planner::TypePlanner;
-use datafusion::sql::sqlparser::ast::{DataType as SqlType, ExactNumberInfo, IntervalFields, TimezoneInfo};
+use datafusion::sql::sqlparser::ast::{DataType as SqlType, ExactNumberInfo, IntervalFields, ObjectName, TimezoneInfo};
 
 use crate::pgcatalog::PgOidTypePlanner;
 use crate::pgtypes::{PG_TYPE_KEY, TYPE_MODIFIER_KEY};
@@ -43,6 +43,7 @@ impl TypePlanner for SqlTypes {
             SqlType::Float(_) => DataType::Float64,
             SqlType::JSON => return Ok(Some(marked("json"))),
             SqlType::JSONB => return Ok(Some(marked("jsonb"))),
+            SqlType::Custom(name, _) if is_name(name) => return Ok(Some(marked("name"))),
             other => return PgOidTypePlanner.plan_type_field(other),
         };
         let mut field = Field::new("", data_type, true);
@@ -51,6 +52,12 @@ impl TypePlanner for SqlTypes {
         }
         Ok(Some(Arc::new(field)))
     }
+}
+
+/// Whether it is the type of PostgreSQL's identifiers.
+fn is_name(name: &ObjectName) -> bool {
+    let parts: Vec<&str> = name.0.iter().filter_map(|part| part.as_ident()).map(|part| part.value.as_str()).collect();
+    matches!(parts.as_slice(), ["name"] | ["pg_catalog", "name"])
 }
 
 /// Digits of the second; no more than six.

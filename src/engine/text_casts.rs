@@ -1,4 +1,5 @@
-//! Casts to text as PostgreSQL writes the values: `2024-02-29 13:00:00+01`, `1e+20`, `{1,2}`, `1 day`.
+//! Casts to text as PostgreSQL writes the values: `2024-02-29 13:00:00+01`, `1e+20`, `{1,2}`, `1 day`; and those of text to
+//! bytea, which is read (`\\x41`), where DataFusion takes the letters for the bytes.
 //!
 //! Blocked by: DataFusion's casts write ISO 8601 with a `T` and Rust's floats. Remove when its cast can be replaced.
 //!
@@ -20,7 +21,7 @@ use datafusion::logical_expr::{
 use datafusion::scalar::ScalarValue;
 
 use super::rewrite;
-use crate::pgfunctions::session_style;
+use crate::pgfunctions::{self, session_style};
 use crate::pgtypes::texts;
 
 /// The plan with PostgreSQL's casts to text.
@@ -34,6 +35,9 @@ fn change(expr: Expr, schema: &DFSchema) -> DataFusionResult<Transformed<Expr>> 
     match given {
         Ok(given) if cast.field.data_type() == &DataType::Utf8View && is_written_otherwise(&given) => {
             Ok(Transformed::yes(Expr::ScalarFunction(ScalarFunction::new_udf(function(), vec![*cast.expr]))))
+        }
+        Ok(given) if given.is_string() && cast.field.data_type().is_binary() => {
+            pgfunctions::call("byteain", vec![*cast.expr]).map(Transformed::yes)
         }
         _ => Ok(Transformed::no(Expr::Cast(cast))),
     }

@@ -61,7 +61,7 @@ pub use json::rewrite_casts as rewrite_json_casts;
 pub use sets::laterals_unfolded;
 
 /// A call of a function of ours.
-fn call(name: &str, args: Vec<Expr>) -> DataFusionResult<Expr> {
+pub fn call(name: &str, args: Vec<Expr>) -> DataFusionResult<Expr> {
     static ALL: LazyLock<HashMap<String, Arc<ScalarUDF>>> =
         LazyLock::new(|| all().into_iter().map(|udf| (udf.name().to_owned(), Arc::new(udf))).collect());
     match ALL.get(name) {

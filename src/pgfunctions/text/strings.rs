@@ -1,9 +1,11 @@
 //! Strings: what DataFusion has not, or does otherwise.
 
+use datafusion::scalar::ScalarValue;
 use unicode_normalization::UnicodeNormalization;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::pgfunctions::row::{Env, Function, Output, Returns, Value, lax, strict};
+use crate::pgtypes::{Type, read_text};
 
 pub const FUNCTIONS: &[Function] = &[
     lax("string_to_table", "text text text?", Returns::Set(&Returns::Text), |_, args| Ok(split(args))),
@@ -23,6 +25,10 @@ pub const FUNCTIONS: &[Function] = &[
         other => Ok(other),
     }),
     strict("unistr", "text", Returns::Text, unistr),
+    strict("byteain", "text", Returns::Bytes, |env, args| match read_text(&Type::BYTEA, text(args, 0), &env.style)? {
+        ScalarValue::Binary(Some(bytes)) => Ok(Output::Bytes(bytes)),
+        _ => Err(Error::internal("bytea was read as something else")),
+    }),
     strict("convert_from", "bytea text", Returns::Text, |_, args| {
         encoding(text(args, 1), "source")?;
         let bytes = args.first().map_or(&[][..], Value::bytes);
