@@ -13,7 +13,7 @@ use datafusion::arrow::datatypes::DataType;
 use datafusion::common::DFSchema;
 use datafusion::common::tree_node::Transformed;
 use datafusion::error::{DataFusionError, Result as DataFusionResult};
-use datafusion::logical_expr::expr::ScalarFunction;
+use datafusion::logical_expr::expr::{Cast, ScalarFunction};
 use datafusion::logical_expr::{
     ColumnarValue, Expr, ExprSchemable, LogicalPlan, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
     Volatility,
@@ -37,7 +37,8 @@ fn change(expr: Expr, schema: &DFSchema) -> DataFusionResult<Transformed<Expr>> 
             Ok(Transformed::yes(Expr::ScalarFunction(ScalarFunction::new_udf(function(), vec![*cast.expr]))))
         }
         Ok(given) if given.is_string() && cast.field.data_type().is_binary() => {
-            pgfunctions::call("byteain", vec![*cast.expr]).map(Transformed::yes)
+            let bytes = pgfunctions::call("byteain", vec![*cast.expr])?;
+            Ok(Transformed::yes(Expr::Cast(Cast::new_from_field(Box::new(bytes), cast.field))))
         }
         _ => Ok(Transformed::no(Expr::Cast(cast))),
     }

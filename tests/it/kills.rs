@@ -332,8 +332,13 @@ async fn kills_under_load_lose_no_commit_and_halve_none() {
     assert_whole(&client, &told, others, kills).await;
     assert!(told.errors.is_empty(), "{:?}", &told.errors[..told.errors.len().min(20)]);
     assert!(told.transfers > 0 && told.refreshes > 0, "the load did nothing");
-    let intents = std::fs::read_dir(lake.join("_lakewire/intents")).map(Iterator::count).unwrap_or(0);
-    assert_eq!(intents, 0, "an intent was left behind");
+    // the server adopts what the other engine committed last, and puts small files together: such an intent goes by itself
+    let intents = || std::fs::read_dir(lake.join("_lakewire/intents")).map(Iterator::count).unwrap_or(0);
+    let waited = Instant::now();
+    while intents() > 0 && waited.elapsed() < Duration::from_secs(20) {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(intents(), 0, "an intent was left behind");
     let ours = rows(&client, "select name, rows from lakewire.tables where rows is not null").await;
     let lake_text = lake.to_str().unwrap().to_owned();
     if let Some(read) = tokio::task::spawn_blocking(move || python(&[&lake_text], READ_ALL)).await.unwrap() {

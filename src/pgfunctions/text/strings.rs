@@ -17,7 +17,7 @@ pub const FUNCTIONS: &[Function] = &[
     }),
     strict("to_hex", "int", Returns::Text, |_, args| Ok(Output::Text(to_hex(int(args, 0))))),
     strict("initcap", "text", Returns::Text, |_, args| Ok(Output::Text(initcap(text(args, 0))))),
-    lax("concat", "any*", Returns::Text, |_, args| Ok(Output::Text(args.iter().map(Value::text).collect()))),
+    lax("concat", "any any*", Returns::Text, |_, args| Ok(Output::Text(args.iter().map(Value::text).collect()))),
     lax("concat_ws", "text any*", Returns::Text, concat_ws),
     strict("normalize", "text text?", Returns::Text, normalize),
     strict("is_normalized", "text text?", Returns::Bool, |env, args| match normalize(env, args)? {
@@ -95,7 +95,7 @@ fn chr(_: &Env, args: &[Value<'_>]) -> Result<Output> {
     let code = int(args, 0);
     match code {
         0 => Err(Error::new(ErrorKind::ProgramLimitExceeded, "null character not permitted")),
-        code if code < 0 => Err(Error::new(ErrorKind::ProgramLimitExceeded, "character number must be positive")),
+        code if code < 0 => Err(Error::new(ErrorKind::InvalidParameter, "character number must be positive")),
         code => u32::try_from(code).ok().and_then(char::from_u32).map(|letter| Output::Text(letter.into())).ok_or_else(
             || {
                 let words = if code > 0x10_ffff {
