@@ -49,6 +49,13 @@ error_kinds! {
     UndefinedTable           "42P01" 2 false;
     UndefinedColumn          "42703" 2 false;
     UndefinedFunction        "42883" 2 false;
+    AmbiguousFunction        "42725" 2 false;
+    DuplicateAlias           "42712" 2 false;
+    WindowingError           "42P20" 2 false;
+    InvalidArgumentForNtile  "22014" 2 false;
+    CannotCoerce             "42846" 2 false;
+    InvalidRowCountInLimit   "2201W" 2 false;
+    InvalidRowCountInOffset  "2201X" 2 false;
     UndefinedObject          "42704" 2 false;
     UndefinedParameter       "42P02" 2 false;
     /// A position in GROUP BY or ORDER BY, or a column list, that does not fit.

@@ -3,7 +3,8 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{Expr, Ident, ObjectName, Value, ValueWithSpan, Visit, Visitor};
-use datafusion::sql::sqlparser::tokenizer::{Location, Span, TokenWithSpan};
+use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
+use datafusion::sql::sqlparser::tokenizer::{Location, Span, Token, TokenWithSpan, Tokenizer};
 
 /// Where each line of a text begins.
 pub struct Positions {
@@ -90,6 +91,40 @@ pub fn identifier_position(statement: &super::Statement, parts: &[&str]) -> Opti
 pub fn place_of(statement: &super::Statement, ident: &Ident) -> Option<usize> {
     let at = ident.span.start;
     (at.line > 0).then(|| statement.offset + Positions::new(&statement.text).chars_before(at) + 1)
+}
+
+/// Position of the first quoted literal with that value, as in [`identifier_position`].
+pub fn literal_position(statement: &super::Statement, text: &str) -> Option<usize> {
+    struct Literal<'a>(&'a str);
+    impl Visitor for Literal<'_> {
+        type Break = Location;
+        fn pre_visit_value(&mut self, value: &ValueWithSpan) -> ControlFlow<Location> {
+            match &value.value {
+                Value::SingleQuotedString(found) | Value::EscapedStringLiteral(found)
+                    if found == self.0 && value.span.start.line != 0 =>
+                {
+                    ControlFlow::Break(value.span.start)
+                }
+                _ => ControlFlow::Continue(()),
+            }
+        }
+    }
+    match statement.ast.visit(&mut Literal(text)) {
+        ControlFlow::Break(at) => Some(statement.offset + Positions::new(&statement.text).chars_before(at) + 1),
+        ControlFlow::Continue(()) => None,
+    }
+}
+
+/// Position of the first operator, or operator's keyword, that reads so, as in [`identifier_position`].
+pub fn operator_position(statement: &super::Statement, symbol: &str) -> Option<usize> {
+    let tokens = Tokenizer::new(&PostgreSqlDialect {}, &statement.text).tokenize_with_location().ok()?;
+    let reads_so = |token: &&TokenWithSpan| match &token.token {
+        Token::SingleQuotedString(_) | Token::Whitespace(_) => false,
+        Token::Word(word) => word.quote_style.is_none() && word.value.eq_ignore_ascii_case(symbol),
+        other => other.to_string() == symbol,
+    };
+    let at = tokens.iter().find(reads_so)?.span.start;
+    Some(statement.offset + Positions::new(&statement.text).chars_before(at) + 1)
 }
 
 /// The first `$n` of the statement and its position, as in [`identifier_position`].

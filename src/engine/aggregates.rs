@@ -1,12 +1,16 @@
-//! `avg` with PostgreSQL's result type: the average of whole or exact numbers is exact, with 16 decimals or more.
+//! `avg`, `stddev` and `variance` of whole and exact numbers are exact, as PostgreSQL's: numerics, rounded where it rounds.
 //!
-//! It is DataFusion's own, told to take its argument as another type.
+//! They stand before DataFusion's of the same names, which still answer for floats and intervals.
+
+mod moments;
 
 use std::sync::Arc;
 
-use datafusion::arrow::datatypes::{DataType, FieldRef};
+use datafusion::arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::error::{DataFusionError, Result};
 use datafusion::functions_aggregate::average::avg_udaf;
+use datafusion::functions_aggregate::stddev::{stddev_pop_udaf, stddev_udaf};
+use datafusion::functions_aggregate::variance::{var_pop_udaf, var_samp_udaf};
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::utils::AggregateOrderSensitivity;
 use datafusion::logical_expr::{
@@ -14,39 +18,50 @@ use datafusion::logical_expr::{
     Volatility,
 };
 
-/// Digits of the widest bigint.
-const BIGINT_DIGITS: u8 = 19;
-/// DataFusion's average has four decimals more than its argument; PostgreSQL's 16 at least.
-const AVERAGED_SCALE: i8 = 12;
-const DIGITS_MAX: u8 = 38;
+use self::moments::{Averages, Moments};
+use crate::pgtypes::QUOTIENT;
 
-/// The functions that replace DataFusion's of the same names.
-///
-/// `sum` is not among them: coercion is done more than once, and a bigint argument cannot be told from an integer that
-/// was widened before.
+/// The functions that replace DataFusion's of the same names. `sum` is not among them: [`super::typing`] widens what it
+/// adds up.
 pub(super) fn functions() -> Vec<AggregateUDF> {
-    let signature = Signature::user_defined(Volatility::Immutable);
-    vec![AggregateUDF::from(Exact { inner: avg_udaf(), signature })]
+    let exact = |inner: Arc<AggregateUDF>, moment| {
+        let aliases = inner.aliases().to_vec();
+        let signature = Signature::user_defined(Volatility::Immutable);
+        AggregateUDF::from(Exact { inner, moment, aliases, signature })
+    };
+    vec![
+        exact(avg_udaf(), Moment::Average),
+        exact(stddev_udaf(), Moment::Deviation { sample: true }),
+        exact(stddev_pop_udaf(), Moment::Deviation { sample: false }),
+        exact(var_samp_udaf(), Moment::Variance { sample: true }),
+        exact(var_pop_udaf(), Moment::Variance { sample: false }),
+    ]
 }
 
-fn avg_argument(given: &DataType) -> Option<DataType> {
+/// What is computed of the values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Moment {
+    Average,
+    Variance { sample: bool },
+    Deviation { sample: bool },
+}
+
+/// The type that an argument is taken as; `None` where there is no such function.
+fn taken(given: &DataType, moment: Moment) -> Option<DataType> {
     use DataType::*;
-    let whole = |digits: u8| Decimal128(digits + AVERAGED_SCALE.unsigned_abs(), AVERAGED_SCALE);
     Some(match given {
-        Int8 | Int16 | Int32 | UInt8 | UInt16 => whole(10),
-        UInt32 | Int64 => whole(BIGINT_DIGITS),
-        UInt64 => whole(20),
+        Int8 | UInt8 | Int16 => Decimal128(5, 0),
+        UInt16 | Int32 => Decimal128(10, 0),
+        UInt32 | Int64 => Decimal128(19, 0),
+        UInt64 => Decimal128(20, 0),
         Null | Float16 | Float32 | Float64 => Float64,
-        Dictionary(_, value) => return avg_argument(value),
-        Duration(_) => given.clone(),
-        Decimal32(precision, scale) | Decimal64(precision, scale) | Decimal128(precision, scale)
-            if *scale < AVERAGED_SCALE =>
-        {
-            // no more decimals than leave room for the whole digits
-            let added = (AVERAGED_SCALE - scale).unsigned_abs().min(DIGITS_MAX - precision.min(&DIGITS_MAX));
-            Decimal128(precision + added, scale + i8::try_from(added).unwrap_or(0))
+        Dictionary(_, value) => return taken(value, moment),
+        Duration(_) | Interval(_) if moment == Moment::Average => given.clone(),
+        Decimal32(precision, scale) | Decimal64(precision, scale) | Decimal128(precision, scale) => {
+            Decimal128(*precision, *scale)
         }
-        other if other.is_decimal() => given.clone(),
+        // as many digits as are left
+        Decimal256(..) => QUOTIENT,
         _ => return None,
     })
 }
@@ -54,19 +69,35 @@ fn avg_argument(given: &DataType) -> Option<DataType> {
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Exact {
     inner: Arc<AggregateUDF>,
+    moment: Moment,
+    aliases: Vec<String>,
     signature: Signature,
+}
+
+/// The scale of an exact argument; `None` where DataFusion's function answers.
+fn exact_scale(fields: &[FieldRef]) -> Option<i8> {
+    match fields {
+        [field] => match field.data_type() {
+            DataType::Decimal128(_, scale) => Some(*scale),
+            _ => None,
+        },
+        _ => None,
+    }
 }
 
 impl AggregateUDFImpl for Exact {
     fn name(&self) -> &str {
         self.inner.name()
     }
+    fn aliases(&self) -> &[String] {
+        &self.aliases
+    }
     fn signature(&self) -> &Signature {
         &self.signature
     }
     fn coerce_types(&self, arg_types: &[DataType]) -> Result<Vec<DataType>> {
         let taken = match arg_types {
-            [given] => avg_argument(given),
+            [given] => taken(given, self.moment),
             _ => None,
         };
         taken.map(|taken| vec![taken]).ok_or_else(|| {
@@ -76,22 +107,41 @@ impl AggregateUDFImpl for Exact {
         })
     }
     fn return_type(&self, arg_types: &[DataType]) -> Result<DataType> {
-        self.inner.return_type(&self.coerce_types(arg_types)?)
+        let taken = self.coerce_types(arg_types)?;
+        match taken.as_slice() {
+            [DataType::Decimal128(..)] => Ok(QUOTIENT),
+            taken => self.inner.return_type(taken),
+        }
     }
     fn accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
-        self.inner.accumulator(args)
+        match exact_scale(args.expr_fields) {
+            Some(_) => Ok(Box::new(Moments::new(self.moment, args.expr_fields, args.is_distinct))),
+            None => self.inner.accumulator(args),
+        }
     }
     fn state_fields(&self, args: StateFieldsArgs) -> Result<Vec<FieldRef>> {
-        self.inner.state_fields(args)
+        let Some(scale) = exact_scale(args.input_fields) else { return self.inner.state_fields(args) };
+        let types = moments::state_types(self.moment, scale, args.is_distinct);
+        let field = |(index, data_type)| Arc::new(Field::new(format!("{}[{index}]", args.name), data_type, true));
+        Ok(types.into_iter().enumerate().map(field).collect())
     }
     fn groups_accumulator_supported(&self, args: AccumulatorArgs) -> bool {
-        self.inner.groups_accumulator_supported(args)
+        match exact_scale(args.expr_fields) {
+            Some(_) => self.moment == Moment::Average && !args.is_distinct,
+            None => self.inner.groups_accumulator_supported(args),
+        }
     }
     fn create_groups_accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn GroupsAccumulator>> {
-        self.inner.create_groups_accumulator(args)
+        match exact_scale(args.expr_fields) {
+            Some(_) => Ok(Box::new(Averages::new(args.expr_fields))),
+            None => self.inner.create_groups_accumulator(args),
+        }
     }
     fn create_sliding_accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
-        self.inner.create_sliding_accumulator(args)
+        match exact_scale(args.expr_fields) {
+            Some(_) => Ok(Box::new(Moments::new(self.moment, args.expr_fields, args.is_distinct))),
+            None => self.inner.create_sliding_accumulator(args),
+        }
     }
     fn reverse_expr(&self) -> ReversedUDAF {
         ReversedUDAF::Identical

@@ -16,25 +16,28 @@ use datafusion::error::{DataFusionError, Result as DataFusionResult};
 use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::type_coercion::binary::BinaryTypeCoercer;
 use datafusion::logical_expr::{
-    BinaryExpr, ColumnarValue, Expr, ExprSchemable, LogicalPlan, Operator, ScalarFunctionArgs, ScalarUDF,
-    ScalarUDFImpl, Signature, Volatility,
+    BinaryExpr, Cast, ColumnarValue, Expr, ExprSchemable, Operator, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl,
+    Signature, Volatility,
 };
 use datafusion::physical_expr_common::datum::apply;
 use datafusion::scalar::ScalarValue;
 
-use super::rewrite;
+use super::exact;
 use crate::error::{Error, ErrorKind};
 
-/// The plan with operators that check.
-pub(super) fn checked(plan: LogicalPlan) -> DataFusionResult<LogicalPlan> {
-    rewrite::expressions(plan, check)
-}
-
-fn check(expr: Expr, schema: &DFSchema) -> DataFusionResult<Transformed<Expr>> {
+/// The expression with an operator that checks, where it computes with machine numbers.
+pub(super) fn check(expr: Expr, schema: &DFSchema) -> DataFusionResult<Transformed<Expr>> {
     match expr {
         Expr::BinaryExpr(BinaryExpr { left, op, right }) => {
             let operands = (left.get_type(schema), right.get_type(schema));
             match operands {
+                (Ok(l), Ok(r)) if let Some(call) = exact::operator(op, &l, &r) => {
+                    Ok(Transformed::yes(Expr::ScalarFunction(ScalarFunction::new_udf(call, vec![*left, *right]))))
+                }
+                (Ok(l), Ok(r)) if is_real_and_other(op, &l, &r) => {
+                    let wide = |expr: Box<Expr>| Expr::Cast(Cast::new(expr, DataType::Float64));
+                    Ok(Transformed::yes(call(op, vec![wide(left), wide(right)])))
+                }
                 (Ok(l), Ok(r)) if can_fail(&l, op, &r) => Ok(Transformed::yes(call(op, vec![*left, *right]))),
                 _ => Ok(Transformed::no(Expr::BinaryExpr(BinaryExpr { left, op, right }))),
             }
@@ -48,6 +51,14 @@ fn check(expr: Expr, schema: &DFSchema) -> DataFusionResult<Transformed<Expr>> {
         },
         other => Ok(Transformed::no(other)),
     }
+}
+
+/// A real and a number of another kind are computed with as double precision.
+fn is_real_and_other(op: Operator, left: &DataType, right: &DataType) -> bool {
+    let other = |data_type: &DataType| data_type.is_integer() || data_type.is_decimal();
+    let real = |data_type: &DataType| *data_type == DataType::Float32;
+    matches!(op, Operator::Plus | Operator::Minus | Operator::Multiply | Operator::Divide)
+        && (real(left) && other(right) || other(left) && real(right))
 }
 
 fn is_constant(expr: &Expr) -> bool {

@@ -42,7 +42,10 @@ pub(super) fn parameter_types(statement: &Statement, hints: &[Option<Type>]) -> 
         }
     }
     let mut highest = Highest(hints.len());
-    let _ = ast::Visit::visit(&statement.ast, &mut highest);
+    // what PREPARE names are parameters of the statement it prepares
+    if !matches!(statement.ast, ast::Statement::Prepare { .. }) {
+        let _ = ast::Visit::visit(&statement.ast, &mut highest);
+    }
     (0..highest.0).map(|index| hints.get(index).cloned().flatten().unwrap_or(Type::TEXT)).collect()
 }
 
@@ -70,11 +73,11 @@ pub(super) async fn execute(session: &mut Session, statement: &Statement, params
         ast::Statement::Rollback { savepoint: Some(name), .. } => blocks::rollback_to(session, &folded(name)),
         ast::Statement::Savepoint { name } => blocks::savepoint(session, &folded(name)),
         ast::Statement::ReleaseSavepoint { name } => blocks::release(session, &folded(name)),
-        ast::Statement::Prepare { name, statement: inner, .. } => {
-            procedures::prepare(session, statement, name, inner).await
+        ast::Statement::Prepare { name, data_types, statement: inner } => {
+            procedures::prepare(session, statement, name, data_types, inner).await
         }
         ast::Statement::Execute { name: Some(name), parameters, .. } => {
-            procedures::execute_named(session, name, parameters, params).await
+            procedures::execute_named(session, statement, name, parameters, params).await
         }
         ast::Statement::Close { cursor } => cursors::close(session, cursor),
         ast::Statement::Deallocate { name, .. } => procedures::deallocate(session, name),

@@ -7,6 +7,7 @@ use datafusion::common::{Column, SchemaError};
 use datafusion::error::DataFusionError;
 
 use super::planner_words::in_postgres_words;
+use super::typing::{Place, Placed};
 use crate::dialect::{self, Statement};
 use crate::error::{Error, ErrorKind};
 
@@ -20,8 +21,13 @@ pub fn from_datafusion(error: DataFusionError) -> Error {
 
 /// An error of planning the statement, with the place of the name it is about.
 pub fn in_statement(error: DataFusionError, statement: &Statement) -> Error {
-    let (error, name) = describe(error);
-    at_name(error, statement, &name)
+    let (error, place) = describe(error);
+    match place {
+        Some(Place::Name(name)) => at_name(error, statement, &name),
+        Some(Place::Literal(text)) => at_position(error, dialect::literal_position(statement, &text)),
+        Some(Place::Operator(symbol)) => at_position(error, dialect::operator_position(statement, &symbol)),
+        None => error,
+    }
 }
 
 /// The error at the first place where the statement says the name; unchanged if it has a place or the name has none.
@@ -38,12 +44,34 @@ pub fn at_name(error: Error, statement: &Statement, name: &[String]) -> Error {
     }
 }
 
+fn at_position(error: Error, position: Option<usize>) -> Error {
+    match position {
+        Some(position) if error.position().is_none() => error.at(position),
+        _ => error,
+    }
+}
+
+/// The error, and what in the statement it is about.
+fn describe(error: DataFusionError) -> (Error, Option<Place>) {
+    let (error, name) = match error {
+        DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) => return describe(*inner),
+        DataFusionError::External(inner) if inner.is::<Placed>() => {
+            return match inner.downcast::<Placed>() {
+                Ok(placed) => (placed.error, Some(placed.place)),
+                Err(inner) => (from_external(inner), None),
+            };
+        }
+        error => named(error),
+    };
+    (error, (!name.is_empty()).then_some(Place::Name(name)))
+}
+
 /// The error, and the name in the statement that it is about.
-fn describe(error: DataFusionError) -> (Error, Vec<String>) {
+fn named(error: DataFusionError) -> (Error, Vec<String>) {
     match error {
-        DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) => describe(*inner),
+        DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) => named(*inner),
         DataFusionError::Collection(errors) => match errors.into_iter().next() {
-            Some(first) => describe(first),
+            Some(first) => named(first),
             None => (Error::internal("an error without content"), Vec::new()),
         },
         DataFusionError::External(inner) => (from_external(inner), Vec::new()),
@@ -58,7 +86,10 @@ fn from_external(inner: Box<dyn std::error::Error + Send + Sync>) -> Error {
         Ok(ours) => *ours,
         Err(inner) => match inner.downcast::<DataFusionError>() {
             Ok(nested) => from_datafusion(*nested),
-            Err(inner) => from_execution(DataFusionError::External(inner)),
+            Err(inner) => match inner.downcast::<Placed>() {
+                Ok(placed) => placed.error,
+                Err(inner) => from_execution(DataFusionError::External(inner)),
+            },
         },
     }
 }

@@ -31,19 +31,8 @@ pub(super) fn output_schema(plan: &LogicalPlan) -> SchemaRef {
     Arc::new(Schema::new(fields.collect::<Vec<Arc<Field>>>()))
 }
 
-/// The plan with its types settled, so that its columns are announced as they will come. Parameters without a type
-/// yet leave it as it is.
+/// The plan with its types settled, so that its columns are announced as they will come.
 pub(super) fn coerced(plan: LogicalPlan, options: &ConfigOptions) -> DataFusionResult<LogicalPlan> {
-    let mut waits = false;
-    plan.apply_with_subqueries(|node| {
-        node.apply_expressions(|expr| {
-            waits |= expr.exists(|expr| Ok(matches!(expr, Expr::Placeholder(_))))?;
-            Ok(if waits { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
-        })
-    })?;
-    if waits {
-        return Ok(plan);
-    }
     rewrite::expressions(TypeCoercion::new().analyze(plan, options)?, |expr, _| fold_integer(expr))
 }
 

@@ -33,13 +33,15 @@ use datafusion::sql::sqlparser::ast::{self, TableFactor, Visit, Visitor};
 use super::buffered::WithBuffered;
 use super::names::Relation;
 use super::sql_types::SqlTypes;
-use super::{Shared, arithmetic, errors, execute, rewrite, text_casts, time_travel, whole_rows};
+use super::typing::Typing;
+use super::{Shared, errors, execute, time_travel, whole_rows};
 use crate::catalog::{Object, ObjectKind, Scope};
 use crate::dialect::{self, Statement};
 use crate::error::{Error, ErrorKind, Result};
 use crate::pgcatalog::Metadata;
 use crate::pgfunctions;
-use crate::pgfunctions::time::{rewrite_casts, sort_intervals};
+use crate::pgfunctions::time::sort_intervals;
+use crate::pgtypes::{Type, pg_type};
 
 /// Views of views of views …
 const VIEW_DEPTH_MAX: usize = 32;
@@ -52,6 +54,8 @@ pub(super) struct Planner {
     state: Arc<SessionState>,
     search_path: Vec<String>,
     metadata: Arc<Metadata>,
+    /// Types of parameters that the client, or PREPARE, has given.
+    parameters: Vec<Option<Type>>,
     /// Whether a table was resolved that follows its head.
     follows_head: AtomicBool,
     /// What bare names stand for before all others: rows that parts of the statement return.
@@ -73,6 +77,7 @@ impl Planner {
             search_path,
             metadata,
             follows_head: AtomicBool::new(false),
+            parameters: Vec::new(),
             given: HashMap::new(),
         }
     }
@@ -86,6 +91,7 @@ impl Planner {
             search_path: self.search_path.clone(),
             metadata: self.metadata.clone(),
             follows_head: AtomicBool::new(self.follows_head()),
+            parameters: self.parameters.clone(),
             given: self.given.clone(),
         }
     }
@@ -98,6 +104,12 @@ impl Planner {
     /// What was given under the name.
     pub fn given(&self, name: &str) -> Option<Arc<dyn TableProvider>> {
         self.given.get(name).cloned()
+    }
+
+    /// The planner for statements whose parameters have these types, where there are any.
+    pub fn with_parameters(mut self, parameters: &[Option<Type>]) -> Self {
+        self.parameters = parameters.to_vec();
+        self
     }
 
     pub fn engine(&self) -> &Arc<Shared> {
@@ -151,9 +163,12 @@ impl Planner {
         let names = self.names_in(statement, known, depth).await?;
         let mut ast = statement.ast.clone();
         whole_rows::expand(&mut ast, &names.tables);
+        let assigns = matches!(ast, ast::Statement::Insert(_) | ast::Statement::Update(_));
         SqlToRel::new_with_options(&names, dialect::parser_options(self.state.config_options()))
             .statement_to_plan(DfStatement::Statement(Box::new(ast)))
-            .and_then(settled)
+            .and_then(pgfunctions::laterals_unfolded)
+            .and_then(|plan| names.typing.settle(plan, assigns))
+            .and_then(sort_intervals)
             .map_err(|error| errors::in_statement(error, statement))
     }
 
@@ -198,12 +213,30 @@ impl Planner {
             }
         }
         let functions = self.table_functions(calls).await?;
-        Ok(Names { planner: self, tables, functions })
+        Ok(self.names(tables, functions))
+    }
+
+    fn names(
+        &self,
+        tables: HashMap<TableReference, Arc<dyn TableSource>>,
+        functions: HashMap<String, Arc<dyn TableSource>>,
+    ) -> Names<'_> {
+        let typing = Arc::new(Typing::new(self.state.config_options(), &self.parameters));
+        let mut expr_planners: Vec<Arc<dyn ExprPlanner>> = vec![typing.clone()];
+        expr_planners.extend(self.state.expr_planners().iter().cloned());
+        Names { planner: self, tables, functions, typing, expr_planners }
+    }
+
+    /// The type that a name of one in a statement stands for.
+    pub(super) fn type_named(&self, data_type: &ast::DataType) -> Result<Type> {
+        let definition = ast::ColumnDef { name: ast::Ident::new("t"), data_type: data_type.clone(), options: vec![] };
+        let schema = self.columns(vec![definition])?;
+        Ok(schema.fields().first().map_or(Type::TEXT, |field| pg_type(field.data_type())))
     }
 
     /// The columns that definitions stand for; those with NOT NULL are not nullable.
     pub(super) fn columns(&self, definitions: Vec<ast::ColumnDef>) -> Result<Schema> {
-        let names = Names { planner: self, tables: HashMap::new(), functions: HashMap::new() };
+        let names = self.names(HashMap::new(), HashMap::new());
         SqlToRel::new_with_options(&names, dialect::parser_options(self.state.config_options()))
             .build_schema(definitions)
             .map_err(errors::from_datafusion)
@@ -285,12 +318,8 @@ impl Planner {
 
 /// The plan with PostgreSQL's operators and casts in place of DataFusion's.
 pub(super) fn settled(plan: LogicalPlan) -> DataFusionResult<LogicalPlan> {
-    pgfunctions::laterals_unfolded(plan)
-        .and_then(|plan| rewrite::expressions(plan, pgfunctions::rewrite_json_casts))
-        .and_then(arithmetic::checked)
-        .and_then(|plan| rewrite::expressions(plan, rewrite_casts))
-        .and_then(sort_intervals)
-        .and_then(text_casts::as_postgres)
+    let plan = pgfunctions::laterals_unfolded(plan)?;
+    Typing::outside_sessions().settle(plan, true).and_then(sort_intervals)
 }
 
 /// [`settled`] for one expression over columns.
@@ -368,6 +397,9 @@ struct Names<'a> {
     planner: &'a Planner,
     tables: HashMap<TableReference, Arc<dyn TableSource>>,
     functions: HashMap<String, Arc<dyn TableSource>>,
+    typing: Arc<Typing>,
+    /// [`Typing`] before DataFusion's own.
+    expr_planners: Vec<Arc<dyn ExprPlanner>>,
 }
 
 impl Names<'_> {
@@ -411,7 +443,7 @@ impl ContextProvider for Names<'_> {
     }
 
     fn get_expr_planners(&self) -> &[Arc<dyn ExprPlanner>] {
-        self.state().expr_planners()
+        &self.expr_planners
     }
     fn get_relation_planners(&self) -> &[Arc<dyn RelationPlanner>] {
         self.state().relation_planners()

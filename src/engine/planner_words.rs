@@ -7,7 +7,27 @@ use crate::error::{Error, ErrorKind};
 
 /// The error for a complaint that PostgreSQL words otherwise; `None` where ours does.
 pub(super) fn in_postgres_words(text: &str) -> Option<Error> {
-    operator(text).or_else(|| position_out_of_list(text)).or_else(|| fixed(text)).or_else(|| type_name(text))
+    if let Some((_, given)) = text.split_once("non-boolean predicate") {
+        let given = given.rsplit("returning ").next().unwrap_or_default();
+        let message = format!("argument of WHERE must be type boolean, not type {}", postgres_type(given));
+        return Some(Error::new(ErrorKind::DatatypeMismatch, message));
+    }
+    if let Some((_, given)) = text.split_once("'NOT' requires a boolean expression, got ") {
+        let message = format!("argument of NOT must be type boolean, not type {}", postgres_type(given));
+        return Some(Error::new(ErrorKind::DatatypeMismatch, message));
+    }
+    if let Some((columns, names)) = between(text, "ource table contains ", " names given as column alias")
+        .and_then(|counts| counts.split_once(" columns but only "))
+    {
+        let message = format!("table has {columns} columns available but {names} columns specified");
+        return Some(Error::new(ErrorKind::InvalidColumnReference, message));
+    }
+    operator(text)
+        .or_else(|| position_out_of_list(text))
+        .or_else(|| fixed(text))
+        .or_else(|| type_name(text))
+        .or_else(|| out_of_type(text))
+        .or_else(|| duplicate(text))
 }
 
 /// Words of DataFusion, and the whole message of PostgreSQL.
@@ -17,6 +37,21 @@ const FIXED: &[(&str, ErrorKind, &str)] = &[
         ErrorKind::GroupingError,
         "aggregate functions are not allowed in WHERE",
     ),
+    ("unary operator '-' only supports", ErrorKind::UndefinedFunction, "operator does not exist: - text"),
+    ("Unary operator '-' only supports", ErrorKind::UndefinedFunction, "operator does not exist: - text"),
+    ("LIMIT must be >", ErrorKind::InvalidRowCountInLimit, "LIMIT must not be negative"),
+    ("OFFSET must be >", ErrorKind::InvalidRowCountInOffset, "OFFSET must not be negative"),
+    (
+        "UNION queries have different number of columns",
+        ErrorKind::SyntaxError,
+        "each UNION query must have the same number of columns",
+    ),
+    (
+        "NTILE requires a positive integer",
+        ErrorKind::InvalidArgumentForNtile,
+        "argument of ntile must be greater than zero",
+    ),
+    ("step can't be 0", ErrorKind::InvalidParameter, "step size cannot equal zero"),
     ("Too many columns! The subquery", ErrorKind::SyntaxError, "subquery must return only one column"),
     (
         "For SELECT DISTINCT, ORDER BY expressions",
@@ -62,6 +97,18 @@ fn position_out_of_list(text: &str) -> Option<Error> {
     };
     let message = format!("{clause} position {position} is not in select list");
     Some(Error::new(ErrorKind::InvalidColumnReference, message))
+}
+
+/// `value of 1e20 is out of range Int64`.
+fn out_of_type(text: &str) -> Option<Error> {
+    let (_, given) = text.split_once(" is out of range ")?;
+    let name = given.starts_with("Int").then(|| postgres_type(given))?;
+    Some(Error::new(ErrorKind::NumericOutOfRange, format!("{name} out of range")))
+}
+
+fn duplicate(text: &str) -> Option<Error> {
+    let name = between(text, "WITH query name \"", "\" specified more than once")?;
+    Some(Error::new(ErrorKind::DuplicateAlias, format!("WITH query name \"{name}\" specified more than once")))
 }
 
 fn type_name(text: &str) -> Option<Error> {

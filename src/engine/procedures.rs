@@ -9,13 +9,14 @@ use datafusion::sql::sqlparser::ast::{self, Expr, Ident, ObjectName, Value};
 use super::control::in_block;
 use super::session::{Outcome, Prepared, Session};
 use super::{Call, errors};
-use crate::dialect::{Statement, folded};
+use crate::dialect::{Statement, folded, literal_position};
 use crate::error::{Error, ErrorKind, Result};
 
 pub(super) async fn prepare(
     session: &mut Session,
     whole: &Statement,
     name: &Ident,
+    data_types: &[ast::DataType],
     inner: &ast::Statement,
 ) -> Result<Outcome> {
     let name = folded(name);
@@ -23,13 +24,17 @@ pub(super) async fn prepare(
         return Err(Error::new(ErrorKind::DuplicateStatement, format!("prepared statement \"{name}\" already exists")));
     }
     let statement = Statement { text: whole.text.clone(), offset: whole.offset, ast: inner.clone() };
-    let prepared = Box::pin(session.prepare(Arc::new(statement), &[])).await?;
+    let planner = session.planner_now().await?;
+    let types =
+        data_types.iter().map(|data_type| planner.type_named(data_type).map(Some)).collect::<Result<Vec<_>>>()?;
+    let prepared = Box::pin(session.prepare(Arc::new(statement), &types)).await?;
     session.named.insert(name, Arc::new(prepared));
     Ok(Outcome::command("PREPARE"))
 }
 
 pub(super) async fn execute_named(
     session: &mut Session,
+    statement: &Statement,
     name: &ObjectName,
     arguments: &[Expr],
     params: &[ScalarValue],
@@ -43,16 +48,40 @@ pub(super) async fn execute_named(
         )
         .with_detail(format!("Expected {} parameters but got {}.", prepared.parameters.len(), arguments.len())));
     }
+    let setting = |name| session.settings.get(name).unwrap_or_default();
+    let style = crate::pgtypes::Style::new(&setting("TimeZone"), &setting("bytea_output"));
     let mut values = Vec::with_capacity(arguments.len());
     for (argument, parameter) in arguments.iter().zip(&prepared.parameters) {
-        let value = constant(session, argument, params).await?;
-        let wanted = crate::pgtypes::arrow_type(parameter);
-        values.push(match wanted {
-            Some(wanted) => value.cast_to(&wanted).map_err(errors::from_datafusion)?,
-            None => value,
+        values.push(match quoted(argument) {
+            Some(text) => {
+                crate::pgtypes::read_text(parameter, text, &style).map_err(|error| {
+                    match literal_position(statement, text) {
+                        Some(position) => error.at(position),
+                        None => error,
+                    }
+                })?
+            }
+            None => {
+                let value = constant(session, argument, params).await?;
+                match crate::pgtypes::arrow_type(parameter) {
+                    Some(wanted) if !wanted.is_decimal() || !value.data_type().is_decimal() => {
+                        value.cast_to(&wanted).map_err(errors::from_datafusion)?
+                    }
+                    _ => value,
+                }
+            }
         });
     }
     Box::pin(session.execute(&prepared, &values)).await
+}
+
+/// A quoted literal's text: it has no type of its own.
+fn quoted(argument: &Expr) -> Option<&str> {
+    let Expr::Value(value) = argument else { return None };
+    match &value.value {
+        Value::SingleQuotedString(text) => Some(text),
+        _ => None,
+    }
 }
 
 pub(super) fn undefined_statement(name: &str) -> Error {

@@ -2,6 +2,7 @@
 //!
 //! Invariant: a plan is used again only for the release and the settings it was made under.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -243,7 +244,7 @@ impl Session {
         }
         let (plan, schema) = match &statement.ast {
             ast::Statement::Query(_) => {
-                let planned = self.plan(&statement).await?;
+                let planned = self.plan(&statement, hints).await?;
                 let schema = execute::client_schema(&planned.logical);
                 (Some(planned), Some(schema))
             }
@@ -254,7 +255,7 @@ impl Session {
         };
         let query = self.prepare_inner(&statement, hints).await?;
         let parameters = match (&plan, &query) {
-            (Some(planned), _) => parameters::types(&planned.logical, &statement, hints)?,
+            (Some(planned), _) => parameters::types(&planned.logical, hints)?,
             (None, Some(query)) => query.parameters.clone(),
             (None, None) => control::parameter_types(&statement, hints),
         };
@@ -312,7 +313,8 @@ impl Session {
         let planned = match &prepared.plan {
             Some(planned) if self.still_holds(planned).await? => planned.clone(),
             _ => {
-                let planned = guard.run(self.plan(&prepared.statement)).await?;
+                let types: Vec<_> = prepared.parameters.iter().cloned().map(Some).collect();
+                let planned = guard.run(self.plan(&prepared.statement, &types)).await?;
                 let changed = prepared
                     .schema
                     .as_ref()
@@ -357,22 +359,24 @@ impl Session {
     }
 
     /// The statement's plan; the one that any session made for the same text under the same basis, if there is one.
-    async fn plan(&mut self, statement: &Statement) -> Result<Arc<Planned>> {
+    async fn plan(&mut self, statement: &Statement, parameters: &[Option<Type>]) -> Result<Arc<Planned>> {
         let basis = Basis::new(&self.scope().await?, &self.settings);
-        let known = self.shared.plans.get(&statement.text);
+        let key = plan_key(&statement.text, parameters);
+        let known = self.shared.plans.get(&key);
         if let Some(planned) = known.filter(|known| known.basis.is(&basis) && known.user == self.user) {
             return Ok(planned);
         }
-        let planned = self.plan_anew(statement).await?;
+        let planned = self.plan_anew(statement, parameters).await?;
         if !planned.follows_head && planned.basis.overlay.is_none() {
-            self.shared.plans.put(&statement.text, planned.clone());
+            self.shared.plans.put(&key, planned.clone());
         }
         Ok(planned)
     }
 
-    async fn plan_anew(&mut self, statement: &Statement) -> Result<Arc<Planned>> {
+    async fn plan_anew(&mut self, statement: &Statement, parameters: &[Option<Type>]) -> Result<Arc<Planned>> {
         let scope = self.scope().await?;
         let (planner, basis) = self.planner(scope);
+        let planner = planner.with_parameters(parameters);
         let statement = statement.clone();
         let work = async move {
             let logical = planner.plan_with_types(&statement).await.map_err(|error| locate(error, &statement))?;
@@ -467,4 +471,13 @@ impl Session {
     fn named_schema(&self, name: Option<&ast::ObjectName>) -> Option<SchemaRef> {
         self.named.get(&procedures::procedure_name(name?))?.schema.clone()
     }
+}
+
+/// What a plan is remembered by: the statement, and the types that its parameters were given.
+fn plan_key<'a>(text: &'a str, parameters: &[Option<Type>]) -> Cow<'a, str> {
+    if parameters.iter().all(Option::is_none) {
+        return Cow::Borrowed(text);
+    }
+    let oids = parameters.iter().map(|given| given.as_ref().map_or(0, Type::oid).to_string()).collect::<Vec<_>>();
+    Cow::Owned(format!("{text}\0{}", oids.join(",")))
 }

@@ -10,7 +10,7 @@ use datafusion::logical_expr::planner::TypePlanner;
 use datafusion::sql::sqlparser::ast::{DataType as SqlType, ExactNumberInfo, IntervalFields, ObjectName, TimezoneInfo};
 
 use crate::pgcatalog::PgOidTypePlanner;
-use crate::pgtypes::{PG_TYPE_KEY, TYPE_MODIFIER_KEY};
+use crate::pgtypes::{FREE, PG_TYPE_KEY, TYPE_MODIFIER_KEY};
 
 /// Names of types.
 #[derive(Debug)]
@@ -38,6 +38,9 @@ impl TypePlanner for SqlTypes {
                 DataType::Interval(IntervalUnit::MonthDayNano)
             }
             SqlType::Character(_) | SqlType::CharacterVarying(_) | SqlType::CharVarying(_) => DataType::Utf8View,
+            SqlType::Numeric(ExactNumberInfo::None)
+            | SqlType::Decimal(ExactNumberInfo::None)
+            | SqlType::Dec(ExactNumberInfo::None) => FREE,
             // float(24) and less is real
             SqlType::Float(ExactNumberInfo::Precision(bits)) if *bits <= 24 => DataType::Float32,
             SqlType::Float(_) => DataType::Float64,

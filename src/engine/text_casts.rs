@@ -15,21 +15,15 @@ use datafusion::common::tree_node::Transformed;
 use datafusion::error::{DataFusionError, Result as DataFusionResult};
 use datafusion::logical_expr::expr::{Cast, ScalarFunction};
 use datafusion::logical_expr::{
-    ColumnarValue, Expr, ExprSchemable, LogicalPlan, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
-    Volatility,
+    ColumnarValue, Expr, ExprSchemable, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
 use datafusion::scalar::ScalarValue;
 
-use super::rewrite;
 use crate::pgfunctions::{self, session_style};
-use crate::pgtypes::texts;
+use crate::pgtypes::{FREE, QUOTIENT, texts};
 
-/// The plan with PostgreSQL's casts to text.
-pub(super) fn as_postgres(plan: LogicalPlan) -> DataFusionResult<LogicalPlan> {
-    rewrite::expressions(plan, change)
-}
-
-fn change(expr: Expr, schema: &DFSchema) -> DataFusionResult<Transformed<Expr>> {
+/// The expression with PostgreSQL's cast, where it is one to text.
+pub(super) fn change(expr: Expr, schema: &DFSchema) -> DataFusionResult<Transformed<Expr>> {
     let Expr::Cast(cast) = expr else { return Ok(Transformed::no(expr)) };
     let given = cast.expr.get_type(schema);
     match given {
@@ -51,6 +45,7 @@ fn is_written_otherwise(data_type: &DataType) -> bool {
         Float16 | Float32 | Float64 | Date32 | Date64 | Timestamp(..) | Time32(_) | Time64(_) | Interval(_)
         | Duration(_) => true,
         Binary | LargeBinary | BinaryView => true,
+        &(QUOTIENT | FREE) => true,
         Dictionary(_, value) => is_written_otherwise(value),
         other => other.is_nested(),
     }

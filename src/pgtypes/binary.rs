@@ -34,10 +34,12 @@ pub(super) fn put_binary(column: &Column<'_>, row: usize, style: &Style, out: &m
         Values::UInt8(values) => put_integer(out, &column.pg_type, values[row].into()),
         Values::UInt16(values) => put_integer(out, &column.pg_type, values[row].into()),
         Values::UInt32(values) => put_integer(out, &column.pg_type, values[row].into()),
-        Values::UInt64(values) => put_decimal128_binary(out, values[row].into(), 0),
         Values::Float32(values) => out.put_f32(values[row]),
         Values::Float64(values) => out.put_f64(values[row]),
-        Values::Decimal128(values, scale) => put_decimal128_binary(out, values[row], *scale),
+        Values::Decimal128(values, scale, shown) => {
+            let (value, scale) = shown.digits(values[row], *scale);
+            put_decimal128_binary(out, value, scale);
+        }
         Values::Decimal256(values, scale) => put_decimal256_binary(out, values[row], *scale),
         Values::Text(_) | Values::LargeText(_) | Values::TextView(_) => {
             if column.pg_type == Type::JSONB {

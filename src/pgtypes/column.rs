@@ -12,11 +12,12 @@ use datafusion::arrow::datatypes::{
     Int32Type, Int64Type, IntervalDayTime, IntervalDayTimeType, IntervalMonthDayNano, IntervalMonthDayNanoType,
     IntervalUnit, IntervalYearMonthType, Time64MicrosecondType, Time64NanosecondType, TimeUnit,
     TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType, UInt8Type,
-    UInt16Type, UInt32Type, UInt64Type, i256,
+    UInt16Type, UInt32Type, i256,
 };
 use pgwire::api::Type;
 
 use super::number::{put_decimal128, put_decimal256, put_f32, put_f64, put_i64, put_u64};
+use super::numeric::Shown;
 use super::style::{ByteaOutput, Style};
 use super::time::{self, Interval, Layout, put_date, put_interval, put_time, put_timestamp};
 use super::types::column_type;
@@ -41,10 +42,9 @@ pub(super) enum Values<'a> {
     UInt8(&'a [u8]),
     UInt16(&'a [u16]),
     UInt32(&'a [u32]),
-    UInt64(&'a [u64]),
     Float32(&'a [f32]),
     Float64(&'a [f64]),
-    Decimal128(&'a [i128], i8),
+    Decimal128(&'a [i128], i8, Shown),
     Decimal256(&'a [i256], i8),
     Text(&'a StringArray),
     LargeText(&'a LargeStringArray),
@@ -98,6 +98,7 @@ pub(super) fn canonical(data_type: &DataType) -> Option<DataType> {
     let target = match data_type {
         Dictionary(_, value) => canonical(value).unwrap_or_else(|| value.as_ref().clone()),
         RunEndEncoded(_, values) => canonical(values.data_type()).unwrap_or_else(|| values.data_type().clone()),
+        UInt64 => Int64,
         Float16 => Float32,
         Date64 => Date32,
         Time32(_) => Time64(TimeUnit::Microsecond),
@@ -144,10 +145,12 @@ impl<'a> Column<'a> {
             Values::UInt8(values) => put_u64(out, values[row].into()),
             Values::UInt16(values) => put_u64(out, values[row].into()),
             Values::UInt32(values) => put_u64(out, values[row].into()),
-            Values::UInt64(values) => put_u64(out, values[row]),
             Values::Float32(values) => put_f32(out, values[row]),
             Values::Float64(values) => put_f64(out, values[row]),
-            Values::Decimal128(values, scale) => put_decimal128(out, values[row], *scale),
+            Values::Decimal128(values, scale, shown) => {
+                let (value, scale) = shown.digits(values[row], *scale);
+                put_decimal128(out, value, scale);
+            }
             Values::Decimal256(values, scale) => put_decimal256(out, values[row], *scale),
             Values::Text(values) => out.put_slice(values.value(row).as_bytes()),
             Values::LargeText(values) => out.put_slice(values.value(row).as_bytes()),
@@ -227,10 +230,12 @@ impl<'a> Values<'a> {
             T::UInt8 => Self::UInt8(array.as_primitive::<UInt8Type>().values()),
             T::UInt16 => Self::UInt16(array.as_primitive::<UInt16Type>().values()),
             T::UInt32 => Self::UInt32(array.as_primitive::<UInt32Type>().values()),
-            T::UInt64 => Self::UInt64(array.as_primitive::<UInt64Type>().values()),
             T::Float32 => Self::Float32(array.as_primitive::<Float32Type>().values()),
             T::Float64 => Self::Float64(array.as_primitive::<Float64Type>().values()),
-            T::Decimal128(_, scale) => Self::Decimal128(array.as_primitive::<Decimal128Type>().values(), *scale),
+            data_type @ T::Decimal128(_, scale) => {
+                let values = array.as_primitive::<Decimal128Type>().values();
+                Self::Decimal128(values, *scale, Shown::of(data_type))
+            }
             T::Decimal256(_, scale) => Self::Decimal256(array.as_primitive::<Decimal256Type>().values(), *scale),
             T::Utf8 => Self::Text(array.as_string()),
             T::LargeUtf8 => Self::LargeText(array.as_string()),

@@ -20,7 +20,6 @@ pub(super) fn put_value(column: &Column<'_>, row: usize, style: &Style, out: &mu
         | Values::UInt8(_)
         | Values::UInt16(_)
         | Values::UInt32(_)
-        | Values::UInt64(_)
         | Values::Decimal128(..)
         | Values::Decimal256(..) => column.put_text(row, style, out),
         Values::Float32(values) if values[row].is_finite() => column.put_text(row, style, out),

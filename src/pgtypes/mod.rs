@@ -17,6 +17,7 @@ mod encoding;
 mod input;
 mod json;
 mod number;
+mod numeric;
 mod params;
 mod rows;
 mod style;
@@ -28,6 +29,7 @@ pub use copy::{CopyFormat, ForceQuote};
 pub use copy_from::{CopyDecoder, CopyInput, Header};
 pub use encoding::Encoding;
 pub use input::read_text;
+pub use numeric::{Exact, FREE, QUOTIENT, QUOTIENT_SCALE, divide as divide_exact, quotient, quotient_of, rescaled};
 pub use params::decode_parameter;
 pub(crate) use params::utf8;
 pub use pgwire::api::Type;
@@ -36,7 +38,8 @@ pub use rows::{BoundRows, CanonicalBatch, RowEncoder};
 pub use style::{ByteaOutput, DateFormat, DateOrder, IntervalStyle, Style};
 pub use text::{json_texts, put_json_string, texts};
 pub use types::{
-    PG_TYPE_KEY, TYPE_MODIFIER_KEY, arrow_type, column_modifier, column_type, pg_type, type_modifier, type_size,
+    PG_TYPE_KEY, TYPE_MODIFIER_KEY, array_type, arrow_type, column_modifier, column_type, element_of, pg_type,
+    type_modifier, type_size,
 };
 
 /// How a value travels: Bind's and RowDescription's format code.

@@ -3,6 +3,8 @@
 use datafusion::arrow::datatypes::{DataType, Field, IntervalUnit, TimeUnit};
 use pgwire::api::Type;
 
+use super::numeric::{FREE, QUOTIENT};
+
 /// Field metadata that names the PostgreSQL type to announce (`oid`, `name`, `json` …) where the Arrow type does not
 /// say it. The value must be encodable as that type; otherwise the Arrow type decides.
 pub const PG_TYPE_KEY: &str = "pg_type";
@@ -34,8 +36,9 @@ pub fn pg_type(data_type: &DataType) -> Type {
         Boolean => Type::BOOL,
         Int8 | UInt8 | Int16 => Type::INT2,
         UInt16 | Int32 => Type::INT4,
-        UInt32 | Int64 => Type::INT8,
-        UInt64 | Decimal32(..) | Decimal64(..) | Decimal128(..) | Decimal256(..) => Type::NUMERIC,
+        // counts and ranks: none reaches beyond a bigint
+        UInt32 | Int64 | UInt64 => Type::INT8,
+        Decimal32(..) | Decimal64(..) | Decimal128(..) | Decimal256(..) => Type::NUMERIC,
         Float16 | Float32 => Type::FLOAT4,
         Float64 => Type::FLOAT8,
         Binary | LargeBinary | BinaryView | FixedSizeBinary(_) => Type::BYTEA,
@@ -87,11 +90,11 @@ pub fn column_modifier(field: &Field) -> i32 {
 pub fn type_modifier(data_type: &DataType) -> i32 {
     use DataType::*;
     match data_type {
+        &(QUOTIENT | FREE) => -1,
         Decimal32(precision, scale)
         | Decimal64(precision, scale)
         | Decimal128(precision, scale)
         | Decimal256(precision, scale) => ((i32::from(*precision) << 16) | (i32::from(*scale) & 0x7ff)) + 4,
-        UInt64 => (20 << 16) + 4,
         Dictionary(_, value) => type_modifier(value),
         List(item) | LargeList(item) | FixedSizeList(item, _) => type_modifier(item.data_type()),
         _ => -1,
@@ -99,7 +102,7 @@ pub fn type_modifier(data_type: &DataType) -> i32 {
 }
 
 /// The Arrow type that values of a PostgreSQL type become (parameters, casts); `None` for a type we cannot hold.
-/// A `numeric` without a modifier becomes `Decimal128(38, 10)`; a decoded parameter carries its own scale.
+/// A `numeric` without a modifier becomes [`FREE`]; a decoded parameter carries its own scale.
 pub fn arrow_type(pg_type: &Type) -> Option<DataType> {
     Some(match *pg_type {
         Type::BOOL => DataType::Boolean,
@@ -108,7 +111,7 @@ pub fn arrow_type(pg_type: &Type) -> Option<DataType> {
         Type::INT8 | Type::OID | Type::REGCLASS | Type::REGTYPE | Type::REGPROC => DataType::Int64,
         Type::FLOAT4 => DataType::Float32,
         Type::FLOAT8 => DataType::Float64,
-        Type::NUMERIC => DataType::Decimal128(38, 10),
+        Type::NUMERIC => FREE,
         Type::TEXT
         | Type::VARCHAR
         | Type::BPCHAR
@@ -132,12 +135,12 @@ pub fn arrow_type(pg_type: &Type) -> Option<DataType> {
 }
 
 /// Element type of an array type.
-pub(super) fn element_of(array: &Type) -> Option<Type> {
+pub fn element_of(array: &Type) -> Option<Type> {
     ARRAYS.iter().find(|(_, whole)| whole == array).map(|(element, _)| element.clone())
 }
 
 /// Array type of an element type.
-pub(super) fn array_type(element: &Type) -> Option<Type> {
+pub fn array_type(element: &Type) -> Option<Type> {
     ARRAYS.iter().find(|(item, _)| item == element).map(|(_, whole)| whole.clone())
 }
 
@@ -220,7 +223,7 @@ mod tests {
         let list = |item| DataType::new_list(item, true);
         for (arrow, expected) in [
             (DataType::UInt32, Type::INT8),
-            (DataType::UInt64, Type::NUMERIC),
+            (DataType::UInt64, Type::INT8),
             (DataType::Utf8View, Type::TEXT),
             (DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8)), Type::TEXT),
             (DataType::Timestamp(TimeUnit::Nanosecond, Some("UTC".into())), Type::TIMESTAMPTZ),

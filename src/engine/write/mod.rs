@@ -90,14 +90,14 @@ pub(super) async fn prepare(
     statement: Arc<Statement>,
     hints: &[Option<Type>],
 ) -> Result<Prepared> {
-    let planner = session.planner_now().await?;
+    let planner = session.planner_now().await?.with_parameters(hints);
     if let Some(constants) = constants::Constants::of(&statement.ast)
         && let Some(parameters) = constants.parameters(&planner, &statement, hints).await?
     {
         return Ok(Prepared { statement, parameters, schema: None, plan: None, query: None });
     }
     let parts = with::Parts::plan(&planner, &statement).await?;
-    let parameters = parameters::types_in(&parts.plans(), &statement, hints)?;
+    let parameters = parameters::types_in(&parts.plans(), hints)?;
     let schema = match &parts.last {
         with::Last::Change(work) => work.returning.as_ref().map(|returning| execute::client_schema(&returning.plan)),
         with::Last::Query(plan) => Some(execute::client_schema(plan)),

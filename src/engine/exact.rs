@@ -1,0 +1,265 @@
+//! Numerics divided, multiplied and converted as PostgreSQL does: rounded half away from zero, at the scale that it gives.
+//!
+//! Blocked by: DataFusion's decimals are cut off, at a scale that follows from types alone. Remove when they are not.
+
+use std::sync::{Arc, LazyLock};
+
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, Decimal128Array, PrimitiveArray};
+use datafusion::arrow::compute::{CastOptions, cast, cast_with_options};
+use datafusion::arrow::datatypes::{
+    ArrowPrimitiveType, DataType, Decimal128Type, Float64Type, Int16Type, Int32Type, Int64Type, i256,
+};
+use datafusion::error::{DataFusionError, Result};
+use datafusion::logical_expr::expr::ScalarFunction;
+use datafusion::logical_expr::{
+    ColumnarValue, Expr, Operator, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+};
+use datafusion::scalar::ScalarValue;
+
+use crate::error::{Error, ErrorKind};
+use crate::pgtypes::{Exact, FREE, QUOTIENT, quotient, rescaled};
+
+const DIGITS: u8 = 38;
+
+/// What is computed.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Step {
+    Divide,
+    Multiply,
+    /// To an integer, from a number of another kind or a wider one.
+    Integer(DataType),
+    /// To a numeric that keeps the decimals it has.
+    Free,
+}
+
+/// The operator's call where DataFusion's answer would be another; `None` where it is the same.
+pub(super) fn operator(op: Operator, left: &DataType, right: &DataType) -> Option<Arc<ScalarUDF>> {
+    static CALLS: LazyLock<[Arc<ScalarUDF>; 2]> = LazyLock::new(|| [call(Step::Divide), call(Step::Multiply)]);
+    let exact = |data_type: &DataType| data_type.is_integer() || matches!(data_type, DataType::Decimal128(..));
+    let is_numeric = left.is_decimal() || right.is_decimal();
+    if !is_numeric || !exact(left) || !exact(right) {
+        return None;
+    }
+    let of_its_own = |data_type: &DataType| [QUOTIENT, FREE].contains(data_type);
+    let [divide, multiply] = &*CALLS;
+    match op {
+        Operator::Divide => Some(divide.clone()),
+        Operator::Multiply if of_its_own(left) || of_its_own(right) => Some(multiply.clone()),
+        _ => None,
+    }
+}
+
+/// The number as an integer.
+pub(super) fn to_integer(number: Expr, wanted: &DataType) -> Expr {
+    Expr::ScalarFunction(ScalarFunction::new_udf(call(Step::Integer(wanted.clone())), vec![number]))
+}
+
+/// The float as a numeric without a declared scale.
+pub(super) fn to_free(number: Expr) -> Expr {
+    Expr::ScalarFunction(ScalarFunction::new_udf(call(Step::Free), vec![number]))
+}
+
+fn call(step: Step) -> Arc<ScalarUDF> {
+    let arguments = if matches!(step, Step::Divide | Step::Multiply) { 2 } else { 1 };
+    Arc::new(ScalarUDF::from(Computed { step, signature: Signature::any(arguments, Volatility::Immutable) }))
+}
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Computed {
+    step: Step,
+    signature: Signature,
+}
+
+impl ScalarUDFImpl for Computed {
+    fn name(&self) -> &str {
+        match self.step {
+            Step::Divide => "numeric_divide",
+            Step::Multiply => "numeric_multiply",
+            Step::Integer(_) => "to_integer",
+            Step::Free => "to_numeric",
+        }
+    }
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+    fn return_type(&self, arg_types: &[DataType]) -> Result<DataType> {
+        Ok(match (&self.step, arg_types) {
+            (Step::Divide, _) => QUOTIENT,
+            (Step::Multiply, [left, right]) if *left == QUOTIENT || *right == QUOTIENT => QUOTIENT,
+            (Step::Integer(wanted), _) => wanted.clone(),
+            _ => FREE,
+        })
+    }
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let constant = args.args.iter().all(|arg| matches!(arg, ColumnarValue::Scalar(_)));
+        let rows = if constant { 1 } else { args.number_rows };
+        let arrays = args.args.iter().map(|arg| arg.to_array(rows)).collect::<Result<Vec<_>>>()?;
+        let computed = match (&self.step, arrays.as_slice()) {
+            (Step::Divide, [left, right]) => pairs(left, right, &QUOTIENT, divided)?,
+            (Step::Multiply, [left, right]) => {
+                let wanted = args.return_field.data_type().clone();
+                let scale = scale_of(&wanted);
+                pairs(left, right, &wanted, |left, right| multiplied(left, right, scale))?
+            }
+            (Step::Integer(wanted), [number]) => integers(number, wanted)?,
+            (Step::Free, [number]) => free(number)?,
+            _ => return Err(DataFusionError::Internal("an operator without its operands".to_owned())),
+        };
+        Ok(if constant {
+            ColumnarValue::Scalar(ScalarValue::try_from_array(&computed, 0)?)
+        } else {
+            ColumnarValue::Array(computed)
+        })
+    }
+}
+
+fn failed(kind: ErrorKind, message: impl Into<String>) -> DataFusionError {
+    DataFusionError::External(Box::new(Error::new(kind, message)))
+}
+
+fn too_large() -> DataFusionError {
+    let error = Error::new(ErrorKind::NumericOutOfRange, "value overflows numeric format");
+    DataFusionError::External(Box::new(error.with_detail("A quotient holds 18 digits before the point.")))
+}
+
+fn scale_of(data_type: &DataType) -> i8 {
+    match data_type {
+        DataType::Decimal128(_, scale) => *scale,
+        _ => 0,
+    }
+}
+
+/// Integers as decimals without decimals.
+fn decimals(array: &ArrayRef) -> Result<ArrayRef> {
+    Ok(match array.data_type() {
+        DataType::Decimal128(..) => array.clone(),
+        _ => cast(array, &DataType::Decimal128(20, 0))?,
+    })
+}
+
+fn pairs(
+    left: &ArrayRef,
+    right: &ArrayRef,
+    wanted: &DataType,
+    compute: impl Fn(Exact, Exact) -> Result<i128>,
+) -> Result<ArrayRef> {
+    let (left, right) = (decimals(left)?, decimals(right)?);
+    let (left_type, right_type) = (left.data_type(), right.data_type());
+    let operands = left.as_primitive::<Decimal128Type>().iter().zip(right.as_primitive::<Decimal128Type>());
+    let computed = operands.map(|(left, right)| match (left, right) {
+        (Some(left), Some(right)) => compute(Exact::new(left, left_type), Exact::new(right, right_type)).map(Some),
+        _ => Ok(None),
+    });
+    let computed: Decimal128Array = computed.collect::<Result<Vec<Option<i128>>>>()?.into();
+    Ok(Arc::new(computed.with_precision_and_scale(DIGITS, scale_of(wanted))?))
+}
+
+fn divided(left: Exact, right: Exact) -> Result<i128> {
+    if right.number == 0 {
+        return Err(failed(ErrorKind::DivisionByZero, "division by zero"));
+    }
+    quotient(left, right).ok_or_else(too_large)
+}
+
+fn multiplied(left: Exact, right: Exact, scale: i8) -> Result<i128> {
+    let product = i256::from_i128(left.number).checked_mul(i256::from_i128(right.number));
+    product
+        .and_then(|product| rescaled(product, left.scale + right.scale, scale))
+        .and_then(i256::to_i128)
+        .filter(|value| value.unsigned_abs() < 10u128.pow(DIGITS.into()))
+        .ok_or_else(too_large)
+}
+
+/// Floats are rounded to even, numerics half away from zero.
+fn integers(number: &ArrayRef, wanted: &DataType) -> Result<ArrayRef> {
+    let whole: ArrayRef = match number.data_type() {
+        DataType::Decimal128(_, scale) => {
+            let rounded = |value| rescaled(i256::from_i128(value), *scale, 0).and_then(i256::to_i128);
+            let values = number.as_primitive::<Decimal128Type>();
+            let values = values.iter().map(|value| match value.map(|value| rounded(value)) {
+                Some(None) => Err(out_of_range(wanted)),
+                Some(value) => Ok(value),
+                None => Ok(None),
+            });
+            let values = values.map(|value| fit(value?, wanted)).collect::<Result<Vec<_>>>()?;
+            return whole_numbers(values, wanted);
+        }
+        DataType::Float16 | DataType::Float32 | DataType::Float64 => {
+            let floats = cast(number, &DataType::Float64)?;
+            let floats = floats.as_primitive::<Float64Type>();
+            let values = floats.iter().map(|value| match value.map(f64::round_ties_even) {
+                Some(value) if value.abs() < 1e19 => fit(Some(value as i128), wanted),
+                Some(_) => Err(out_of_range(wanted)),
+                None => Ok(None),
+            });
+            return whole_numbers(values.collect::<Result<Vec<_>>>()?, wanted);
+        }
+        _ => number.clone(),
+    };
+    let options = CastOptions { safe: false, ..CastOptions::default() };
+    cast_with_options(&whole, wanted, &options).map_err(|_| out_of_range(wanted))
+}
+
+fn fit(value: Option<i128>, wanted: &DataType) -> Result<Option<i64>> {
+    let (least, most) = match wanted {
+        DataType::Int16 => (i16::MIN.into(), i16::MAX.into()),
+        DataType::Int32 => (i32::MIN.into(), i32::MAX.into()),
+        _ => (i64::MIN, i64::MAX),
+    };
+    match value.map(i64::try_from) {
+        None => Ok(None),
+        Some(Ok(value)) if (least..=most).contains(&value) => Ok(Some(value)),
+        Some(_) => Err(out_of_range(wanted)),
+    }
+}
+
+fn whole_numbers(values: Vec<Option<i64>>, wanted: &DataType) -> Result<ArrayRef> {
+    fn narrow<T: ArrowPrimitiveType>(values: Vec<Option<i64>>) -> ArrayRef
+    where
+        T::Native: TryFrom<i64>,
+    {
+        let values = values.into_iter().map(|value| value.and_then(|value| T::Native::try_from(value).ok()));
+        Arc::new(values.collect::<PrimitiveArray<T>>())
+    }
+    Ok(match wanted {
+        DataType::Int16 => narrow::<Int16Type>(values),
+        DataType::Int32 => narrow::<Int32Type>(values),
+        DataType::Int64 => narrow::<Int64Type>(values),
+        other => cast(&narrow::<Int64Type>(values), other)?,
+    })
+}
+
+fn out_of_range(wanted: &DataType) -> DataFusionError {
+    let name = match wanted {
+        DataType::Int8 | DataType::Int16 => "smallint",
+        DataType::Int32 => "integer",
+        _ => "bigint",
+    };
+    failed(ErrorKind::NumericOutOfRange, format!("{name} out of range"))
+}
+
+/// A float has fifteen significant digits, a real six.
+fn free(number: &ArrayRef) -> Result<ArrayRef> {
+    let digits = if number.data_type() == &DataType::Float64 { 14 } else { 5 };
+    let floats = cast(number, &DataType::Float64)?;
+    let numbers = floats.as_primitive::<Float64Type>().iter().map(|value| match value {
+        None => Ok(None),
+        Some(value) if !value.is_finite() => Err(DataFusionError::External(Box::new(
+            Error::new(ErrorKind::FeatureNotSupported, "numeric NaN and infinity are not supported")
+                .with_hint("Use double precision for values that may be NaN or infinite."),
+        ))),
+        Some(value) => free_of(value, digits).map(Some).ok_or_else(too_large),
+    });
+    let numbers: Decimal128Array = numbers.collect::<Result<Vec<Option<i128>>>>()?.into();
+    Ok(Arc::new(numbers.with_precision_and_scale(DIGITS, scale_of(&FREE))?))
+}
+
+fn free_of(value: f64, digits: usize) -> Option<i128> {
+    let text = format!("{value:.digits$e}");
+    let (mantissa, exponent) = text.split_once('e')?;
+    let exponent: i32 = exponent.parse().ok()?;
+    let number: i128 = mantissa.replace('.', "").parse().ok()?;
+    let scale = i8::try_from(i32::try_from(digits).ok()? - exponent).ok()?;
+    let wide = rescaled(i256::from_i128(number), scale, scale_of(&FREE))?;
+    wide.to_i128().filter(|value| value.unsigned_abs() < 10u128.pow(DIGITS.into()))
+}

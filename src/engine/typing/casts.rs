@@ -1,0 +1,118 @@
+//! Casts: of unknown literals, of text, and those that PostgreSQL does not know.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use datafusion::arrow::datatypes::{DataType, Field, FieldRef};
+use datafusion::common::DFSchema;
+use datafusion::common::tree_node::Transformed;
+use datafusion::error::Result;
+use datafusion::logical_expr::Expr;
+use datafusion::logical_expr::expr::Cast;
+use datafusion::scalar::ScalarValue;
+
+use super::kinds::{Kind, is_plain, is_text, kind, name};
+use super::literals;
+use super::place::{Place, at};
+use super::{Operand, Typing};
+use crate::engine::exact;
+use crate::error::{Error, ErrorKind};
+use crate::pgtypes::{TYPE_MODIFIER_KEY, Type, column_type};
+
+pub(super) fn cast(typing: &Typing, cast: Cast, schema: &DFSchema, assigns: bool) -> Result<Transformed<Expr>> {
+    let Cast { expr, field } = cast;
+    let target = column_type(&field);
+    let (from, given) = match typing.operand(&expr, schema)? {
+        Operand::Unknown => return unknown(typing, *expr, &target, field, assigns),
+        Operand::Known(from, given) => (from, given),
+    };
+    if !assigns && !exists(&from, &target) {
+        let message = format!("cannot cast type {} to {}", name(&from), name(&target));
+        return Err(at(Error::new(ErrorKind::CannotCoerce, message), Place::Operator("::".to_owned())));
+    }
+    let of_text = is_text(given.data_type()) && kind(&from) == Kind::Text && literals::is_read(&target);
+    if of_text && !assigns {
+        return Ok(Transformed::yes(literals::reader(*expr, target, &field)));
+    }
+    if assigns {
+        return Ok(Transformed::no(Expr::Cast(Cast::new_from_field(expr, field))));
+    }
+    Ok(of_number(expr, given.data_type(), field))
+}
+
+/// Numbers are rounded, not cut off, and an unbounded numeric keeps the scale it has.
+fn of_number(expr: Box<Expr>, given: &DataType, field: FieldRef) -> Transformed<Expr> {
+    let wanted = field.data_type();
+    let plain = field.metadata().is_empty();
+    let narrows = |wanted: &DataType| {
+        given.is_decimal()
+            || given.is_floating()
+            || given.is_integer() && given.primitive_width() > wanted.primitive_width()
+    };
+    if plain && matches!(wanted, DataType::Int16 | DataType::Int32 | DataType::Int64) && narrows(wanted) {
+        let small = matches!(expr.as_ref(), Expr::Literal(ScalarValue::Int64(Some(number)), _)
+            if i16::try_from(*number).is_ok() || *wanted == DataType::Int32 && i32::try_from(*number).is_ok());
+        if !small && !matches!(given, DataType::Decimal256(..)) {
+            return Transformed::yes(exact::to_integer(*expr, wanted));
+        }
+    }
+    if literals::is_unbounded(&field) {
+        match given {
+            DataType::Decimal128(..) => return Transformed::yes(*expr),
+            DataType::Float32 | DataType::Float64 => return Transformed::yes(exact::to_free(*expr)),
+            DataType::Int8 | DataType::Int16 | DataType::UInt8 => return as_decimal(expr, 5),
+            DataType::Int32 | DataType::UInt16 => return as_decimal(expr, 10),
+            DataType::Int64 | DataType::UInt32 | DataType::UInt64 => return as_decimal(expr, 20),
+            _ => {}
+        }
+    }
+    Transformed::no(Expr::Cast(Cast::new_from_field(expr, field)))
+}
+
+fn as_decimal(expr: Box<Expr>, digits: u8) -> Transformed<Expr> {
+    let undeclared = HashMap::from([(TYPE_MODIFIER_KEY.to_owned(), "-1".to_owned())]);
+    let field = Field::new("", DataType::Decimal128(digits, 0), true).with_metadata(undeclared);
+    Transformed::yes(Expr::Cast(Cast::new_from_field(expr, Arc::new(field))))
+}
+
+fn unknown(typing: &Typing, expr: Expr, target: &Type, field: FieldRef, assigns: bool) -> Result<Transformed<Expr>> {
+    match expr {
+        Expr::Placeholder(_) => {
+            // `$1::t` says that the parameter is a `t`
+            let typed = typing.read(expr, target, &field)?;
+            Ok(Transformed::yes(Expr::Cast(Cast::new_from_field(Box::new(typed), field))))
+        }
+        Expr::Literal(datafusion::scalar::ScalarValue::Utf8(Some(_)), _) if literals::is_read(target) => {
+            let read = typing.read(expr, target, &field)?;
+            // a declared precision, and the type's name, are the cast's
+            let same = literals::type_of(&read).is_some_and(|given| given == *field.data_type());
+            if !assigns
+                && literals::is_unbounded(&field)
+                && literals::type_of(&read).is_some_and(|given| given.is_decimal())
+            {
+                return Ok(Transformed::yes(read));
+            }
+            match (same && field.metadata().is_empty(), &read) {
+                (true, _) => Ok(Transformed::yes(read)),
+                _ => Ok(Transformed::yes(Expr::Cast(Cast::new_from_field(Box::new(read), field)))),
+            }
+        }
+        other => Ok(Transformed::no(Expr::Cast(Cast::new_from_field(Box::new(other), field)))),
+    }
+}
+
+/// Whether PostgreSQL has the cast; of what we cannot tell for sure, yes.
+fn exists(from: &Type, to: &Type) -> bool {
+    use Kind::{Array, Bool, Date, Interval, Number, Text, Time, Timestamp};
+    let (a, b) = (kind(from), kind(to));
+    if a == b || !is_plain(a) || !is_plain(b) || a == Text || b == Text {
+        return true;
+    }
+    match (a, b) {
+        (Bool, Number) => *to == Type::INT4,
+        (Number, Bool) => *from == Type::INT4,
+        (Date, Timestamp) | (Timestamp, Date | Time) | (Time, Interval) | (Interval, Time) => true,
+        (Array, _) | (_, Array) => false,
+        _ => false,
+    }
+}

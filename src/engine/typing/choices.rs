@@ -1,0 +1,181 @@
+//! Where several expressions become one column: CASE, COALESCE, IN, ARRAY, VALUES, UNION. PostgreSQL's common type.
+
+use std::sync::Arc;
+
+use datafusion::arrow::datatypes::FieldRef;
+use datafusion::common::DFSchema;
+use datafusion::common::tree_node::Transformed;
+use datafusion::error::Result;
+use datafusion::logical_expr::expr::InList;
+use datafusion::logical_expr::{Case, Expr, LogicalPlan, Projection, Union};
+
+use super::kinds::{Kind, is_plain, kind, name, number_rank};
+use super::operators::{not_boolean, operands};
+use super::place::nowhere;
+use super::{Operand, Typing};
+use crate::error::{Error, ErrorKind};
+use crate::pgtypes::{Type, column_type};
+
+/// The type of a column that holds them all; `None` where all are unknown.
+fn common(operands: &[Operand], context: &str) -> Result<Option<(Type, FieldRef)>> {
+    let mut chosen: Option<(Type, FieldRef)> = None;
+    for (pg_type, field) in operands.iter().filter_map(Operand::known) {
+        let Some((so_far, _)) = &chosen else {
+            chosen = Some((pg_type.clone(), field.clone()));
+            continue;
+        };
+        let (a, b) = (kind(so_far), kind(pg_type));
+        let dates = |kind| matches!(kind, Kind::Date | Kind::Timestamp);
+        if a != b && !(dates(a) && dates(b)) && is_plain(a) && is_plain(b) {
+            let message = format!("{context} types {} and {} cannot be matched", name(so_far), name(pg_type));
+            return Err(nowhere(Error::new(ErrorKind::DatatypeMismatch, message)));
+        }
+        let wider = match (a, b) {
+            (Kind::Number, Kind::Number) => number_rank(pg_type) > number_rank(so_far),
+            (Kind::Date, Kind::Timestamp) => true,
+            (Kind::Timestamp, Kind::Timestamp) => *pg_type == Type::TIMESTAMPTZ,
+            _ => false,
+        };
+        if wider {
+            chosen = Some((pg_type.clone(), field.clone()));
+        }
+    }
+    Ok(chosen)
+}
+
+/// The expressions with the unknown among them read as their common type.
+pub(super) fn alike(typing: &Typing, exprs: Vec<Expr>, schema: &DFSchema, context: &str) -> Result<Vec<Expr>> {
+    let known = exprs.iter().map(|expr| typing.operand(expr, schema)).collect::<Result<Vec<_>>>()?;
+    match common(&known, context)? {
+        Some((pg_type, field)) => exprs.into_iter().map(|expr| typing.read(expr, &pg_type, &field)).collect(),
+        None => Ok(exprs),
+    }
+}
+
+pub(super) fn case(typing: &Typing, case: Case, schema: &DFSchema) -> Result<Transformed<Expr>> {
+    let Case { expr: mut operand, when_then_expr, else_expr } = case;
+    let mut results = Vec::with_capacity(when_then_expr.len() + 1);
+    let mut conditions = Vec::with_capacity(when_then_expr.len());
+    let has_else = else_expr.is_some();
+    // PostgreSQL takes the ELSE first
+    results.extend(else_expr.map(|expr| *expr));
+    for (when, then) in when_then_expr {
+        let when = match operand.take() {
+            Some(left) => {
+                let (left, right) = operands(typing, "=", *left, *when, schema)?;
+                operand = Some(Box::new(left));
+                right
+            }
+            None => {
+                condition(&when, schema, "CASE/WHEN")?;
+                *when
+            }
+        };
+        conditions.push(when);
+        results.push(then.as_ref().clone());
+    }
+    let mut results = alike(typing, results, schema, "CASE")?.into_iter();
+    let else_expr = if has_else { results.next().map(Box::new) } else { None };
+    let when_then_expr = conditions.into_iter().zip(results).map(|(w, t)| (Box::new(w), Box::new(t))).collect();
+    Ok(Transformed::yes(Expr::Case(Case { expr: operand, when_then_expr, else_expr })))
+}
+
+pub(super) fn in_list(typing: &Typing, list: InList, schema: &DFSchema) -> Result<Transformed<Expr>> {
+    let InList { expr, list, negated } = list;
+    let symbol = if negated { "<>" } else { "=" };
+    let mut left = *expr;
+    let mut items = Vec::with_capacity(list.len());
+    if matches!(typing.operand(&left, schema)?, Operand::Unknown) {
+        // the items give the type
+        let mut all = list;
+        all.insert(0, left);
+        let mut all = alike(typing, all, schema, "IN")?.into_iter();
+        if let Some(first) = all.next() {
+            return Ok(Transformed::yes(Expr::InList(InList::new(Box::new(first), all.collect(), negated))));
+        }
+        return Err(nowhere(Error::internal("IN without an operand")));
+    }
+    for item in list {
+        let (l, item) = operands(typing, symbol, left, item, schema)?;
+        left = l;
+        items.push(item);
+    }
+    Ok(Transformed::yes(Expr::InList(InList::new(Box::new(left), items, negated))))
+}
+
+/// Checks that a condition is one.
+///
+/// # Errors
+/// `42804`, as PostgreSQL words it.
+pub(super) fn condition(expr: &Expr, schema: &DFSchema, clause: &str) -> Result<()> {
+    use datafusion::logical_expr::ExprSchemable;
+    let Ok((_, field)) = expr.to_field(schema) else { return Ok(()) };
+    let pg_type = column_type(&field);
+    let wrong = kind(&pg_type) != Kind::Bool && is_plain(kind(&pg_type)) && !field.data_type().is_null();
+    let is_unknown = matches!(expr, Expr::Literal(..) | Expr::Placeholder(_)) && kind(&pg_type) == Kind::Text;
+    if wrong && !is_unknown { Err(not_boolean(clause, &name(&pg_type))) } else { Ok(()) }
+}
+
+/// UNION: unknown literals of the inputs become what the other inputs have.
+pub(super) fn union(typing: &Typing, node: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
+    let LogicalPlan::Union(Union { inputs, schema }) = node else { return Ok(Transformed::no(node)) };
+    let width = schema.fields().len();
+    if inputs.iter().any(|input| input.schema().fields().len() != width) {
+        return Ok(Transformed::no(LogicalPlan::Union(Union { inputs, schema })));
+    }
+    let mut inputs: Vec<LogicalPlan> = inputs.into_iter().map(Arc::unwrap_or_clone).collect();
+    let mut changed = false;
+    for column in 0..width {
+        let known: Vec<Operand> = inputs.iter().map(|input| output(input, column)).collect();
+        let unknown = known.iter().any(|operand| matches!(operand, Operand::Unknown));
+        let Some((pg_type, field)) = common(&known, "UNION")? else { continue };
+        if unknown {
+            for (input, operand) in inputs.iter_mut().zip(&known) {
+                if matches!(operand, Operand::Unknown) {
+                    changed |= read_output(typing, input, column, &pg_type, &field)?;
+                }
+            }
+        }
+    }
+    let inputs = inputs.into_iter().map(Arc::new).collect::<Vec<_>>();
+    if !changed {
+        return Ok(Transformed::no(LogicalPlan::Union(Union { inputs, schema })));
+    }
+    Ok(Transformed::yes(LogicalPlan::Union(Union::try_new_with_loose_types(inputs)?)))
+}
+
+/// What is known of a column of an input: nothing, where it is a bare literal.
+fn output(input: &LogicalPlan, column: usize) -> Operand {
+    use datafusion::scalar::ScalarValue;
+    if let LogicalPlan::Projection(projection) = input
+        && let Some(expr) = projection.expr.get(column)
+        && matches!(
+            expr.clone().unalias(),
+            Expr::Literal(ScalarValue::Utf8(_) | ScalarValue::Null, _)
+                | Expr::Placeholder(datafusion::logical_expr::expr::Placeholder { field: None, .. })
+        )
+    {
+        return Operand::Unknown;
+    }
+    let field = input.schema().field(column);
+    if field.data_type().is_null() {
+        return Operand::Unknown;
+    }
+    Operand::Known(column_type(field), field.clone())
+}
+
+fn read_output(
+    typing: &Typing,
+    input: &mut LogicalPlan,
+    column: usize,
+    pg_type: &Type,
+    field: &FieldRef,
+) -> Result<bool> {
+    let LogicalPlan::Projection(projection) = input else { return Ok(false) };
+    let mut exprs = projection.expr.clone();
+    let Some(expr) = exprs.get_mut(column) else { return Ok(false) };
+    let shown = projection.schema.field(column).name().clone();
+    *expr = typing.read(expr.clone().unalias(), pg_type, field)?.alias(shown);
+    *input = LogicalPlan::Projection(Projection::try_new(exprs, projection.input.clone())?);
+    Ok(true)
+}

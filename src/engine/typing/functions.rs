@@ -1,0 +1,185 @@
+//! Calls of functions: what their unknown arguments are, and which calls PostgreSQL has no function for.
+
+use datafusion::arrow::datatypes::DataType;
+use datafusion::common::DFSchema;
+use datafusion::common::tree_node::Transformed;
+use datafusion::error::Result;
+use datafusion::logical_expr::expr::{AggregateFunction, Cast, ScalarFunction, WindowFunction};
+use datafusion::logical_expr::{Expr, ExprSchemable};
+
+use super::choices::alike;
+use super::kinds::{Kind, is_plain, kind, name};
+use super::operators::operands;
+use super::place::{Place, at};
+use super::{Operand, Typing, field_of};
+use crate::engine::math;
+use crate::error::{Error, ErrorKind};
+use crate::pgtypes::{Type, arrow_type};
+
+/// Functions of text, with the types of their arguments: no other type becomes text without a cast.
+///
+/// `t` text, `i` integer; the last is that of all further ones.
+const OF_TEXT: &[(&str, &str)] = &[
+    ("upper", "t"),
+    ("lower", "t"),
+    ("initcap", "t"),
+    ("reverse", "t"),
+    ("btrim", "tt"),
+    ("ltrim", "tt"),
+    ("rtrim", "tt"),
+    ("lpad", "tit"),
+    ("rpad", "tit"),
+    ("left", "ti"),
+    ("right", "ti"),
+    ("repeat", "ti"),
+    ("replace", "ttt"),
+    ("translate", "ttt"),
+    ("split_part", "tti"),
+    ("strpos", "tt"),
+    ("starts_with", "tt"),
+    ("ascii", "t"),
+    ("chr", "i"),
+    ("character_length", "t"),
+    ("substr", "tii"),
+];
+
+pub(super) fn scalar(typing: &Typing, call: ScalarFunction, schema: &DFSchema) -> Result<Transformed<Expr>> {
+    let function = call.func.name();
+    let typed = match function {
+        "coalesce" => Some(alike(typing, call.args.clone(), schema, "COALESCE")?),
+        "greatest" => Some(alike(typing, call.args.clone(), schema, "GREATEST")?),
+        "least" => Some(alike(typing, call.args.clone(), schema, "LEAST")?),
+        "make_array" => Some(alike(typing, call.args.clone(), schema, "ARRAY")?),
+        "nullif" => match <[Expr; 2]>::try_from(call.args.clone()) {
+            Ok([left, right]) => {
+                let (left, right) = operands(typing, "=", left, right, schema)?;
+                Some(vec![left, right])
+            }
+            Err(_) => None,
+        },
+        // x = ANY (list)
+        "array_has" => any(typing, &call.args, schema)?,
+        _ => match OF_TEXT.iter().find(|(name, _)| *name == function) {
+            Some((_, signature)) => Some(of_text(typing, function, signature, &call.args, schema)?),
+            None => None,
+        },
+    };
+    Ok(match typed {
+        Some(args) if args != call.args => {
+            let narrowed = narrowed(typing, ScalarFunction::new_udf(call.func, args), schema)?;
+            Transformed::yes(narrowed.data)
+        }
+        _ => match math::checked(&call.func) {
+            Some(checked) => Transformed::yes(Expr::ScalarFunction(ScalarFunction::new_udf(checked, call.args))),
+            None => return narrowed(typing, call, schema),
+        },
+    })
+}
+
+/// The sum of bigints is a numeric.
+pub(super) fn aggregate(mut call: AggregateFunction, schema: &DFSchema) -> Result<Transformed<Expr>> {
+    let changed = call.func.name() == "sum" && widen(&mut call.params.args, schema)?;
+    let typed = Expr::AggregateFunction(call);
+    Ok(if changed { Transformed::yes(typed) } else { Transformed::no(typed) })
+}
+
+pub(super) fn window(mut call: Box<WindowFunction>, schema: &DFSchema) -> Result<Transformed<Expr>> {
+    let changed = call.fun.name() == "sum" && widen(&mut call.params.args, schema)?;
+    let typed = Expr::WindowFunction(call);
+    Ok(if changed { Transformed::yes(typed) } else { Transformed::no(typed) })
+}
+
+fn widen(args: &mut [Expr], schema: &DFSchema) -> Result<bool> {
+    let [argument] = args else { return Ok(false) };
+    let whole = matches!(argument.get_type(schema)?, DataType::Int64 | DataType::UInt64);
+    if whole && !matches!(argument, Expr::Literal(..)) {
+        *argument = Expr::Cast(Cast::new(Box::new(argument.clone()), DataType::Decimal128(20, 0)));
+        return Ok(true);
+    }
+    Ok(false)
+}
+
+/// Functions whose integer result PostgreSQL has narrower: always, or where all arguments are integers.
+const INTEGER: &[&str] = &[
+    "array_length",
+    "cardinality",
+    "array_ndims",
+    "array_position",
+    "array_upper",
+    "array_lower",
+    "strpos",
+    "character_length",
+    "octet_length",
+    "bit_length",
+];
+const INTEGER_OF_INTEGERS: &[&str] = &["gcd", "lcm"];
+
+/// The call with PostgreSQL's result type.
+fn narrowed(typing: &Typing, call: ScalarFunction, schema: &DFSchema) -> Result<Transformed<Expr>> {
+    let name = call.func.name();
+    let narrow = INTEGER.contains(&name)
+        || INTEGER_OF_INTEGERS.contains(&name)
+            && call.args.iter().all(|arg| {
+                let known = typing.operand(arg, schema);
+                known.is_ok_and(|known| known.known().is_some_and(|(pg_type, _)| *pg_type == Type::INT4))
+            });
+    let call = Expr::ScalarFunction(call);
+    match call.get_type(schema) {
+        Ok(DataType::Int64 | DataType::UInt64 | DataType::UInt32) if narrow => {
+            Ok(Transformed::yes(Expr::Cast(Cast::new(Box::new(call), DataType::Int32))))
+        }
+        _ => Ok(Transformed::no(call)),
+    }
+}
+
+/// The list and the item of `item = ANY (list)`: an unknown list holds items, an unknown item is one of the list.
+fn any(typing: &Typing, args: &[Expr], schema: &DFSchema) -> Result<Option<Vec<Expr>>> {
+    let [list, item] = args else { return Ok(None) };
+    let known = (typing.operand(list, schema)?, typing.operand(item, schema)?);
+    Ok(match (&known.0, &known.1) {
+        (Operand::Unknown, Operand::Known(pg_type, field)) => crate::pgtypes::array_type(pg_type).map(|array| {
+            let data_type = datafusion::arrow::datatypes::DataType::new_list(field.data_type().clone(), true);
+            let list = typing.read(list.clone(), &array, &field_of(data_type));
+            list.map(|list| vec![list, item.clone()])
+        }),
+        (Operand::Known(pg_type, _), Operand::Unknown) => crate::pgtypes::element_of(pg_type)
+            .and_then(|element| arrow_type(&element).map(|data_type| (element, data_type)))
+            .map(|(element, data_type)| {
+                let item = typing.read(item.clone(), &element, &field_of(data_type));
+                item.map(|item| vec![list.clone(), item])
+            }),
+        _ => None,
+    }
+    .transpose()?)
+}
+
+fn of_text(typing: &Typing, function: &str, signature: &str, args: &[Expr], schema: &DFSchema) -> Result<Vec<Expr>> {
+    let known = args.iter().map(|arg| typing.operand(arg, schema)).collect::<Result<Vec<_>>>()?;
+    let wanted: Vec<char> = (0..args.len()).filter_map(|i| signature.chars().nth(i)).collect();
+    let fits = |(operand, wanted): (&Operand, &char)| match operand.known().map(|(pg_type, _)| kind(pg_type)) {
+        Some(kind) if is_plain(kind) => kind == if *wanted == 't' { Kind::Text } else { Kind::Number },
+        _ => true,
+    };
+    if wanted.len() < args.len() || !known.iter().zip(&wanted).all(fits) {
+        let shown = if function == "character_length" { "length" } else { function };
+        return Err(no_function(shown, &known));
+    }
+    let typed = args.iter().zip(wanted).map(|(arg, wanted)| {
+        let pg_type = if wanted == 't' { Type::TEXT } else { Type::INT4 };
+        match arrow_type(&pg_type) {
+            Some(data_type) => typing.read(arg.clone(), &pg_type, &field_of(data_type)),
+            None => Ok(arg.clone()),
+        }
+    });
+    typed.collect()
+}
+
+/// `function upper(integer) does not exist`.
+fn no_function(function: &str, known: &[Operand]) -> datafusion::error::DataFusionError {
+    let shown = |operand: &Operand| operand.known().map_or("unknown".to_owned(), |(pg_type, _)| name(pg_type));
+    let types = known.iter().map(shown).collect::<Vec<_>>().join(", ");
+    let error = Error::new(ErrorKind::UndefinedFunction, format!("function {function}({types}) does not exist"));
+    let error = error
+        .with_hint("No function matches the given name and argument types. You might need to add explicit type casts.");
+    at(error, Place::Name(vec![function.to_owned()]))
+}

@@ -1,0 +1,179 @@
+//! Text as values: unknown literals while planning, columns of text while executing. Both by PostgreSQL's input functions.
+
+use std::sync::Arc;
+
+use datafusion::arrow::array::{Array, ArrayRef, AsArray};
+use datafusion::arrow::compute::{CastOptions, cast, cast_with_options};
+use datafusion::arrow::datatypes::{DataType, Field, FieldRef};
+use datafusion::common::metadata::FieldMetadata;
+use datafusion::common::tree_node::Transformed;
+use datafusion::error::{DataFusionError, Result};
+use datafusion::logical_expr::expr::ScalarFunction;
+use datafusion::logical_expr::{
+    ColumnarValue, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+};
+use datafusion::scalar::ScalarValue;
+
+use super::kinds::{Kind, is_integer, kind};
+use super::place::{Place, at};
+use crate::engine::context::SessionInfo;
+use crate::pgtypes::{self, FREE, Style, Type};
+
+/// A whole number that does not fit a bigint is a `numeric`.
+pub(super) fn number(value: ScalarValue, metadata: Option<FieldMetadata>) -> Transformed<Expr> {
+    match value {
+        ScalarValue::UInt64(Some(number)) if i64::try_from(number).is_err() => {
+            Transformed::yes(Expr::Literal(ScalarValue::Decimal128(Some(number.into()), 20, 0), metadata))
+        }
+        value => Transformed::no(Expr::Literal(value, metadata)),
+    }
+}
+
+/// An unknown literal as a value of the type.
+///
+/// # Errors
+/// Those of the type's input function, at the literal.
+pub(super) fn read(
+    style: Option<&Style>,
+    text: String,
+    metadata: Option<FieldMetadata>,
+    pg_type: &Type,
+    data_type: &DataType,
+) -> Result<Expr> {
+    if !is_read(pg_type) {
+        return Ok(Expr::Literal(ScalarValue::Utf8(Some(text)), metadata));
+    }
+    let late = is_of_the_clock(&text, pg_type);
+    let Some(style) = style.filter(|_| !late) else {
+        let field = Arc::new(Field::new("", data_type.clone(), true));
+        let volatility = if late { Volatility::Stable } else { Volatility::Immutable };
+        let reader = Reader::new(pg_type.clone(), &field, volatility);
+        let text = Expr::Literal(ScalarValue::Utf8(Some(text)), metadata);
+        return Ok(Expr::ScalarFunction(ScalarFunction::new_udf(Arc::new(ScalarUDF::from(reader)), vec![text])));
+    };
+    let value = pgtypes::read_text(pg_type, &text, style).map_err(|error| at(error, Place::Literal(text)))?;
+    Ok(Expr::Literal(as_wanted(value, data_type)?, None))
+}
+
+/// The value in the very type that is wanted, but for a numeric, which keeps the digits it came with.
+fn as_wanted(value: ScalarValue, data_type: &DataType) -> Result<ScalarValue> {
+    match value {
+        ScalarValue::Decimal128(Some(number), _, scale) => {
+            Ok(ScalarValue::Decimal128(Some(number), digits(number).max(scale.unsigned_abs()).max(1), scale))
+        }
+        value if data_type.is_decimal() || value.data_type() == *data_type => Ok(value),
+        value => value.cast_to(data_type),
+    }
+}
+
+fn digits(number: i128) -> u8 {
+    number.unsigned_abs().checked_ilog10().map_or(1, |log| u8::try_from(log + 1).unwrap_or(38))
+}
+
+/// `now` and its kin mean the time of execution.
+fn is_of_the_clock(text: &str, pg_type: &Type) -> bool {
+    matches!(kind(pg_type), Kind::Date | Kind::Timestamp | Kind::Time)
+        && ["now", "today", "tomorrow", "yesterday"]
+            .iter()
+            .any(|word| text.trim().get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word)))
+}
+
+/// Whether values of the type are something else than text.
+pub(super) fn is_read(pg_type: &Type) -> bool {
+    match kind(pg_type) {
+        Kind::Text | Kind::Other => false,
+        // held as text, by whom it concerns
+        Kind::Json | Kind::Uuid => false,
+        Kind::Array => {
+            pgtypes::element_of(pg_type).is_some_and(|element| is_read(&element) || kind(&element) == Kind::Text)
+        }
+        _ => true,
+    }
+}
+
+pub(super) fn type_of(expr: &Expr) -> Option<DataType> {
+    match expr {
+        Expr::Literal(value, _) => Some(value.data_type()),
+        _ => None,
+    }
+}
+
+/// Whether the field is that of `numeric` without a precision.
+pub(super) fn is_unbounded(field: &Field) -> bool {
+    *field.data_type() == FREE
+}
+
+/// A cast of text that is not known yet.
+pub(super) fn reader(text: Expr, pg_type: Type, field: &FieldRef) -> Expr {
+    let reader = Reader::new(pg_type, field, Volatility::Immutable);
+    Expr::ScalarFunction(ScalarFunction::new_udf(Arc::new(ScalarUDF::from(reader)), vec![text]))
+}
+
+/// Reads text as one type.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Reader {
+    pg_type: u32,
+    field: FieldRef,
+    signature: Signature,
+}
+
+impl Reader {
+    fn new(pg_type: Type, field: &FieldRef, volatility: Volatility) -> Self {
+        let field = Arc::new(field.as_ref().clone().with_name("read_text").with_nullable(true));
+        Self { pg_type: pg_type.oid(), field, signature: Signature::any(1, volatility) }
+    }
+
+    fn read(&self, text: &ArrayRef, style: &Style) -> Result<ArrayRef> {
+        let data_type = self.field.data_type();
+        let pg_type = Type::from_oid(self.pg_type).unwrap_or(Type::TEXT);
+        // what Arrow reads as PostgreSQL does, at once; the rest, and all that fails, one by one
+        let quick = if is_integer(&pg_type) {
+            Some(cast_with_options(text, data_type, &CastOptions::default())?)
+        } else {
+            None
+        };
+        if let Some(quick) = &quick
+            && quick.null_count() == text.null_count()
+        {
+            return Ok(quick.clone());
+        }
+        let text = cast(text, &DataType::Utf8View)?;
+        let text = text.as_string_view();
+        if text.is_empty() {
+            return Ok(datafusion::arrow::array::new_empty_array(data_type));
+        }
+        let values = text.iter().map(|text| match text {
+            None => ScalarValue::try_from(data_type),
+            Some(text) => pgtypes::read_text(&pg_type, text, style)
+                .map_err(|error| DataFusionError::External(Box::new(error)))?
+                .cast_to(data_type),
+        });
+        ScalarValue::iter_to_array(values.collect::<Result<Vec<_>>>()?)
+    }
+}
+
+impl ScalarUDFImpl for Reader {
+    fn name(&self) -> &str {
+        "read_text"
+    }
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+    fn return_type(&self, _arg_types: &[DataType]) -> Result<DataType> {
+        Ok(self.field.data_type().clone())
+    }
+    fn return_field_from_args(&self, _args: ReturnFieldArgs) -> Result<FieldRef> {
+        Ok(self.field.clone())
+    }
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let style = SessionInfo::of(&args.config_options).map(SessionInfo::style).unwrap_or_default();
+        match args.args.as_slice() {
+            [ColumnarValue::Array(text)] => Ok(ColumnarValue::Array(self.read(text, &style)?)),
+            [ColumnarValue::Scalar(text)] => {
+                let read = self.read(&text.to_array()?, &style)?;
+                Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(&read, 0)?))
+            }
+            _ => Err(DataFusionError::Internal("a cast has one value".to_owned())),
+        }
+    }
+}

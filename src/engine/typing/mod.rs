@@ -1,0 +1,292 @@
+//! Types as PostgreSQL's parse analysis gives them, before DataFusion's coercion sees the plan.
+//!
+//! A quoted literal and a parameter of which nothing is said have no type yet: they are *unknown*, and take the type that
+//! their place asks for ([`operators`], [`choices`], [`casts`]). An unknown literal is then read by PostgreSQL's input
+//! function of that type ([`literals`]); an unknown parameter is announced with it.
+//!
+//! It happens in two places: [`Typing`] is DataFusion's first planner of operators, because their operands have to have
+//! types before anything asks for the operator's; and [`Typing::settle`] walks the finished plan once for all the rest.
+//!
+//! Invariant: a plan that has nothing unknown and nothing that PostgreSQL would refuse keeps its types.
+//! Invariant: names of a plan's columns stay what they were.
+
+mod casts;
+mod choices;
+mod functions;
+mod kinds;
+mod literals;
+mod operators;
+mod place;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use datafusion::arrow::datatypes::{DataType, Field, FieldRef};
+use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::{DFSchema, DFSchemaRef};
+use datafusion::config::ConfigOptions;
+use datafusion::error::Result as DataFusionResult;
+use datafusion::logical_expr::expr::Placeholder;
+use datafusion::logical_expr::expr_rewriter::NamePreserver;
+use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
+use datafusion::logical_expr::utils::merge_schema;
+use datafusion::logical_expr::{Expr, ExprSchemable, Limit, LogicalPlan, Values};
+use datafusion::scalar::ScalarValue;
+use parking_lot::Mutex;
+
+pub(super) use place::{Place, Placed};
+
+use super::context::SessionInfo;
+use super::{arithmetic, text_casts};
+use crate::pgtypes::{Style, Type, arrow_type, column_type};
+
+/// Gives the expressions of one statement their types.
+#[derive(Debug)]
+pub(super) struct Typing {
+    /// `None` where no session is known: text is then read when the expression is computed.
+    style: Option<Style>,
+    /// What is known of the parameters, by `$n`.
+    parameters: Mutex<HashMap<String, FieldRef>>,
+    /// Whether the statement has any.
+    has_parameters: AtomicBool,
+}
+
+/// What the resolution of types knows of an operand.
+enum Operand {
+    /// A quoted literal, NULL, or a parameter of which nothing is known.
+    Unknown,
+    Known(Type, FieldRef),
+}
+
+impl Operand {
+    fn known(&self) -> Option<(&Type, &FieldRef)> {
+        match self {
+            Self::Unknown => None,
+            Self::Known(pg_type, field) => Some((pg_type, field)),
+        }
+    }
+}
+
+impl Typing {
+    /// `declared` are the types that the client, or PREPARE, gives to the parameters.
+    pub fn new(options: &ConfigOptions, declared: &[Option<Type>]) -> Self {
+        let style = SessionInfo::of(options).map(SessionInfo::style);
+        let parameters = declared.iter().enumerate().filter_map(|(index, pg_type)| {
+            let field = parameter_field(pg_type.as_ref()?)?;
+            Some((format!("${}", index + 1), field))
+        });
+        Self { style, parameters: Mutex::new(parameters.collect()), has_parameters: AtomicBool::new(false) }
+    }
+
+    /// For expressions that no statement of a session holds.
+    pub fn outside_sessions() -> Self {
+        Self { style: None, parameters: Mutex::default(), has_parameters: AtomicBool::new(false) }
+    }
+
+    /// The plan with every expression typed. `assigns`: the columns of the topmost projection go to a table's columns,
+    /// and whether their casts are allowed is not asked here.
+    ///
+    /// # Errors
+    /// PostgreSQL's, [`Placed`] where the statement says it.
+    pub fn settle(&self, plan: LogicalPlan, assigns: bool) -> DataFusionResult<LogicalPlan> {
+        let mut below = false;
+        let plan = plan.transform_up_with_subqueries(|node| {
+            let settled = self.node(node, assigns)?;
+            below |= settled.transformed;
+            if below { settled.map_data(LogicalPlan::recompute_schema) } else { Ok(settled) }
+        })?;
+        if self.has_parameters.load(Ordering::Relaxed) { self.settle_parameters(plan.data) } else { Ok(plan.data) }
+    }
+
+    /// A parameter takes the type that any place gives it; one that no place gives a type is text.
+    fn settle_parameters(&self, plan: LogicalPlan) -> DataFusionResult<LogicalPlan> {
+        let text = field_of(DataType::Utf8);
+        let settled = plan.transform_up_with_subqueries(|node| {
+            let names = NamePreserver::new(&node);
+            let node = node.map_expressions(|expr| {
+                let name = names.save(&expr);
+                let typed = expr.transform_up(|expr| match expr {
+                    Expr::Placeholder(placeholder) if placeholder.field.is_none() => {
+                        self.read(Expr::Placeholder(placeholder), &Type::TEXT, &text).map(Transformed::yes)
+                    }
+                    other => Ok(Transformed::no(other)),
+                })?;
+                Ok(typed.update_data(|expr| name.restore(expr)))
+            })?;
+            node.map_data(LogicalPlan::recompute_schema)
+        })?;
+        Ok(settled.data)
+    }
+
+    fn node(&self, node: LogicalPlan, assigns: bool) -> DataFusionResult<Transformed<LogicalPlan>> {
+        match &node {
+            LogicalPlan::Limit(_) => return self.limit(node),
+            LogicalPlan::Union(_) => return choices::union(self, node),
+            LogicalPlan::Filter(filter) => choices::condition(&filter.predicate, filter.input.schema(), "WHERE")?,
+            _ => {}
+        }
+        let schema = input_schema(&node);
+        if let LogicalPlan::Values(values) = node {
+            return self.values(values, &schema, assigns);
+        }
+        let names = NamePreserver::new(&node);
+        node.map_expressions(|expr| {
+            let name = names.save(&expr);
+            let typed = self.expression(expr, &schema, assigns)?;
+            Ok(if typed.transformed { typed.update_data(|expr| name.restore(expr)) } else { typed })
+        })
+    }
+
+    /// The rows of VALUES keep the types that their columns have.
+    fn values(&self, values: Values, schema: &DFSchema, assigns: bool) -> DataFusionResult<Transformed<LogicalPlan>> {
+        let Values { schema: columns, values } = values;
+        let typed = |(index, expr): (usize, Expr)| {
+            let expr = self.expression(expr, schema, assigns)?.data;
+            let wanted = columns.field(index).data_type();
+            if expr.get_type(schema)? == *wanted { Ok(expr) } else { expr.cast_to(wanted, schema) }
+        };
+        let rows = values.into_iter().map(|row| row.into_iter().enumerate().map(typed).collect());
+        let values = rows.collect::<DataFusionResult<Vec<Vec<Expr>>>>()?;
+        Ok(Transformed::yes(LogicalPlan::Values(Values { schema: columns, values })))
+    }
+
+    fn expression(&self, expr: Expr, schema: &DFSchema, assigns: bool) -> DataFusionResult<Transformed<Expr>> {
+        expr.transform_up(|expr| {
+            let typed = self.resolve(expr, schema, assigns)?;
+            let checked = typed.transform_data(|expr| arithmetic::check(expr, schema))?;
+            checked.transform_data(|expr| text_casts::change(expr, schema))
+        })
+    }
+
+    /// One expression whose children are resolved.
+    fn resolve(&self, expr: Expr, schema: &DFSchema, assigns: bool) -> DataFusionResult<Transformed<Expr>> {
+        match expr {
+            Expr::Literal(value, metadata) => Ok(literals::number(value, metadata)),
+            Expr::Placeholder(placeholder) => Ok(self.recall(placeholder)),
+            Expr::BinaryExpr(binary) => operators::binary(self, binary, schema),
+            Expr::Not(_) | Expr::Negative(_) => operators::unary(self, expr, schema),
+            Expr::Like(_) | Expr::SimilarTo(_) => operators::like(self, expr, schema),
+            Expr::Between(between) => operators::between(self, between, schema),
+            Expr::InList(list) => choices::in_list(self, list, schema),
+            Expr::Case(case) => choices::case(self, case, schema),
+            Expr::Cast(cast) => casts::cast(self, cast, schema, assigns),
+            Expr::ScalarFunction(call) => functions::scalar(self, call, schema),
+            Expr::AggregateFunction(call) => functions::aggregate(call, schema),
+            Expr::WindowFunction(call) => functions::window(call, schema),
+            other => Ok(Transformed::no(other)),
+        }
+    }
+
+    fn limit(&self, node: LogicalPlan) -> DataFusionResult<Transformed<LogicalPlan>> {
+        let LogicalPlan::Limit(Limit { skip, fetch, input }) = node else { return Ok(Transformed::no(node)) };
+        let bigint = field_of(DataType::Int64);
+        let count = |part: Option<Box<Expr>>| {
+            part.map(|expr| Ok(Box::new(self.read(*expr, &Type::INT8, &bigint)?))).transpose()
+        };
+        let (skip, fetch): (DataFusionResult<_>, DataFusionResult<_>) = (count(skip), count(fetch));
+        Ok(Transformed::yes(LogicalPlan::Limit(Limit { skip: skip?, fetch: fetch?, input })))
+    }
+
+    /// The parameter with the type that is known of it.
+    fn recall(&self, placeholder: Placeholder) -> Transformed<Expr> {
+        self.has_parameters.store(true, Ordering::Relaxed);
+        let mut known = self.parameters.lock();
+        match (&placeholder.field, known.get(&placeholder.id)) {
+            (None, Some(field)) => {
+                Transformed::yes(Expr::Placeholder(Placeholder { field: Some(field.clone()), ..placeholder }))
+            }
+            (Some(field), None) => {
+                known.insert(placeholder.id.clone(), field.clone());
+                Transformed::no(Expr::Placeholder(placeholder))
+            }
+            _ => Transformed::no(Expr::Placeholder(placeholder)),
+        }
+    }
+
+    /// What is known of an expression. What DataFusion cannot type is said by DataFusion, later.
+    fn operand(&self, expr: &Expr, schema: &DFSchema) -> DataFusionResult<Operand> {
+        match expr {
+            Expr::Literal(ScalarValue::Utf8(_) | ScalarValue::Null, _) => return Ok(Operand::Unknown),
+            // where only its value counts, a whole number is left as DataFusion reads it
+            Expr::Literal(ScalarValue::Int64(Some(number)), None) if i32::try_from(*number).is_ok() => {
+                return Ok(Operand::Known(Type::INT4, field_of(DataType::Int32)));
+            }
+            Expr::Placeholder(Placeholder { id, field: None }) if !self.parameters.lock().contains_key(id) => {
+                return Ok(Operand::Unknown);
+            }
+            Expr::Placeholder(Placeholder { id, field: None }) => {
+                if let Some(field) = self.parameters.lock().get(id) {
+                    return Ok(Operand::Known(column_type(field), field.clone()));
+                }
+            }
+            _ => {}
+        }
+        let (_, field) = expr.to_field(schema)?;
+        Ok(if field.data_type().is_null() { Operand::Unknown } else { Operand::Known(column_type(&field), field) })
+    }
+
+    /// An unknown expression as a value of the type; any other as it is.
+    fn read(&self, expr: Expr, pg_type: &Type, field: &FieldRef) -> DataFusionResult<Expr> {
+        match expr {
+            Expr::Literal(ScalarValue::Utf8(Some(text)), metadata) => {
+                literals::read(self.style.as_ref(), text, metadata, pg_type, field.data_type())
+            }
+            Expr::Placeholder(Placeholder { id, field: None }) => {
+                let mut known = self.parameters.lock();
+                let field = known.entry(id.clone()).or_insert_with(|| bare(field)).clone();
+                Ok(Expr::Placeholder(Placeholder { id, field: Some(field) }))
+            }
+            other => Ok(other),
+        }
+    }
+}
+
+impl ExprPlanner for Typing {
+    fn plan_binary_op(&self, expr: RawBinaryExpr, schema: &DFSchema) -> DataFusionResult<PlannerResult<RawBinaryExpr>> {
+        let RawBinaryExpr { op, left, right } = expr;
+        let left = self.operand_settled(left, schema)?;
+        let right = self.operand_settled(right, schema)?;
+        let (left, right) = operators::operands(self, &op.to_string(), left, right, schema)?;
+        Ok(PlannerResult::Original(RawBinaryExpr { op, left, right }))
+    }
+}
+
+impl Typing {
+    /// An operand while planning: operators below it have been through [`Self::plan_binary_op`] already.
+    fn operand_settled(&self, expr: Expr, schema: &DFSchema) -> DataFusionResult<Expr> {
+        match expr {
+            Expr::Column(_) | Expr::BinaryExpr(_) | Expr::OuterReferenceColumn(..) => Ok(expr),
+            other => Ok(self.expression(other, schema, false)?.data),
+        }
+    }
+}
+
+/// Where an expression stands among its node's inputs.
+fn input_schema(node: &LogicalPlan) -> DFSchemaRef {
+    match node.inputs().as_slice() {
+        [only] => only.schema().clone(),
+        inputs => Arc::new(merge_schema(inputs)),
+    }
+}
+
+fn field_of(data_type: DataType) -> FieldRef {
+    Arc::new(Field::new("", data_type, true))
+}
+
+/// The field as a parameter's: what it belongs to is forgotten.
+fn bare(field: &FieldRef) -> FieldRef {
+    let mut metadata = field.metadata().clone();
+    metadata.retain(|key, _| key == crate::pgtypes::PG_TYPE_KEY);
+    Arc::new(Field::new("", field.data_type().clone(), true).with_metadata(metadata))
+}
+
+fn parameter_field(pg_type: &Type) -> Option<FieldRef> {
+    if *pg_type == Type::UNKNOWN {
+        return None;
+    }
+    let field = Field::new("", arrow_type(pg_type)?, true);
+    let told = column_type(&field);
+    let named = [(crate::pgtypes::PG_TYPE_KEY.to_owned(), pg_type.name().to_owned())];
+    Some(Arc::new(if told == *pg_type { field } else { field.with_metadata(HashMap::from(named)) }))
+}

@@ -1,0 +1,313 @@
+//! Operators: which types an unknown operand takes, and which pairs of types there is no operator for.
+
+use datafusion::common::DFSchema;
+use datafusion::common::tree_node::Transformed;
+use datafusion::error::{DataFusionError, Result};
+use datafusion::logical_expr::{Between, BinaryExpr, Expr, Like, Operator};
+use datafusion::scalar::ScalarValue;
+
+use super::kinds::{Kind, is_integer, is_plain, kind, name};
+use super::place::{Place, at};
+use super::{Operand, Typing, field_of};
+use crate::error::{Error, ErrorKind};
+use crate::pgtypes::{Type, arrow_type};
+
+const CASTS_HINT: &str =
+    "No operator matches the given name and argument types. You might need to add explicit type casts.";
+const CHOICE_HINT: &str = "Could not choose a best candidate operator. You might need to add explicit type casts.";
+
+pub(super) fn binary(typing: &Typing, binary: BinaryExpr, schema: &DFSchema) -> Result<Transformed<Expr>> {
+    let BinaryExpr { left, op, right } = binary;
+    let (had_left, had_right) = (is_unknown(&left), is_unknown(&right));
+    let symbol = symbol(op);
+    let (left, right) = operands(typing, &symbol, *left, *right, schema)?;
+    let changed = had_left && !is_unknown(&left) || had_right && !is_unknown(&right);
+    let typed = Expr::BinaryExpr(BinaryExpr::new(Box::new(left), op, Box::new(right)));
+    Ok(if changed { Transformed::yes(typed) } else { Transformed::no(typed) })
+}
+
+fn is_unknown(expr: &Expr) -> bool {
+    match expr {
+        Expr::Literal(value, _) => matches!(value, ScalarValue::Utf8(_)),
+        Expr::Placeholder(placeholder) => placeholder.field.is_none(),
+        _ => false,
+    }
+}
+
+/// As the statement writes it.
+fn symbol(op: Operator) -> String {
+    match op {
+        Operator::NotEq => "<>".to_owned(),
+        other => other.to_string(),
+    }
+}
+
+/// The operands with their types settled.
+///
+/// # Errors
+/// `42883` where there is no such operator, `42725` where there are several.
+pub(super) fn operands(
+    typing: &Typing,
+    symbol: &str,
+    left: Expr,
+    right: Expr,
+    schema: &DFSchema,
+) -> Result<(Expr, Expr)> {
+    let kind = match symbol {
+        "=" | "<>" | "!=" | "<" | "<=" | ">" | ">=" | "IS DISTINCT FROM" | "IS NOT DISTINCT FROM" => Sort::Comparison,
+        "+" | "-" | "*" | "/" | "%" | "^" => Sort::Arithmetic,
+        "||" => Sort::Concatenation,
+        "AND" | "OR" => Sort::Logic,
+        "~" | "~*" | "!~" | "!~*" | "LIKE" | "ILIKE" | "~~" | "!~~" | "~~*" | "!~~*" => Sort::Pattern,
+        "&" | "|" | "#" | "<<" | ">>" => Sort::Bits,
+        _ => return Ok((left, right)),
+    };
+    let known = (typing.operand(&left, schema)?, typing.operand(&right, schema)?);
+    match (known.0.known(), known.1.known()) {
+        (Some((l, _)), Some((r, _))) if exists(kind, symbol, l, r) => {
+            let narrow = kind == Sort::Bits && *l == Type::INT4 && *r == Type::INT4;
+            Ok(if narrow { (as_integer(left), as_integer(right)) } else { (left, right) })
+        }
+        (Some((l, _)), Some((r, _))) => Err(missing(kind, symbol, &name(l), &name(r))),
+        (Some((l, field)), None) => {
+            let wanted = for_unknown(kind, symbol, l, false)?;
+            let right = take(typing, right, wanted, l, field)?;
+            Ok((left, right))
+        }
+        (None, Some((r, field))) => {
+            let wanted = for_unknown(kind, symbol, r, true)?;
+            let left = take(typing, left, wanted, r, field)?;
+            Ok((left, right))
+        }
+        (None, None) => both_unknown(typing, kind, symbol, left, right),
+    }
+}
+
+/// A whole number as an `integer`.
+fn as_integer(expr: Expr) -> Expr {
+    match expr {
+        Expr::Literal(ScalarValue::Int64(Some(number)), metadata) => match i32::try_from(number) {
+            Ok(number) => Expr::Literal(ScalarValue::Int32(Some(number)), metadata),
+            Err(_) => Expr::Literal(ScalarValue::Int64(Some(number)), metadata),
+        },
+        other => other,
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sort {
+    Comparison,
+    Arithmetic,
+    Concatenation,
+    Logic,
+    Pattern,
+    Bits,
+}
+
+/// What the unknown operand becomes.
+enum Wanted {
+    /// What the other is.
+    Same,
+    Other(Type),
+    /// DataFusion may say.
+    Open,
+}
+
+fn take(
+    typing: &Typing,
+    expr: Expr,
+    wanted: Wanted,
+    other: &Type,
+    field: &datafusion::arrow::datatypes::FieldRef,
+) -> Result<Expr> {
+    match wanted {
+        Wanted::Open => Ok(expr),
+        Wanted::Same => typing.read(expr, other, field),
+        Wanted::Other(pg_type) => match arrow_type(&pg_type) {
+            Some(data_type) => typing.read(expr, &pg_type, &field_of(data_type)),
+            None => Ok(expr),
+        },
+    }
+}
+
+fn both_unknown(typing: &Typing, sort: Sort, symbol: &str, left: Expr, right: Expr) -> Result<(Expr, Expr)> {
+    let pg_type = match sort {
+        Sort::Logic => Type::BOOL,
+        Sort::Comparison | Sort::Concatenation | Sort::Pattern => Type::TEXT,
+        // NULL + NULL is DataFusion's to say
+        Sort::Arithmetic | Sort::Bits if !is_unknown(&left) || !is_unknown(&right) => return Ok((left, right)),
+        Sort::Arithmetic | Sort::Bits => {
+            let message = format!("operator is not unique: unknown {symbol} unknown");
+            return Err(not_unique(message, symbol));
+        }
+    };
+    let field = field_of(arrow_type(&pg_type).unwrap_or(datafusion::arrow::datatypes::DataType::Utf8));
+    Ok((typing.read(left, &pg_type, &field)?, typing.read(right, &pg_type, &field)?))
+}
+
+/// `reversed`: the unknown operand is the left one.
+fn for_unknown(sort: Sort, symbol: &str, other: &Type, reversed: bool) -> Result<Wanted> {
+    let other_kind = kind(other);
+    Ok(match sort {
+        Sort::Comparison => Wanted::Same,
+        Sort::Logic => Wanted::Other(Type::BOOL),
+        Sort::Pattern => Wanted::Other(Type::TEXT),
+        Sort::Bits if is_integer(other) && matches!(symbol, "<<" | ">>") => Wanted::Other(Type::INT4),
+        Sort::Bits if is_integer(other) => Wanted::Same,
+        Sort::Concatenation if other_kind == Kind::Array => Wanted::Same,
+        Sort::Concatenation if matches!(other_kind, Kind::Json | Kind::Bytes) => Wanted::Same,
+        Sort::Concatenation => Wanted::Other(Type::TEXT),
+        Sort::Arithmetic => match (other_kind, symbol) {
+            (Kind::Number | Kind::Interval, "+" | "-") | (Kind::Number, _) => Wanted::Same,
+            (Kind::Interval, "*" | "/") if !reversed => Wanted::Other(Type::FLOAT8),
+            (Kind::Date | Kind::Timestamp | Kind::Time, "-") => Wanted::Same,
+            (Kind::Timestamp, "+") => Wanted::Other(Type::INTERVAL),
+            (Kind::Date, "+") => {
+                let (l, r) = if reversed { ("unknown", "date") } else { ("date", "unknown") };
+                return Err(not_unique(format!("operator is not unique: {l} {symbol} {r}"), symbol));
+            }
+            (Kind::Text | Kind::Bool, _) => {
+                let (l, r) =
+                    if reversed { ("unknown".to_owned(), name(other)) } else { (name(other), "unknown".to_owned()) };
+                return Err(missing(sort, symbol, &l, &r));
+            }
+            _ => Wanted::Open,
+        },
+        Sort::Bits => Wanted::Open,
+    })
+}
+
+/// Whether PostgreSQL has the operator; of what we cannot tell for sure, yes.
+fn exists(sort: Sort, symbol: &str, left: &Type, right: &Type) -> bool {
+    let (l, r) = (kind(left), kind(right));
+    if !is_plain(l) || !is_plain(r) {
+        return true;
+    }
+    let dates = |kind: Kind| matches!(kind, Kind::Date | Kind::Timestamp);
+    let either = |kind: Kind| l == kind || r == kind;
+    match sort {
+        Sort::Comparison => {
+            l == r
+                || dates(l) && dates(r)
+                || matches!((l, r), (Kind::Time, Kind::Interval) | (Kind::Interval, Kind::Time))
+        }
+        Sort::Logic => l == Kind::Bool && r == Kind::Bool,
+        Sort::Pattern => l == Kind::Text && r == Kind::Text,
+        Sort::Bits => !either(Kind::Text) && !either(Kind::Bool) && !dates(l) && !dates(r),
+        Sort::Concatenation => l == Kind::Text || r == Kind::Text || l == Kind::Array || r == Kind::Array,
+        Sort::Arithmetic if either(Kind::Text) || either(Kind::Bool) || either(Kind::Array) => false,
+        Sort::Arithmetic => match (l, symbol, r) {
+            (Kind::Date, "+", Kind::Date | Kind::Timestamp) | (Kind::Timestamp, "+", Kind::Date | Kind::Timestamp) => {
+                false
+            }
+            (Kind::Date, "+" | "-", Kind::Number) => is_integer(right),
+            (Kind::Number, "+", Kind::Date) => is_integer(left),
+            (Kind::Number, "-", Kind::Date) => false,
+            (Kind::Timestamp, _, Kind::Number) | (Kind::Number, _, Kind::Timestamp) => false,
+            (Kind::Interval, "+" | "-", Kind::Number) | (Kind::Number, "+" | "-" | "/", Kind::Interval) => false,
+            (Kind::Date | Kind::Timestamp, "*" | "/" | "%" | "^", _) => false,
+            (_, "*" | "/" | "%" | "^", Kind::Date | Kind::Timestamp) => false,
+            _ => true,
+        },
+    }
+}
+
+/// The error where there is no operator for operands of these types.
+fn missing(sort: Sort, symbol: &str, left: &str, right: &str) -> DataFusionError {
+    if sort == Sort::Logic {
+        let wrong = if left == "boolean" { right } else { left };
+        return not_boolean(symbol, wrong);
+    }
+    let error = Error::new(ErrorKind::UndefinedFunction, format!("operator does not exist: {left} {symbol} {right}"));
+    at(error.with_hint(CASTS_HINT), Place::Operator(symbol.to_owned()))
+}
+
+/// `argument of AND must be type boolean, not type integer`.
+pub(super) fn not_boolean(clause: &str, type_name: &str) -> DataFusionError {
+    let message = format!("argument of {clause} must be type boolean, not type {type_name}");
+    super::place::nowhere(Error::new(ErrorKind::DatatypeMismatch, message))
+}
+
+fn not_unique(message: String, symbol: &str) -> DataFusionError {
+    let error = Error::new(ErrorKind::AmbiguousFunction, message).with_hint(CHOICE_HINT);
+    at(error, Place::Operator(symbol.to_owned()))
+}
+
+pub(super) fn unary(typing: &Typing, expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
+    let (operand, is_not) = match &expr {
+        Expr::Not(operand) => (operand, true),
+        Expr::Negative(operand) => (operand, false),
+        _ => return Ok(Transformed::no(expr)),
+    };
+    let Operand::Known(pg_type, _) = typing.operand(operand, schema)? else { return Ok(Transformed::no(expr)) };
+    match kind(&pg_type) {
+        Kind::Bool | Kind::Other if is_not => Ok(Transformed::no(expr)),
+        other if is_not && is_plain(other) => Err(not_boolean("NOT", &name(&pg_type))),
+        Kind::Text | Kind::Bool | Kind::Date | Kind::Timestamp if !is_not => {
+            let message = format!("operator does not exist: - {}", name(&pg_type));
+            let error = Error::new(ErrorKind::UndefinedFunction, message).with_hint(
+                "No operator matches the given name and argument type. You might need to add an explicit type cast.",
+            );
+            Err(at(error, Place::Operator("-".to_owned())))
+        }
+        _ => Ok(Transformed::no(expr)),
+    }
+}
+
+pub(super) fn like(typing: &Typing, expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
+    let rebuild = |like: Like| -> Result<Like> {
+        let Like { negated, expr, pattern, escape_char, case_insensitive } = like;
+        let symbol = match (negated, case_insensitive) {
+            (false, false) => "~~",
+            (true, false) => "!~~",
+            (false, true) => "~~*",
+            (true, true) => "!~~*",
+        };
+        let known = (typing.operand(&expr, schema)?, typing.operand(&pattern, schema)?);
+        let shown = |operand: &Operand| operand.known().map_or("unknown".to_owned(), |(pg_type, _)| name(pg_type));
+        let fits = |operand: &Operand| {
+            operand.known().is_none_or(|(pg_type, _)| {
+                let kind = kind(pg_type);
+                kind == Kind::Text || !is_plain(kind)
+            })
+        };
+        if !fits(&known.0) || !fits(&known.1) {
+            let (left, right) = (shown(&known.0), shown(&known.1));
+            let message = format!("operator does not exist: {left} {symbol} {right}");
+            let error = Error::new(ErrorKind::UndefinedFunction, message).with_hint(CASTS_HINT);
+            let keyword = if case_insensitive { "ILIKE" } else { "LIKE" };
+            return Err(at(error, Place::Operator(keyword.to_owned())));
+        }
+        let text = field_of(datafusion::arrow::datatypes::DataType::Utf8);
+        let expr = Box::new(typing.read(*expr, &Type::TEXT, &text)?);
+        let pattern = Box::new(typing.read(*pattern, &Type::TEXT, &text)?);
+        Ok(Like { negated, expr, pattern, escape_char, case_insensitive })
+    };
+    Ok(match expr {
+        Expr::Like(like) => Transformed::no(Expr::Like(rebuild(like)?)),
+        Expr::SimilarTo(like) => Transformed::no(Expr::SimilarTo(rebuild(like)?)),
+        other => Transformed::no(other),
+    })
+}
+
+/// `x >= low AND x <= high`.
+pub(super) fn between(typing: &Typing, between: Between, schema: &DFSchema) -> Result<Transformed<Expr>> {
+    let Between { expr, negated, low, high } = between;
+    let (expr, low) = operands(typing, ">=", *expr, *low, schema).map_err(as_between)?;
+    let (expr, high) = operands(typing, "<=", expr, *high, schema).map_err(as_between)?;
+    Ok(Transformed::yes(Expr::Between(Between::new(Box::new(expr), negated, Box::new(low), Box::new(high)))))
+}
+
+/// The operator is not written there.
+fn as_between(error: DataFusionError) -> DataFusionError {
+    match error {
+        DataFusionError::External(inner) => match inner.downcast::<super::Placed>() {
+            Ok(placed) if matches!(placed.place, Place::Operator(_)) => {
+                at(placed.error, Place::Operator("BETWEEN".to_owned()))
+            }
+            Ok(placed) => DataFusionError::External(placed),
+            Err(inner) => DataFusionError::External(inner),
+        },
+        other => other,
+    }
+}

@@ -1,0 +1,190 @@
+//! Numerics whose scale is that of each value, as PostgreSQL's are, in Arrow's decimals, whose scale is their type's.
+//!
+//! Invariant: two decimal types stand for such numerics. [`QUOTIENT`] is what divisions and averages give: a value is shown
+//! with the 16 significant digits or more that PostgreSQL computes. [`FREE`] is what text and floats become: a value is
+//! shown with the decimals it has. Both hold eighteen digits or more before the point, and neither has a type modifier.
+
+use std::ops::Neg;
+
+use datafusion::arrow::datatypes::{DataType, i256};
+
+/// Decimals of a quotient, the most that is kept.
+pub const QUOTIENT_SCALE: i8 = 20;
+/// The type of a quotient.
+pub const QUOTIENT: DataType = DataType::Decimal128(DIGITS, QUOTIENT_SCALE);
+/// The type of a numeric that comes from text or a float.
+pub const FREE: DataType = DataType::Decimal128(DIGITS, FREE_SCALE);
+const FREE_SCALE: i8 = 17;
+const DIGITS: u8 = 38;
+
+/// Which digits of a value are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Shown {
+    All,
+    Quotient,
+    Needed,
+}
+
+impl Shown {
+    pub(super) fn of(data_type: &DataType) -> Self {
+        match *data_type {
+            QUOTIENT => Self::Quotient,
+            FREE => Self::Needed,
+            _ => Self::All,
+        }
+    }
+
+    /// The value and scale that are shown for a value of the type's scale.
+    #[inline]
+    pub(super) fn digits(self, value: i128, scale: i8) -> (i128, i8) {
+        let least = match self {
+            Self::All => return (value, scale),
+            Self::Needed => 0,
+            Self::Quotient => least_of_quotient(value),
+        };
+        let step = if self == Self::Quotient { 4 } else { 1 };
+        let mut shown = least;
+        let mut power = power(scale - shown);
+        while shown < scale && value % power != 0 {
+            shown = (shown + step).min(scale);
+            power = self::power(scale - shown);
+        }
+        (value / power, shown)
+    }
+}
+
+/// How many decimals PostgreSQL gives a quotient of that size.
+fn least_of_quotient(value: i128) -> i8 {
+    let one = power(QUOTIENT_SCALE);
+    let magnitude = value.unsigned_abs();
+    if magnitude == one.unsigned_abs() || magnitude < one.unsigned_abs() {
+        return QUOTIENT_SCALE;
+    }
+    let whole = magnitude / one.unsigned_abs();
+    let groups = i8::try_from(whole.ilog10() / 4).unwrap_or(4);
+    (16 - 4 * groups).max(0)
+}
+
+fn power(exponent: i8) -> i128 {
+    10i128.pow(u32::from(exponent.max(0).unsigned_abs()))
+}
+
+/// A decimal's number, scale and type's way of being shown.
+#[derive(Debug, Clone, Copy)]
+pub struct Exact {
+    pub number: i128,
+    pub scale: i8,
+}
+
+impl Exact {
+    /// A value of a decimal type, with the scale that PostgreSQL's value would have.
+    pub fn new(number: i128, data_type: &DataType) -> Self {
+        let scale = match data_type {
+            DataType::Decimal128(_, scale) => *scale,
+            _ => 0,
+        };
+        let (number, scale) = Shown::of(data_type).digits(number, scale);
+        Self { number, scale }
+    }
+}
+
+/// `left / right` as a [`QUOTIENT`], rounded where PostgreSQL rounds it. `None` where it has too many digits; `right` is
+/// not zero.
+pub fn quotient(left: Exact, right: Exact) -> Option<i128> {
+    quotient_of(i256::from_i128(left.number), left.scale, i256::from_i128(right.number), right.scale)
+}
+
+/// [`quotient`] of wider numbers.
+pub fn quotient_of(left: i256, left_scale: i8, right: i256, right_scale: i8) -> Option<i128> {
+    let (left_group, left_first) = first_group(left, left_scale)?;
+    let (right_group, right_first) = first_group(right, right_scale)?;
+    let group = left_group - right_group - i32::from(left_first <= right_first);
+    let digits = (16 - 4 * group).max(left_scale.into()).max(right_scale.into()).clamp(0, QUOTIENT_SCALE.into());
+    let digits = i8::try_from(digits).ok()?;
+    let rounded = divide(left, right, i32::from(digits) + i32::from(right_scale) - i32::from(left_scale))?;
+    let wide = rounded.checked_mul(i256::from_i128(power(QUOTIENT_SCALE - digits)))?;
+    wide.to_i128().filter(|value| value.unsigned_abs() < 10u128.pow(u32::from(DIGITS)))
+}
+
+/// `left × 10^shift / right`, rounded half away from zero.
+pub fn divide(left: i256, right: i256, shift: i32) -> Option<i256> {
+    let ten = i256::from_i128(10);
+    let scaled = |value: i256, by: i32| (0..by).try_fold(value, |value, _| value.checked_mul(ten));
+    let (left, right) = (scaled(left, shift.max(0))?, scaled(right, (-shift).max(0))?);
+    let whole = left.checked_div(right)?;
+    let rest = left.checked_rem(right)?;
+    let double = magnitude(rest).checked_mul(i256::from_i128(2))?;
+    if double < magnitude(right) {
+        return Some(whole);
+    }
+    let one = i256::from_i128(1);
+    let negative = (left < i256::ZERO) != (right < i256::ZERO);
+    if negative { whole.checked_sub(one) } else { whole.checked_add(one) }
+}
+
+/// `value × 10^−(from − to)`, rounded half away from zero.
+pub fn rescaled(value: i256, from: i8, to: i8) -> Option<i256> {
+    divide(value, i256::from_i128(1), i32::from(to) - i32::from(from))
+}
+
+fn magnitude(value: i256) -> i256 {
+    if value < i256::ZERO { value.neg() } else { value }
+}
+
+/// Where PostgreSQL's first group of four digits stands, and which it is.
+fn first_group(value: i256, scale: i8) -> Option<(i32, i32)> {
+    let magnitude = magnitude(value);
+    if magnitude == i256::ZERO {
+        return Some((0, 0));
+    }
+    let digits = i32::try_from(magnitude.to_string().len()).ok()?;
+    let group = (digits - 1 - i32::from(scale)).div_euclid(4);
+    let shift = i32::from(scale) + 4 * group;
+    let ten = i256::from_i128(10);
+    let first = if shift >= 0 {
+        magnitude.checked_div((0..shift).try_fold(i256::from_i128(1), |power, _| power.checked_mul(ten))?)?
+    } else {
+        (0..-shift).try_fold(magnitude, |value, _| value.checked_mul(ten))?
+    };
+    Some((group, i32::try_from(first.to_i128()?).ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pgtypes::number::put_decimal128;
+
+    fn divided(left: (i128, i8), right: (i128, i8)) -> String {
+        let exact = |(number, scale)| Exact { number, scale };
+        let value = quotient(exact(left), exact(right)).unwrap();
+        let (value, scale) = Shown::Quotient.digits(value, QUOTIENT_SCALE);
+        let mut out = bytes::BytesMut::new();
+        put_decimal128(&mut out, value, scale);
+        String::from_utf8(out.to_vec()).unwrap()
+    }
+
+    #[test]
+    fn quotients_are_those_of_postgres_15() {
+        for (left, right, expected) in [
+            ((5, 0), (20, 1), "2.5000000000000000"),
+            ((1, 0), (30, 1), "0.33333333333333333333"),
+            ((10, 0), (30, 1), "3.3333333333333333"),
+            ((100_000, 0), (30, 1), "33333.333333333333"),
+            ((10, 1), (7, 0), "0.14285714285714285714"),
+            ((12_345, 3), (12_345, 3), "1.00000000000000000000"),
+            ((12_345, 3), (2, 0), "6.1725000000000000"),
+            ((-98_005, 4), (20, 0), "-0.49002500000000000000"),
+            ((1_470_050, 2), (3, 0), "4900.1666666666666667"),
+            ((0, 0), (3, 0), "0.00000000000000000000"),
+        ] {
+            assert_eq!(divided(left, right), expected, "{left:?} / {right:?}");
+        }
+    }
+
+    #[test]
+    fn free_numerics_are_shown_with_the_decimals_they_have() {
+        assert_eq!(Shown::Needed.digits(314 * 10i128.pow(15), 17), (314, 2));
+        assert_eq!(Shown::Needed.digits(5 * 10i128.pow(17), 17), (5, 0));
+        assert_eq!(Shown::All.digits(2550, 3), (2550, 3));
+    }
+}
