@@ -70,7 +70,6 @@ error_kinds! {
     DuplicateStatement       "42P05" 2 false;
     WrongObjectType          "42809" 2 false;
     DatatypeMismatch         "42804" 2 false;
-    CannotCoerce             "42846" 2 false;
     IndeterminateDatatype    "42P18" 2 false;
     GroupingError            "42803" 2 false;
     /// A value for a column that the table computes.

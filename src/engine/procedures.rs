@@ -48,8 +48,7 @@ pub(super) async fn execute_named(
         )
         .with_detail(format!("Expected {} parameters but got {}.", prepared.parameters.len(), arguments.len())));
     }
-    let setting = |name| session.settings.get(name).unwrap_or_default();
-    let style = crate::pgtypes::Style::new(&setting("TimeZone"), &setting("bytea_output"));
+    let style = crate::pgtypes::Style::of_settings(|name| session.settings.get(name));
     let mut values = Vec::with_capacity(arguments.len());
     for (argument, parameter) in arguments.iter().zip(&prepared.parameters) {
         values.push(match quoted(argument) {

@@ -30,7 +30,10 @@ pub(super) fn cast(typing: &Typing, cast: Cast, schema: &DFSchema, assigns: bool
         let message = format!("cannot cast type {} to {}", name(&from), name(&target));
         return Err(at(Error::new(ErrorKind::CannotCoerce, message), Place::Operator("::".to_owned())));
     }
-    let of_text = is_text(given.data_type()) && kind(&from) == Kind::Text && literals::is_read(&target);
+    let of_text = is_text(given.data_type())
+        && kind(&from) == Kind::Text
+        && literals::is_read(&target)
+        && !literals::is_temporal(&target);
     if of_text && !assigns {
         return Ok(Transformed::yes(literals::reader(*expr, target, &field)));
     }
@@ -82,7 +85,9 @@ fn unknown(typing: &Typing, expr: Expr, target: &Type, field: FieldRef, assigns:
             let typed = typing.read(expr, target, &field)?;
             Ok(Transformed::yes(Expr::Cast(Cast::new_from_field(Box::new(typed), field))))
         }
-        Expr::Literal(datafusion::scalar::ScalarValue::Utf8(Some(_)), _) if literals::is_read(target) => {
+        Expr::Literal(datafusion::scalar::ScalarValue::Utf8(Some(_)), _)
+            if literals::is_read(target) && !(literals::is_temporal(target) && !field.metadata().is_empty()) =>
+        {
             let read = typing.read(expr, target, &field)?;
             // a declared precision, and the type's name, are the cast's
             let same = literals::type_of(&read).is_some_and(|given| given == *field.data_type());

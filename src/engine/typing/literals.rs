@@ -16,7 +16,7 @@ use datafusion::scalar::ScalarValue;
 
 use super::kinds::{Kind, is_integer, kind};
 use super::place::{Place, at};
-use crate::engine::context::SessionInfo;
+use crate::pgfunctions::session_style;
 use crate::pgtypes::{self, FREE, Style, Type};
 
 /// A whole number that does not fit a bigint is a `numeric`.
@@ -76,6 +76,11 @@ fn is_of_the_clock(text: &str, pg_type: &Type) -> bool {
         && ["now", "today", "tomorrow", "yesterday"]
             .iter()
             .any(|word| text.trim().get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word)))
+}
+
+/// Whether casts to the type are another module's, but for plain literals.
+pub(super) fn is_temporal(pg_type: &Type) -> bool {
+    matches!(kind(pg_type), Kind::Date | Kind::Timestamp | Kind::Time | Kind::Interval)
 }
 
 /// Whether values of the type are something else than text.
@@ -166,7 +171,7 @@ impl ScalarUDFImpl for Reader {
         Ok(self.field.clone())
     }
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let style = SessionInfo::of(&args.config_options).map(SessionInfo::style).unwrap_or_default();
+        let style = session_style(&args.config_options);
         match args.args.as_slice() {
             [ColumnarValue::Array(text)] => Ok(ColumnarValue::Array(self.read(text, &style)?)),
             [ColumnarValue::Scalar(text)] => {

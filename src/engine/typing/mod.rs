@@ -39,6 +39,8 @@ pub(super) use place::{Place, Placed};
 
 use super::context::SessionInfo;
 use super::{arithmetic, text_casts};
+use crate::pgfunctions::{self, session_style};
+use crate::pgfunctions::time::rewrite_casts;
 use crate::pgtypes::{Style, Type, arrow_type, column_type};
 
 /// Gives the expressions of one statement their types.
@@ -71,7 +73,7 @@ impl Operand {
 impl Typing {
     /// `declared` are the types that the client, or PREPARE, gives to the parameters.
     pub fn new(options: &ConfigOptions, declared: &[Option<Type>]) -> Self {
-        let style = SessionInfo::of(options).map(SessionInfo::style);
+        let style = SessionInfo::of(options).map(|_| session_style(options));
         let parameters = declared.iter().enumerate().filter_map(|(index, pg_type)| {
             let field = parameter_field(pg_type.as_ref()?)?;
             Some((format!("${}", index + 1), field))
@@ -153,9 +155,11 @@ impl Typing {
 
     fn expression(&self, expr: Expr, schema: &DFSchema, assigns: bool) -> DataFusionResult<Transformed<Expr>> {
         expr.transform_up(|expr| {
-            let typed = self.resolve(expr, schema, assigns)?;
+            let marked = pgfunctions::rewrite_json_casts(expr, schema)?;
+            let typed = marked.transform_data(|expr| self.resolve(expr, schema, assigns))?;
             let checked = typed.transform_data(|expr| arithmetic::check(expr, schema))?;
-            checked.transform_data(|expr| text_casts::change(expr, schema))
+            let timed = checked.transform_data(|expr| rewrite_casts(expr, schema))?;
+            timed.transform_data(|expr| text_casts::change(expr, schema))
         })
     }
 
