@@ -23,6 +23,7 @@ mod memory;
 mod modes;
 mod names;
 mod notify;
+mod number_series;
 mod parameters;
 mod plan_cache;
 mod planned;

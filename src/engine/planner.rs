@@ -32,6 +32,7 @@ use datafusion::sql::sqlparser::ast::{self, TableFactor, Visit, Visitor};
 
 use super::buffered::WithBuffered;
 use super::names::Relation;
+use super::number_series::{integers, is_integer, widened};
 use super::sql_types::SqlTypes;
 use super::typing::Typing;
 use super::{Shared, errors, execute, time_travel, whole_rows};
@@ -40,7 +41,7 @@ use crate::dialect::{self, Statement};
 use crate::error::{Error, ErrorKind, Result};
 use crate::pgcatalog::Metadata;
 use crate::pgfunctions;
-use crate::pgfunctions::time::sort_intervals;
+use crate::pgfunctions::time::{rewrite_casts, sort_intervals};
 use crate::pgtypes::{Type, pg_type};
 
 /// Views of views of views …
@@ -417,6 +418,7 @@ impl ContextProvider for Names<'_> {
     }
 
     fn get_table_function_source(&self, name: &str, arguments: Vec<Expr>) -> DataFusionResult<Arc<dyn TableSource>> {
+        let of_integers = name == "generate_series" && arguments.iter().all(is_integer);
         let arguments =
             arguments.into_iter().map(|e| self.planner.simplified(e)).collect::<DataFusionResult<Vec<_>>>()?;
         let text: Option<Vec<String>> = arguments.iter().map(literal_text).collect();
@@ -435,7 +437,8 @@ impl ContextProvider for Names<'_> {
             DataFusionError::External(Box::new(message))
         })?;
         let provider = function.create_table_provider_with_args(TableFunctionArgs::new(&arguments, self.state()))?;
-        Ok(provider_as_source(provider))
+        let source = provider_as_source(provider);
+        if of_integers { integers(source) } else { Ok(source) }
     }
 
     fn create_cte_work_table(&self, name: &str, schema: SchemaRef) -> DataFusionResult<Arc<dyn TableSource>> {
@@ -480,16 +483,6 @@ impl ContextProvider for Names<'_> {
     }
     fn udwf_names(&self) -> Vec<String> {
         self.state().window_functions().keys().cloned().collect()
-    }
-}
-
-fn widened(argument: Expr) -> Expr {
-    match argument {
-        Expr::Literal(value, metadata) => match value {
-            ScalarValue::Int32(number) => Expr::Literal(ScalarValue::Int64(number.map(i64::from)), metadata),
-            other => Expr::Literal(other, metadata),
-        },
-        other => other,
     }
 }
 

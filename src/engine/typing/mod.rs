@@ -39,8 +39,8 @@ pub(super) use place::{Place, Placed};
 
 use super::context::SessionInfo;
 use super::{arithmetic, text_casts};
-use crate::pgfunctions::{self, session_style};
 use crate::pgfunctions::time::rewrite_casts;
+use crate::pgfunctions::{self, session_style};
 use crate::pgtypes::{Style, Type, arrow_type, column_type};
 
 /// Gives the expressions of one statement their types.
