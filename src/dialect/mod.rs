@@ -31,7 +31,7 @@ use crate::names::TableName;
 pub use copy::{CopyValue, options as copy_options};
 pub use cursor::MOVE;
 pub use merge::{is_nothing, is_nothing_column};
-pub use position::{identifier_position, literal_position, operator_position, place_of, placeholder};
+pub use position::{identifier_position, literal_position, names_parameter, operator_position, place_of, placeholder};
 pub use rules::{RECORD_FUNCTIONS, RELATION, RELATION_FUNCTIONS, SET_FUNCTIONS, repeated_name, visible_name};
 
 /// How deep expressions may nest before `54001`.

@@ -127,6 +127,12 @@ pub fn operator_position(statement: &super::Statement, symbol: &str) -> Option<u
     Some(statement.offset + Positions::new(&statement.text).chars_before(at) + 1)
 }
 
+/// Whether the statement's text has the parameter `$n`.
+pub fn names_parameter(statement: &super::Statement, name: &str) -> bool {
+    let tokens = Tokenizer::new(&PostgreSqlDialect {}, &statement.text).tokenize().unwrap_or_default();
+    tokens.iter().any(|token| matches!(token, Token::Placeholder(found) if found == name))
+}
+
 /// The first `$n` of the statement and its position, as in [`identifier_position`].
 pub fn placeholder(statement: &super::Statement) -> Option<(String, usize)> {
     struct First;

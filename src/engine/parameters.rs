@@ -6,6 +6,7 @@ use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::logical_expr::expr::Placeholder;
 use datafusion::logical_expr::{Expr, LogicalPlan};
 
+use crate::dialect::{self, Statement};
 use crate::error::{Error, ErrorKind, Result};
 use crate::pgtypes::{Type, column_type};
 
@@ -13,12 +14,12 @@ use crate::pgtypes::{Type, column_type};
 ///
 /// # Errors
 /// `42P18` for a number that the statement leaves out.
-pub(super) fn types(plan: &LogicalPlan, hints: &[Option<Type>]) -> Result<Vec<Type>> {
-    types_in(&[plan], hints)
+pub(super) fn types(plan: &LogicalPlan, statement: &Statement, hints: &[Option<Type>]) -> Result<Vec<Type>> {
+    types_in(&[plan], statement, hints)
 }
 
 /// [`types`] of a statement that is more than one plan; what the first says goes before.
-pub(super) fn types_in(plans: &[&LogicalPlan], hints: &[Option<Type>]) -> Result<Vec<Type>> {
+pub(super) fn types_in(plans: &[&LogicalPlan], statement: &Statement, hints: &[Option<Type>]) -> Result<Vec<Type>> {
     let mut settled = HashMap::new();
     for plan in plans {
         note(plan, &mut settled)?;
@@ -35,8 +36,11 @@ pub(super) fn types_in(plans: &[&LogicalPlan], hints: &[Option<Type>]) -> Result
     }
     let type_of = |index: usize| {
         let hint = hints.get(index).cloned().flatten().filter(|hint| *hint != Type::UNKNOWN);
-        hint.or_else(|| settled.get(&format!("${}", index + 1)).cloned()).ok_or_else(|| {
-            let message = format!("could not determine data type of parameter ${}", index + 1);
+        let name = format!("${}", index + 1);
+        // what a rule of the dialect has taken out with its part of the statement is text
+        let is_left_out = || dialect::names_parameter(statement, &name).then_some(Type::TEXT);
+        hint.or_else(|| settled.get(&name).cloned()).or_else(is_left_out).ok_or_else(|| {
+            let message = format!("could not determine data type of parameter {name}");
             Error::new(ErrorKind::IndeterminateDatatype, message)
         })
     };

@@ -255,7 +255,7 @@ impl Session {
         };
         let query = self.prepare_inner(&statement, hints).await?;
         let parameters = match (&plan, &query) {
-            (Some(planned), _) => parameters::types(&planned.logical, hints)?,
+            (Some(planned), _) => parameters::types(&planned.logical, &statement, hints)?,
             (None, Some(query)) => query.parameters.clone(),
             (None, None) => control::parameter_types(&statement, hints),
         };

@@ -100,8 +100,9 @@ impl Link {
         let stopped = self.stop.terminate.clone();
         let pumped = tokio::select! {
             biased;
-            done = &mut work => return done.map_err(Halt::Failed),
+            // first, so that a Sync right behind Execute is not taken for the one behind the data if the work fails at once
             pumped = pump(&mut self.reader, data) => pumped,
+            done = &mut work => return done.map_err(Halt::Failed),
             () = stopped.cancelled() => Err(Halt::Fatal(super::link::shutting_down())),
         };
         if let Err(halt) = pumped {

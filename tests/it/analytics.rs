@@ -334,7 +334,7 @@ async fn the_same_rows_give_the_same_bytes_in_any_order() {
 async fn memory_is_counted() {
     let server = support::Server::serve(&sample_demo().lake, &["--set", "memory.per_query=64MiB"]);
     let client = server.connect().await;
-    let sql = "select count(*) from anomalies((select to_timestamp(x * 3600)::timestamp as t, 1.5 as v from generate_series(1, 900000) x), t, v, every => 'hour')";
+    let sql = "select count(*) from anomalies((select to_timestamp(x * 3600)::timestamp as t, 1.5 as v from generate_series(1, 900000::bigint) x), t, v, every => 'hour')";
     let (sqlstate, message) = error(&client, sql).await;
     assert_eq!((sqlstate.as_str(), message.as_str()), ("53200", "the query reached its memory limit"));
     assert_eq!(

@@ -106,7 +106,12 @@ impl Drop for Server {
 
 pub async fn connect(url: &str) -> Client {
     let (client, connection) = tokio_postgres::connect(url, NoTls).await.expect("the server takes connections");
-    tokio::spawn(connection);
+    tokio::spawn(async move {
+        // who waits for an answer is told that the connection is closed, and not why
+        if let Err(error) = connection.await {
+            eprintln!("a connection ended: {error:?}");
+        }
+    });
     client
 }
 

@@ -43,6 +43,14 @@ use crate::pgfunctions::time::rewrite_casts;
 use crate::pgfunctions::{self, session_style};
 use crate::pgtypes::{Style, Type, arrow_type, column_type};
 
+/// Field metadata of a parameter that is text for want of anything better.
+const UNSETTLED: &str = "pg_unsettled";
+
+/// Whether no place has given the parameter a type.
+pub(super) fn is_unsettled(parameter: &Placeholder) -> bool {
+    parameter.field.as_ref().is_none_or(|field| field.metadata().contains_key(UNSETTLED))
+}
+
 /// Gives the expressions of one statement their types.
 #[derive(Debug)]
 pub(super) struct Typing {
@@ -101,16 +109,19 @@ impl Typing {
         if self.has_parameters.load(Ordering::Relaxed) { self.settle_parameters(plan.data) } else { Ok(plan.data) }
     }
 
-    /// A parameter takes the type that any place gives it; one that no place gives a type is text.
+    /// A parameter takes the type that any place gives it; one that no place gives a type is text, unless a column of a
+    /// table is to take it ([`is_unsettled`]).
     fn settle_parameters(&self, plan: LogicalPlan) -> DataFusionResult<LogicalPlan> {
-        let text = field_of(DataType::Utf8);
+        let unsettled = [(UNSETTLED.to_owned(), String::new())].into();
+        let text = Arc::new(field_of(DataType::Utf8).as_ref().clone().with_metadata(unsettled));
         let settled = plan.transform_up_with_subqueries(|node| {
             let names = NamePreserver::new(&node);
             let node = node.map_expressions(|expr| {
                 let name = names.save(&expr);
                 let typed = expr.transform_up(|expr| match expr {
-                    Expr::Placeholder(placeholder) if placeholder.field.is_none() => {
-                        self.read(Expr::Placeholder(placeholder), &Type::TEXT, &text).map(Transformed::yes)
+                    Expr::Placeholder(Placeholder { id, field: None }) => {
+                        let field = self.parameters.lock().get(&id).unwrap_or(&text).clone();
+                        Ok(Transformed::yes(Expr::Placeholder(Placeholder { id, field: Some(field) })))
                     }
                     other => Ok(Transformed::no(other)),
                 })?;

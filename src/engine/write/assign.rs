@@ -7,7 +7,7 @@ use datafusion::common::ExprSchema;
 use datafusion::logical_expr::expr::Placeholder;
 use datafusion::logical_expr::{Cast, Expr, ExprSchemable, LogicalPlan, cast};
 
-use crate::engine::errors;
+use crate::engine::{errors, typing};
 use crate::error::{Error, ErrorKind, Result};
 use crate::pgcatalog::format_type;
 use crate::pgtypes::pg_type;
@@ -60,7 +60,8 @@ pub(super) fn assigned(value: Expr, column: &FieldRef, schema: &dyn ExprSchema) 
     let to = column.data_type();
     let value = match value {
         Expr::Alias(alias) => return assigned(*alias.expr, column, schema),
-        Expr::Placeholder(Placeholder { id, field: None }) => {
+        Expr::Placeholder(parameter) if typing::is_unsettled(&parameter) => {
+            let id = parameter.id;
             let field = Some(Arc::new(Field::new(column.name(), to.clone(), true)));
             // the value may come as another form of the same type
             return Ok(cast(Expr::Placeholder(Placeholder { id, field }), to.clone()));

@@ -97,7 +97,7 @@ pub(super) async fn prepare(
         return Ok(Prepared { statement, parameters, schema: None, plan: None, query: None });
     }
     let parts = with::Parts::plan(&planner, &statement).await?;
-    let parameters = parameters::types_in(&parts.plans(), hints)?;
+    let parameters = parameters::types_in(&parts.plans(), &statement, hints)?;
     let schema = match &parts.last {
         with::Last::Change(work) => work.returning.as_ref().map(|returning| execute::client_schema(&returning.plan)),
         with::Last::Query(plan) => Some(execute::client_schema(plan)),

@@ -4,6 +4,7 @@
 //!
 //! Invariant: a template is a constant text; values and names reach it as plans and expressions only.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{DataType, SchemaRef};
@@ -19,6 +20,7 @@ use datafusion::logical_expr::{
 };
 use datafusion::sql::parser::Statement as DfStatement;
 use datafusion::sql::planner::SqlToRel;
+use datafusion::sql::sqlparser::ast::{self, VisitMut, VisitorMut};
 
 use super::call::{Call, external};
 use crate::dialect;
@@ -40,7 +42,8 @@ pub fn plan(
     // A stand-in at first: parameters of the user's statement are not the template's.
     let input = Arc::new(LogicalTableSource::new(projected.schema().inner().clone()));
     let context = Context { outer: call.context, input };
-    let statement = dialect::parse_single(template).map_err(external)?;
+    let mut statement = dialect::parse_single(template).map_err(external)?;
+    let _ = statement.ast.visit(&mut Renamed);
     let plan = SqlToRel::new_with_options(&context, dialect::parser_options(call.context.options()))
         .statement_to_plan(DfStatement::Statement(Box::new(statement.ast)))?;
     let plan = plan.transform_up_with_subqueries(|node| match node {
@@ -52,10 +55,33 @@ pub fn plan(
     named(call, plan, names)
 }
 
+/// Where the numbers of a template's arguments begin: beyond those that a client's statement can have, whose types they would
+/// be taken for otherwise.
+const FIRST_ARGUMENT: usize = 100_000;
+
+fn number(id: &str) -> Option<usize> {
+    id.strip_prefix('$')?.parse().ok()
+}
+
+/// Gives the arguments in a template their numbers.
+struct Renamed;
+
+impl VisitorMut for Renamed {
+    type Break = ();
+    fn pre_visit_value(&mut self, value: &mut ast::ValueWithSpan) -> ControlFlow<()> {
+        if let ast::Value::Placeholder(name) = &mut value.value
+            && let Some(nth) = number(name)
+        {
+            *name = format!("${}", FIRST_ARGUMENT + nth - 1);
+        }
+        ControlFlow::Continue(())
+    }
+}
+
 fn with_argument(expr: Expr, arguments: &[Expr]) -> Transformed<Expr> {
     let Expr::Placeholder(Placeholder { id, .. }) = &expr else { return Transformed::no(expr) };
-    let nth = id.strip_prefix('$').and_then(|number| number.parse::<usize>().ok());
-    match nth.and_then(|nth| arguments.get(nth.wrapping_sub(1))) {
+    let nth = number(id).and_then(|number| number.checked_sub(FIRST_ARGUMENT));
+    match nth.and_then(|nth| arguments.get(nth)) {
         Some(argument) => Transformed::yes(argument.clone()),
         None => Transformed::no(expr),
     }
