@@ -176,7 +176,7 @@ fn integers(number: &ArrayRef, wanted: &DataType) -> Result<ArrayRef> {
         DataType::Decimal128(_, scale) => {
             let rounded = |value| rescaled(i256::from_i128(value), *scale, 0).and_then(i256::to_i128);
             let values = number.as_primitive::<Decimal128Type>();
-            let values = values.iter().map(|value| match value.map(|value| rounded(value)) {
+            let values = values.iter().map(|value| match value.map(&rounded) {
                 Some(None) => Err(out_of_range(wanted)),
                 Some(value) => Ok(value),
                 None => Ok(None),

@@ -86,7 +86,7 @@ fn unknown(typing: &Typing, expr: Expr, target: &Type, field: FieldRef, assigns:
             Ok(Transformed::yes(Expr::Cast(Cast::new_from_field(Box::new(typed), field))))
         }
         Expr::Literal(datafusion::scalar::ScalarValue::Utf8(Some(_)), _)
-            if literals::is_read(target) && !(literals::is_temporal(target) && !field.metadata().is_empty()) =>
+            if literals::is_read(target) && (field.metadata().is_empty() || !literals::is_temporal(target)) =>
         {
             let read = typing.read(expr, target, &field)?;
             // a declared precision, and the type's name, are the cast's

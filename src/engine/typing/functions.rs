@@ -136,7 +136,7 @@ fn narrowed(typing: &Typing, call: ScalarFunction, schema: &DFSchema) -> Result<
 fn any(typing: &Typing, args: &[Expr], schema: &DFSchema) -> Result<Option<Vec<Expr>>> {
     let [list, item] = args else { return Ok(None) };
     let known = (typing.operand(list, schema)?, typing.operand(item, schema)?);
-    Ok(match (&known.0, &known.1) {
+    match (&known.0, &known.1) {
         (Operand::Unknown, Operand::Known(pg_type, field)) => crate::pgtypes::array_type(pg_type).map(|array| {
             let data_type = datafusion::arrow::datatypes::DataType::new_list(field.data_type().clone(), true);
             let list = typing.read(list.clone(), &array, &field_of(data_type));
@@ -150,7 +150,7 @@ fn any(typing: &Typing, args: &[Expr], schema: &DFSchema) -> Result<Option<Vec<E
             }),
         _ => None,
     }
-    .transpose()?)
+    .transpose()
 }
 
 fn of_text(typing: &Typing, function: &str, signature: &str, args: &[Expr], schema: &DFSchema) -> Result<Vec<Expr>> {
