@@ -14,6 +14,7 @@ import datafusion
 import duckdb
 import psycopg
 
+import catalog
 import changes
 import copying
 import dashboard
@@ -24,7 +25,7 @@ import writers
 from measure import table
 from servers import ROOT, copy_tables, lakewire, postgres, serving
 
-PARTS = ["fetch", "copying", "pipeline", "dashboard", "changes", "writers", "tpch"]
+PARTS = ["fetch", "copying", "pipeline", "dashboard", "changes", "writers", "catalog", "tpch"]
 SHARED_DATA = ROOT.parent / "shared" / "data"
 
 
@@ -117,6 +118,15 @@ def main() -> None:
             (folder / "writers").mkdir()
             with serving(binary, folder / "writers") as ours, postgres() as theirs:
                 results += writers.compare(ours, theirs, min(options.runs, 3))
+        if "catalog" in parts:
+            say(f"catalog: {catalog.TABLES:,} tables")
+            empty = folder / "many"
+            empty.mkdir()
+            ours = servers.enter_context(serving(binary, empty))
+            theirs = servers.enter_context(postgres())
+            for url in (ours, theirs):
+                catalog.fill(url)
+            results += catalog.compare(ours, theirs, options.runs)
         if "tpch" in parts:
             say("TPC-H: making the data")
             where = (options.tpch or folder / "tpch").resolve()

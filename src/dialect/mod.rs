@@ -9,6 +9,7 @@ mod copy;
 mod cursor;
 mod error;
 mod merge;
+mod normalize;
 mod position;
 mod refused;
 pub mod rules;
@@ -31,8 +32,11 @@ use crate::names::TableName;
 pub use copy::{CopyValue, options as copy_options};
 pub use cursor::MOVE;
 pub use merge::{is_nothing, is_nothing_column};
+pub use normalize::normalized;
 pub use position::{identifier_position, literal_position, names_parameter, operator_position, place_of, placeholder};
-pub use rules::{RECORD_FUNCTIONS, RELATION, RELATION_FUNCTIONS, SET_FUNCTIONS, repeated_name, visible_name};
+pub use rules::{
+    RECORD_FUNCTIONS, RELATION, RELATION_FUNCTIONS, SET_FUNCTIONS, SINGLE_VALUE, repeated_name, visible_name,
+};
 
 /// How deep expressions may nest before `54001`.
 const NESTING_MAX: usize = 128;

@@ -1,5 +1,6 @@
 //! DataFusion's state that every other is copied from: functions and options. The only place where one is built.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use datafusion::error::Result as DataFusionResult;
@@ -9,7 +10,7 @@ use datafusion::execution::session_state::SessionStateBuilder;
 use datafusion::logical_expr::registry::FunctionRegistry;
 use datafusion::prelude::SessionConfig;
 
-use super::{aggregates, errors};
+use super::{aggregates, array_agg, errors, single_value};
 use crate::config::Config;
 use crate::error::Result;
 use crate::pgfunctions::time::{TimePlanner, TimeSeries, with_intervals};
@@ -45,12 +46,21 @@ fn build(config: &Config, runtime: Arc<RuntimeEnv>) -> DataFusionResult<SessionS
     if let Some(numbers) = state.table_functions().get("generate_series").map(|known| known.function().clone()) {
         state.register_udtf("generate_series", Arc::new(TimeSeries { numbers }));
     }
+    state.register_udaf(Arc::new(single_value::function()))?;
+    state.register_udaf(Arc::new(array_agg::function()))?;
     for (name, function) in pgcatalog::table_functions()? {
         state.register_udtf(name, function);
     }
     state.register_relation_planner(functions::relation_planner())?;
     state.register_relation_planner(pgfunctions::relation_planner())?;
     Ok(state)
+}
+
+/// Names of all functions, of whatever kind.
+pub(super) fn function_names(state: &SessionState) -> HashSet<String> {
+    let scalar = state.scalar_functions().keys().chain(state.table_functions().keys());
+    let others = state.aggregate_functions().keys().chain(state.window_functions().keys());
+    scalar.chain(others).cloned().collect()
 }
 
 fn session_config(config: &Config) -> DataFusionResult<SessionConfig> {

@@ -1,14 +1,16 @@
 //! What functions may know about the session that calls them, carried in DataFusion's configuration.
 
 use std::any::Any;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use datafusion::common::config::{ConfigEntry, ConfigExtension, ConfigOptions, ExtensionOptions};
 use datafusion::error::{DataFusionError, Result};
 
+use super::running::Running;
 use super::sessions::SessionEntry;
 use super::settings::Settings;
-use crate::pgcatalog::Metadata;
+use crate::pgcatalog::{Metadata, OWNER, OWNER_OID, role_oid};
 use crate::pgtypes::Style;
 
 /// The session and the scope a plan was made in. Immutable; cheap to clone.
@@ -19,13 +21,29 @@ pub struct SessionInfo(Arc<Inner>);
 struct Inner {
     user: String,
     entry: Option<Arc<SessionEntry>>,
+    running: Arc<Running>,
     settings: Settings,
+    search_path: Vec<String>,
     metadata: Arc<Metadata>,
 }
 
+/// Who may log in: the owner, and whoever has. All may do everything.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Role {
+    pub oid: u32,
+    pub name: String,
+}
+
 impl SessionInfo {
-    pub fn new(user: &str, entry: Option<Arc<SessionEntry>>, settings: Settings, metadata: Arc<Metadata>) -> Self {
-        Self(Arc::new(Inner { user: user.to_owned(), entry, settings, metadata }))
+    pub fn new(
+        user: &str,
+        entry: Option<Arc<SessionEntry>>,
+        running: Arc<Running>,
+        settings: Settings,
+        metadata: Arc<Metadata>,
+    ) -> Self {
+        let search_path = settings.search_path(user);
+        Self(Arc::new(Inner { user: user.to_owned(), entry, running, settings, search_path, metadata }))
     }
 
     /// Of the session whose plan is being evaluated. `None` for plans made outside the engine.
@@ -40,9 +58,26 @@ impl SessionInfo {
     pub fn backend_pid(&self) -> i32 {
         self.0.entry.as_ref().map_or(0, |entry| entry.pid)
     }
+    /// What the whole server does.
+    pub fn running(&self) -> &Arc<Running> {
+        &self.0.running
+    }
     /// The session in the list of sessions.
     pub fn entry(&self) -> Option<&Arc<SessionEntry>> {
         self.0.entry.as_ref()
+    }
+    /// Schemas that names without one are looked for in, in order.
+    pub fn search_path(&self) -> &[String] {
+        &self.0.search_path
+    }
+    /// The roles there are: the owner first, then those of the sessions, by name.
+    pub fn roles(&self) -> Vec<Role> {
+        let sessions = self.0.running.sessions.all();
+        let users = sessions.iter().map(|entry| entry.user.as_str());
+        let names: BTreeSet<&str> = users.chain([self.user()]).filter(|name| *name != OWNER).collect();
+        let owner = Role { oid: OWNER_OID, name: OWNER.to_owned() };
+        let others = names.into_iter().map(|name| Role { oid: role_oid(name), name: name.to_owned() });
+        std::iter::once(owner).chain(others).collect()
     }
     pub fn settings(&self) -> &Settings {
         &self.0.settings

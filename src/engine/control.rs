@@ -93,7 +93,7 @@ pub(super) async fn execute(session: &mut Session, statement: &Statement, params
         }
         ast::Statement::NOTIFY { channel, payload } => {
             let (channel, payload) = (folded(channel), payload.as_deref().unwrap_or_default());
-            notify::check_room(&channel, &session.shared.sessions)?;
+            notify::check_room(&channel, &session.shared.running.sessions)?;
             session.mailbox().map_or(Ok(()), |mailbox| mailbox.notify(&channel, payload))?;
             Ok(Outcome::command("NOTIFY"))
         }
@@ -306,9 +306,9 @@ fn show(session: &Session, name: &str) -> Result<Outcome> {
         "all" => {
             let all = session.settings.all();
             vec![
-                Arc::new(StringArray::from_iter_values(all.iter().map(|(name, ..)| name))),
-                Arc::new(StringArray::from_iter_values(all.iter().map(|(_, value, _)| value))),
-                Arc::new(StringArray::from_iter_values(all.iter().map(|(.., description)| description))),
+                Arc::new(StringArray::from_iter_values(all.iter().map(|s| &s.name))),
+                Arc::new(StringArray::from_iter_values(all.iter().map(|s| &s.shown))),
+                Arc::new(StringArray::from_iter_values(all.iter().map(|s| s.description))),
             ]
         }
         name => {

@@ -15,6 +15,7 @@ use futures::StreamExt;
 use tokio::sync::Mutex;
 
 use super::session::{Outcome, Prepared, Session};
+use super::sessions::NamedCursor;
 use super::stream::Guard;
 use super::{BatchStream, errors};
 use crate::dialect::{MOVE, Statement, folded};
@@ -42,6 +43,7 @@ struct Cursor {
     held: bool,
     /// Counts DECLAREs, for savepoints.
     declared: u64,
+    listed: NamedCursor,
 }
 
 impl Cursors {
@@ -64,6 +66,13 @@ impl Cursors {
     /// ROLLBACK TO closes what was declared after the savepoint.
     pub fn roll_back_to(&mut self, mark: u64) {
         self.open.retain(|_, cursor| cursor.held || cursor.declared <= mark);
+    }
+
+    /// As `pg_cursors` lists them, in the order they were declared.
+    pub fn listed(&self) -> Vec<NamedCursor> {
+        let mut open: Vec<&Cursor> = self.open.values().collect();
+        open.sort_by_key(|cursor| cursor.declared);
+        open.into_iter().map(|cursor| cursor.listed.clone()).collect()
     }
 
     pub fn close_all(&mut self) {
@@ -135,6 +144,14 @@ pub(super) async fn declare(
     // the rows outlive this statement: each FETCH brings its own deadline and cancel
     let stream = session.query(query, params, Guard::default()).await?;
     session.cursors.declared += 1;
+    let listed = NamedCursor {
+        name: name.clone(),
+        text: query.statement.text.clone(),
+        holdable: hold,
+        binary: declaration.binary == Some(true),
+        scrollable: declaration.scroll == Some(true),
+        declared_at: chrono::Utc::now(),
+    };
     let cursor = Cursor {
         schema: stream.schema().clone(),
         rows: Arc::new(Mutex::new(Rows::new(stream, declaration.scroll == Some(true)))),
@@ -142,6 +159,7 @@ pub(super) async fn declare(
         hold,
         held: !in_transaction,
         declared: session.cursors.declared,
+        listed,
     };
     session.cursors.open.insert(name, cursor);
     Ok(Outcome::command("DECLARE CURSOR"))

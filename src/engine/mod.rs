@@ -5,6 +5,7 @@
 
 mod aggregates;
 mod arithmetic;
+mod array_agg;
 mod base;
 mod blocks;
 mod buffered;
@@ -12,6 +13,7 @@ mod context;
 mod control;
 mod copy;
 mod cursors;
+mod decorrelate;
 mod errors;
 mod exact;
 mod execute;
@@ -29,15 +31,20 @@ mod plan_cache;
 mod planned;
 mod planner;
 mod planner_words;
+mod postgres_settings;
 mod presence;
 mod procedures;
+mod reg_values;
 mod rewrite;
+mod running;
 mod runtime;
 mod scope_catalog;
 mod session;
 mod sessions;
 mod settings;
+mod single_value;
 mod sql_types;
+mod statements;
 mod stream;
 mod system;
 mod text_casts;
@@ -48,6 +55,7 @@ mod whole_rows;
 mod workers;
 mod write;
 
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
@@ -59,13 +67,14 @@ use datafusion::scalar::ScalarValue;
 use datafusion::sql::sqlparser::ast;
 use parking_lot::{Mutex, RwLock};
 
-pub use context::SessionInfo;
+pub use context::{Role, SessionInfo};
 pub use copy::CopyFrom;
 pub use errors::from_datafusion;
 pub use notify::{Mailbox, Notification};
+pub use running::{AdvisoryLocks, HeldLock, LockKey, Running};
 pub use session::{Notice, Outcome, Prepared, Session, SessionParams, Severity, TransactionStatus};
-pub use sessions::{Activity, ActivityState, SessionEntry, Sessions};
-pub use settings::{SERVER_VERSION, Settings};
+pub use sessions::{Activity, ActivityState, Named, NamedCursor, NamedStatement, SessionEntry, Sessions};
+pub use settings::{ListedSetting, SERVER_VERSION, Settings};
 pub use stream::{BatchStream, CancelHandle, Guard};
 pub use system::{SystemTable, SystemTables};
 
@@ -74,7 +83,7 @@ use crate::config::Config;
 use crate::dialect::{self, Statement};
 use crate::error::Result;
 use crate::functions;
-use crate::pgcatalog::Metadata;
+use crate::pgcatalog::{Facts, Metadata};
 use crate::pgfunctions::SessionStyle;
 use planner::Planner;
 use runtime::Resources;
@@ -95,12 +104,14 @@ struct Shared {
     database: String,
     resources: Resources,
     base: SessionState,
+    /// Of all functions that can be called.
+    function_names: Arc<HashSet<String>>,
     /// What a connection's settings start from.
     settings: Settings,
     procedures: OnceLock<Arc<dyn Procedures>>,
     system: RwLock<Vec<Arc<dyn SystemTables>>>,
     plans: plan_cache::PlanCache,
-    sessions: Arc<Sessions>,
+    running: Arc<Running>,
     /// PostgreSQL's catalogs of the last release asked for.
     metadata: Mutex<Option<(Arc<Release>, Arc<Metadata>)>>,
 }
@@ -122,11 +133,12 @@ impl Engine {
             settings: starting_settings(config)?,
             catalog,
             resources,
+            function_names: Arc::new(base::function_names(&base)),
             base,
             procedures: OnceLock::new(),
             system: RwLock::new(vec![Arc::new(system::CatalogTables { settings: config.entries().to_vec() })]),
             plans: plan_cache::PlanCache::default(),
-            sessions: Arc::default(),
+            running: Arc::default(),
             metadata: Mutex::new(None),
         };
         Ok(Arc::new(Self { shared: Arc::new(shared) }))
@@ -142,8 +154,8 @@ impl Engine {
     }
 
     /// Who is connected.
-    pub fn sessions(&self) -> &Arc<Sessions> {
-        &self.shared.sessions
+    pub fn sessions(&self) -> &Sessions {
+        &self.shared.running.sessions
     }
 
     /// DataFusion's view of one scope, for internal plans (model runs, tests). All functions, shared memory pool and
@@ -210,11 +222,15 @@ impl Shared {
     /// PostgreSQL's catalogs of what the scope sees.
     fn metadata(&self, scope: &Scope) -> Arc<Metadata> {
         let make = || {
-            let system = self.system_tables().iter().flat_map(|tables| tables.tables()).collect();
-            let procedures = self.procedures.get().map(|p| p.signatures()).unwrap_or_default();
-            let functions =
-                functions::listed().map(|(name, arguments, comment)| Signature { name, arguments, comment });
-            Arc::new(Metadata::new(&self.database, scope, system, procedures, functions.collect()))
+            let listed = functions::listed().map(|(name, arguments, comment)| Signature { name, arguments, comment });
+            let facts = Facts {
+                database: self.database.clone(),
+                system: self.system_tables().iter().flat_map(|tables| tables.tables()).collect(),
+                procedures: self.procedures.get().map(|p| p.signatures()).unwrap_or_default(),
+                relation_functions: listed.collect(),
+                functions: self.function_names.clone(),
+            };
+            Arc::new(Metadata::new(scope, facts))
         };
         if scope.overlay.is_some() {
             return make();
@@ -249,7 +265,8 @@ impl Shared {
     }
 
     fn internal_state(self: &Arc<Self>, scope: &Scope) -> SessionState {
-        let info = SessionInfo::new(INTERNAL_USER, None, self.settings.clone(), self.metadata(scope));
+        let info =
+            SessionInfo::new(INTERNAL_USER, None, self.running.clone(), self.settings.clone(), self.metadata(scope));
         let mut state = self.state_for(scope, info);
         state.register_catalog_list(Arc::new(ScopeCatalog::new(self.clone(), scope.clone())));
         state

@@ -35,11 +35,11 @@ use super::names::Relation;
 use super::number_series::{integers, is_integer, widened};
 use super::sql_types::SqlTypes;
 use super::typing::Typing;
-use super::{Shared, errors, execute, time_travel, whole_rows};
+use super::{Shared, decorrelate, errors, execute, time_travel, whole_rows};
 use crate::catalog::{Object, ObjectKind, Scope};
 use crate::dialect::{self, Statement};
 use crate::error::{Error, ErrorKind, Result};
-use crate::pgcatalog::Metadata;
+use crate::pgcatalog::{self, Metadata};
 use crate::pgfunctions;
 use crate::pgfunctions::time::{rewrite_casts, sort_intervals};
 use crate::pgtypes::{Type, pg_type};
@@ -170,6 +170,7 @@ impl Planner {
             .and_then(pgfunctions::laterals_unfolded)
             .and_then(|plan| names.typing.settle(plan, assigns))
             .and_then(sort_intervals)
+            .and_then(decorrelate::decorrelated)
             .map_err(|error| errors::in_statement(error, statement))
     }
 
@@ -320,7 +321,7 @@ impl Planner {
 /// The plan with PostgreSQL's operators and casts in place of DataFusion's.
 pub(super) fn settled(plan: LogicalPlan) -> DataFusionResult<LogicalPlan> {
     let plan = pgfunctions::laterals_unfolded(plan)?;
-    Typing::outside_sessions().settle(plan, true).and_then(sort_intervals)
+    Typing::outside_sessions().settle(plan, true).and_then(sort_intervals).and_then(decorrelate::decorrelated)
 }
 
 /// [`settled`] for one expression over columns.
@@ -418,6 +419,7 @@ impl ContextProvider for Names<'_> {
     }
 
     fn get_table_function_source(&self, name: &str, arguments: Vec<Expr>) -> DataFusionResult<Arc<dyn TableSource>> {
+        let arguments = if pgcatalog::ignores_arguments(name) { Vec::new() } else { arguments };
         let of_integers = name == "generate_series" && arguments.iter().all(is_integer);
         let arguments =
             arguments.into_iter().map(|e| self.planner.simplified(e)).collect::<DataFusionResult<Vec<_>>>()?;

@@ -9,17 +9,18 @@ use tokio::sync::mpsc;
 
 use super::copy::{self, CopyFrom};
 use super::notify::Mailbox;
-use super::session::{Outcome, Session};
-use super::sessions::SessionEntry;
+use super::session::{Outcome, Session, TransactionStatus};
+use super::sessions::{Named, NamedStatement, SessionEntry};
 use crate::error::Result;
+use crate::pgcatalog;
 
 impl Session {
     /// Enters the list of sessions under the process id that the client was given for cancelling; what `pg_backend_pid()`
     /// answers. `end` ends the connection: `pg_terminate_backend` calls it.
     pub fn enter(&mut self, pid: i32, end: impl Fn() + Send + Sync + 'static) {
         let application = self.setting("application_name").unwrap_or_default();
-        let entry = Arc::new(SessionEntry::new(pid, &self.user, self.client_addr, application, Box::new(end)));
-        self.shared.sessions.enter(entry.clone());
+        let entry = Arc::new(SessionEntry::new(pid, &self.user, self.addresses, application, Box::new(end)));
+        self.shared.running.sessions.enter(entry.clone());
         self.entry = Some(entry);
         self.state = None;
     }
@@ -29,6 +30,9 @@ impl Session {
         if let Some(entry) = &self.entry {
             let application = self.setting("application_name").unwrap_or_default();
             entry.rest(self.status(), self.transaction.started_at(), application);
+            if self.status() == TransactionStatus::Idle {
+                self.shared.running.locks.release_all(entry.pid, true);
+            }
         }
     }
 
@@ -52,7 +56,7 @@ impl Session {
     /// Says what was to be said at commit, where no transaction is open any more.
     pub fn announce(&self) {
         if let Some(entry) = &self.entry {
-            entry.mailbox.commit(entry.pid, &self.shared.sessions);
+            entry.mailbox.commit(entry.pid, &self.shared.running.sessions);
         }
     }
 
@@ -74,12 +78,35 @@ impl Session {
         let outcome = guard.run(copy::carry_out(self, copy, data)).await;
         self.note_failure(outcome)
     }
+
+    /// Tells what PREPARE and DECLARE have made so far; a name keeps the time it was made.
+    pub(super) fn tell_named(&self) {
+        let Some(entry) = &self.entry else { return };
+        let before = entry.named();
+        let cursors = self.cursors.listed();
+        if self.named.is_empty() && cursors.is_empty() && before.statements.is_empty() && before.cursors.is_empty() {
+            return;
+        }
+        let known = |name: &str| before.statements.iter().find(|statement| statement.name == name);
+        let statements = self.named.iter().map(|(name, prepared)| NamedStatement {
+            name: name.clone(),
+            text: prepared.statement.text.clone(),
+            prepared_at: known(name).map_or_else(chrono::Utc::now, |statement| statement.prepared_at),
+            parameter_types: prepared.parameters.iter().map(|t| pgcatalog::format_type(t.oid(), -1)).collect(),
+            from_sql: true,
+        });
+        let mut statements: Vec<_> = statements.collect();
+        statements.sort_by(|a, b| a.name.cmp(&b.name));
+        entry.set_named(Named { statements, cursors });
+    }
 }
 
 impl Drop for Session {
     fn drop(&mut self) {
         if let Some(entry) = &self.entry {
-            self.shared.sessions.leave(entry.pid);
+            self.shared.running.sessions.leave(entry.pid);
+            self.shared.running.locks.release_all(entry.pid, false);
+            self.shared.running.locks.release_all(entry.pid, true);
         }
     }
 }

@@ -19,12 +19,13 @@ use super::planned::{Basis, Planned, bind, locate, same_columns};
 use super::planner::Planner;
 use super::sessions::SessionEntry;
 use super::settings::Settings;
+use super::statements::Execution;
 use super::stream::Guard;
 use super::time_travel::AsOf;
 use super::transaction::Transaction;
 use super::{
     BatchStream, CancelHandle, NoticeSink, Shared, control, copy, cursors, execute, explain, parameters, procedures,
-    write,
+    reg_values, write,
 };
 use crate::catalog::{Release, Scope};
 use crate::dialect::Statement;
@@ -40,6 +41,7 @@ pub struct SessionParams {
     /// Settings given at start-up (`options=-c …`, `TimeZone`, `DateStyle` …).
     pub settings: Vec<(String, String)>,
     pub client_addr: Option<std::net::SocketAddr>,
+    pub server_addr: Option<std::net::SocketAddr>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -106,7 +108,8 @@ impl Outcome {
 pub struct Session {
     pub(super) shared: Arc<Shared>,
     pub(super) user: String,
-    pub(super) client_addr: Option<std::net::SocketAddr>,
+    /// Of the client, and where it reached the server.
+    pub(super) addresses: (Option<std::net::SocketAddr>, Option<std::net::SocketAddr>),
     /// Its place in the list of sessions, once it has a process id.
     pub(super) entry: Option<Arc<SessionEntry>>,
     pub(super) settings: Settings,
@@ -132,7 +135,7 @@ impl Session {
         let mut session = Self {
             shared,
             user: params.user,
-            client_addr: params.client_addr,
+            addresses: (params.client_addr, params.server_addr),
             entry: None,
             settings,
             transaction: Transaction::default(),
@@ -178,8 +181,20 @@ impl Session {
         if let Some(entry) = &self.entry {
             entry.tell(&prepared.statement.text);
         }
+        let execution = Execution::begin(&self.shared.running, &self.user, &prepared.statement.text);
         // on the heap, as are the largest within: a connection's own future would be a hundred times larger
-        let outcome = Box::pin(self.execute_unnoted(prepared, params)).await;
+        let outcome = match Box::pin(self.execute_unnoted(prepared, params)).await {
+            Ok(Outcome::Rows { stream, tag }) => Ok(Outcome::Rows { stream: execution.of(stream), tag }),
+            Ok(Outcome::CopyTo { stream, format, encoding }) => {
+                Ok(Outcome::CopyTo { stream: execution.of(stream), format, encoding })
+            }
+            Ok(Outcome::Command { tag }) => {
+                execution.ended(&tag);
+                Ok(Outcome::Command { tag })
+            }
+            other => other,
+        };
+        self.tell_named();
         self.note_failure(outcome)
     }
 
@@ -380,6 +395,7 @@ impl Session {
         let statement = statement.clone();
         let work = async move {
             let logical = planner.plan_with_types(&statement).await.map_err(|error| locate(error, &statement))?;
+            let logical = reg_values::shown(logical).map_err(super::errors::from_datafusion)?;
             Ok((logical, planner.follows_head()))
         };
         let (logical, follows_head) = self.shared.resources.workers().apart(work).await?;
@@ -424,7 +440,13 @@ impl Session {
             return state.clone();
         }
         let metadata = self.shared.metadata(scope);
-        let info = SessionInfo::new(&self.user, self.entry.clone(), self.settings.clone(), metadata);
+        let info = SessionInfo::new(
+            &self.user,
+            self.entry.clone(),
+            self.shared.running.clone(),
+            self.settings.clone(),
+            metadata,
+        );
         let state = Arc::new(self.shared.state_for(scope, info));
         self.state = Some((basis.clone(), state.clone()));
         state

@@ -47,10 +47,13 @@ pub struct SessionEntry {
     pub pid: i32,
     pub user: String,
     pub client_addr: Option<SocketAddr>,
+    /// Where the client reached the server.
+    pub server_addr: Option<SocketAddr>,
     pub backend_start: DateTime<Utc>,
     /// LISTEN and NOTIFY.
     pub mailbox: Mailbox,
     activity: Mutex<Activity>,
+    named: Mutex<Named>,
     /// Ends the connection.
     end: Box<dyn Fn() + Send + Sync>,
 }
@@ -66,6 +69,33 @@ pub struct Activity {
     pub query: String,
     pub query_start: Option<DateTime<Utc>>,
     running: Option<CancelHandle>,
+}
+
+/// What SQL's PREPARE and DECLARE have made, as `pg_prepared_statements` and `pg_cursors` list it.
+#[derive(Debug, Clone, Default)]
+pub struct Named {
+    pub statements: Vec<NamedStatement>,
+    pub cursors: Vec<NamedCursor>,
+}
+
+#[derive(Debug, Clone)]
+pub struct NamedStatement {
+    pub name: String,
+    pub text: String,
+    pub prepared_at: DateTime<Utc>,
+    pub parameter_types: Vec<String>,
+    /// By PREPARE, not by the protocol.
+    pub from_sql: bool,
+}
+
+#[derive(Debug, Clone)]
+pub struct NamedCursor {
+    pub name: String,
+    pub text: String,
+    pub holdable: bool,
+    pub binary: bool,
+    pub scrollable: bool,
+    pub declared_at: DateTime<Utc>,
 }
 
 /// `pg_stat_activity.state`.
@@ -98,7 +128,7 @@ impl SessionEntry {
     pub(super) fn new(
         pid: i32,
         user: &str,
-        client_addr: Option<SocketAddr>,
+        (client_addr, server_addr): (Option<SocketAddr>, Option<SocketAddr>),
         application_name: String,
         end: Box<dyn Fn() + Send + Sync>,
     ) -> Self {
@@ -113,7 +143,25 @@ impl SessionEntry {
             running: None,
         };
         let (user, activity) = (user.to_owned(), Mutex::new(activity));
-        Self { pid, user, client_addr, backend_start: now, mailbox: Mailbox::default(), activity, end }
+        Self {
+            pid,
+            user,
+            client_addr,
+            server_addr,
+            backend_start: now,
+            mailbox: Mailbox::default(),
+            activity,
+            named: Mutex::default(),
+            end,
+        }
+    }
+
+    pub fn named(&self) -> Named {
+        self.named.lock().clone()
+    }
+
+    pub(super) fn set_named(&self, named: Named) {
+        *self.named.lock() = named;
     }
 
     pub fn activity(&self) -> Activity {

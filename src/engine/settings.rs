@@ -6,18 +6,16 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::postgres_settings;
 use crate::error::{Error, ErrorKind, Result};
 use crate::pgtypes::time::Zone;
 
-/// How a value is checked.
+/// How a value is checked, where PostgreSQL's way is not ours.
 #[derive(Debug, Clone, Copy)]
 enum Kind {
     Text,
-    Boolean,
-    /// Smallest and largest.
-    Integer(i64, i64),
-    /// Milliseconds, with units as in `5s`.
-    Duration,
+    /// As PostgreSQL checks the setting of that name.
+    Postgres,
     Choice(&'static [&'static str]),
     TimeZone,
     DateStyle,
@@ -26,7 +24,7 @@ enum Kind {
     Fixed,
 }
 
-use Kind::{Boolean, Choice, DateStyle, Encoding, Fixed, Integer, Text, TimeZone};
+use Kind::{Choice, DateStyle, Encoding, Fixed, Postgres, Text, TimeZone};
 
 struct Definition {
     /// As SHOW and ParameterStatus write it.
@@ -46,59 +44,25 @@ const fn told(name: &'static str, default: &'static str, kind: Kind, description
     Definition { name, default, kind, report: true, description }
 }
 
-const LEVELS: &[&str] =
-    &["debug5", "debug4", "debug3", "debug2", "debug1", "debug", "info", "notice", "warning", "error", "log"];
-const ISOLATION: &[&str] = &["read uncommitted", "read committed", "repeatable read", "serializable"];
-const ON_OFF_TRY: &[&str] = &["on", "off", "local", "remote_write", "remote_apply"];
-
 /// PostgreSQL's version that clients are told.
 pub const SERVER_VERSION: &str = concat!("15.0 (Lakewire ", env!("CARGO_PKG_VERSION"), ")");
 
+/// Settings that mean something here, or differ from PostgreSQL's; the others are in [`postgres_settings`].
 #[rustfmt::skip]
 const DEFINITIONS: &[Definition] = &[
     told("application_name", "", Text, "the application's name, as it gives it"),
-    own("backslash_quote", "safe_encoding", Choice(&["safe_encoding", "on", "off"]), "whether \\' is allowed in string literals"),
-    own("bytea_output", "hex", Choice(&["hex", "escape"]), "output format for bytea"),
-    own("check_function_bodies", "on", Boolean, "accepted, without effect"),
     told("client_encoding", "UTF8", Encoding, "the client's character set; always UTF8"),
-    own("client_min_messages", "notice", Choice(LEVELS), "message levels sent to the client"),
     told("DateStyle", "ISO, MDY", DateStyle, "display format for dates"),
-    own("default_table_access_method", "heap", Text, "accepted, without effect"),
-    own("default_tablespace", "", Text, "accepted, without effect"),
-    own("default_transaction_deferrable", "off", Boolean, "accepted, without effect"),
-    own("default_transaction_isolation", "repeatable read", Choice(ISOLATION), "every transaction reads one release"),
-    told("default_transaction_read_only", "off", Boolean, "whether transactions are read-only"),
-    own("enable_hashjoin", "on", Boolean, "accepted, without effect"),
-    own("enable_mergejoin", "on", Boolean, "accepted, without effect"),
-    own("enable_nestloop", "on", Boolean, "accepted, without effect"),
-    own("enable_seqscan", "on", Boolean, "accepted, without effect"),
-    own("escape_string_warning", "on", Boolean, "accepted, without effect"),
-    own("extra_float_digits", "1", Integer(-15, 3), "digits of floating-point output"),
-    own("force_parallel_mode", "off", Boolean, "accepted, without effect"),
-    own("geqo", "on", Boolean, "accepted, without effect"),
-    own("idle_in_transaction_session_timeout", "0", Kind::Duration, "longest idle time within a transaction"),
-    own("idle_session_timeout", "0", Kind::Duration, "longest idle time outside transactions"),
+    own("default_transaction_isolation", "repeatable read", Postgres, "every transaction reads one release"),
+    told("default_transaction_read_only", "off", Postgres, "whether transactions are read-only"),
     told("in_hot_standby", "off", Fixed, "always off"),
     told("integer_datetimes", "on", Fixed, "always on"),
-    told("IntervalStyle", "postgres", Choice(&["postgres", "postgres_verbose", "sql_standard", "iso_8601"]), "display format for intervals"),
+    told("IntervalStyle", "postgres", Postgres, "display format for intervals"),
     told("is_superuser", "on", Fixed, "whether the user is the lake's owner"),
-    own("jit", "off", Boolean, "accepted, without effect"),
     own("lakewire.as_of", "", Text, "release number or timestamp that statements read; empty for the newest"),
-    own("lc_collate", "C", Fixed, "strings compare by their bytes"),
-    own("lc_ctype", "C", Fixed, "strings compare by their bytes"),
     own("lc_messages", "C", Text, "accepted, without effect"),
-    own("lc_monetary", "C", Text, "accepted, without effect"),
-    own("lc_numeric", "C", Text, "accepted, without effect"),
-    own("lc_time", "C", Text, "accepted, without effect"),
-    own("lock_timeout", "0", Kind::Duration, "longest wait for another writer of the same table"),
-    own("max_identifier_length", "63", Fixed, "longest identifier"),
-    own("max_index_keys", "32", Fixed, "as in PostgreSQL"),
-    own("max_parallel_workers_per_gather", "2", Integer(0, 1024), "accepted, without effect"),
     own("password_encryption", "scram-sha-256", Fixed, "how passwords are checked"),
-    own("quote_all_identifiers", "off", Boolean, "accepted, without effect"),
-    own("random_page_cost", "4", Text, "accepted, without effect"),
     own("role", "none", Text, "accepted, without effect"),
-    own("row_security", "on", Boolean, "accepted, without effect"),
     own("search_path", DEFAULT_SEARCH_PATH, Text, "schemas searched for names without one"),
     told("server_encoding", "UTF8", Fixed, "the server's character set"),
     told("server_version", SERVER_VERSION, Fixed, "the version that clients adapt to"),
@@ -106,20 +70,30 @@ const DEFINITIONS: &[Definition] = &[
     told("session_authorization", "", Fixed, "the session's user"),
     own("ssl", "off", Fixed, "whether the server offers TLS"),
     told("standard_conforming_strings", "on", Choice(&["on"]), "always on"),
-    own("statement_timeout", "0", Kind::Duration, "longest duration of a statement"),
-    own("synchronize_seqscans", "on", Boolean, "accepted, without effect"),
-    own("synchronous_commit", "on", Choice(ON_OFF_TRY), "accepted, without effect"),
-    own("tcp_keepalives_count", "0", Integer(0, i64::MAX), "accepted, without effect"),
-    own("tcp_keepalives_idle", "0", Integer(0, i64::MAX), "accepted, without effect"),
-    own("tcp_keepalives_interval", "0", Integer(0, i64::MAX), "accepted, without effect"),
     told("TimeZone", "Etc/UTC", TimeZone, "time zone of timestamps"),
-    own("transaction_deferrable", "off", Boolean, "accepted, without effect"),
-    own("transaction_isolation", "repeatable read", Choice(ISOLATION), "every transaction reads one release"),
-    own("transaction_read_only", "off", Boolean, "whether the transaction is read-only"),
-    own("work_mem", "4MB", Text, "accepted, without effect; see memory.per_query"),
-    own("xmlbinary", "base64", Text, "accepted, without effect"),
-    own("xmloption", "content", Text, "accepted, without effect"),
+    own("transaction_isolation", "repeatable read", Postgres, "every transaction reads one release"),
 ];
+
+/// One setting, as `pg_settings` lists it.
+#[derive(Debug, Clone)]
+pub struct ListedSetting {
+    pub name: String,
+    /// As SHOW prints it.
+    pub shown: String,
+    /// In the unit.
+    pub setting: String,
+    pub unit: Option<&'static str>,
+    pub category: &'static str,
+    pub description: &'static str,
+    pub context: &'static str,
+    pub vartype: &'static str,
+    pub source: &'static str,
+    pub min: Option<String>,
+    pub max: Option<String>,
+    pub choices: Option<Vec<String>>,
+    pub boot: String,
+    pub reset: String,
+}
 
 /// Bare names are looked for in these schemas, in order. `pg_catalog` comes before all of them.
 const DEFAULT_SEARCH_PATH: &str = "public, gold, analytics, silver, bronze";
@@ -143,11 +117,7 @@ impl Settings {
     /// The effective value, as SHOW prints it.
     pub fn get(&self, name: &str) -> Option<String> {
         let key = name.to_lowercase();
-        self.set
-            .get(&key)
-            .or_else(|| self.start.get(&key))
-            .cloned()
-            .or_else(|| definition(&key).map(|definition| definition.default.to_owned()))
+        self.set.get(&key).or_else(|| self.start.get(&key)).cloned().or_else(|| default(&key))
     }
 
     /// Checks and stores a value.
@@ -174,7 +144,7 @@ impl Settings {
 
     pub fn reset(&mut self, name: &str) -> Result<()> {
         let key = name.to_lowercase();
-        if definition(&key).is_none() && !key.contains('.') {
+        if default(&key).is_none() && !key.contains('.') {
             return Err(unknown(name));
         }
         Arc::make_mut(&mut self.set).remove(&key);
@@ -185,13 +155,43 @@ impl Settings {
         self.set = Arc::default();
     }
 
-    /// Name, value and description of all, by name.
-    pub fn all(&self) -> Vec<(String, String, &'static str)> {
-        let known =
-            DEFINITIONS.iter().map(|d| (d.name.to_owned(), self.get(d.name).unwrap_or_default(), d.description));
-        let custom = self.set.iter().chain(self.start.iter());
-        let custom = custom.filter(|(key, _)| definition(key).is_none()).map(|(k, v)| (k.clone(), v.clone(), ""));
-        known.chain(custom).collect()
+    /// All of them, by name.
+    pub fn all(&self) -> Vec<ListedSetting> {
+        let known = DEFINITIONS.iter().map(|definition| definition.name);
+        let theirs = postgres_settings::SETTINGS.values().map(|setting| setting.name);
+        let custom = self.set.keys().chain(self.start.keys()).map(String::as_str);
+        let all: BTreeMap<String, &str> = custom.chain(theirs).chain(known).map(|n| (n.to_lowercase(), n)).collect();
+        all.into_iter().map(|(key, name)| self.listed(&key, name)).collect()
+    }
+
+    fn listed(&self, key: &str, name: &str) -> ListedSetting {
+        let (ours, theirs) = (definition(key), postgres_settings::SETTINGS.get(key));
+        let kept = |shown: &str| theirs.map_or_else(|| shown.to_owned(), |setting| setting.kept(shown));
+        let fixed = ours.is_some_and(|definition| matches!(definition.kind, Fixed));
+        let texts = |choices: &Vec<&'static str>| choices.iter().map(|choice| (*choice).to_owned()).collect();
+        let shown = self.get(key).unwrap_or_default();
+        let start = self.start.get(key).cloned().or_else(|| default(key)).unwrap_or_default();
+        let source = match (self.set.contains_key(key), self.start.contains_key(key)) {
+            (true, _) => "session",
+            (_, true) => "client",
+            _ => "default",
+        };
+        ListedSetting {
+            name: name.to_owned(),
+            setting: kept(&shown),
+            shown,
+            unit: theirs.and_then(|setting| setting.unit),
+            category: theirs.map_or("Customized Options", |setting| setting.category),
+            description: ours.map(|d| d.description).or(theirs.map(|s| s.description)).unwrap_or_default(),
+            context: if fixed { "internal" } else { theirs.map_or("user", |setting| setting.context) },
+            vartype: theirs.map_or("string", |setting| setting.vartype),
+            source,
+            min: theirs.and_then(|setting| setting.min).map(str::to_owned),
+            max: theirs.and_then(|setting| setting.max).map(str::to_owned),
+            choices: theirs.and_then(|setting| setting.choices.as_ref()).map(texts),
+            boot: kept(&default(key).unwrap_or_default()),
+            reset: kept(&start),
+        }
     }
 
     /// Those that the client is told of, with their values.
@@ -252,9 +252,17 @@ fn definition(key: &str) -> Option<&'static Definition> {
     DEFINITIONS.iter().find(|definition| definition.name.eq_ignore_ascii_case(key))
 }
 
+/// What a setting is before anybody sets it, as SHOW prints it.
+fn default(key: &str) -> Option<String> {
+    let ours = definition(key).map(|definition| definition.default.to_owned());
+    ours.or_else(|| postgres_settings::SETTINGS.get(key).map(postgres_settings::PgSetting::default))
+}
+
 /// The name as it is written, for messages and tags.
 pub fn canonical(name: &str) -> String {
-    definition(name).map_or_else(|| name.to_lowercase(), |definition| definition.name.to_owned())
+    let key = name.to_lowercase();
+    let known = definition(&key).map(|definition| definition.name);
+    known.or_else(|| postgres_settings::SETTINGS.get(&key).map(|s| s.name)).map_or(key.clone(), str::to_owned)
 }
 
 pub fn unknown(name: &str) -> Error {
@@ -269,12 +277,13 @@ pub fn unknown(name: &str) -> Error {
 /// Key and value, as SHOW is to print it; `current` is the value now.
 fn checked(name: &str, value: &str, current: &str) -> Result<(String, String)> {
     let key = name.to_lowercase();
+    let theirs = postgres_settings::SETTINGS.get(&key);
     let Some(definition) = definition(&key) else {
         // As in PostgreSQL, a name with a dot is some extension's.
-        return if key.contains('.') && !key.starts_with("lakewire.") {
-            Ok((key, value.to_owned()))
-        } else {
-            Err(unknown(name))
+        return match theirs {
+            Some(setting) => setting.checked(value).map(|value| (key, value)),
+            None if key.contains('.') && !key.starts_with("lakewire.") => Ok((key, value.to_owned())),
+            None => Err(unknown(name)),
         };
     };
     let bad = || {
@@ -287,21 +296,7 @@ fn checked(name: &str, value: &str, current: &str) -> Result<(String, String)> {
     };
     let value = match definition.kind {
         Text => value.to_owned(),
-        Boolean => boolean(value).ok_or_else(bad)?.to_owned(),
-        Integer(min, max) => {
-            let number: i64 = value.trim().parse().map_err(|_| bad())?;
-            if !(min..=max).contains(&number) {
-                return Err(Error::new(
-                    ErrorKind::InvalidParameter,
-                    format!(
-                        "{number} is outside the valid range for parameter \"{}\" ({min} .. {max})",
-                        definition.name
-                    ),
-                ));
-            }
-            number.to_string()
-        }
-        Kind::Duration => show_milliseconds(milliseconds(value).filter(|ms| *ms >= 0).ok_or_else(bad)?),
+        Postgres => theirs.map_or_else(|| Ok(value.to_owned()), |setting| setting.checked(value))?,
         Choice(choices) => {
             let lower = value.to_lowercase();
             let lower =
@@ -331,7 +326,7 @@ fn checked(name: &str, value: &str, current: &str) -> Result<(String, String)> {
     Ok((key, value))
 }
 
-fn boolean(value: &str) -> Option<&'static str> {
+pub(super) fn boolean(value: &str) -> Option<&'static str> {
     match value.trim().to_lowercase().as_str() {
         "on" | "true" | "t" | "yes" | "y" | "1" => Some("on"),
         "off" | "false" | "f" | "no" | "n" | "0" => Some("off"),
@@ -355,15 +350,6 @@ fn milliseconds(value: &str) -> Option<i64> {
     };
     let number: f64 = number.parse().ok()?;
     Some((number * factor).round() as i64)
-}
-
-fn show_milliseconds(ms: i64) -> String {
-    let units = [(86_400_000, "d"), (3_600_000, "h"), (60_000, "min"), (1_000, "s")];
-    match units.iter().find(|(factor, _)| ms > 0 && ms % factor == 0) {
-        Some((factor, unit)) => format!("{}{unit}", ms / factor),
-        None if ms == 0 => "0".to_owned(),
-        None => format!("{ms}ms"),
-    }
 }
 
 /// A zone by its name, or by a number of hours.
@@ -435,6 +421,8 @@ mod tests {
         check("timezone", "-8", "<-08>+08");
         check("jit", "TRUE", "on");
         check("my.own", "x", "x");
+        check("work_mem", "64MB", "64MB");
+        check("extra_float_digits", "3", "3");
         check("client_encoding", "utf-8", "UTF8");
     }
 

@@ -19,11 +19,17 @@ use datafusion::logical_expr::{
 };
 use datafusion::scalar::ScalarValue;
 
+use super::reg_values;
 use crate::pgfunctions::{self, session_style};
 use crate::pgtypes::{FREE, QUOTIENT, texts};
 
 /// The expression with PostgreSQL's cast, where it is one to text.
 pub(super) fn change(expr: Expr, schema: &DFSchema) -> DataFusionResult<Transformed<Expr>> {
+    let changed = reg_values::change(expr, schema)?;
+    if changed.transformed {
+        return Ok(changed);
+    }
+    let expr = changed.data;
     let Expr::Cast(cast) = expr else { return Ok(Transformed::no(expr)) };
     let given = cast.expr.get_type(schema);
     match given {

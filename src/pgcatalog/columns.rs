@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use datafusion::arrow::array::{
-    Array, ArrayRef, BooleanArray, Float32Array, Int16Array, Int32Array, Int64Array, ListBuilder, RecordBatch,
-    StringArray, StringBuilder, new_null_array,
+    Array, ArrayRef, BooleanArray, Float32Array, Float64Array, Int16Array, Int32Array, Int32Builder, Int64Array,
+    ListBuilder, RecordBatch, StringArray, StringBuilder, TimestampMicrosecondArray, new_null_array,
 };
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, SchemaRef};
@@ -50,6 +50,29 @@ impl<'a, T> Columns<'a, T> {
     pub fn real(self, name: &'static str, value: impl Fn(&T) -> f32) -> Self {
         let array = Float32Array::from_iter_values(self.rows.iter().map(value));
         self.with(name, Arc::new(array))
+    }
+    pub fn double(self, name: &'static str, value: impl Fn(&T) -> f64) -> Self {
+        let array = Float64Array::from_iter_values(self.rows.iter().map(value));
+        self.with(name, Arc::new(array))
+    }
+    /// Microseconds since 1970.
+    pub fn instant(self, name: &'static str, value: impl Fn(&T) -> Option<i64>) -> Self {
+        let array = TimestampMicrosecondArray::from_iter(self.rows.iter().map(value)).with_timezone("UTC");
+        self.with(name, Arc::new(array))
+    }
+    /// Numbers as an array or a vector.
+    pub fn numbers(self, name: &'static str, value: impl Fn(&T) -> Option<Vec<i32>>) -> Self {
+        let mut builder = ListBuilder::new(Int32Builder::new());
+        for row in self.rows {
+            match value(row) {
+                Some(items) => {
+                    builder.values().append_slice(&items);
+                    builder.append(true);
+                }
+                None => builder.append(false),
+            }
+        }
+        self.with(name, Arc::new(builder.finish()))
     }
     pub fn flag(self, name: &'static str, value: impl Fn(&T) -> bool) -> Self {
         let array = BooleanArray::from_iter(self.rows.iter().map(|row| Some(value(row))));

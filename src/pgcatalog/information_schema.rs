@@ -4,13 +4,13 @@ use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::{DataType, SchemaRef};
 use datafusion::error::Result;
 
-use super::OWNER;
 use super::columns::Columns;
 use super::functions::format_type;
 use super::layout::LAYOUTS;
 use super::metadata::{Metadata, Relation};
 use super::tables::{Attribute, all_attributes};
-use crate::pgtypes::Type;
+use super::{OWNER, constraints};
+use crate::pgtypes::{self, Type};
 
 /// The rows of a view that is made from the lake; `None` for the others.
 pub fn rows(metadata: &Metadata, name: &str) -> Option<Result<RecordBatch>> {
@@ -25,6 +25,7 @@ pub fn rows(metadata: &Metadata, name: &str) -> Option<Result<RecordBatch>> {
         "columns" => columns(metadata, schema),
         "views" => views(metadata, schema),
         "table_privileges" | "role_table_grants" => table_privileges(metadata, schema),
+        "column_privileges" | "role_column_grants" => column_privileges(metadata, schema),
         "routines" => routines(metadata, schema),
         "parameters" => parameters(metadata, schema),
         "enabled_roles" => Columns::of(&[()]).text("role_name", |()| OWNER).build(schema),
@@ -36,7 +37,7 @@ pub fn rows(metadata: &Metadata, name: &str) -> Option<Result<RecordBatch>> {
             .text("default_collate_schema", |()| "pg_catalog")
             .text("default_collate_name", |()| "default")
             .build(schema),
-        _ => return None,
+        _ => return constraints::information_schema(metadata, name),
     })
 }
 
@@ -49,12 +50,13 @@ fn schemata(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBatch> {
 }
 
 fn tables(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBatch> {
-    Columns::of(metadata.relations())
+    let relations: Vec<&Relation> = metadata.tables_and_views().filter(|r| r.kind != "m").collect();
+    Columns::of(&relations)
         .text("table_catalog", |_| metadata.database.as_str())
         .text("table_schema", |r| &r.schema)
         .text("table_name", |r| &r.name)
         .text("table_type", |r| if r.kind == "v" { "VIEW" } else { "BASE TABLE" })
-        .text("is_insertable_into", |_| "NO")
+        .text("is_insertable_into", |r| if r.kind == "r" { "YES" } else { "NO" })
         .text("is_typed", |_| "NO")
         .build(schema)
 }
@@ -76,15 +78,20 @@ fn views(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBatch> {
 }
 
 fn columns(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBatch> {
-    let attributes = all_attributes(metadata.relations().iter());
+    let attributes = all_attributes(metadata.tables_and_views().filter(|r| r.kind != "m"));
     Columns::of(&attributes)
         .text("table_catalog", |_| metadata.database.as_str())
         .text("table_schema", |a| &a.relation.schema)
         .text("table_name", |a| &a.relation.name)
         .text("column_name", |a| &a.column.name)
         .int("ordinal_position", |a| i32::from(a.number))
+        .opt_text("column_default", |a| a.column.default.as_deref())
         .text("is_nullable", |a| if a.column.nullable { "YES" } else { "NO" })
         .text("data_type", |a| type_name(&a.pg_type))
+        .opt_int("character_maximum_length", |a| {
+            let modifier = pgtypes::column_modifier(&a.column.field());
+            (matches!(a.pg_type, Type::VARCHAR | Type::BPCHAR) && modifier > 4).then_some(modifier - 4)
+        })
         .opt_int("character_octet_length", |a| (a.pg_type == Type::TEXT).then_some(1 << 30))
         .opt_int("numeric_precision", numeric_precision)
         .opt_int("numeric_precision_radix", |a| {
@@ -97,10 +104,12 @@ fn columns(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBatch> {
         .text("udt_name", |a| a.pg_type.name().to_owned())
         .text("dtd_identifier", |a| a.number.to_string())
         .text("is_self_referencing", |_| "NO")
-        .text("is_identity", |_| "NO")
+        .text("is_identity", |a| if a.column.identity.is_some() { "YES" } else { "NO" })
+        .opt_text("identity_generation", |a| a.column.identity.as_ref().map(|of| of.to_uppercase()))
         .text("identity_cycle", |_| "NO")
-        .text("is_generated", |_| "NEVER")
-        .text("is_updatable", |_| "NO")
+        .text("is_generated", |a| if a.column.generated.is_some() { "ALWAYS" } else { "NEVER" })
+        .opt_text("generation_expression", |a| a.column.generated.as_deref())
+        .text("is_updatable", |a| if a.relation.kind == "r" { "YES" } else { "NO" })
         .build(schema)
 }
 
@@ -137,17 +146,37 @@ fn datetime_precision(attribute: &Attribute<'_>) -> Option<i32> {
     }
 }
 
+/// What may be done with a table.
+const PRIVILEGES: &[&str] = &["INSERT", "SELECT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER"];
+
 fn table_privileges(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBatch> {
-    let relations: Vec<&Relation> = metadata.user_relations().collect();
-    Columns::of(&relations)
+    let relations = metadata.user_relations().filter(|r| r.kind != "m");
+    let all: Vec<(&Relation, &str)> = relations.flat_map(|r| PRIVILEGES.iter().map(move |p| (r, *p))).collect();
+    Columns::of(&all)
         .text("grantor", |_| OWNER)
         .text("grantee", |_| OWNER)
         .text("table_catalog", |_| metadata.database.as_str())
-        .text("table_schema", |r| &r.schema)
-        .text("table_name", |r| &r.name)
-        .text("privilege_type", |_| "SELECT")
-        .text("is_grantable", |_| "NO")
-        .text("with_hierarchy", |_| "YES")
+        .text("table_schema", |(r, _)| &r.schema)
+        .text("table_name", |(r, _)| &r.name)
+        .text("privilege_type", |(_, privilege)| *privilege)
+        .text("is_grantable", |_| "YES")
+        .text("with_hierarchy", |(_, privilege)| if *privilege == "SELECT" { "YES" } else { "NO" })
+        .build(schema)
+}
+
+fn column_privileges(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBatch> {
+    let attributes = all_attributes(metadata.user_relations().filter(|r| r.kind != "m"));
+    let kinds = ["INSERT", "SELECT", "UPDATE", "REFERENCES"];
+    let all: Vec<(&Attribute<'_>, &str)> = attributes.iter().flat_map(|a| kinds.iter().map(move |p| (a, *p))).collect();
+    Columns::of(&all)
+        .text("grantor", |_| OWNER)
+        .text("grantee", |_| OWNER)
+        .text("table_catalog", |_| metadata.database.as_str())
+        .text("table_schema", |(a, _)| &a.relation.schema)
+        .text("table_name", |(a, _)| &a.relation.name)
+        .text("column_name", |(a, _)| &a.column.name)
+        .text("privilege_type", |(_, privilege)| *privilege)
+        .text("is_grantable", |_| "YES")
         .build(schema)
 }
 

@@ -1,4 +1,4 @@
-//! Columns of PostgreSQL 15's catalogs, as `columns.txt` lists them.
+//! Columns of PostgreSQL 15's catalogs, as `postgres/columns.txt` lists them.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
@@ -7,8 +7,11 @@ use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit}
 
 use crate::pgtypes::PG_TYPE_KEY;
 
-/// One line a relation: `schema.name oid relkind column:type …`, `!` after the type of a column that is never null.
-const COLUMNS: &str = include_str!("columns.txt");
+/// One line a relation: `schema.name oid relkind reltype column:type …`, `!` after the type of a column that is never null.
+const COLUMNS: &str = include_str!("postgres/columns.txt");
+
+/// Those that PostgreSQL has by extensions, likewise.
+const EXTENSIONS: &str = include_str!("postgres/extensions.txt");
 
 /// A relation of PostgreSQL's own.
 #[derive(Debug)]
@@ -18,12 +21,14 @@ pub struct Layout {
     pub oid: u32,
     /// `r` or `v`.
     pub kind: &'static str,
+    /// OID of the type of its rows.
+    pub row_type: u32,
     pub columns: SchemaRef,
 }
 
 /// All of them, by schema and name.
 pub static LAYOUTS: LazyLock<BTreeMap<(&'static str, &'static str), Layout>> = LazyLock::new(|| {
-    let layouts = COLUMNS.lines().filter_map(parse);
+    let layouts = COLUMNS.lines().chain(EXTENSIONS.lines()).filter_map(parse);
     layouts.map(|layout| ((layout.schema, layout.name), layout)).collect()
 });
 
@@ -32,8 +37,9 @@ fn parse(line: &'static str) -> Option<Layout> {
     let (schema, name) = words.next()?.split_once('.')?;
     let oid = words.next()?.parse().ok()?;
     let kind = words.next()?;
+    let row_type = words.next()?.parse().ok()?;
     let fields: Vec<Field> = words.filter_map(field).collect();
-    Some(Layout { schema, name, oid, kind, columns: Arc::new(Schema::new(fields)) })
+    Some(Layout { schema, name, oid, kind, row_type, columns: Arc::new(Schema::new(fields)) })
 }
 
 fn field(text: &str) -> Option<Field> {
@@ -42,12 +48,17 @@ fn field(text: &str) -> Option<Field> {
         Some(pg_type) => (pg_type, false),
         None => (pg_type, true),
     };
+    Some(field_of(name, pg_type, nullable))
+}
+
+/// A column of a PostgreSQL type, by the type's own name (`oid`, `_text`). The type is kept beside Arrow's where that does
+/// not tell it.
+pub fn field_of(name: &str, pg_type: &str, nullable: bool) -> Field {
     let field = Field::new(name, arrow_type(pg_type), nullable);
-    // Types that the Arrow type does not tell.
-    Some(match pg_type {
-        "oid" | "name" => field.with_metadata([(PG_TYPE_KEY.to_owned(), pg_type.to_owned())].into()),
-        _ => field,
-    })
+    match pg_type {
+        "bool" | "int2" | "int4" | "int8" | "float4" | "float8" | "text" | "timestamptz" | "bytea" => field,
+        _ => field.with_metadata([(PG_TYPE_KEY.to_owned(), pg_type.to_owned())].into()),
+    }
 }
 
 fn arrow_type(pg_type: &str) -> DataType {
@@ -56,6 +67,8 @@ fn arrow_type(pg_type: &str) -> DataType {
         "bool" => DataType::Boolean,
         "int2" => DataType::Int16,
         "int4" | "oid" | "xid" => DataType::Int32,
+        // OIDs, which a client is shown as names
+        reg if reg.starts_with("reg") => DataType::Int32,
         "int8" => DataType::Int64,
         "float4" => DataType::Float32,
         "float8" | "numeric" => DataType::Float64,
@@ -64,6 +77,7 @@ fn arrow_type(pg_type: &str) -> DataType {
         "_text" | "_name" | "_aclitem" | "_char" | "_regtype" | "anyarray" => list(DataType::Utf8),
         "_oid" | "oidvector" => list(DataType::Int32),
         "_int2" | "int2vector" => list(DataType::Int16),
+        "_int4" => list(DataType::Int32),
         "_float4" => list(DataType::Float32),
         "_float8" => list(DataType::Float64),
         "_bool" => list(DataType::Boolean),
@@ -77,13 +91,14 @@ mod tests {
 
     #[test]
     fn every_line_is_understood() {
-        assert_eq!(LAYOUTS.len(), COLUMNS.lines().count());
+        let lines = || COLUMNS.lines().chain(EXTENSIONS.lines());
+        assert_eq!(LAYOUTS.len(), lines().count());
         let class = &LAYOUTS[&("pg_catalog", "pg_class")];
         assert_eq!(
             (class.oid, class.columns.field(0).name().as_str(), class.columns.fields().len()),
             (1259, "oid", 33)
         );
-        let words: usize = COLUMNS.lines().map(|line| line.split(' ').count() - 3).sum();
+        let words: usize = lines().map(|line| line.split(' ').count() - 4).sum();
         assert_eq!(LAYOUTS.values().map(|layout| layout.columns.fields().len()).sum::<usize>(), words);
     }
 }

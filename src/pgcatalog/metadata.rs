@@ -1,21 +1,43 @@
 //! What PostgreSQL's catalogs know about one scope, and the rows of each of them, made when first asked for.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, OnceLock};
 
 use datafusion::arrow::array::RecordBatch;
-use datafusion::catalog::{MemTable, TableProvider};
+use datafusion::catalog::TableProvider;
 use parking_lot::Mutex;
 
+use super::indexed::CatalogTable;
 use super::layout::LAYOUTS;
-use super::{information_schema, statics, tables};
+use super::{constraints, information_schema, live, postgres, tables};
 use crate::catalog::{Column, ObjectKind, Scope};
 use crate::engine::{Signature, SystemTable};
+use crate::table::Constraint;
 
 /// Schemas that PostgreSQL has under fixed OIDs.
-const FIXED_SCHEMAS: &[(&str, u32)] = &[("pg_catalog", 11), ("information_schema", 13000), ("public", 2200)];
+const FIXED_SCHEMAS: &[(&str, u32)] =
+    &[("pg_catalog", 11), ("information_schema", 13000), ("pg_toast", 99), ("public", 2200)];
 /// System tables and schemas without a permanent OID get one below the range of the lake's objects.
 const DERIVED_OIDS: std::ops::Range<u32> = 14_000..16_000;
+
+/// What is added to a relation's OID for that of the type of its rows; of arrays of them; of a view's rule. Objects never
+/// have these bits.
+pub const ROW_TYPE: u32 = 1 << 30;
+pub const ROW_ARRAY_TYPE: u32 = ROW_TYPE | 1 << 29;
+pub const RULE: u32 = ROW_TYPE | 1 << 28;
+
+/// What a process knows that its catalogs tell, besides the lake.
+#[derive(Debug, Default)]
+pub struct Facts {
+    pub database: String,
+    pub system: Vec<SystemTable>,
+    /// What CALL takes.
+    pub procedures: Vec<Signature>,
+    /// Functions over relations.
+    pub relation_functions: Vec<Signature>,
+    /// Names of the functions that can be called.
+    pub functions: Arc<HashSet<String>>,
+}
 
 /// A schema.
 #[derive(Debug, Clone)]
@@ -31,9 +53,12 @@ pub struct Relation {
     pub schema: String,
     pub namespace: u32,
     pub name: String,
-    /// PostgreSQL's `relkind`: `r`, `v`.
+    /// PostgreSQL's `relkind`: `r`, `v`, `m`, `i`.
     pub kind: &'static str,
+    /// OID of the type of its rows.
+    pub row_type: u32,
     pub columns: Vec<Column>,
+    pub constraints: Vec<Constraint>,
     pub comment: Option<String>,
     pub rows: Option<u64>,
     /// Bytes on disk.
@@ -51,6 +76,30 @@ pub struct Procedure {
     pub gives_rows: bool,
 }
 
+impl Relation {
+    pub fn is_view(&self) -> bool {
+        matches!(self.kind, "v" | "m")
+    }
+}
+
+impl Procedure {
+    /// OIDs of the types of its arguments.
+    pub fn argument_types(&self) -> Vec<i32> {
+        let oid = |type_name: &str| match type_name {
+            "boolean" => 16,
+            "bigint" => 20,
+            "integer" => 23,
+            "date" => 1082,
+            "double precision" => 701,
+            "text[]" => 1009,
+            "integer[]" => 1007,
+            "timestamp with time zone" => 1184,
+            _ => 25,
+        };
+        self.signature.arguments.iter().map(|(_, type_name, _)| oid(type_name)).collect()
+    }
+}
+
 /// One scope as PostgreSQL's catalogs describe it. Immutable.
 #[derive(Debug)]
 pub struct Metadata {
@@ -59,28 +108,24 @@ pub struct Metadata {
     pub release: i64,
     pub namespaces: Vec<Namespace>,
     pub procedures: Vec<Procedure>,
+    /// Names of the functions that can be called.
+    pub functions: Arc<HashSet<String>>,
     scope: Scope,
     system: Vec<SystemTable>,
     /// Made when first asked for: most statements never do.
     relations: OnceLock<Vec<Relation>>,
     by_oid: OnceLock<HashMap<u32, usize>>,
+    by_row_type: OnceLock<HashMap<u32, usize>>,
     /// By name, then schema.
     by_name: OnceLock<HashMap<String, Vec<usize>>>,
     providers: Mutex<HashMap<(String, String), Arc<dyn TableProvider>>>,
 }
 
 impl Metadata {
-    /// `signatures` are of procedures, `functions` of functions that give rows.
-    pub fn new(
-        database: &str,
-        scope: &Scope,
-        system: Vec<SystemTable>,
-        signatures: Vec<Signature>,
-        functions: Vec<Signature>,
-    ) -> Self {
+    pub fn new(scope: &Scope, facts: Facts) -> Self {
         let mut taken: Vec<u32> = Vec::new();
-        let all = signatures.into_iter().map(|signature| (signature, false));
-        let all = all.chain(functions.into_iter().map(|signature| (signature, true)));
+        let all = facts.procedures.into_iter().map(|signature| (signature, false));
+        let all = all.chain(facts.relation_functions.into_iter().map(|signature| (signature, true)));
         let procedures = all
             .map(|(signature, gives_rows)| Procedure {
                 oid: derived_oid(signature.name, &mut taken),
@@ -89,14 +134,16 @@ impl Metadata {
             })
             .collect();
         Self {
-            database: database.to_owned(),
+            database: facts.database,
             release: i64::try_from(scope.release.id().0).unwrap_or(i64::MAX),
             namespaces: namespaces(scope),
             procedures,
+            functions: facts.functions,
             scope: scope.clone(),
-            system,
+            system: facts.system,
             relations: OnceLock::new(),
             by_oid: OnceLock::new(),
+            by_row_type: OnceLock::new(),
             by_name: OnceLock::new(),
             providers: Mutex::new(HashMap::new()),
         }
@@ -108,6 +155,8 @@ impl Metadata {
             let oids: HashMap<&str, u32> = self.namespaces.iter().map(|n| (n.name.as_str(), n.oid)).collect();
             let namespace = |schema: &str| oids.get(schema).copied().unwrap_or(0);
             let mut relations = lake_relations(&self.scope, namespace);
+            let indexes: Vec<Relation> = relations.iter().flat_map(constraints::indexes).collect();
+            relations.extend(indexes);
             relations.extend(system_relations(&self.system, namespace, &self.scope));
             relations.extend(postgres_relations(namespace));
             relations
@@ -130,17 +179,27 @@ impl Metadata {
     }
 
     fn make(&self, schema: &str, name: &str) -> Option<Arc<dyn TableProvider>> {
-        let rows = match schema {
+        if schema == "pg_catalog"
+            && let Some(live) = live::table(name)
+        {
+            return Some(live);
+        }
+        let made = match schema {
             "pg_catalog" => tables::rows(self, name),
             _ => information_schema::rows(self, name),
         };
-        match rows {
-            Some(rows) => provider(rows.ok()?),
-            None => statics::table(name).filter(|_| schema == "pg_catalog").or_else(|| {
-                let layout = LAYOUTS.get(&(schema, name))?;
-                provider(RecordBatch::new_empty(layout.columns.clone()))
-            }),
-        }
+        let rows = match made {
+            Some(Ok(rows)) => rows,
+            Some(Err(error)) => {
+                tracing::error!(%error, schema, name, "a catalog cannot be made");
+                return None;
+            }
+            None => match postgres::rows(schema, name) {
+                Some(rows) => rows.clone(),
+                None => RecordBatch::new_empty(LAYOUTS.get(&(schema, name))?.columns.clone()),
+            },
+        };
+        Some(Arc::new(CatalogTable::new(rows).ok()?))
     }
 
     pub fn relation(&self, oid: u32) -> Option<&Relation> {
@@ -148,6 +207,14 @@ impl Metadata {
             self.relations().iter().enumerate().map(|(index, relation)| (relation.oid, index)).collect()
         });
         self.relations().get(*by_oid.get(&oid)?)
+    }
+
+    /// The relation that a composite type is of.
+    pub fn of_row_type(&self, oid: u32) -> Option<&Relation> {
+        let by_row_type = self.by_row_type.get_or_init(|| {
+            self.relations().iter().enumerate().map(|(index, relation)| (relation.row_type, index)).collect()
+        });
+        self.relations().get(*by_row_type.get(&oid)?)
     }
 
     /// The relation of a name as `regclass` takes it: `t`, `s.t`, quoted or not; bare names by the search path.
@@ -164,7 +231,8 @@ impl Metadata {
         search_path.iter().find_map(|schema| self.find(schema, name))
     }
 
-    fn find(&self, schema: &str, name: &str) -> Option<&Relation> {
+    /// The relation of that name in that schema.
+    pub fn find(&self, schema: &str, name: &str) -> Option<&Relation> {
         let relations = self.relations();
         let by_name = self.by_name.get_or_init(|| {
             let mut by_name: HashMap<String, Vec<usize>> = HashMap::new();
@@ -180,16 +248,16 @@ impl Metadata {
         self.namespaces.iter().find(|namespace| namespace.name == name)
     }
 
-    /// Relations of the lake and of schema `lakewire`, without PostgreSQL's own.
+    /// Tables and views of the lake and of schema `lakewire`, without PostgreSQL's own.
     pub fn user_relations(&self) -> impl Iterator<Item = &Relation> {
-        self.relations()
-            .iter()
+        self.tables_and_views()
             .filter(|relation| relation.schema != "pg_catalog" && relation.schema != "information_schema")
     }
-}
 
-fn provider(rows: RecordBatch) -> Option<Arc<dyn TableProvider>> {
-    MemTable::try_new(rows.schema(), vec![vec![rows]]).ok().map(|table| Arc::new(table) as _)
+    /// All relations but indexes.
+    pub fn tables_and_views(&self) -> impl Iterator<Item = &Relation> {
+        self.relations().iter().filter(|relation| relation.kind != "i")
+    }
 }
 
 fn namespaces(scope: &Scope) -> Vec<Namespace> {
@@ -208,7 +276,10 @@ fn lake_relations(scope: &Scope, namespace: impl Fn(&str) -> u32) -> Vec<Relatio
     let objects = scope.objects();
     let relations = objects.iter().map(|object| {
         let (kind, rows, bytes, definition) = match &object.kind {
-            ObjectKind::Table { rows, bytes, .. } => ("r", *rows, bytes.unwrap_or(0), None),
+            ObjectKind::Table { rows, bytes, .. } => {
+                let kind = if object.query.is_some() { "m" } else { "r" };
+                (kind, *rows, bytes.unwrap_or(0), object.query.clone())
+            }
             ObjectKind::View { definition } => ("v", None, 0, Some(definition.clone())),
             ObjectKind::Broken { .. } => ("r", None, 0, None),
         };
@@ -218,7 +289,9 @@ fn lake_relations(scope: &Scope, namespace: impl Fn(&str) -> u32) -> Vec<Relatio
             namespace: namespace(&object.name.schema),
             name: object.name.name.clone(),
             kind,
+            row_type: object.oid | ROW_TYPE,
             columns: object.columns.clone(),
+            constraints: object.constraints.clone(),
             comment: object.comment.clone(),
             rows,
             bytes,
@@ -232,18 +305,23 @@ fn lake_relations(scope: &Scope, namespace: impl Fn(&str) -> u32) -> Vec<Relatio
 fn system_relations(system: &[SystemTable], namespace: impl Fn(&str) -> u32, scope: &Scope) -> Vec<Relation> {
     let mut taken = Vec::new();
     let hidden = |name: &str| scope.object(&crate::names::TableName::new("lakewire", name)).is_some();
-    let relations = system.iter().filter(|table| !hidden(table.name)).map(|table| Relation {
-        oid: derived_oid(&format!("lakewire.{}", table.name), &mut taken),
-        schema: "lakewire".to_owned(),
-        namespace: namespace("lakewire"),
-        name: table.name.to_owned(),
-        kind: "v",
-        columns: columns_of(&table.schema),
-        comment: Some(table.comment.to_owned()),
-        rows: None,
-        bytes: 0,
-        definition: None,
-        system: true,
+    let relations = system.iter().filter(|table| !hidden(table.name)).map(|table| {
+        let oid = derived_oid(&format!("lakewire.{}", table.name), &mut taken);
+        Relation {
+            oid,
+            schema: "lakewire".to_owned(),
+            namespace: namespace("lakewire"),
+            name: table.name.to_owned(),
+            kind: "v",
+            row_type: oid | ROW_TYPE,
+            columns: columns_of(&table.schema),
+            constraints: Vec::new(),
+            comment: Some(table.comment.to_owned()),
+            rows: None,
+            bytes: 0,
+            definition: None,
+            system: true,
+        }
     });
     relations.collect()
 }
@@ -255,7 +333,9 @@ fn postgres_relations(namespace: impl Fn(&str) -> u32) -> Vec<Relation> {
         namespace: namespace(layout.schema),
         name: layout.name.to_owned(),
         kind: layout.kind,
+        row_type: layout.row_type,
         columns: columns_of(&layout.columns),
+        constraints: Vec::new(),
         comment: None,
         rows: None,
         bytes: 0,
@@ -267,6 +347,11 @@ fn postgres_relations(namespace: impl Fn(&str) -> u32) -> Vec<Relation> {
 
 fn columns_of(schema: &datafusion::arrow::datatypes::Schema) -> Vec<Column> {
     schema.fields().iter().map(|field| Column::of_result(field)).collect()
+}
+
+/// The OID of a role that only its log-in makes one.
+pub fn role_oid(name: &str) -> u32 {
+    derived_oid(&format!("role {name}"), &mut Vec::new())
 }
 
 /// An OID that follows from the name, so that it is the same in every process; the next free one where two meet.

@@ -4,16 +4,22 @@
 //! Invariant: OIDs of the lake's objects are the permanent ones of the catalog; those of PostgreSQL's are PostgreSQL's.
 
 mod columns;
+mod constraints;
 mod functions;
+mod indexed;
 mod information_schema;
 mod layout;
+mod live;
 mod metadata;
-mod statics;
+mod postgres;
+mod routines;
 mod tables;
 
 pub use datafusion_pg_catalog::pg_catalog::oid_type_planner::PgOidTypePlanner;
-pub use functions::{format_type, scalar_functions, table_functions};
-pub use metadata::{Metadata, Namespace, Relation};
+pub use functions::{
+    format_type, ignores_arguments, reg_function, scalar_functions, shown_reg, table_functions, text_of_reg,
+};
+pub use metadata::{Facts, Metadata, Namespace, Relation, role_oid};
 
 /// The role that owns everything.
 pub const OWNER: &str = "lakewire";

@@ -8,10 +8,12 @@ use datafusion::error::Result;
 use super::columns::Columns;
 use super::layout::LAYOUTS;
 use super::metadata::{Metadata, Procedure, Relation};
-use super::{DATABASE_OID, OWNER, OWNER_OID, statics};
+use super::metadata::{ROW_ARRAY_TYPE, RULE};
+use super::{DATABASE_OID, OWNER, OWNER_OID, constraints, postgres, routines};
 use crate::catalog::Column;
-use crate::engine::Settings;
+use crate::dialect;
 use crate::pgtypes::{self, Type};
+use crate::table::ConstraintKind;
 
 /// Bytes of one of PostgreSQL's pages, which `relpages` counts.
 const PAGE_BYTES: u64 = 8192;
@@ -29,10 +31,16 @@ pub fn rows(metadata: &Metadata, name: &str) -> Option<Result<RecordBatch>> {
         "pg_tables" => pg_tables(relations, schema),
         "pg_views" => pg_views(relations, schema),
         "pg_proc" => procedures(metadata, schema),
+        "pg_type" => types(metadata, schema),
+        "pg_constraint" => constraints::pg_constraint(metadata, schema),
+        "pg_index" => constraints::pg_index(metadata, schema),
+        "pg_indexes" => constraints::pg_indexes(metadata, schema),
+        "pg_attrdef" => constraints::pg_attrdef(metadata, schema),
+        "pg_matviews" => pg_matviews(metadata, schema),
+        "pg_rewrite" => rules(metadata, schema),
+        "pg_depend" => dependencies(metadata, schema),
         "pg_database" => databases(metadata, schema),
-        "pg_roles" | "pg_authid" => roles(schema),
-        "pg_user" | "pg_shadow" => users(schema),
-        "pg_settings" => settings(schema),
+        "pg_extension" => extensions(metadata, schema),
         "pg_stat_user_tables" | "pg_stat_all_tables" => statistics(relations, schema),
         _ => return None,
     })
@@ -53,16 +61,27 @@ fn classes(relations: &[Relation], schema: &SchemaRef) -> Result<RecordBatch> {
         .oid("oid", |r| r.oid)
         .text("relname", |r| &r.name)
         .oid("relnamespace", |r| r.namespace)
+        .oid("reltype", |r| r.row_type)
         .oid("relowner", |_| OWNER_OID)
-        // 2 is heap, which is what psql takes an ordinary table for.
-        .oid("relam", |r| if r.kind == "r" { 2 } else { 0 })
+        // 2 is heap, which is what psql takes an ordinary table for; 403 is btree.
+        .oid("relam", |r| match r.kind {
+            "r" | "m" => 2,
+            "i" => 403,
+            _ => 0,
+        })
         .oid("relfilenode", |r| if r.kind == "r" { r.oid } else { 0 })
         .int("relpages", pages)
         .real("reltuples", |r| r.rows.map_or(-1.0, |rows| rows as f32))
         .text("relpersistence", |_| "p")
         .text("relkind", |r| r.kind)
         .small("relnatts", natts)
-        .flag("relhasrules", |r| r.kind == "v")
+        .int("relfrozenxid", |_| 0)
+        .flag("relhasindex", |r| constraints::of(r).any(|declared| declared.index().is_some()))
+        .small("relchecks", |r| {
+            let checks = r.constraints.iter().filter(|c| matches!(c.kind, ConstraintKind::Check { .. }));
+            i16::try_from(checks.count()).unwrap_or(i16::MAX)
+        })
+        .flag("relhasrules", Relation::is_view)
         .flag("relispopulated", |_| true)
         .text("relreplident", |r| if r.kind == "r" { "d" } else { "n" })
         .build(schema)
@@ -83,7 +102,7 @@ pub fn all_attributes<'a>(relations: impl Iterator<Item = &'a Relation>) -> Vec<
                 relation,
                 number,
                 column,
-                pg_type: pgtypes::pg_type(&column.data_type),
+                pg_type: pgtypes::column_type(&column.field()),
             })
         })
         .collect()
@@ -100,7 +119,7 @@ fn attributes(relations: &[Relation], schema: &SchemaRef) -> Result<RecordBatch>
         .small("attnum", |a| a.number)
         .int("attndims", |a| i32::from(is_array(&a.pg_type)))
         .int("attcacheoff", |_| -1)
-        .int("atttypmod", |a| pgtypes::type_modifier(&a.column.data_type))
+        .int("atttypmod", |a| pgtypes::column_modifier(&a.column.field()))
         .flag("attbyval", |a| (1..=8).contains(&pgtypes::type_size(&a.pg_type)))
         .text("attalign", |_| "i")
         .text("attstorage", |a| match a.pg_type {
@@ -110,8 +129,13 @@ fn attributes(relations: &[Relation], schema: &SchemaRef) -> Result<RecordBatch>
         })
         .text("attcompression", |_| "")
         .flag("attnotnull", |a| !a.column.nullable)
-        .text("attidentity", |_| "")
-        .text("attgenerated", |_| "")
+        .flag("atthasdef", |a| a.column.default.is_some() || a.column.generated.is_some())
+        .text("attidentity", |a| match a.column.identity.as_deref() {
+            Some("always") => "a",
+            Some(_) => "d",
+            None => "",
+        })
+        .text("attgenerated", |a| if a.column.generated.is_some() { "s" } else { "" })
         .flag("attislocal", |_| true)
         // 100 is the database's default collation.
         .oid("attcollation", |a| if is_text(&a.pg_type) { 100 } else { 0 })
@@ -134,9 +158,11 @@ struct Description<'a> {
 }
 
 /// OIDs of the catalogs that described objects are in.
-const PG_CLASS: u32 = 1259;
-const PG_PROC: u32 = 1255;
-const PG_NAMESPACE: u32 = 2615;
+pub const PG_CLASS: u32 = 1259;
+pub const PG_PROC: u32 = 1255;
+pub const PG_NAMESPACE: u32 = 2615;
+pub const PG_TYPE: u32 = 1247;
+pub const PG_REWRITE: u32 = 2618;
 
 fn descriptions(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBatch> {
     let mut all = Vec::new();
@@ -160,12 +186,13 @@ fn descriptions(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBatch> 
         let text = schema_comment(&namespace.name)?;
         Some(Description { oid: namespace.oid, class: PG_NAMESPACE, number: 0, text })
     }));
-    Columns::of(&all)
+    let ours = Columns::of(&all)
         .oid("objoid", |d| d.oid)
         .oid("classoid", |d| d.class)
         .int("objsubid", |d| d.number)
         .text("description", |d| d.text)
-        .build(schema)
+        .build(schema)?;
+    with_postgres("pg_description", &ours)
 }
 
 /// What the layers are for.
@@ -187,10 +214,22 @@ fn pg_tables(relations: &[Relation], schema: &SchemaRef) -> Result<RecordBatch> 
         .text("schemaname", |r| &r.schema)
         .text("tablename", |r| &r.name)
         .text("tableowner", |_| OWNER)
-        .flag("hasindexes", |_| false)
+        .flag("hasindexes", |r| constraints::of(r).any(|declared| declared.index().is_some()))
         .flag("hasrules", |_| false)
         .flag("hastriggers", |_| false)
         .flag("rowsecurity", |_| false)
+        .build(schema)
+}
+
+fn pg_matviews(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBatch> {
+    let views: Vec<&Relation> = metadata.user_relations().filter(|r| r.kind == "m").collect();
+    Columns::of(&views)
+        .text("schemaname", |r| &r.schema)
+        .text("matviewname", |r| &r.name)
+        .text("matviewowner", |_| OWNER)
+        .flag("hasindexes", |_| false)
+        .flag("ispopulated", |_| true)
+        .opt_text("definition", |r| r.definition.as_deref())
         .build(schema)
 }
 
@@ -224,13 +263,13 @@ fn procedures(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBatch> {
         .small("pronargdefaults", |p| i16::try_from(defaults(p)).unwrap_or(0))
         .oid("prorettype", |p| if p.gives_rows { 2249 } else { 2278 })
         .texts("proargnames", |p| Some(p.signature.arguments.iter().map(|(name, ..)| (*name).to_owned()).collect()))
+        .real("procost", |_| 1.0)
+        .real("prorows", |p| if p.gives_rows { 1000.0 } else { 0.0 })
+        .numbers("proargtypes", |p| Some(p.argument_types()))
         .text("prosrc", |p| p.signature.name)
         .build(schema)?;
-    let theirs = statics::procedures().unwrap_or_default();
-    let schema = statics::relaxed(schema);
-    let batches: Vec<RecordBatch> =
-        theirs.iter().chain([&ours]).map(|batch| statics::adapted(batch, &schema)).collect::<Result<_>>()?;
-    Ok(concat_batches(&schema, &batches)?)
+    let theirs = routines::rows(&metadata.functions);
+    Ok(concat_batches(schema, theirs.into_iter().chain([&ours]))?)
 }
 
 fn databases(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBatch> {
@@ -249,39 +288,111 @@ fn databases(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBatch> {
         .build(schema)
 }
 
-fn roles(schema: &SchemaRef) -> Result<RecordBatch> {
-    let owner = Columns::of(&[()])
-        .oid("oid", |()| OWNER_OID)
-        .text("rolname", |()| OWNER)
-        .flag("rolsuper", |()| true)
-        .flag("rolinherit", |()| true)
-        .flag("rolcanlogin", |()| true)
-        .int("rolconnlimit", |()| -1);
-    owner.build(schema)
-}
-
-fn users(schema: &SchemaRef) -> Result<RecordBatch> {
-    Columns::of(&[()])
-        .text("usename", |()| OWNER)
-        .oid("usesysid", |()| OWNER_OID)
-        .flag("usesuper", |()| true)
+/// What the server has that PostgreSQL takes from an extension.
+fn extensions(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBatch> {
+    let namespace = metadata.namespace_named("pg_catalog").map_or(0, |namespace| namespace.oid);
+    Columns::of(&[("pg_stat_statements", "1.10")])
+        .oid("oid", |_| 13_999)
+        .text("extname", |(name, _)| *name)
+        .oid("extowner", |_| OWNER_OID)
+        .oid("extnamespace", |_| namespace)
+        .text("extversion", |(_, version)| *version)
         .build(schema)
 }
 
-/// Defaults: a session's own values are shown by SHOW and `current_setting`.
-fn settings(schema: &SchemaRef) -> Result<RecordBatch> {
-    let all = Settings::default().all();
+/// PostgreSQL's own types, and for each relation that of its rows and of arrays of them.
+fn types(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBatch> {
+    let relations: Vec<&Relation> = metadata.user_relations().collect();
+    let rows: Vec<(&Relation, bool)> = relations.iter().flat_map(|r| [(*r, false), (*r, true)]).collect();
+    let pick = |array: bool, of_array: u32, of_rows: u32| if array { of_array } else { of_rows };
+    let array_type = |r: &Relation| r.oid | ROW_ARRAY_TYPE;
+    // record_in, record_out, record_recv, record_send; their array kin
+    let ours = Columns::of(&rows)
+        .oid("oid", |(r, array)| pick(*array, array_type(r), r.row_type))
+        .text("typname", |(r, array)| if *array { format!("_{}", r.name) } else { r.name.clone() })
+        .oid("typnamespace", |(r, _)| r.namespace)
+        .oid("typowner", |_| OWNER_OID)
+        .small("typlen", |_| -1)
+        .text("typtype", |(_, array)| if *array { "b" } else { "c" })
+        .text("typcategory", |(_, array)| if *array { "A" } else { "C" })
+        .flag("typisdefined", |_| true)
+        .text("typdelim", |_| ",")
+        .oid("typrelid", |(r, array)| pick(*array, 0, r.oid))
+        .oid("typsubscript", |(_, array)| pick(*array, 6179, 0))
+        .oid("typelem", |(r, array)| pick(*array, r.row_type, 0))
+        .oid("typarray", |(r, array)| pick(*array, 0, array_type(r)))
+        .oid("typinput", |(_, array)| pick(*array, 750, 2290))
+        .oid("typoutput", |(_, array)| pick(*array, 751, 2291))
+        .oid("typreceive", |(_, array)| pick(*array, 2400, 2402))
+        .oid("typsend", |(_, array)| pick(*array, 2401, 2403))
+        .oid("typanalyze", |(_, array)| pick(*array, 3816, 0))
+        .text("typalign", |_| "d")
+        .text("typstorage", |_| "x")
+        .int("typtypmod", |_| -1)
+        .build(schema)?;
+    with_postgres("pg_type", &ours)
+}
+
+/// PostgreSQL's own rows, then ours.
+fn with_postgres(name: &str, ours: &RecordBatch) -> Result<RecordBatch> {
+    let theirs = postgres::rows("pg_catalog", name);
+    Ok(concat_batches(ours.schema_ref(), theirs.into_iter().chain([ours]))?)
+}
+
+/// Each view's rule, by which a query of the view becomes one of its tables.
+fn rules(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBatch> {
+    let views: Vec<&Relation> = metadata.user_relations().filter(|r| r.is_view()).collect();
+    Columns::of(&views)
+        .oid("oid", |r| r.oid | RULE)
+        .text("rulename", |_| "_RETURN")
+        .oid("ev_class", |r| r.oid)
+        .text("ev_type", |_| "1")
+        .text("ev_enabled", |_| "O")
+        .flag("is_instead", |_| true)
+        .text("ev_qual", |_| "<>")
+        .text("ev_action", |_| "<>")
+        .build(schema)
+}
+
+/// `pg_depend`: what would break if something else went.
+struct Dependency {
+    class: u32,
+    object: u32,
+    on_class: u32,
+    on: u32,
+    kind: &'static str,
+}
+
+/// Views on what they read, relations on their schemas.
+fn dependencies(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBatch> {
+    let mut all = Vec::new();
+    for relation in metadata.user_relations().filter(|relation| !relation.system) {
+        let on_schema = Dependency {
+            class: PG_CLASS,
+            object: relation.oid,
+            on_class: PG_NAMESPACE,
+            on: relation.namespace,
+            kind: "n",
+        };
+        let of_type =
+            Dependency { class: PG_TYPE, object: relation.row_type, on_class: PG_CLASS, on: relation.oid, kind: "i" };
+        all.extend([on_schema, of_type]);
+        if !relation.is_view() {
+            continue;
+        }
+        let rule = relation.oid | RULE;
+        let on = |on: u32, kind| Dependency { class: PG_REWRITE, object: rule, on_class: PG_CLASS, on, kind };
+        all.extend([on(relation.oid, "i"), on(relation.oid, "n")]);
+        let read = dialect::relations(relation.definition.as_deref().unwrap_or_default());
+        let read = read.iter().filter_map(|name| metadata.find(&name.schema, &name.name));
+        all.extend(read.map(|read| on(read.oid, "n")));
+    }
     Columns::of(&all)
-        .text("name", |(name, ..)| name)
-        .text("setting", |(_, value, _)| value)
-        .text("category", |_| "Lakewire")
-        .text("short_desc", |(.., description)| description)
-        .text("context", |_| "user")
-        .text("vartype", |_| "string")
-        .text("source", |_| "default")
-        .text("boot_val", |(_, value, _)| value)
-        .text("reset_val", |(_, value, _)| value)
-        .flag("pending_restart", |_| false)
+        .oid("classid", |d| d.class)
+        .oid("objid", |d| d.object)
+        .oid("refclassid", |d| d.on_class)
+        .oid("refobjid", |d| d.on)
+        .text("deptype", |d| d.kind)
         .build(schema)
 }
 

@@ -193,6 +193,7 @@ impl Shared {
         if let Err(error) = stream.set_nodelay(true) {
             return Disconnect::from(error);
         }
+        let server_addr = stream.local_addr().ok();
         let deadline = Instant::now() + self.settings.authentication_timeout;
         let beginning = self.in_time(deadline, tls::begin(&mut stream, self.tls.as_ref())).await;
         let encrypted = matches!(beginning, Ok(Beginning::Handshake { .. }));
@@ -223,7 +224,7 @@ impl Shared {
         match admitted {
             Ok(None) => Disconnect::Closed,
             Ok(Some((start, permit))) => {
-                let disconnect = self.connection(start, peer, reader, writer).run().await;
+                let disconnect = self.connection(start, (peer, server_addr), reader, writer).run().await;
                 drop(permit);
                 disconnect
             }
@@ -293,7 +294,13 @@ impl Shared {
         Ok(Some((start, permit)))
     }
 
-    fn connection(&self, start: StartupParameters, peer: SocketAddr, reader: Reader, writer: Writer) -> Connection {
+    fn connection(
+        &self,
+        start: StartupParameters,
+        (peer, server_addr): (SocketAddr, Option<SocketAddr>),
+        reader: Reader,
+        writer: Writer,
+    ) -> Connection {
         let cancel = self.cancels.register(start.long_key);
         let mut session = self.engine.session(SessionParams {
             user: start.user,
@@ -301,6 +308,7 @@ impl Shared {
             application_name: start.application_name,
             settings: start.settings,
             client_addr: Some(peer),
+            server_addr,
         });
         let stop = self.stop.child();
         let ended = stop.clone();

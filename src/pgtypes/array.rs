@@ -5,7 +5,7 @@ use bytes::{BufMut, BytesMut};
 use super::binary::put_field;
 use super::column::{Column, List, Values};
 use super::style::Style;
-use super::types::element_of;
+use super::types::{element_of, is_vector};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Appends `{a,"b c",NULL}`; nested lists are further dimensions.
@@ -53,6 +53,16 @@ fn put_element(item: &Column<'_>, at: usize, style: &Style, out: &mut BytesMut) 
     }
 }
 
+/// Elements with spaces between them, as `int2vector` and `oidvector` are written.
+pub(super) fn put_vector(list: &List<'_>, row: usize, style: &Style, out: &mut BytesMut) {
+    for (index, at) in list.range(row).enumerate() {
+        if index > 0 {
+            out.put_u8(b' ');
+        }
+        list.item.put_text(at, style, out);
+    }
+}
+
 fn put_quoted(text: &[u8], out: &mut BytesMut) {
     let special = |byte: &u8| matches!(byte, b'{' | b'}' | b',' | b'"' | b'\\' | b' ' | b'\t'..=b'\r');
     if !text.is_empty() && !text.eq_ignore_ascii_case(b"null") && !text.iter().any(special) {
@@ -89,7 +99,8 @@ pub(super) fn put_binary(
     out.put_u32(element.oid());
     for &length in &dimensions {
         out.put_i32(i32::try_from(length).map_err(|_| ragged())?);
-        out.put_i32(1);
+        // vectors count from 0
+        out.put_i32(i32::from(!is_vector(&column.pg_type)));
     }
     let mut has_null = false;
     if !dimensions.is_empty() {

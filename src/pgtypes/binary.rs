@@ -11,6 +11,7 @@ use super::number::{put_decimal128_binary, put_decimal256_binary};
 use super::rows::put_sized;
 use super::style::Style;
 use super::time::{self, INFINITY, MICROS_PER_DAY, MINUS_INFINITY, POSTGRES_EPOCH_DAYS, put_interval_binary};
+use super::types::{REG_NAME, is_reg};
 use crate::error::Result;
 
 /// Appends a length and a value; −1 for null.
@@ -48,7 +49,9 @@ pub(super) fn put_binary(column: &Column<'_>, row: usize, style: &Style, out: &m
             out.put_slice(column.str(row).unwrap_or_default().as_bytes());
         }
         Values::Bytes(_) | Values::LargeBytes(_) | Values::BytesView(_) | Values::FixedBytes(_) => {
-            out.put_slice(column.bytes(row).unwrap_or_default());
+            let bytes = column.bytes(row).unwrap_or_default();
+            let sent = if is_reg(&column.pg_type) { bytes.get(..REG_NAME) } else { Some(bytes) };
+            out.put_slice(sent.unwrap_or_default());
         }
         Values::Date(values) => out.put_i32(match values[row] {
             infinite @ (i32::MAX | i32::MIN) => infinite,

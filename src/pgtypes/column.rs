@@ -20,7 +20,7 @@ use super::number::{put_decimal128, put_decimal256, put_f32, put_f64, put_i64, p
 use super::numeric::Shown;
 use super::style::{ByteaOutput, Style};
 use super::time::{self, Interval, Layout, put_date, put_interval, put_time, put_timestamp};
-use super::types::column_type;
+use super::types::{REG_NAME, column_type, is_reg, is_vector};
 use super::{array, json};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -161,10 +161,12 @@ impl<'a> Column<'a> {
                 put_timestamp(out, time::micros(values[row], *unit), zone, Layout::Sql, style);
             }
             Values::Time { values, unit } => put_time(out, time::micros(values[row], *unit)),
+            Values::List(list) if is_vector(&self.pg_type) => array::put_vector(list, row, style, out),
             Values::List(list) if !self.is_json() => array::put_text(list, row, style, out),
             Values::List(_) | Values::Struct(_) | Values::Map { .. } => json::put_value(self, row, style, out),
             _ => match self.bytes(row) {
                 Some(bytes) if self.pg_type == Type::UUID => put_uuid(out, bytes),
+                Some(bytes) if is_reg(&self.pg_type) => out.put_slice(bytes.get(REG_NAME..).unwrap_or_default()),
                 Some(bytes) => put_bytea(out, bytes, style.bytea),
                 None => put_interval(out, self.interval(row), style),
             },

@@ -1,5 +1,8 @@
 //! Which PostgreSQL type stands for which Arrow type.
 
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
 use datafusion::arrow::datatypes::{DataType, Field, IntervalUnit, TimeUnit};
 use pgwire::api::Type;
 
@@ -136,7 +139,11 @@ pub fn arrow_type(pg_type: &Type) -> Option<DataType> {
 
 /// Element type of an array type.
 pub fn element_of(array: &Type) -> Option<Type> {
-    ARRAYS.iter().find(|(_, whole)| whole == array).map(|(element, _)| element.clone())
+    match *array {
+        Type::INT2_VECTOR => Some(Type::INT2),
+        Type::OID_VECTOR => Some(Type::OID),
+        _ => ARRAYS.iter().find(|(_, whole)| whole == array).map(|(element, _)| element.clone()),
+    }
 }
 
 /// Array type of an element type.
@@ -167,6 +174,8 @@ static ARRAYS: &[(Type, Type)] = &[
     (Type::UUID, Type::UUID_ARRAY),
     (Type::JSON, Type::JSON_ARRAY),
     (Type::JSONB, Type::JSONB_ARRAY),
+    (Type::ACLITEM, Type::ACLITEM_ARRAY),
+    (Type::REGTYPE, Type::REGTYPE_ARRAY),
 ];
 
 static NAMED: &[(&str, Type)] = &[
@@ -191,20 +200,58 @@ static NAMED: &[(&str, Type)] = &[
     ("oid[]", Type::OID_ARRAY),
 ];
 
+/// By the spelling above, or by PostgreSQL's own name of the type (`_text`, `oidvector`).
 fn named_type(name: &str) -> Option<Type> {
-    NAMED.iter().find(|(known, _)| *known == name).map(|(_, pg_type)| pg_type.clone())
+    static BUILT_IN: LazyLock<HashMap<String, Type>> = LazyLock::new(|| {
+        // types have their numbers up to here
+        (16..5000).filter_map(Type::from_oid).map(|known| (known.name().to_owned(), known)).collect()
+    });
+    let named = NAMED.iter().find(|(known, _)| *known == name).map(|(_, pg_type)| pg_type);
+    named.or_else(|| BUILT_IN.get(name)).cloned()
+}
+
+/// Where the name begins in a value that [`is_reg`].
+pub(super) const REG_NAME: usize = 4;
+
+/// Whether values are OIDs that are shown as the names they stand for. Such a result column holds bytes: the OID's four,
+/// then the name.
+pub fn is_reg(pg_type: &Type) -> bool {
+    matches!(
+        *pg_type,
+        Type::REGCLASS
+            | Type::REGCOLLATION
+            | Type::REGCONFIG
+            | Type::REGDICTIONARY
+            | Type::REGNAMESPACE
+            | Type::REGOPER
+            | Type::REGOPERATOR
+            | Type::REGPROC
+            | Type::REGPROCEDURE
+            | Type::REGROLE
+            | Type::REGTYPE
+    )
+}
+
+/// Written with spaces between its elements, not as an array.
+pub(super) fn is_vector(pg_type: &Type) -> bool {
+    matches!(*pg_type, Type::INT2_VECTOR | Type::OID_VECTOR)
 }
 
 /// Whether a column that would be announced as `plain` can travel as `named`.
 fn compatible(plain: &Type, named: &Type) -> bool {
     let class = |pg_type: &Type| match *pg_type {
-        Type::INT2 | Type::INT4 | Type::INT8 | Type::OID => 1,
-        // reg* types print names, so their text may come from text; their binary form is an oid
-        Type::REGCLASS | Type::REGTYPE | Type::REGPROC => 1,
+        Type::INT2 | Type::INT4 | Type::INT8 | Type::OID | Type::XID => 1,
         Type::TEXT | Type::VARCHAR | Type::BPCHAR | Type::NAME | Type::CHAR | Type::JSON | Type::JSONB => 2,
+        Type::INET | Type::PG_LSN | Type::PG_NODE_TREE | Type::ACLITEM => 2,
         Type::BYTEA | Type::UUID => 3,
         _ => 0,
     };
+    if is_reg(named) {
+        return *plain == Type::BYTEA;
+    }
+    if *named == Type::ANYARRAY {
+        return element_of(plain).is_some();
+    }
     match (element_of(plain), element_of(named)) {
         (Some(plain), Some(named)) => compatible(&plain, &named),
         (None, None) => plain == named || (class(plain) != 0 && class(plain) == class(named)),

@@ -1,9 +1,11 @@
 //! Clients and Delta readers of other makers against the demo: the Python scripts of `tests/clients`.
 
+use std::path::Path;
 use std::process::Command;
 use std::sync::OnceLock;
 
-use crate::support::{Server, real_demo, root, sample_demo};
+use crate::compat::reference::Reference;
+use crate::support::{Server, psql, real_demo, root, sample_demo};
 
 /// Runs a script with the Python that `scripts/test` has prepared; says so where there is none.
 fn run(script: &str) {
@@ -39,6 +41,101 @@ fn psycopg_2() {
 #[test]
 fn sqlalchemy() {
     run("sqlalchemy_reflect.py");
+}
+
+#[test]
+fn sqlalchemy_with_asyncpg() {
+    run("sqlalchemy_async.py");
+}
+
+#[test]
+fn asyncpg() {
+    run("asyncpg_whole.py");
+}
+
+#[test]
+fn pgcli() {
+    run("pgcli_session.py");
+}
+
+/// `java FILE.java` compiles and runs it.
+#[test]
+fn pgjdbc() {
+    let driver = Path::new("/usr/share/java/postgresql.jar");
+    if !driver.exists() || Command::new("java").arg("-version").output().is_err() {
+        eprintln!("SKIPPED: pgjdbc or Java is not installed");
+        return;
+    }
+    let demo = sample_demo();
+    let (_, at) = demo.url.split_once('@').expect("a URL with a user");
+    let output = Command::new("java")
+        .arg("-cp")
+        .arg(driver)
+        .arg(root().join("tests/clients/Jdbc.java"))
+        .arg(format!("jdbc:postgresql://{at}"))
+        .output()
+        .expect("java starts");
+    let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "Jdbc.java: {}\n{stdout}\n{stderr}", output.status);
+}
+
+/// Every command of psql that describes something; what it prints of the lake is looked at by others.
+#[test]
+fn psql_describes() {
+    let commands = include_str!("../clients/psql_commands.txt");
+    let mut wrong = Vec::new();
+    for command in commands.lines() {
+        let output = Command::new("psql").arg(&sample_demo().url).args(["-X", "-c", command]).output();
+        let Ok(output) = output else {
+            eprintln!("SKIPPED: psql is not installed");
+            return;
+        };
+        let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        if !output.status.success() || text.contains("ERROR") {
+            wrong.push(format!("{command}: {text}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// What pg_dump writes of a lake, a PostgreSQL reads.
+#[tokio::test]
+async fn pg_dump_writes_what_postgres_reads() {
+    let Some(reference) = Reference::start() else {
+        eprintln!("SKIPPED: no PostgreSQL 15 is installed");
+        return;
+    };
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let server = Server::serve(folder.path(), &[]);
+    let client = server.connect().await;
+    let made =
+        "create table public.parts (id integer not null, name text, price numeric(10, 2), at timestamptz, tags text[]);
+                create view public.dear as select id, name from public.parts where price > 100;";
+    for statement in made.split(';').filter(|statement| !statement.trim().is_empty()) {
+        client.simple_query(statement).await.expect(statement);
+    }
+    let arguments = ["--schema-only", "--schema=public", "--no-owner"];
+    let dump = server_program("pg_dump", |program| {
+        program.args(arguments).arg(&server.url);
+    });
+    let Some(dump) = dump else { return };
+    assert!(dump.contains("CREATE TABLE public.parts") && dump.contains("CREATE VIEW public.dear"), "{dump}");
+    reference.load(&[]).await;
+    let file = tempfile::NamedTempFile::new().expect("a temporary file");
+    std::fs::write(file.path(), dump.replace("CREATE SCHEMA public;", "")).expect("a file is written");
+    let url = format!("postgresql://ana@{}/lake", reference.address);
+    let loaded = psql(&url, &["-q", "-f", file.path().to_str().expect("UTF-8")]);
+    assert!(loaded.is_some_and(|text| !text.contains("ERROR")));
+    let columns = psql(
+        &url,
+        &[
+            "-Atc",
+            "select attname || ' ' || format_type(atttypid, atttypmod) from pg_attribute \
+        where attrelid = 'public.parts'::regclass and attnum > 0 order by attnum",
+        ],
+    );
+    let expected = "id integer\nname text\nprice numeric(10,2)\nat timestamp with time zone\ntags text[]\n";
+    assert_eq!(columns.as_deref(), Some(expected));
 }
 
 #[test]

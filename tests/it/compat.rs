@@ -8,6 +8,7 @@
 mod answer;
 mod ledger;
 pub mod reference;
+mod replay;
 
 use std::collections::HashMap;
 use std::fs;

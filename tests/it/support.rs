@@ -108,7 +108,9 @@ pub async fn connect(url: &str) -> Client {
     let (client, connection) = tokio_postgres::connect(url, NoTls).await.expect("the server takes connections");
     tokio::spawn(async move {
         // who waits for an answer is told that the connection is closed, and not why
-        if let Err(error) = connection.await {
+        if let Err(error) = connection.await
+            && !error.is_closed()
+        {
             eprintln!("a connection ended: {error:?}");
         }
     });

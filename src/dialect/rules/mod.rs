@@ -3,14 +3,15 @@
 //! Invariant: a rule may be left out and every other still does its part.
 
 mod array_subquery;
+mod base_types;
 mod column_names;
 mod ctid;
 mod empty_catalogs;
+mod field_access;
 mod function_columns;
 mod function_names;
 mod integer_literals;
 mod like_escape;
-mod missing_procs;
 mod pg_catalog_crate;
 mod reg_casts;
 mod relation_arguments;
@@ -24,8 +25,9 @@ use std::ops::ControlFlow;
 use datafusion::sql::sqlparser::ast::{ObjectName, Statement, Visit, Visitor};
 
 pub use column_names::{repeated_name, visible_name};
-pub use reg_casts::{REG_IN, REG_OUT};
+pub use reg_casts::REG_IN;
 pub use relation_arguments::{RELATION, RELATION_FUNCTIONS, takes_relation};
+pub use scalar_subqueries::SINGLE_VALUE;
 pub use set_functions::{RECORD_FUNCTIONS, SET_FUNCTIONS};
 
 /// What a rule is told about the statement.
@@ -46,13 +48,14 @@ const RULES: &[Rule] = &[
     time_syntax::apply,
     like_escape::apply,
     empty_catalogs::apply,
+    base_types::apply,
     array_subquery::apply,
     ctid::apply,
     tableoid::apply,
     reg_casts::apply,
     scalar_subqueries::apply,
+    field_access::apply,
     function_names::apply,
-    missing_procs::apply,
     integer_literals::apply,
     pg_catalog_crate::apply,
 ];

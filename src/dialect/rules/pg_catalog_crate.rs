@@ -2,9 +2,9 @@
 
 use datafusion::sql::sqlparser::ast::Statement;
 use datafusion_pg_catalog::sql::rules::{
-    CurrentUserVariableToSessionUserFunctionCall, FixArrayLiteral, RemoveSubqueryFromProjection,
-    ResolveUnqualifiedIdentifier, RewriteArrayAnyAllOperation, RewritePgCatalogOperator, SqlStatementRewriteRule,
-    StripCallableQualifier, StripCollate,
+    CurrentUserVariableToSessionUserFunctionCall, FixArrayLiteral, ResolveUnqualifiedIdentifier,
+    RewriteArrayAnyAllOperation, RewritePgCatalogOperator, SqlStatementRewriteRule, StripCallableQualifier,
+    StripCollate,
 };
 
 use super::Facts;
@@ -18,9 +18,8 @@ const ALWAYS: &[&dyn SqlStatementRewriteRule] = &[
     &RewritePgCatalogOperator,
 ];
 
-/// For catalog queries only: the second answers NULL for correlated subqueries DataFusion cannot plan, which is right
-/// for catalogs that are empty here and would be wrong for data.
-const METADATA: &[&dyn SqlStatementRewriteRule] = &[&ResolveUnqualifiedIdentifier, &RemoveSubqueryFromProjection];
+/// For catalog queries only.
+const METADATA: &[&dyn SqlStatementRewriteRule] = &[&ResolveUnqualifiedIdentifier];
 
 pub fn apply(statement: &mut Statement, facts: Facts) {
     let metadata = if facts.metadata { METADATA } else { &[] };

@@ -1,23 +1,33 @@
-//! `'gold.daily_sales'::regclass`, `oid::regtype::text` …: casts between names and OIDs.
+//! `'gold.daily_sales'::regclass`, `oid::regtype`, `regproc 'upper'` …: casts to types that DataFusion does not have.
 //!
-//! DataFusion has no such types. A cast to one becomes a call: of [`REG_OUT`], the name, where the value is shown or
-//! turned into text; of [`REG_IN`], the OID, where it is compared or computed with.
+//! A cast to one becomes a call of the function that finds the OID; what it stands for stays with the value, which is shown
+//! as a name.
 
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
     DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident, ObjectName,
-    Select, SelectItem, Statement, Value, VisitMut, VisitorMut,
+    Statement, TypedString, VisitMut, VisitorMut,
 };
 
 use super::Facts;
 
-/// `(kind, value)` → OID as integer.
-pub const REG_IN: &str = "lakewire_reg_in";
-/// `(kind, value)` → name as text.
-pub const REG_OUT: &str = "lakewire_reg_out";
+/// What the functions' names begin with; the type's name follows.
+pub const REG_IN: &str = "lakewire_";
 
-const KINDS: &[&str] = &["regclass", "regtype", "regnamespace", "regproc", "regprocedure", "regrole"];
+const KINDS: &[&str] = &[
+    "regclass",
+    "regcollation",
+    "regconfig",
+    "regdictionary",
+    "regnamespace",
+    "regoper",
+    "regoperator",
+    "regproc",
+    "regprocedure",
+    "regrole",
+    "regtype",
+];
 
 pub fn apply(statement: &mut Statement, _facts: Facts) {
     let _ = statement.visit(&mut Rewriter);
@@ -28,59 +38,34 @@ struct Rewriter;
 impl VisitorMut for Rewriter {
     type Break = ();
 
-    fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
-        for item in &mut select.projection {
-            if let SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } = item
-                && let Some((kind, inner)) = reg_cast(expr)
-            {
-                *expr = call(REG_OUT, kind, inner);
-            }
-        }
-        ControlFlow::Continue(())
-    }
-
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
-        if let Expr::Cast { expr: inner, data_type, .. } = &*expr
-            && is_text(data_type)
-            && let Some((kind, inner)) = reg_cast(inner)
-        {
-            *expr = call(REG_OUT, kind, inner);
-        } else if let Some((kind, inner)) = reg_cast(expr) {
-            *expr = call(REG_IN, kind, inner);
+        let cast = match &*expr {
+            Expr::Cast { expr: inner, data_type, .. } => kind(data_type).map(|kind| (kind, inner.as_ref().clone())),
+            Expr::TypedString(TypedString { data_type, value, .. }) => {
+                kind(data_type).map(|kind| (kind, Expr::Value(value.clone())))
+            }
+            _ => None,
+        };
+        if let Some((kind, operand)) = cast {
+            *expr = call(kind, operand);
         }
         ControlFlow::Continue(())
     }
 }
 
-/// The kind and the operand, if this is a cast to one of the types.
-fn reg_cast(expr: &Expr) -> Option<(&'static str, Expr)> {
-    let Expr::Cast { expr: inner, data_type, .. } = expr else { return None };
+fn kind(data_type: &DataType) -> Option<&'static str> {
     let name = match data_type {
         DataType::Regclass => "regclass".to_owned(),
         DataType::Custom(name, args) if args.is_empty() => name.0.last()?.as_ident()?.value.to_ascii_lowercase(),
         _ => return None,
     };
-    let kind = KINDS.iter().find(|kind| **kind == name)?;
-    Some((kind, inner.as_ref().clone()))
+    KINDS.iter().find(|kind| **kind == name).copied()
 }
 
-fn is_text(data_type: &DataType) -> bool {
-    match data_type {
-        DataType::Text | DataType::Varchar(_) => true,
-        DataType::Custom(name, _) => {
-            name.0.last().and_then(|part| part.as_ident()).is_some_and(|ident| {
-                ["text", "varchar", "name"].iter().any(|text| ident.value.eq_ignore_ascii_case(text))
-            })
-        }
-        _ => false,
-    }
-}
-
-fn call(name: &str, kind: &str, operand: Expr) -> Expr {
-    let kind = Expr::Value(Value::SingleQuotedString(kind.to_owned()).with_empty_span());
-    let args = [kind, operand].map(|arg| FunctionArg::Unnamed(FunctionArgExpr::Expr(arg))).to_vec();
+fn call(kind: &str, operand: Expr) -> Expr {
+    let args = vec![FunctionArg::Unnamed(FunctionArgExpr::Expr(operand))];
     Expr::Function(Function {
-        name: ObjectName::from(vec![Ident::new(name)]),
+        name: ObjectName::from(vec![Ident::new(format!("{REG_IN}{kind}"))]),
         uses_odbc_syntax: false,
         parameters: FunctionArguments::None,
         args: FunctionArguments::List(FunctionArgumentList { duplicate_treatment: None, args, clauses: Vec::new() }),
@@ -100,12 +85,12 @@ mod tests {
     }
 
     #[test]
-    fn shown_as_names_compared_as_numbers() {
+    fn casts_are_calls() {
         check(
             "SELECT c.oid::regclass AS n FROM t AS c WHERE c.oid = 'a.b'::pg_catalog.regclass",
-            "SELECT lakewire_reg_out('regclass', c.oid) AS n FROM t AS c WHERE c.oid = lakewire_reg_in('regclass', 'a.b')",
+            "SELECT lakewire_regclass(c.oid) AS n FROM t AS c WHERE c.oid = lakewire_regclass('a.b')",
         );
-        check("SELECT f(x::regtype::text) AS n", "SELECT f(lakewire_reg_out('regtype', x)) AS n");
-        check("SELECT 'a'::regclass::oid AS n", "SELECT lakewire_reg_in('regclass', 'a')::oid AS n");
+        check("SELECT f(x::regtype::text) AS n", "SELECT f(lakewire_regtype(x)::TEXT) AS n");
+        check("SELECT regproc 'upper' AS n", "SELECT lakewire_regproc('upper') AS n");
     }
 }

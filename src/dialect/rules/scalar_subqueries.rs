@@ -1,21 +1,24 @@
-//! `(SELECT x FROM catalog WHERE key = outer.key)`: PostgreSQL lets it be, DataFusion wants proof that it is one row.
+//! `(SELECT x FROM t WHERE key = outer.key)`: PostgreSQL takes the one row there is, DataFusion wants proof that it is one.
 //!
-//! In catalog queries the key is one, so `max(x)` is the same. Blocked by: DataFusion decorrelates aggregated scalar
-//! subqueries only. Remove when it checks the count of rows at run time.
+//! The subquery becomes an aggregate of its one value, [`SINGLE_VALUE`], which fails on a second row as PostgreSQL does; with
+//! `LIMIT 1`, the first value in its order. Blocked by: DataFusion decorrelates aggregated scalar subqueries only. Remove
+//! when it checks the count of rows at run time.
 
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, GroupByExpr, Ident,
-    ObjectName, Query, SelectItem, SetExpr, Statement, TableFactor, Value, VisitMut, VisitorMut,
+    DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause, FunctionArgumentList,
+    FunctionArguments, GroupByExpr, Ident, LimitClause, ObjectName, OrderByKind, Query, SelectItem, SetExpr, Statement,
+    Value, Visit, VisitMut, Visitor, VisitorMut,
 };
 
-use super::{Facts, catalog_relation, empty_catalogs};
+use super::Facts;
 
-pub fn apply(statement: &mut Statement, facts: Facts) {
-    if facts.metadata {
-        let _ = statement.visit(&mut Rewriter);
-    }
+/// The aggregate of one value.
+pub const SINGLE_VALUE: &str = "lakewire_single_value";
+
+pub fn apply(statement: &mut Statement, _facts: Facts) {
+    let _ = statement.visit(&mut Rewriter);
 }
 
 struct Rewriter;
@@ -25,29 +28,17 @@ impl VisitorMut for Rewriter {
 
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
         if let Expr::Subquery(query) = expr {
-            if reads_collations(query) {
-                *expr = Expr::Value(Value::Null.with_empty_span());
-            } else {
-                aggregate(query);
-            }
+            aggregate(query);
         }
         ControlFlow::Continue(())
     }
 }
 
-/// Clients ask for a column's collation where it is not its type's own, which no column's is.
-fn reads_collations(query: &Query) -> bool {
-    let SetExpr::Select(select) = query.body.as_ref() else { return false };
-    select.from.iter().any(|item| match &item.relation {
-        TableFactor::Table { name, .. } => catalog_relation(name).as_deref() == Some("pg_collation"),
-        _ => false,
-    })
-}
-
 fn aggregate(query: &mut Query) {
-    if query.limit_clause.is_some() || query.fetch.is_some() {
-        return;
-    }
+    let is_first = match limited_to_one(query) {
+        Some(is_first) => is_first,
+        None => return,
+    };
     let SetExpr::Select(select) = query.body.as_mut() else { return };
     let grouped = !matches!(&select.group_by, GroupByExpr::Expressions(exprs, _) if exprs.is_empty());
     let [SelectItem::UnnamedExpr(value) | SelectItem::ExprWithAlias { expr: value, .. }] =
@@ -55,22 +46,161 @@ fn aggregate(query: &mut Query) {
     else {
         return;
     };
-    if grouped || select.from.is_empty() || empty_catalogs::aggregates(value) {
+    if grouped || select.having.is_some() || select.from.is_empty() || aggregates(value) {
         return;
     }
+    let name = if is_first { "first_value" } else { SINGLE_VALUE };
+    let distinct = select.distinct.take().is_some() && !is_first;
+    let order = query.order_by.take().and_then(|order_by| match order_by.kind {
+        OrderByKind::Expressions(exprs) if is_first => Some(exprs),
+        _ => None,
+    });
+    let mut order = order.unwrap_or_default();
+    for item in &mut order {
+        // by position or by its own name: the one value there is
+        if matches!(&item.expr, Expr::Value(_)) {
+            item.expr = value.clone();
+        }
+    }
+    let clauses = match order.is_empty() {
+        true => Vec::new(),
+        false => vec![FunctionArgumentClause::OrderBy(order)],
+    };
     *value = Expr::Function(Function {
-        name: ObjectName::from(vec![Ident::new("max")]),
+        name: ObjectName::from(vec![Ident::new(name)]),
         uses_odbc_syntax: false,
         parameters: FunctionArguments::None,
         args: FunctionArguments::List(FunctionArgumentList {
-            duplicate_treatment: None,
+            duplicate_treatment: distinct.then_some(DuplicateTreatment::Distinct),
             args: vec![FunctionArg::Unnamed(FunctionArgExpr::Expr(value.clone()))],
-            clauses: Vec::new(),
+            clauses,
         }),
         filter: None,
         null_treatment: None,
         over: None,
         within_group: Vec::new(),
     });
-    query.order_by = None;
+    query.limit_clause = None;
+    query.fetch = None;
+}
+
+/// Whether the query takes only its first row; `None` where it has another limit, which is left to DataFusion.
+fn limited_to_one(query: &Query) -> Option<bool> {
+    if query.fetch.is_some() {
+        return None;
+    }
+    match &query.limit_clause {
+        None => Some(false),
+        Some(LimitClause::LimitOffset { limit: Some(Expr::Value(limit)), offset: None, limit_by })
+            if limit_by.is_empty() && matches!(&limit.value, Value::Number(text, _) if text == "1") =>
+        {
+            Some(true)
+        }
+        Some(_) => None,
+    }
+}
+
+/// Whether it aggregates over the rows of this SELECT, not of one inside.
+pub fn aggregates(expr: &Expr) -> bool {
+    struct Finder {
+        depth: usize,
+    }
+    impl Visitor for Finder {
+        type Break = ();
+        fn pre_visit_query(&mut self, _query: &Query) -> ControlFlow<()> {
+            self.depth += 1;
+            ControlFlow::Continue(())
+        }
+        fn post_visit_query(&mut self, _query: &Query) -> ControlFlow<()> {
+            self.depth -= 1;
+            ControlFlow::Continue(())
+        }
+        fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
+            match expr {
+                Expr::Function(Function { name, over: None, within_group, .. })
+                    if self.depth == 0
+                        && (!within_group.is_empty()
+                            || name.0.last().and_then(|part| part.as_ident()).is_some_and(|ident| {
+                                let name = ident.value.to_lowercase();
+                                name.ends_with("_agg")
+                                    || name.starts_with("regr_")
+                                    || AGGREGATES.contains(&name.as_str())
+                            })) =>
+                {
+                    ControlFlow::Break(())
+                }
+                // rows of a window or of a function in the list are not one value
+                Expr::Function(Function { over: Some(_), .. }) if self.depth == 0 => ControlFlow::Break(()),
+                Expr::Function(Function { name, .. })
+                    if self.depth == 0
+                        && name.0.last().and_then(|part| part.as_ident()).is_some_and(|ident| {
+                            ["generate_series", "unnest"].iter().any(|set| ident.value.eq_ignore_ascii_case(set))
+                        }) =>
+                {
+                    ControlFlow::Break(())
+                }
+                _ => ControlFlow::Continue(()),
+            }
+        }
+    }
+    expr.visit(&mut Finder { depth: 0 }).is_break()
+}
+
+/// Besides those whose names end in `_agg` or begin with `regr_`.
+const AGGREGATES: &[&str] = &[
+    "any_value",
+    "avg",
+    "bit_and",
+    "bit_or",
+    "bit_xor",
+    "bool_and",
+    "bool_or",
+    "corr",
+    "count",
+    "covar_pop",
+    "covar_samp",
+    "every",
+    "first_value",
+    "last_value",
+    "max",
+    "median",
+    "min",
+    "mode",
+    "percentile_cont",
+    "percentile_disc",
+    "stddev",
+    "stddev_pop",
+    "stddev_samp",
+    "sum",
+    "var_pop",
+    "var_samp",
+    "variance",
+];
+
+#[cfg(test)]
+mod tests {
+    use crate::dialect::parse_single;
+
+    fn check(sql: &str, expected: &str) {
+        assert_eq!(parse_single(sql).unwrap().ast.to_string(), expected);
+    }
+
+    #[test]
+    fn a_subquery_is_one_value() {
+        check(
+            "SELECT (SELECT b FROM u WHERE u.a = t.a) AS n FROM t",
+            "SELECT (SELECT lakewire_single_value(b) FROM u WHERE u.a = t.a) AS n FROM t",
+        );
+        check(
+            "SELECT (SELECT b FROM u WHERE u.a = t.a ORDER BY c DESC LIMIT 1) AS n FROM t",
+            "SELECT (SELECT first_value(b ORDER BY c DESC) FROM u WHERE u.a = t.a) AS n FROM t",
+        );
+    }
+
+    #[test]
+    fn what_aggregates_stays() {
+        for sql in ["SELECT (SELECT max(b) FROM u) AS n", "SELECT (SELECT b FROM u LIMIT 2) AS n"] {
+            check(sql, sql);
+        }
+    }
 }

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::datatypes::FieldRef;
+use datafusion::arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::DFSchema;
 use datafusion::common::tree_node::Transformed;
 use datafusion::error::Result;
-use datafusion::logical_expr::expr::InList;
+use datafusion::logical_expr::expr::{Cast, InList};
 use datafusion::logical_expr::{Case, Expr, LogicalPlan, Projection, Union};
 
 use super::kinds::{Kind, is_plain, kind, name, number_rank};
@@ -14,7 +14,7 @@ use super::operators::{not_boolean, operands};
 use super::place::nowhere;
 use super::{Operand, Typing};
 use crate::error::{Error, ErrorKind};
-use crate::pgtypes::{Type, column_type};
+use crate::pgtypes::{PG_TYPE_KEY, Type, column_type};
 
 /// The type of a column that holds them all; `None` where all are unknown.
 fn common(operands: &[Operand], context: &str) -> Result<Option<(Type, FieldRef)>> {
@@ -34,6 +34,7 @@ fn common(operands: &[Operand], context: &str) -> Result<Option<(Type, FieldRef)
             (Kind::Number, Kind::Number) => number_rank(pg_type) > number_rank(so_far),
             (Kind::Date, Kind::Timestamp) => true,
             (Kind::Timestamp, Kind::Timestamp) => *pg_type == Type::TIMESTAMPTZ,
+            (Kind::Text, Kind::Text) => *pg_type == Type::TEXT && *so_far != Type::TEXT,
             _ => false,
         };
         if wider {
@@ -43,13 +44,35 @@ fn common(operands: &[Operand], context: &str) -> Result<Option<(Type, FieldRef)
     Ok(chosen)
 }
 
-/// The expressions with the unknown among them read as their common type.
-pub(super) fn alike(typing: &Typing, exprs: Vec<Expr>, schema: &DFSchema, context: &str) -> Result<Vec<Expr>> {
+/// The expressions with the unknown among them read as their common type, and that type.
+pub(super) fn alike(
+    typing: &Typing,
+    exprs: Vec<Expr>,
+    schema: &DFSchema,
+    context: &str,
+) -> Result<(Vec<Expr>, Option<FieldRef>)> {
     let known = exprs.iter().map(|expr| typing.operand(expr, schema)).collect::<Result<Vec<_>>>()?;
     match common(&known, context)? {
-        Some((pg_type, field)) => exprs.into_iter().map(|expr| typing.read(expr, &pg_type, &field)).collect(),
-        None => Ok(exprs),
+        Some((pg_type, field)) => {
+            let read = exprs.into_iter().map(|expr| typing.read(expr, &pg_type, &field)).collect::<Result<_>>()?;
+            Ok((read, Some(field)))
+        }
+        None => Ok((exprs, None)),
     }
+}
+
+/// The choice, said to be of the type of what is chosen from, where the Arrow type alone does not say it (`oid`, `name`).
+pub(super) fn named(choice: Expr, of: Option<FieldRef>) -> Expr {
+    let Some(field) = of else { return choice };
+    // an array's may be told by its items
+    let told = field.metadata().get(PG_TYPE_KEY);
+    let items = matches!(field.data_type(), DataType::List(item) if item.metadata().contains_key(PG_TYPE_KEY));
+    if told.is_none() && !items {
+        return choice;
+    }
+    let metadata = told.map(|pg_type| (PG_TYPE_KEY.to_owned(), pg_type.clone())).into_iter().collect();
+    let field = Field::new("", field.data_type().clone(), true).with_metadata(metadata);
+    Expr::Cast(Cast::new_from_field(Box::new(choice), Arc::new(field)))
 }
 
 pub(super) fn case(typing: &Typing, case: Case, schema: &DFSchema) -> Result<Transformed<Expr>> {
@@ -74,10 +97,11 @@ pub(super) fn case(typing: &Typing, case: Case, schema: &DFSchema) -> Result<Tra
         conditions.push(when);
         results.push(then.as_ref().clone());
     }
-    let mut results = alike(typing, results, schema, "CASE")?.into_iter();
+    let (results, of) = alike(typing, results, schema, "CASE")?;
+    let mut results = results.into_iter();
     let else_expr = if has_else { results.next().map(Box::new) } else { None };
     let when_then_expr = conditions.into_iter().zip(results).map(|(w, t)| (Box::new(w), Box::new(t))).collect();
-    Ok(Transformed::yes(Expr::Case(Case { expr: operand, when_then_expr, else_expr })))
+    Ok(Transformed::yes(named(Expr::Case(Case { expr: operand, when_then_expr, else_expr }), of)))
 }
 
 pub(super) fn in_list(typing: &Typing, list: InList, schema: &DFSchema) -> Result<Transformed<Expr>> {
@@ -89,7 +113,7 @@ pub(super) fn in_list(typing: &Typing, list: InList, schema: &DFSchema) -> Resul
         // the items give the type
         let mut all = list;
         all.insert(0, left);
-        let mut all = alike(typing, all, schema, "IN")?.into_iter();
+        let mut all = alike(typing, all, schema, "IN")?.0.into_iter();
         if let Some(first) = all.next() {
             return Ok(Transformed::yes(Expr::InList(InList::new(Box::new(first), all.collect(), negated))));
         }

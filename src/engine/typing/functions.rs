@@ -7,7 +7,7 @@ use datafusion::error::Result;
 use datafusion::logical_expr::expr::{AggregateFunction, Cast, ScalarFunction, WindowFunction};
 use datafusion::logical_expr::{Expr, ExprSchemable};
 
-use super::choices::alike;
+use super::choices::{alike, named};
 use super::kinds::{Kind, is_plain, kind, name};
 use super::operators::operands;
 use super::place::{Place, at};
@@ -45,11 +45,13 @@ const OF_TEXT: &[(&str, &str)] = &[
 
 pub(super) fn scalar(typing: &Typing, call: ScalarFunction, schema: &DFSchema) -> Result<Transformed<Expr>> {
     let function = call.func.name();
+    if let "coalesce" | "greatest" | "least" = function {
+        let (args, of) = alike(typing, call.args, schema, &function.to_uppercase())?;
+        let call = narrowed(typing, ScalarFunction::new_udf(call.func.clone(), args), schema)?;
+        return Ok(Transformed::yes(named(call.data, of)));
+    }
     let typed = match function {
-        "coalesce" => Some(alike(typing, call.args.clone(), schema, "COALESCE")?),
-        "greatest" => Some(alike(typing, call.args.clone(), schema, "GREATEST")?),
-        "least" => Some(alike(typing, call.args.clone(), schema, "LEAST")?),
-        "make_array" => Some(alike(typing, call.args.clone(), schema, "ARRAY")?),
+        "make_array" => Some(alike(typing, call.args.clone(), schema, "ARRAY")?.0),
         "nullif" => match <[Expr; 2]>::try_from(call.args.clone()) {
             Ok([left, right]) => {
                 let (left, right) = operands(typing, "=", left, right, schema)?;

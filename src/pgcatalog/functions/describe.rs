@@ -2,16 +2,14 @@
 
 use datafusion::scalar::ScalarValue;
 
-use super::{Definition, bigint, boolean, number_of, oid_of, strict, text, text_of, utf8};
+use super::{Definition, lenient, number_of, oid_of, strict, text_of, utf8};
 use crate::engine::SessionInfo;
-use crate::error::Result;
-use crate::pgcatalog::metadata::{Procedure, Relation};
-use crate::pgcatalog::{OWNER, OWNER_OID, tables};
+use crate::error::{Error, ErrorKind, Result};
+use crate::pgcatalog::metadata::{Procedure, ROW_ARRAY_TYPE, ROW_TYPE, Relation};
+use crate::pgcatalog::routines::{self, Routine};
+use crate::pgcatalog::{constraints, postgres, tables};
 use crate::pgtypes::Type;
 
-fn yes(_: &SessionInfo, _: &[ScalarValue]) -> Result<ScalarValue> {
-    Ok(ScalarValue::Boolean(Some(true)))
-}
 fn no_text(_: &SessionInfo, _: &[ScalarValue]) -> Result<ScalarValue> {
     Ok(ScalarValue::Utf8(None))
 }
@@ -20,46 +18,37 @@ fn zero(_: &SessionInfo, _: &[ScalarValue]) -> Result<ScalarValue> {
 }
 
 pub const FUNCTIONS: &[Definition] = &[
-    Definition { name: "format_type", arguments: 2..=2, returns: text, strict: false, eval: format_type_of },
-    strict("obj_description", 1..=2, text, obj_description),
-    strict("shobj_description", 2..=2, text, no_text),
-    strict("col_description", 2..=2, text, col_description),
-    strict("pg_get_userbyid", 1..=1, text, user_by_id),
-    strict("pg_get_viewdef", 1..=2, text, view_definition),
-    strict("pg_get_indexdef", 1..=3, text, no_text),
-    strict("pg_get_constraintdef", 1..=2, text, no_text),
-    strict("pg_get_ruledef", 1..=2, text, no_text),
-    strict("pg_get_triggerdef", 1..=2, text, no_text),
-    strict("pg_get_functiondef", 1..=1, text, no_text),
-    strict("pg_get_partkeydef", 1..=1, text, no_text),
-    strict("pg_get_statisticsobjdef_columns", 1..=1, text, no_text),
-    strict("pg_get_serial_sequence", 2..=2, text, no_text),
-    strict("pg_get_function_sqlbody", 1..=1, text, no_text),
-    strict("pg_get_function_arguments", 1..=1, text, |s, args| Ok(utf8(arguments(s, args, true)))),
-    strict("pg_get_function_identity_arguments", 1..=1, text, |s, args| Ok(utf8(arguments(s, args, false)))),
-    strict("pg_get_function_result", 1..=1, text, function_result),
-    strict("pg_tablespace_location", 1..=1, text, |_, _| Ok(utf8(""))),
-    strict("pg_table_is_visible", 1..=1, boolean, table_is_visible),
-    strict("pg_type_is_visible", 1..=1, boolean, yes),
-    strict("pg_function_is_visible", 1..=1, boolean, yes),
-    strict("pg_operator_is_visible", 1..=1, boolean, yes),
-    strict("pg_collation_is_visible", 1..=1, boolean, yes),
-    strict("pg_conversion_is_visible", 1..=1, boolean, yes),
-    strict("pg_opclass_is_visible", 1..=1, boolean, yes),
-    strict("pg_opfamily_is_visible", 1..=1, boolean, yes),
-    strict("pg_statistics_obj_is_visible", 1..=1, boolean, yes),
-    strict("pg_ts_config_is_visible", 1..=1, boolean, yes),
-    strict("pg_ts_dict_is_visible", 1..=1, boolean, yes),
-    strict("pg_ts_parser_is_visible", 1..=1, boolean, yes),
-    strict("pg_ts_template_is_visible", 1..=1, boolean, yes),
-    strict("pg_relation_is_publishable", 1..=1, boolean, |_, _| Ok(ScalarValue::Boolean(Some(false)))),
-    strict("pg_relation_size", 1..=2, bigint, relation_size),
-    strict("pg_table_size", 1..=1, bigint, relation_size),
-    strict("pg_total_relation_size", 1..=1, bigint, relation_size),
-    strict("pg_indexes_size", 1..=1, bigint, zero),
-    strict("pg_database_size", 1..=1, bigint, database_size),
-    strict("pg_tablespace_size", 1..=1, bigint, database_size),
-    strict("pg_stat_get_live_tuples", 1..=1, bigint, live_rows),
+    lenient("format_type", 2..=2, "text", format_type_of),
+    strict("obj_description", 1..=2, "text", obj_description),
+    strict("shobj_description", 2..=2, "text", no_text),
+    strict("col_description", 2..=2, "text", col_description),
+    strict("pg_get_userbyid", 1..=1, "name", user_by_id),
+    strict("pg_get_viewdef", 1..=2, "text", view_definition),
+    strict("pg_get_indexdef", 1..=3, "text", index_definition),
+    strict("pg_get_constraintdef", 1..=2, "text", constraint_definition),
+    strict("pg_get_ruledef", 1..=2, "text", no_text),
+    strict("pg_get_triggerdef", 1..=2, "text", no_text),
+    strict("pg_get_functiondef", 1..=1, "text", function_definition),
+    strict("lakewire_base_type", 1..=1, "oid", |_, args| Ok(base_type(function_oid(args)))),
+    strict("pg_describe_object", 3..=3, "text", describe_object),
+    strict("pg_get_function_arg_default", 2..=2, "text", no_text),
+    strict("pg_get_expr", 2..=3, "text", |_, args| Ok(utf8(args.first().map(text_of).unwrap_or_default()))),
+    strict("pg_get_partkeydef", 1..=1, "text", no_text),
+    strict("pg_get_statisticsobjdef_columns", 1..=1, "text", no_text),
+    strict("pg_get_serial_sequence", 2..=2, "text", no_text),
+    strict("pg_get_function_sqlbody", 1..=1, "text", no_text),
+    strict("pg_get_function_arguments", 1..=1, "text", |s, args| function_arguments(s, args, true)),
+    strict("pg_get_function_identity_arguments", 1..=1, "text", |s, args| function_arguments(s, args, false)),
+    strict("pg_get_function_result", 1..=1, "text", function_result),
+    strict("pg_tablespace_location", 1..=1, "text", |_, _| Ok(utf8(""))),
+    strict("pg_relation_is_publishable", 1..=1, "bool", |_, _| Ok(ScalarValue::Boolean(Some(false)))),
+    strict("pg_relation_size", 1..=2, "int8", relation_size),
+    strict("pg_table_size", 1..=1, "int8", relation_size),
+    strict("pg_total_relation_size", 1..=1, "int8", relation_size),
+    strict("pg_indexes_size", 1..=1, "int8", zero),
+    strict("pg_database_size", 1..=1, "int8", database_size),
+    strict("pg_tablespace_size", 1..=1, "int8", database_size),
+    strict("pg_stat_get_live_tuples", 1..=1, "int8", live_rows),
 ];
 
 /// By OID, or by name where the client passes one.
@@ -67,10 +56,7 @@ fn relation<'a>(session: &'a SessionInfo, value: Option<&ScalarValue>) -> Option
     let value = value?;
     match oid_of(value) {
         Some(oid) => session.metadata().relation(oid),
-        None => {
-            let path = session.settings().search_path(session.user());
-            session.metadata().relation_named(&text_of(value), &path)
-        }
+        None => session.metadata().relation_named(&text_of(value), session.search_path()),
     }
 }
 
@@ -106,8 +92,8 @@ fn col_description(session: &SessionInfo, args: &[ScalarValue]) -> Result<Scalar
 
 fn user_by_id(session: &SessionInfo, args: &[ScalarValue]) -> Result<ScalarValue> {
     let oid = args.first().and_then(oid_of).unwrap_or(0);
-    let _ = session;
-    Ok(utf8(if oid == OWNER_OID { OWNER.to_owned() } else { format!("unknown (OID={oid})") }))
+    let role = session.roles().into_iter().find(|role| role.oid == oid);
+    Ok(utf8(role.map_or_else(|| format!("unknown (OID={oid})"), |role| role.name)))
 }
 
 fn view_definition(session: &SessionInfo, args: &[ScalarValue]) -> Result<ScalarValue> {
@@ -115,13 +101,72 @@ fn view_definition(session: &SessionInfo, args: &[ScalarValue]) -> Result<Scalar
     Ok(ScalarValue::Utf8(definition.map(|text| format!(" {};", text.trim().trim_end_matches(';')))))
 }
 
-fn function_result(session: &SessionInfo, args: &[ScalarValue]) -> Result<ScalarValue> {
-    let gives_rows = procedure(session, args.first()).is_some_and(|procedure| procedure.gives_rows);
-    Ok(ScalarValue::Utf8(gives_rows.then(|| "SETOF record".to_owned())))
+/// What a domain is made of in the end; 0 for other types.
+fn base_type(oid: u32) -> ScalarValue {
+    let mut base = postgres::base_type(oid);
+    while let Some(deeper) = base.and_then(postgres::base_type).filter(|deeper| *deeper != 0) {
+        base = Some(deeper);
+    }
+    ScalarValue::Int32(base.and_then(|base| i32::try_from(base).ok()))
 }
 
-fn arguments(session: &SessionInfo, args: &[ScalarValue], defaults: bool) -> String {
-    let Some(procedure) = procedure(session, args.first()) else { return String::new() };
+fn constraint_definition(session: &SessionInfo, args: &[ScalarValue]) -> Result<ScalarValue> {
+    let declared = constraints::with_oid(session.metadata(), function_oid(args));
+    Ok(ScalarValue::Utf8(declared.map(|declared| declared.definition())))
+}
+
+/// The whole index, or one of its columns.
+fn index_definition(session: &SessionInfo, args: &[ScalarValue]) -> Result<ScalarValue> {
+    let Some(declared) = constraints::with_oid(session.metadata(), function_oid(args)) else {
+        return Ok(ScalarValue::Utf8(None));
+    };
+    let column = args.get(1).and_then(number_of).and_then(|number| usize::try_from(number).ok()).unwrap_or(0);
+    Ok(ScalarValue::Utf8(match column.checked_sub(1) {
+        None => Some(declared.index_definition()),
+        Some(at) => Some(declared.constraint.kind.columns().get(at).cloned().unwrap_or_default()),
+    }))
+}
+
+/// `table gold.daily_sales`, `function upper(text)` …
+fn describe_object(session: &SessionInfo, args: &[ScalarValue]) -> Result<ScalarValue> {
+    let number = |at: usize| args.get(at).and_then(oid_of).unwrap_or(0);
+    let (class, object) = (number(0), number(1));
+    let named = |what: &str, kind: &str| format!("{what} {}", super::reg::text_of_reg(session, kind, object));
+    Ok(ScalarValue::Utf8(match class {
+        tables::PG_CLASS => relation(session, args.get(1)).map(|relation| {
+            let what = if relation.is_view() { "view" } else { "table" };
+            let column = usize::try_from(number(2)).ok().and_then(|n| relation.columns.get(n.checked_sub(1)?));
+            let whole = named(what, "regclass");
+            column.map_or_else(|| whole.clone(), |column| format!("column {} of {whole}", column.name))
+        }),
+        tables::PG_PROC => Some(named("function", "regprocedure")),
+        tables::PG_NAMESPACE => Some(named("schema", "regnamespace")),
+        tables::PG_TYPE => Some(named("type", "regtype")),
+        tables::PG_REWRITE => {
+            let view = session.metadata().relation(object & !crate::pgcatalog::metadata::RULE);
+            view.map(|view| format!("rule _RETURN on view {}.{}", view.schema, view.name))
+        }
+        _ => None,
+    }))
+}
+
+fn function_oid(args: &[ScalarValue]) -> u32 {
+    args.first().and_then(oid_of).unwrap_or(0)
+}
+
+fn function_result(session: &SessionInfo, args: &[ScalarValue]) -> Result<ScalarValue> {
+    let ours = procedure(session, args.first());
+    let ours = ours.map(|procedure| procedure.gives_rows.then(|| "SETOF record".to_owned()));
+    let theirs = || routines::by_oid(function_oid(args)).and_then(Routine::result_type);
+    Ok(ScalarValue::Utf8(ours.unwrap_or_else(theirs)))
+}
+
+fn function_arguments(session: &SessionInfo, args: &[ScalarValue], defaults: bool) -> Result<ScalarValue> {
+    let ours = procedure(session, args.first()).map(|procedure| arguments(procedure, defaults));
+    Ok(ScalarValue::Utf8(ours.or_else(|| routines::by_oid(function_oid(args)).map(Routine::argument_list))))
+}
+
+fn arguments(procedure: &Procedure, defaults: bool) -> String {
     let arguments = procedure.signature.arguments.iter().map(|(name, type_name, has_default)| {
         let default = match (defaults && *has_default, *type_name) {
             (false, _) => "",
@@ -133,14 +178,26 @@ fn arguments(session: &SessionInfo, args: &[ScalarValue], defaults: bool) -> Str
     arguments.collect::<Vec<_>>().join(", ")
 }
 
-/// A name is visible where the search path, without its schema, leads to this relation and not to another.
-fn table_is_visible(session: &SessionInfo, args: &[ScalarValue]) -> Result<ScalarValue> {
-    let visible = relation(session, args.first()).is_some_and(|relation| {
-        let path = session.settings().search_path(session.user());
-        let first = session.metadata().first_named(&relation.name, &path);
-        first.is_some_and(|first| first.oid == relation.oid)
-    });
-    Ok(ScalarValue::Boolean(Some(visible)))
+/// The statement that would make the function, had it not been there from the beginning.
+fn function_definition(session: &SessionInfo, args: &[ScalarValue]) -> Result<ScalarValue> {
+    if let Some(procedure) = procedure(session, args.first()) {
+        let (what, returns) =
+            if procedure.gives_rows { ("FUNCTION", " RETURNS SETOF record\n") } else { ("PROCEDURE", "") };
+        let name = procedure.signature.name;
+        let arguments = arguments(procedure, true);
+        let text = format!(
+            "CREATE OR REPLACE {what} public.{name}({arguments})\n{returns} LANGUAGE internal\nAS $function${name}$function$\n"
+        );
+        return Ok(utf8(text));
+    }
+    let oid = function_oid(args);
+    match routines::by_oid(oid) {
+        Some(routine) if routine.kind == "a" => {
+            let message = format!("\"{}\" is an aggregate function", routine.name);
+            Err(Error::new(ErrorKind::WrongObjectType, message))
+        }
+        found => Ok(ScalarValue::Utf8(found.map(Routine::definition))),
+    }
 }
 
 fn relation_size(session: &SessionInfo, args: &[ScalarValue]) -> Result<ScalarValue> {
@@ -158,9 +215,22 @@ fn database_size(session: &SessionInfo, _: &[ScalarValue]) -> Result<ScalarValue
     Ok(ScalarValue::Int64(i64::try_from(bytes).ok()))
 }
 
-fn format_type_of(_: &SessionInfo, args: &[ScalarValue]) -> Result<ScalarValue> {
+fn format_type_of(session: &SessionInfo, args: &[ScalarValue]) -> Result<ScalarValue> {
     let modifier = args.get(1).and_then(number_of).unwrap_or(-1);
-    Ok(ScalarValue::Utf8(args.first().and_then(oid_of).map(|oid| format_type(oid, modifier))))
+    Ok(ScalarValue::Utf8(args.first().and_then(oid_of).map(|oid| type_name(session, oid, modifier))))
+}
+
+/// As [`format_type`], for types of relations' rows too.
+pub fn type_name(session: &SessionInfo, oid: u32, modifier: i64) -> String {
+    let metadata = session.metadata();
+    let (row_type, suffix) = match oid & ROW_ARRAY_TYPE == ROW_ARRAY_TYPE {
+        true => ((oid & !ROW_ARRAY_TYPE) | ROW_TYPE, "[]"),
+        false => (oid, ""),
+    };
+    match metadata.of_row_type(row_type).filter(|_| Type::from_oid(oid).is_none()) {
+        Some(relation) => format!("{}{suffix}", super::reg::text_of_reg(session, "regclass", relation.oid)),
+        None => format_type(oid, modifier),
+    }
 }
 
 /// A type's name as PostgreSQL writes it: `numeric(18,3)`, `timestamp with time zone`, `text[]`.

@@ -4,28 +4,34 @@
 //! may look at the session. They are called on rows of catalogs, thousands at most, so one call a row is fast enough.
 
 mod describe;
+mod lists;
+mod locks;
 mod privileges;
 mod reg;
+mod rows;
 mod session;
 mod text;
+mod visible;
 
 use std::hash::{Hash, Hasher};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use datafusion::arrow::array::ArrayRef;
-use datafusion::arrow::datatypes::{DataType, Field};
-use datafusion::catalog::TableFunctionImpl;
+use datafusion::arrow::datatypes::{DataType, FieldRef};
 use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::{
-    ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, TypeSignature, Volatility,
+    ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, TypeSignature, Volatility,
 };
 use datafusion::scalar::ScalarValue;
-use datafusion_pg_catalog::pg_catalog::{self as crate_functions, array_bounds_udf, pg_get_expr_udf, quote_ident_udf};
+use datafusion_pg_catalog::pg_catalog::{self as crate_functions, array_bounds_udf, quote_ident_udf};
 
 pub use describe::format_type;
+pub use reg::{shown_reg, text_of_reg};
+pub use rows::{ignores_arguments, table_functions};
 
-use super::statics;
+use super::layout;
+use crate::dialect::rules::REG_IN;
 use crate::engine::SessionInfo;
 
 type Eval = fn(&SessionInfo, &[ScalarValue]) -> crate::error::Result<ScalarValue>;
@@ -34,35 +40,35 @@ type Eval = fn(&SessionInfo, &[ScalarValue]) -> crate::error::Result<ScalarValue
 struct Definition {
     name: &'static str,
     arguments: RangeInclusive<usize>,
-    returns: fn() -> DataType,
+    /// PostgreSQL's own name of the type.
+    returns: &'static str,
     /// NULL for any NULL argument, without being called.
     strict: bool,
+    /// Does something: called once a row, and never before the statement is executed.
+    acts: bool,
     eval: Eval,
 }
 
-const fn strict(
+const fn strict(name: &'static str, arguments: RangeInclusive<usize>, returns: &'static str, eval: Eval) -> Definition {
+    Definition { name, arguments, returns, strict: true, acts: false, eval }
+}
+
+/// One that is called with NULLs too.
+const fn lenient(
     name: &'static str,
     arguments: RangeInclusive<usize>,
-    returns: fn() -> DataType,
+    returns: &'static str,
     eval: Eval,
 ) -> Definition {
-    Definition { name, arguments, returns, strict: true, eval }
+    Definition { name, arguments, returns, strict: false, acts: false, eval }
 }
 
-fn text() -> DataType {
-    DataType::Utf8
+const fn acting(name: &'static str, arguments: RangeInclusive<usize>, returns: &'static str, eval: Eval) -> Definition {
+    Definition { name, arguments, returns, strict: true, acts: true, eval }
 }
-fn boolean() -> DataType {
-    DataType::Boolean
-}
-fn integer() -> DataType {
-    DataType::Int32
-}
-fn bigint() -> DataType {
-    DataType::Int64
-}
-fn texts() -> DataType {
-    DataType::List(Arc::new(Field::new_list_field(DataType::Utf8, true)))
+
+fn boolean(value: bool) -> ScalarValue {
+    ScalarValue::Boolean(Some(value))
 }
 
 fn utf8(value: impl Into<String>) -> ScalarValue {
@@ -96,6 +102,7 @@ fn oid_of(value: &ScalarValue) -> Option<u32> {
 struct CatalogFunction {
     definition: &'static Definition,
     signature: Signature,
+    returned: FieldRef,
 }
 
 impl std::fmt::Debug for Definition {
@@ -124,13 +131,15 @@ impl CatalogFunction {
             0 => TypeSignature::Nullary,
             count => TypeSignature::Any(count),
         });
-        let signature = Signature::one_of(counts.collect(), Volatility::Stable);
-        Self { definition, signature }
+        let volatility = if definition.acts { Volatility::Volatile } else { Volatility::Stable };
+        let signature = Signature::one_of(counts.collect(), volatility);
+        let returned = layout::field_of(definition.name, definition.returns, true);
+        Self { definition, signature, returned: Arc::new(returned) }
     }
 
     fn call(&self, session: &SessionInfo, arguments: &[ScalarValue]) -> Result<ScalarValue> {
         if self.definition.strict && arguments.iter().any(ScalarValue::is_null) {
-            return ScalarValue::try_from(&(self.definition.returns)());
+            return ScalarValue::try_from(self.returned.data_type());
         }
         (self.definition.eval)(session, arguments).map_err(|error| DataFusionError::External(Box::new(error)))
     }
@@ -144,7 +153,10 @@ impl ScalarUDFImpl for CatalogFunction {
         &self.signature
     }
     fn return_type(&self, _arguments: &[DataType]) -> Result<DataType> {
-        Ok((self.definition.returns)())
+        Ok(self.returned.data_type().clone())
+    }
+    fn return_field_from_args(&self, _arguments: ReturnFieldArgs<'_>) -> Result<FieldRef> {
+        Ok(self.returned.clone())
     }
     fn invoke_with_args(&self, call: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let session = SessionInfo::of(&call.config_options)
@@ -168,7 +180,7 @@ impl ScalarUDFImpl for CatalogFunction {
         });
         let values = rows.collect::<Result<Vec<_>>>()?;
         if values.is_empty() {
-            return Ok(ColumnarValue::Array(datafusion::arrow::array::new_empty_array(&(self.definition.returns)())));
+            return Ok(ColumnarValue::Array(datafusion::arrow::array::new_empty_array(self.returned.data_type())));
         }
         Ok(ColumnarValue::Array(ScalarValue::iter_to_array(values)?))
     }
@@ -176,7 +188,15 @@ impl ScalarUDFImpl for CatalogFunction {
 
 /// All of them, in place of DataFusion's of the same name.
 pub fn scalar_functions() -> Vec<ScalarUDF> {
-    let tables = [describe::FUNCTIONS, privileges::FUNCTIONS, reg::FUNCTIONS, session::FUNCTIONS, text::FUNCTIONS];
+    let tables = [
+        describe::FUNCTIONS,
+        locks::FUNCTIONS,
+        privileges::FUNCTIONS,
+        reg::FUNCTIONS,
+        session::FUNCTIONS,
+        text::FUNCTIONS,
+        visible::FUNCTIONS,
+    ];
     let ours =
         tables.into_iter().flatten().map(|definition| ScalarUDF::new_from_impl(CatalogFunction::new(definition)));
     let theirs = [
@@ -184,15 +204,15 @@ pub fn scalar_functions() -> Vec<ScalarUDF> {
         array_bounds_udf::create_array_upper_udf(),
         crate_functions::create_pg_get_partition_ancestors_udf(),
         crate_functions::create_pg_stat_get_numscans(),
-        pg_get_expr_udf::create_pg_get_expr_udf(),
         quote_ident_udf::create_parse_ident_udf(),
         quote_ident_udf::create_quote_ident_udf(),
     ];
-    theirs.into_iter().chain(ours).collect()
+    theirs.into_iter().chain(lists::functions()).chain(ours).collect()
 }
 
-/// Functions that give rows.
-pub fn table_functions() -> Result<Vec<(&'static str, Arc<dyn TableFunctionImpl>)>> {
-    let key_words = statics::key_words().map(|table| ("pg_get_keywords", table as Arc<dyn TableFunctionImpl>));
-    Ok(key_words.into_iter().collect())
+/// The function that takes a name or a number to the OID that a value of the type (`regclass` …) is.
+pub fn reg_function(kind: &str) -> Option<Arc<ScalarUDF>> {
+    let name = format!("{REG_IN}{kind}");
+    let definition = reg::FUNCTIONS.iter().find(|definition| definition.name == name)?;
+    Some(Arc::new(ScalarUDF::new_from_impl(CatalogFunction::new(definition))))
 }

@@ -1,34 +1,151 @@
-//! `has_*_privilege`: the one role owns the lake and may read all of it; nobody writes by SQL yet.
+//! `has_*_privilege`: every role owns the lake and may do with it what there is to do.
+//!
+//! As in PostgreSQL: the role is left out, named or numbered; an object that is named must be there, one that is numbered
+//! and is not gives NULL; a list of privileges is held when one of them is.
 
 use datafusion::scalar::ScalarValue;
 
-use super::{Definition, boolean, strict, text_of};
+use super::{Definition, boolean, oid_of, strict, text_of};
 use crate::engine::SessionInfo;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
+use crate::pgcatalog::{postgres, routines};
+
+const TABLE: &[&str] = &["SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER", "RULE"];
+const COLUMN: &[&str] = &["SELECT", "INSERT", "UPDATE", "REFERENCES"];
 
 pub const FUNCTIONS: &[Definition] = &[
-    strict("has_any_column_privilege", 2..=3, boolean, reading),
-    strict("has_column_privilege", 3..=4, boolean, reading),
-    strict("has_database_privilege", 2..=3, boolean, reading),
-    strict("has_foreign_data_wrapper_privilege", 2..=3, boolean, reading),
-    strict("has_function_privilege", 2..=3, boolean, reading),
-    strict("has_language_privilege", 2..=3, boolean, reading),
-    strict("has_schema_privilege", 2..=3, boolean, reading),
-    strict("has_sequence_privilege", 2..=3, boolean, reading),
-    strict("has_server_privilege", 2..=3, boolean, reading),
-    strict("has_table_privilege", 2..=3, boolean, reading),
-    strict("has_tablespace_privilege", 2..=3, boolean, reading),
-    strict("has_type_privilege", 2..=3, boolean, reading),
-    strict("pg_has_role", 2..=3, boolean, |_, _| Ok(ScalarValue::Boolean(Some(true)))),
+    strict("has_any_column_privilege", 2..=3, "bool", |s, args| held(s, args, "regclass", COLUMN)),
+    strict("has_column_privilege", 3..=4, "bool", column),
+    strict("has_database_privilege", 2..=3, "bool", |s, args| {
+        held(s, args, "database", &["CREATE", "TEMPORARY", "TEMP", "CONNECT"])
+    }),
+    strict("has_foreign_data_wrapper_privilege", 2..=3, "bool", |s, args| {
+        held(s, args, "foreign-data wrapper", &["USAGE"])
+    }),
+    strict("has_function_privilege", 2..=3, "bool", |s, args| held(s, args, "regprocedure", &["EXECUTE"])),
+    strict("has_language_privilege", 2..=3, "bool", |s, args| held(s, args, "language", &["USAGE"])),
+    strict("has_parameter_privilege", 2..=3, "bool", |s, args| held(s, args, "parameter", &["SET", "ALTER SYSTEM"])),
+    strict("has_schema_privilege", 2..=3, "bool", |s, args| held(s, args, "regnamespace", &["CREATE", "USAGE"])),
+    strict("has_sequence_privilege", 2..=3, "bool", |s, args| {
+        held(s, args, "regclass", &["USAGE", "SELECT", "UPDATE"])
+    }),
+    strict("has_server_privilege", 2..=3, "bool", |s, args| held(s, args, "server", &["USAGE"])),
+    strict("has_table_privilege", 2..=3, "bool", |s, args| held(s, args, "regclass", TABLE)),
+    strict("has_tablespace_privilege", 2..=3, "bool", |s, args| held(s, args, "tablespace", &["CREATE"])),
+    strict("has_type_privilege", 2..=3, "bool", |s, args| held(s, args, "regtype", &["USAGE"])),
+    strict("pg_has_role", 2..=3, "bool", |s, args| {
+        held(s, args, "regrole", &["MEMBER", "USAGE", "SET", "MEMBER WITH ADMIN OPTION"])
+    }),
+    strict("row_security_active", 1..=1, "bool", |_, _| Ok(boolean(false))),
 ];
 
-/// One of the privileges of a comma-separated list suffices, as in PostgreSQL.
-fn reading(_: &SessionInfo, args: &[ScalarValue]) -> Result<ScalarValue> {
-    let wanted = args.last().map(text_of).unwrap_or_default().to_uppercase();
-    let granted = ["SELECT", "USAGE", "CONNECT", "EXECUTE"];
-    let held = wanted.split(',').any(|privilege| {
-        let privilege = privilege.trim().trim_end_matches(" WITH GRANT OPTION");
-        granted.contains(&privilege)
-    });
-    Ok(ScalarValue::Boolean(Some(held)))
+fn held(session: &SessionInfo, args: &[ScalarValue], kind: &str, known: &[&str]) -> Result<ScalarValue> {
+    let (role, object, privileges) = match args {
+        [object, privileges] => (None, object, privileges),
+        [role, object, privileges] => (Some(role), object, privileges),
+        _ => return Ok(ScalarValue::Boolean(None)),
+    };
+    check_role(session, role)?;
+    let exists = exists(session, kind, object)?;
+    check_privileges(&text_of(privileges), known)?;
+    Ok(ScalarValue::Boolean(exists.then_some(true)))
+}
+
+fn column(session: &SessionInfo, args: &[ScalarValue]) -> Result<ScalarValue> {
+    let (role, table, column, privileges) = match args {
+        [table, column, privileges] => (None, table, column, privileges),
+        [role, table, column, privileges] => (Some(role), table, column, privileges),
+        _ => return Ok(ScalarValue::Boolean(None)),
+    };
+    check_role(session, role)?;
+    let metadata = session.metadata();
+    let relation = match oid_of(table) {
+        Some(oid) => metadata.relation(oid),
+        None => Some(relation_named(session, &text_of(table))?),
+    };
+    let Some(relation) = relation else { return Ok(ScalarValue::Boolean(None)) };
+    let exists = match oid_of(column) {
+        Some(number) => (1..=relation.columns.len()).contains(&(number as usize)),
+        None => {
+            let name = text_of(column);
+            if !relation.columns.iter().any(|column| column.name == name) {
+                let message = format!("column \"{name}\" of relation \"{}\" does not exist", relation.name);
+                return Err(Error::new(ErrorKind::UndefinedColumn, message));
+            }
+            true
+        }
+    };
+    check_privileges(&text_of(privileges), COLUMN)?;
+    Ok(ScalarValue::Boolean(exists.then_some(true)))
+}
+
+fn relation_named<'a>(session: &'a SessionInfo, name: &str) -> Result<&'a crate::pgcatalog::Relation> {
+    session
+        .metadata()
+        .relation_named(name, session.search_path())
+        .ok_or_else(|| Error::new(ErrorKind::UndefinedTable, format!("relation \"{name}\" does not exist")))
+}
+
+fn check_role(session: &SessionInfo, role: Option<&ScalarValue>) -> Result<()> {
+    let Some(role) = role else { return Ok(()) };
+    // A role that is only numbered may have gone.
+    if oid_of(role).is_some() {
+        return Ok(());
+    }
+    let name = text_of(role);
+    if name == "public" || session.roles().iter().any(|known| known.name == name) {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::UndefinedObject, format!("role \"{name}\" does not exist")))
+}
+
+fn exists(session: &SessionInfo, kind: &str, object: &ScalarValue) -> Result<bool> {
+    let metadata = session.metadata();
+    if let Some(oid) = oid_of(object) {
+        return Ok(match kind {
+            "regclass" => metadata.relation(oid).is_some(),
+            "regnamespace" => metadata.namespaces.iter().any(|namespace| namespace.oid == oid),
+            "regprocedure" => {
+                routines::by_oid(oid).is_some() || metadata.procedures.iter().any(|procedure| procedure.oid == oid)
+            }
+            "regtype" => postgres::has("pg_type", oid) || metadata.of_row_type(oid).is_some(),
+            "regrole" => session.roles().iter().any(|role| role.oid == oid),
+            "database" => oid == crate::pgcatalog::DATABASE_OID,
+            "language" => postgres::has("pg_language", oid),
+            "tablespace" => postgres::has("pg_tablespace", oid),
+            _ => false,
+        });
+    }
+    let name = text_of(object);
+    let missing = |kind: ErrorKind, what: &str| Err(Error::new(kind, format!("{what} \"{name}\" does not exist")));
+    match kind {
+        "regclass" => relation_named(session, &name).map(|_| true),
+        "regnamespace" if metadata.namespace_named(&name).is_none() => missing(ErrorKind::InvalidSchemaName, "schema"),
+        "regrole" if !session.roles().iter().any(|role| role.name == name) => {
+            missing(ErrorKind::UndefinedObject, "role")
+        }
+        "database" if metadata.database != name => missing(ErrorKind::InvalidCatalogName, "database"),
+        "language" if !["internal", "c", "sql", "plpgsql"].contains(&name.as_str()) => {
+            missing(ErrorKind::UndefinedObject, "language")
+        }
+        "tablespace" if !["pg_default", "pg_global"].contains(&name.as_str()) => {
+            missing(ErrorKind::UndefinedObject, "tablespace")
+        }
+        "foreign-data wrapper" | "server" => missing(ErrorKind::UndefinedObject, kind),
+        "regprocedure" | "regtype" => super::reg::exists(session, kind, &name).map(|()| true),
+        _ => Ok(true),
+    }
+}
+
+fn check_privileges(list: &str, known: &[&str]) -> Result<()> {
+    for wanted in list.split(',') {
+        let wanted = wanted.trim();
+        let upper = wanted.to_uppercase();
+        let plain = upper.trim_end_matches(" WITH GRANT OPTION").trim_end();
+        if !known.contains(&plain) && !known.contains(&upper.as_str()) {
+            let message = format!("unrecognized privilege type: \"{wanted}\"");
+            return Err(Error::new(ErrorKind::InvalidParameter, message));
+        }
+    }
+    Ok(())
 }

@@ -2,49 +2,78 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{ListArray, StringArray};
+use datafusion::arrow::array::{Int32Array, ListArray, StringArray};
 use datafusion::common::utils::SingleRowListArrayBuilder;
 use datafusion::scalar::ScalarValue;
 
-use super::{Definition, bigint, boolean, integer, number_of, strict, text, text_of, texts, utf8};
+use super::{Definition, acting, number_of, strict, text_of, utf8};
 use crate::engine::{SERVER_VERSION, SessionInfo};
 use crate::error::{Error, ErrorKind, Result};
 
 pub const FUNCTIONS: &[Definition] = &[
-    strict("version", 0..=0, text, |_, _| Ok(utf8(format!("PostgreSQL {SERVER_VERSION}")))),
-    strict("current_database", 0..=0, text, database),
-    strict("current_catalog", 0..=0, text, database),
-    strict("current_schema", 0..=0, text, current_schema),
-    strict("current_schemas", 1..=1, texts, current_schemas),
-    strict("current_user", 0..=0, text, user),
-    strict("session_user", 0..=0, text, user),
-    strict("current_role", 0..=0, text, user),
-    strict("user", 0..=0, text, user),
-    strict("current_setting", 1..=2, text, current_setting),
-    strict("set_config", 3..=3, text, |_, args| Ok(utf8(args.get(1).map(text_of).unwrap_or_default()))),
-    strict("pg_backend_pid", 0..=0, integer, |session, _| Ok(ScalarValue::Int32(Some(session.backend_pid())))),
-    strict("pg_is_in_recovery", 0..=0, boolean, |_, _| Ok(ScalarValue::Boolean(Some(false)))),
-    strict("pg_is_wal_replay_paused", 0..=0, boolean, |_, _| Ok(ScalarValue::Boolean(Some(false)))),
-    strict("pg_is_other_temp_schema", 1..=1, boolean, |_, _| Ok(ScalarValue::Boolean(Some(false)))),
-    strict("pg_my_temp_schema", 0..=0, integer, |_, _| Ok(ScalarValue::Int32(Some(0)))),
-    strict("pg_client_encoding", 0..=0, text, |_, _| Ok(utf8("UTF8"))),
-    strict("getdatabaseencoding", 0..=0, text, |_, _| Ok(utf8("UTF8"))),
-    strict("pg_encoding_to_char", 1..=1, text, encoding_to_char),
-    strict("pg_char_to_encoding", 1..=1, integer, |_, _| Ok(ScalarValue::Int32(Some(6)))),
-    strict("inet_client_addr", 0..=0, text, |_, _| Ok(ScalarValue::Utf8(None))),
-    strict("inet_client_port", 0..=0, integer, |_, _| Ok(ScalarValue::Int32(None))),
-    strict("inet_server_addr", 0..=0, text, |_, _| Ok(ScalarValue::Utf8(None))),
-    strict("inet_server_port", 0..=0, integer, |_, _| Ok(ScalarValue::Int32(None))),
-    strict("txid_current", 0..=0, bigint, |session, _| Ok(ScalarValue::Int64(Some(session.release())))),
-    strict("pg_current_xact_id", 0..=0, bigint, |session, _| Ok(ScalarValue::Int64(Some(session.release())))),
-    strict("pg_cancel_backend", 1..=1, boolean, |_, _| Ok(ScalarValue::Boolean(Some(false)))),
-    strict("pg_terminate_backend", 1..=2, boolean, |_, _| Ok(ScalarValue::Boolean(Some(false)))),
-    strict("pg_notify", 2..=2, text, pg_notify),
-    strict("pg_listening_channels", 0..=0, texts, listening_channels),
-    strict("pg_advisory_lock", 1..=2, text, |_, _| Ok(utf8(""))),
-    strict("pg_advisory_unlock", 1..=2, boolean, |_, _| Ok(ScalarValue::Boolean(Some(true)))),
-    strict("pg_try_advisory_lock", 1..=2, boolean, |_, _| Ok(ScalarValue::Boolean(Some(true)))),
+    strict("version", 0..=0, "text", |_, _| Ok(utf8(format!("PostgreSQL {SERVER_VERSION}")))),
+    strict("current_database", 0..=0, "name", database),
+    strict("current_catalog", 0..=0, "name", database),
+    strict("current_schema", 0..=0, "name", current_schema),
+    strict("current_schemas", 1..=1, "_name", current_schemas),
+    strict("current_user", 0..=0, "name", user),
+    strict("session_user", 0..=0, "name", user),
+    strict("current_role", 0..=0, "name", user),
+    strict("user", 0..=0, "name", user),
+    strict("current_setting", 1..=2, "text", current_setting),
+    strict("set_config", 3..=3, "text", |_, args| Ok(utf8(args.get(1).map(text_of).unwrap_or_default()))),
+    strict("pg_backend_pid", 0..=0, "int4", |session, _| Ok(ScalarValue::Int32(Some(session.backend_pid())))),
+    strict("pg_is_in_recovery", 0..=0, "bool", |_, _| Ok(ScalarValue::Boolean(Some(false)))),
+    strict("pg_is_wal_replay_paused", 0..=0, "bool", |_, _| Ok(ScalarValue::Boolean(Some(false)))),
+    strict("pg_is_other_temp_schema", 1..=1, "bool", |_, _| Ok(ScalarValue::Boolean(Some(false)))),
+    strict("pg_my_temp_schema", 0..=0, "oid", |_, _| Ok(ScalarValue::Int32(Some(0)))),
+    strict("pg_client_encoding", 0..=0, "name", |_, _| Ok(utf8("UTF8"))),
+    strict("getdatabaseencoding", 0..=0, "name", |_, _| Ok(utf8("UTF8"))),
+    strict("pg_encoding_to_char", 1..=1, "name", encoding_to_char),
+    strict("pg_char_to_encoding", 1..=1, "int4", |_, _| Ok(ScalarValue::Int32(Some(6)))),
+    strict("inet_client_addr", 0..=0, "inet", |session, _| {
+        Ok(ScalarValue::Utf8(client(session).map(|address| address.ip().to_string())))
+    }),
+    strict("inet_client_port", 0..=0, "int4", |session, _| {
+        Ok(ScalarValue::Int32(client(session).map(|address| i32::from(address.port()))))
+    }),
+    strict("inet_server_addr", 0..=0, "inet", |session, _| {
+        Ok(ScalarValue::Utf8(server(session).map(|address| address.ip().to_string())))
+    }),
+    strict("inet_server_port", 0..=0, "int4", |session, _| {
+        Ok(ScalarValue::Int32(server(session).map(|address| i32::from(address.port()))))
+    }),
+    strict("pg_postmaster_start_time", 0..=0, "timestamptz", |session, _| Ok(started(session))),
+    strict("pg_conf_load_time", 0..=0, "timestamptz", |session, _| Ok(started(session))),
+    strict("pg_last_wal_replay_lsn", 0..=0, "pg_lsn", |_, _| Ok(ScalarValue::Utf8(None))),
+    strict("pg_last_wal_receive_lsn", 0..=0, "pg_lsn", |_, _| Ok(ScalarValue::Utf8(None))),
+    strict("pg_last_xact_replay_timestamp", 0..=0, "timestamptz", |_, _| {
+        Ok(ScalarValue::TimestampMicrosecond(None, Some("UTC".into())))
+    }),
+    strict("txid_current_if_assigned", 0..=0, "int8", |session, _| Ok(ScalarValue::Int64(Some(session.release())))),
+    strict("pg_jit_available", 0..=0, "bool", |_, _| Ok(ScalarValue::Boolean(Some(false)))),
+    strict("pg_blocking_pids", 1..=1, "_int4", |_, _| {
+        let none: ListArray = SingleRowListArrayBuilder::new(Arc::new(Int32Array::new_null(0))).build_list_array();
+        Ok(ScalarValue::List(Arc::new(none)))
+    }),
+    strict("txid_current", 0..=0, "int8", |session, _| Ok(ScalarValue::Int64(Some(session.release())))),
+    strict("pg_current_xact_id", 0..=0, "int8", |session, _| Ok(ScalarValue::Int64(Some(session.release())))),
+    acting("pg_notify", 2..=2, "void", pg_notify),
+    strict("pg_listening_channels", 0..=0, "_text", listening_channels),
 ];
+
+fn client(session: &SessionInfo) -> Option<std::net::SocketAddr> {
+    session.entry()?.client_addr
+}
+
+fn server(session: &SessionInfo) -> Option<std::net::SocketAddr> {
+    session.entry()?.server_addr
+}
+
+fn started(session: &SessionInfo) -> ScalarValue {
+    let at = session.running().started_at.timestamp_micros();
+    ScalarValue::TimestampMicrosecond(Some(at), Some("UTC".into()))
+}
 
 fn pg_notify(session: &SessionInfo, args: &[ScalarValue]) -> Result<ScalarValue> {
     let argument = |at: usize| args.get(at).map(text_of).unwrap_or_default();

@@ -2,11 +2,11 @@
 
 use datafusion::scalar::ScalarValue;
 
-use super::{Definition, number_of, strict, text, utf8};
+use super::{Definition, number_of, strict, utf8};
 use crate::engine::SessionInfo;
 use crate::error::Result;
 
-pub const FUNCTIONS: &[Definition] = &[strict("pg_size_pretty", 1..=1, text, size_pretty)];
+pub const FUNCTIONS: &[Definition] = &[strict("pg_size_pretty", 1..=1, "text", size_pretty)];
 
 fn size_pretty(_: &SessionInfo, args: &[ScalarValue]) -> Result<ScalarValue> {
     Ok(utf8(pretty(args.first().and_then(number_of).unwrap_or(0))))

@@ -1,0 +1,32 @@
+//! `(row).field`: a member of a composite value.
+//!
+//! Blocked by: DataFusion takes the member's name after the dot as a string only. Remove when it takes an identifier.
+
+use std::ops::ControlFlow;
+
+use datafusion::sql::sqlparser::ast::{AccessExpr, Expr, Statement, Value, VisitMut, VisitorMut};
+
+use super::Facts;
+use crate::dialect::folded;
+
+pub fn apply(statement: &mut Statement, _facts: Facts) {
+    let _ = statement.visit(&mut Rewriter);
+}
+
+struct Rewriter;
+
+impl VisitorMut for Rewriter {
+    type Break = ();
+
+    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        if let Expr::CompoundFieldAccess { access_chain, .. } = expr {
+            for access in access_chain {
+                if let AccessExpr::Dot(Expr::Identifier(name)) = access {
+                    let name = Value::SingleQuotedString(folded(name));
+                    *access = AccessExpr::Dot(Expr::Value(name.with_empty_span()));
+                }
+            }
+        }
+        ControlFlow::Continue(())
+    }
+}

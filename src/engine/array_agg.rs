@@ -1,0 +1,73 @@
+//! `array_agg` whose result is an array of the type that its argument is announced as: `oid[]`, not `int4[]`.
+//!
+//! It is DataFusion's own. Blocked by: DataFusion's forgets what its argument's field says beyond the Arrow type.
+
+use std::sync::Arc;
+
+use datafusion::arrow::datatypes::{DataType, FieldRef};
+use datafusion::error::Result;
+use datafusion::functions_aggregate::array_agg::array_agg_udaf;
+use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
+use datafusion::logical_expr::utils::AggregateOrderSensitivity;
+use datafusion::logical_expr::{
+    Accumulator, AggregateUDF, AggregateUDFImpl, GroupsAccumulator, ReversedUDAF, Signature,
+};
+
+use crate::pgtypes::PG_TYPE_KEY;
+
+pub(super) fn function() -> AggregateUDF {
+    AggregateUDF::from(Typed { inner: array_agg_udaf() })
+}
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Typed {
+    inner: Arc<AggregateUDF>,
+}
+
+impl AggregateUDFImpl for Typed {
+    fn name(&self) -> &str {
+        self.inner.name()
+    }
+    fn signature(&self) -> &Signature {
+        self.inner.signature()
+    }
+    fn return_type(&self, arguments: &[DataType]) -> Result<DataType> {
+        self.inner.return_type(arguments)
+    }
+    fn return_field(&self, arguments: &[FieldRef]) -> Result<FieldRef> {
+        let field = self.inner.return_field(arguments)?;
+        let element = arguments.first().and_then(|argument| argument.metadata().get(PG_TYPE_KEY));
+        Ok(match element {
+            Some(element) if !element.starts_with("reg") => {
+                let array = [(PG_TYPE_KEY.to_owned(), format!("_{element}"))];
+                Arc::new(field.as_ref().clone().with_metadata(array.into()))
+            }
+            _ => field,
+        })
+    }
+    fn state_fields(&self, arguments: StateFieldsArgs<'_>) -> Result<Vec<FieldRef>> {
+        self.inner.state_fields(arguments)
+    }
+    fn order_sensitivity(&self) -> AggregateOrderSensitivity {
+        self.inner.order_sensitivity()
+    }
+    fn with_beneficial_ordering(self: Arc<Self>, beneficial: bool) -> Result<Option<Arc<dyn AggregateUDFImpl>>> {
+        let ordered = self.inner.as_ref().clone().with_beneficial_ordering(beneficial)?;
+        Ok(ordered.map(|inner| Arc::new(Self { inner: Arc::new(inner) }) as Arc<dyn AggregateUDFImpl>))
+    }
+    fn accumulator(&self, arguments: AccumulatorArgs<'_>) -> Result<Box<dyn Accumulator>> {
+        self.inner.accumulator(arguments)
+    }
+    fn reverse_expr(&self) -> ReversedUDAF {
+        ReversedUDAF::Reversed(Arc::new(function()))
+    }
+    fn groups_accumulator_supported(&self, arguments: AccumulatorArgs<'_>) -> bool {
+        self.inner.groups_accumulator_supported(arguments)
+    }
+    fn create_groups_accumulator(&self, arguments: AccumulatorArgs<'_>) -> Result<Box<dyn GroupsAccumulator>> {
+        self.inner.create_groups_accumulator(arguments)
+    }
+    fn supports_null_handling_clause(&self) -> bool {
+        true
+    }
+}

@@ -1,0 +1,286 @@
+//! Scalar subqueries that depend on the row they stand in, beyond what DataFusion takes apart by itself.
+//!
+//! DataFusion joins such a subquery where each dependence is an equality of columns. The others are computed here for every
+//! combination of the outer values there is: the distinct values are joined into the subquery, which is grouped by them, and
+//! its result is joined back to the rows. Blocked by: DataFusion's decorrelation. Remove when it takes any condition.
+//!
+//! Invariant: a subquery that is not understood stays as it is, and DataFusion says so.
+
+use std::cell::Cell;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::common::{Column, NullEquality};
+use datafusion::error::Result as DataFusionResult;
+use datafusion::logical_expr::expr::AggregateFunction;
+use datafusion::logical_expr::expr_rewriter::NamePreserver;
+use datafusion::logical_expr::utils::split_conjunction;
+use datafusion::logical_expr::{
+    Aggregate, BinaryExpr, Distinct, Expr, Filter, JoinType, LogicalPlan, LogicalPlanBuilder, Operator, Projection,
+    Sort, Subquery, when,
+};
+use datafusion::prelude::lit;
+
+/// The plan without such subqueries.
+pub(super) fn decorrelated(plan: LogicalPlan) -> DataFusionResult<LogicalPlan> {
+    let count = Cell::new(0);
+    plan.transform_up_with_subqueries(|node| changed(node, &count)).map(|transformed| transformed.data)
+}
+
+fn changed(node: LogicalPlan, count: &Cell<usize>) -> DataFusionResult<Transformed<LogicalPlan>> {
+    let names = NamePreserver::new(&node);
+    match node {
+        LogicalPlan::Projection(projection) if projection.expr.iter().any(holds) => {
+            let mut input = projection.input.as_ref().clone();
+            let mut exprs = Vec::with_capacity(projection.expr.len());
+            for expr in projection.expr {
+                let name = names.save(&expr);
+                exprs.push(name.restore(joined(expr, &mut input, count)?));
+            }
+            Ok(Transformed::yes(LogicalPlan::Projection(Projection::try_new(exprs, Arc::new(input))?)))
+        }
+        LogicalPlan::Filter(filter) if holds(&filter.predicate) => {
+            let columns: Vec<Expr> = filter.input.schema().columns().into_iter().map(Expr::Column).collect();
+            let mut input = filter.input.as_ref().clone();
+            let predicate = joined(filter.predicate, &mut input, count)?;
+            let filtered = LogicalPlan::Filter(Filter::try_new(predicate, Arc::new(input))?);
+            Ok(Transformed::yes(LogicalPlanBuilder::from(filtered).project(columns)?.build()?))
+        }
+        other => Ok(Transformed::no(other)),
+    }
+}
+
+/// Whether a subquery that is to be taken apart here is in it.
+fn holds(expr: &Expr) -> bool {
+    expr.exists(|expr| Ok(matches!(expr, Expr::ScalarSubquery(subquery) if is_hard(&subquery.subquery))))
+        .unwrap_or(false)
+}
+
+/// The expression with columns in place of such subqueries, which are joined to the input.
+fn joined(expr: Expr, input: &mut LogicalPlan, count: &Cell<usize>) -> DataFusionResult<Expr> {
+    let replaced = expr.transform_down(|expr| match &expr {
+        Expr::ScalarSubquery(subquery) if is_hard(&subquery.subquery) => match join(subquery, input, count)? {
+            Some((plan, value)) => {
+                *input = plan;
+                Ok(Transformed::yes(value))
+            }
+            None => Ok(Transformed::no(expr)),
+        },
+        _ => Ok(Transformed::no(expr)),
+    })?;
+    Ok(replaced.data)
+}
+
+fn outer_columns(expr: &Expr) -> Vec<Column> {
+    let mut found = Vec::new();
+    let _ = expr.apply(|expr| {
+        if let Expr::OuterReferenceColumn(_, column) = expr {
+            found.push(column.clone());
+        }
+        Ok(TreeNodeRecursion::Continue)
+    });
+    found
+}
+
+fn all_outer_columns(plan: &LogicalPlan) -> BTreeSet<Column> {
+    let mut found = BTreeSet::new();
+    let _ = plan.apply(|node| {
+        node.apply_expressions(|expr| {
+            found.extend(outer_columns(expr));
+            Ok(TreeNodeRecursion::Continue)
+        })
+    });
+    found
+}
+
+/// Whether DataFusion cannot join it: it depends on the outer row otherwise than by `column = outer column` in a WHERE.
+fn is_hard(plan: &LogicalPlan) -> bool {
+    let mut hard = false;
+    let _ = plan.apply(|node| {
+        match node {
+            LogicalPlan::Filter(filter) => {
+                hard |= split_conjunction(&filter.predicate).into_iter().any(|part| !is_equality(part));
+            }
+            node => {
+                let _ = node.apply_expressions(|expr| {
+                    hard |= !outer_columns(expr).is_empty();
+                    Ok(TreeNodeRecursion::Continue)
+                });
+            }
+        }
+        Ok(if hard { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
+    });
+    hard
+}
+
+fn is_equality(expr: &Expr) -> bool {
+    if outer_columns(expr).is_empty() {
+        return true;
+    }
+    let Expr::BinaryExpr(BinaryExpr { left, op: Operator::Eq, right }) = expr else { return false };
+    let inner = |side: &Expr| outer_columns(side).is_empty() && matches!(side, Expr::Column(_));
+    let outer = |side: &Expr| matches!(side, Expr::OuterReferenceColumn(..));
+    inner(left) && outer(right) || outer(left) && inner(right)
+}
+
+/// The input joined to the subquery's values, and the column they are in.
+fn join(
+    subquery: &Subquery,
+    input: &LogicalPlan,
+    count: &Cell<usize>,
+) -> DataFusionResult<Option<(LogicalPlan, Expr)>> {
+    let outer: Vec<Column> = all_outer_columns(&subquery.subquery).into_iter().collect();
+    if outer.iter().any(|column| !input.schema().has_column(column)) {
+        // of a row further out
+        return Ok(None);
+    }
+    count.set(count.get() + 1);
+    let (domain_name, result_name) = (format!("outer_{}", count.get()), format!("subquery_{}", count.get()));
+    let keys: Vec<String> = (0..outer.len()).map(|at| format!("k{at}")).collect();
+    let named = outer.iter().zip(&keys).map(|(column, key)| Expr::Column(column.clone()).alias(key));
+    let domain =
+        LogicalPlanBuilder::from(input.clone()).project(named)?.distinct()?.alias(domain_name.as_str())?.build()?;
+    let columns: Vec<Column> = keys.iter().map(|key| Column::new(Some(domain_name.as_str()), key)).collect();
+    let domain = Domain { plan: domain, outer: &outer, columns: &columns };
+    let Some(plan) = domain.pushed(&subquery.subquery)? else { return Ok(None) };
+    let value = Expr::Column(Column::from(subquery.subquery.schema().qualified_field(0)));
+    let keyed = columns.iter().zip(&keys).map(|(column, key)| Expr::Column(column.clone()).alias(key));
+    let result = LogicalPlanBuilder::from(plan)
+        .project(keyed.chain([value.alias("value")]))?
+        .alias(result_name.as_str())?
+        .build()?;
+    let right: Vec<Column> = keys.iter().map(|key| Column::new(Some(result_name.as_str()), key)).collect();
+    let joined = LogicalPlanBuilder::from(input.clone())
+        .join_detailed(result, JoinType::Left, (outer, right), None, NullEquality::NullEqualsNull)?
+        .build()?;
+    let value = Expr::Column(Column::new(Some(result_name.as_str()), "value"));
+    let value = match counts(&subquery.subquery) {
+        true => when(value.clone().is_null(), lit(0i64)).otherwise(value)?,
+        false => value,
+    };
+    Ok(Some((joined, value)))
+}
+
+/// Whether the value is a count, which is 0 where there is nothing to count.
+fn counts(plan: &LogicalPlan) -> bool {
+    match plan {
+        LogicalPlan::Projection(projection) => {
+            let first = projection.expr.first().map(|expr| expr.clone().unalias_nested().data);
+            matches!(first, Some(Expr::Column(_))) && counts(&projection.input)
+        }
+        LogicalPlan::SubqueryAlias(alias) => counts(&alias.input),
+        LogicalPlan::Aggregate(aggregate) => {
+            let first = aggregate.aggr_expr.first().map(|expr| expr.clone().unalias_nested().data);
+            matches!(first, Some(Expr::AggregateFunction(AggregateFunction { func, .. })) if func.name() == "count")
+        }
+        _ => false,
+    }
+}
+
+/// The combinations of outer values, and what stands for each of them.
+struct Domain<'a> {
+    plan: LogicalPlan,
+    outer: &'a [Column],
+    columns: &'a [Column],
+}
+
+impl Domain<'_> {
+    fn exprs(&self) -> impl Iterator<Item = Expr> {
+        self.columns.iter().cloned().map(Expr::Column)
+    }
+
+    fn replaced(&self, expr: &Expr) -> DataFusionResult<Expr> {
+        let replaced = expr.clone().transform(|expr| match &expr {
+            Expr::OuterReferenceColumn(_, column) => {
+                let at = self.outer.iter().position(|outer| outer == column);
+                let column = at.and_then(|at| self.columns.get(at)).cloned();
+                Ok(column.map_or_else(|| Transformed::no(expr), |column| Transformed::yes(Expr::Column(column))))
+            }
+            _ => Ok(Transformed::no(expr)),
+        })?;
+        Ok(replaced.data)
+    }
+
+    fn all_replaced(&self, exprs: &[Expr]) -> DataFusionResult<Vec<Expr>> {
+        exprs.iter().map(|expr| self.replaced(expr)).collect()
+    }
+
+    /// The plan for all combinations at once, whose columns it has besides its own; `None` where it is not understood.
+    fn pushed(&self, plan: &LogicalPlan) -> DataFusionResult<Option<LogicalPlan>> {
+        if all_outer_columns(plan).is_empty() {
+            return LogicalPlanBuilder::from(self.plan.clone()).cross_join(plan.clone())?.build().map(Some);
+        }
+        Ok(Some(match plan {
+            LogicalPlan::Filter(filter) => {
+                let Some(input) = self.pushed(&filter.input)? else { return Ok(None) };
+                LogicalPlan::Filter(Filter::try_new(self.replaced(&filter.predicate)?, Arc::new(input))?)
+            }
+            LogicalPlan::Projection(projection) => {
+                let Some(input) = self.pushed(&projection.input)? else { return Ok(None) };
+                let mut exprs = Vec::with_capacity(projection.expr.len() + self.columns.len());
+                for (expr, field) in projection.expr.iter().zip(projection.schema.fields()) {
+                    let replaced = self.replaced(expr)?;
+                    // a column of the outer row keeps the name that those above know
+                    let renamed = !matches!(expr, Expr::Alias(_) | Expr::Column(_));
+                    exprs.push(if renamed { replaced.alias(field.name()) } else { replaced });
+                }
+                exprs.extend(self.exprs());
+                LogicalPlan::Projection(Projection::try_new(exprs, Arc::new(input))?)
+            }
+            LogicalPlan::SubqueryAlias(alias) => {
+                let Some(input) = self.pushed(&alias.input)? else { return Ok(None) };
+                let own = alias.input.schema().columns().into_iter().map(|column| {
+                    let name = column.name.clone();
+                    Expr::Column(column).alias_qualified(Some(alias.alias.clone()), name)
+                });
+                LogicalPlanBuilder::from(input).project(own.chain(self.exprs()).collect::<Vec<_>>())?.build()?
+            }
+            LogicalPlan::Aggregate(aggregate) => {
+                let Some(input) = self.pushed(&aggregate.input)? else { return Ok(None) };
+                let groups = self.exprs().chain(self.all_replaced(&aggregate.group_expr)?).collect();
+                let mut values = Vec::with_capacity(aggregate.aggr_expr.len());
+                for expr in &aggregate.aggr_expr {
+                    let replaced = self.replaced(expr)?;
+                    values.push(if &replaced == expr {
+                        replaced
+                    } else {
+                        replaced.alias(expr.schema_name().to_string())
+                    });
+                }
+                LogicalPlan::Aggregate(Aggregate::try_new(Arc::new(input), groups, values)?)
+            }
+            LogicalPlan::Unnest(unnest) => {
+                let Some(input) = self.pushed(&unnest.input)? else { return Ok(None) };
+                let columns = unnest.exec_columns.clone();
+                LogicalPlanBuilder::from(input).unnest_columns_with_options(columns, unnest.options.clone())?.build()?
+            }
+            LogicalPlan::Distinct(Distinct::All(input)) => {
+                let Some(input) = self.pushed(input)? else { return Ok(None) };
+                LogicalPlan::Distinct(Distinct::All(Arc::new(input)))
+            }
+            LogicalPlan::Sort(sort) if sort.fetch.is_none() => {
+                let Some(input) = self.pushed(&sort.input)? else { return Ok(None) };
+                LogicalPlan::Sort(Sort { expr: sort.expr.clone(), input: Arc::new(input), fetch: None })
+            }
+            LogicalPlan::Join(join) if join.join_type == JoinType::Inner => {
+                let right = all_outer_columns(&join.right);
+                let (left, right) = match (all_outer_columns(&join.left).is_empty(), right.is_empty()) {
+                    (_, true) => (self.pushed(&join.left)?, Some(join.right.as_ref().clone())),
+                    (true, false) => (Some(join.left.as_ref().clone()), self.pushed(&join.right)?),
+                    (false, false) => return Ok(None),
+                };
+                let (Some(left), Some(right)) = (left, right) else { return Ok(None) };
+                let mut conditions = Vec::new();
+                for (left, right) in &join.on {
+                    conditions.push(self.replaced(left)?.eq(self.replaced(right)?));
+                }
+                if let Some(filter) = &join.filter {
+                    conditions.push(self.replaced(filter)?);
+                }
+                LogicalPlanBuilder::from(left).join_on(right, JoinType::Inner, conditions)?.build()?
+            }
+            _ => return Ok(None),
+        }))
+    }
+}

@@ -1,0 +1,360 @@
+//! Keys, checks and defaults of tables, as the catalogs tell them: `pg_constraint`, `pg_index`, `pg_attrdef` and the views of
+//! `information_schema` on them.
+//!
+//! A key has an index here, since clients look for it there; none is on disk, and keys are not enforced.
+
+use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::error::Result;
+
+use super::columns::Columns;
+use super::layout::LAYOUTS;
+use super::metadata::{Metadata, Relation};
+use crate::catalog::Column;
+use crate::names::quote_ident;
+use crate::table::{Constraint, ConstraintKind};
+
+/// Bits of the OIDs of constraints and their indexes, which no object has; below them are the table's OID and the number.
+const CONSTRAINT: u32 = 0x7000_0000;
+const NUMBER_BITS: u32 = 5;
+/// Constraints of a table that have an OID.
+const CONSTRAINTS_MAX: usize = 16;
+
+/// A constraint with its table.
+pub struct Declared<'a> {
+    pub relation: &'a Relation,
+    pub constraint: &'a Constraint,
+    pub oid: u32,
+}
+
+impl Declared<'_> {
+    /// The index of a primary or unique key.
+    pub fn index(&self) -> Option<u32> {
+        let is_key = matches!(self.constraint.kind, ConstraintKind::PrimaryKey { .. } | ConstraintKind::Unique { .. });
+        is_key.then_some(self.oid | CONSTRAINTS_MAX as u32)
+    }
+
+    pub fn is_primary(&self) -> bool {
+        matches!(self.constraint.kind, ConstraintKind::PrimaryKey { .. })
+    }
+
+    /// Numbers of its columns; of a check, those its condition names.
+    fn numbers(&self) -> Vec<i32> {
+        match &self.constraint.kind {
+            ConstraintKind::Check { condition } => {
+                let words: Vec<&str> = condition.split(|c: char| !c.is_alphanumeric() && c != '_').collect();
+                let numbered = self.relation.columns.iter().zip(1..);
+                numbered.filter(|(column, _)| words.contains(&column.name.as_str())).map(|(_, n)| n).collect()
+            }
+            kind => numbers(self.relation, kind.columns()),
+        }
+    }
+
+    /// What the constraint's statement says after its name.
+    pub fn definition(&self) -> String {
+        let list = |names: &[String]| names.iter().map(|name| quote_ident(name)).collect::<Vec<_>>().join(", ");
+        match &self.constraint.kind {
+            ConstraintKind::Check { condition } => format!("CHECK (({condition}))"),
+            ConstraintKind::PrimaryKey { columns } => format!("PRIMARY KEY ({})", list(columns)),
+            ConstraintKind::Unique { columns } => format!("UNIQUE ({})", list(columns)),
+            ConstraintKind::ForeignKey { columns, schema, table, references } => {
+                let target = format!("{}.{}", quote_ident(schema), quote_ident(table));
+                format!("FOREIGN KEY ({}) REFERENCES {target}({})", list(columns), list(references))
+            }
+        }
+    }
+
+    /// The statement that would make its index.
+    pub fn index_definition(&self) -> String {
+        let columns: Vec<String> = self.constraint.kind.columns().iter().map(|name| quote_ident(name)).collect();
+        format!(
+            "CREATE UNIQUE INDEX {} ON {}.{} USING btree ({})",
+            quote_ident(&self.constraint.name),
+            quote_ident(&self.relation.schema),
+            quote_ident(&self.relation.name),
+            columns.join(", ")
+        )
+    }
+}
+
+fn numbers(relation: &Relation, names: &[String]) -> Vec<i32> {
+    let number = |name: &String| relation.columns.iter().zip(1..).find(|(c, _)| &c.name == name).map(|(_, n)| n);
+    names.iter().filter_map(number).collect()
+}
+
+/// The constraints of a relation.
+pub fn of(relation: &Relation) -> impl Iterator<Item = Declared<'_>> {
+    let numbered = relation.constraints.iter().take(CONSTRAINTS_MAX).zip(0u32..);
+    numbered.map(move |(constraint, number)| {
+        let oid = CONSTRAINT | (relation.oid << NUMBER_BITS & !CONSTRAINT) | number;
+        Declared { relation, constraint, oid }
+    })
+}
+
+/// The one of an OID, its own or that of its index.
+pub fn with_oid(metadata: &Metadata, oid: u32) -> Option<Declared<'_>> {
+    if oid & CONSTRAINT != CONSTRAINT {
+        return None;
+    }
+    let relation = metadata.relation((oid & !CONSTRAINT) >> NUMBER_BITS)?;
+    of(relation).find(|declared| declared.oid == oid & !(CONSTRAINTS_MAX as u32))
+}
+
+/// The index relations of a table's keys.
+pub fn indexes(relation: &Relation) -> Vec<Relation> {
+    let index = |declared: Declared<'_>| {
+        let names = declared.constraint.kind.columns();
+        let columns = names.iter().filter_map(|name| relation.columns.iter().find(|c| &c.name == name));
+        Some(Relation {
+            oid: declared.index()?,
+            schema: relation.schema.clone(),
+            namespace: relation.namespace,
+            name: declared.constraint.name.clone(),
+            kind: "i",
+            row_type: 0,
+            columns: columns.cloned().collect(),
+            constraints: Vec::new(),
+            comment: None,
+            rows: relation.rows,
+            bytes: 0,
+            definition: None,
+            system: false,
+        })
+    };
+    of(relation).filter_map(index).collect()
+}
+
+fn all(metadata: &Metadata) -> Vec<Declared<'_>> {
+    metadata.user_relations().flat_map(of).collect()
+}
+
+pub fn pg_constraint(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBatch> {
+    let all = all(metadata);
+    let target = |d: &Declared<'_>| d.constraint.kind.target().and_then(|name| metadata.find(&name.schema, &name.name));
+    let action = |d: &Declared<'_>| if d.constraint.kind.target().is_some() { "a" } else { " " };
+    let smalls = |d: &Declared<'_>| Some(d.numbers());
+    Columns::of(&all)
+        .oid("oid", |d| d.oid)
+        .text("conname", |d| &d.constraint.name)
+        .oid("connamespace", |d| d.relation.namespace)
+        .text("contype", |d| match d.constraint.kind {
+            ConstraintKind::Check { .. } => "c",
+            ConstraintKind::PrimaryKey { .. } => "p",
+            ConstraintKind::Unique { .. } => "u",
+            ConstraintKind::ForeignKey { .. } => "f",
+        })
+        .flag("convalidated", |_| true)
+        .oid("conrelid", |d| d.relation.oid)
+        .oid("conindid", |d| d.index().unwrap_or(0))
+        .oid("confrelid", |d| target(d).map_or(0, |relation| relation.oid))
+        .text("confupdtype", action)
+        .text("confdeltype", action)
+        .text("confmatchtype", |d| if d.constraint.kind.target().is_some() { "s" } else { " " })
+        .flag("conislocal", |_| true)
+        .flag("connoinherit", |d| !matches!(d.constraint.kind, ConstraintKind::Check { .. }))
+        .numbers("conkey", smalls)
+        .numbers("confkey", |d| match &d.constraint.kind {
+            ConstraintKind::ForeignKey { references, .. } => Some(numbers(target(d)?, references)),
+            _ => None,
+        })
+        .opt_text("conbin", |d| match &d.constraint.kind {
+            ConstraintKind::Check { condition } => Some(condition.as_str()),
+            _ => None,
+        })
+        .build(schema)
+}
+
+pub fn pg_index(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBatch> {
+    let keys: Vec<Declared<'_>> = all(metadata).into_iter().filter(|d| d.index().is_some()).collect();
+    let count = |d: &Declared<'_>| i16::try_from(d.constraint.kind.columns().len()).unwrap_or(0);
+    let zeros = |d: &Declared<'_>| Some(vec![0; d.constraint.kind.columns().len()]);
+    Columns::of(&keys)
+        .oid("indexrelid", |d| d.index().unwrap_or(0))
+        .oid("indrelid", |d| d.relation.oid)
+        .small("indnatts", count)
+        .small("indnkeyatts", count)
+        .flag("indisunique", |_| true)
+        .flag("indisprimary", Declared::is_primary)
+        .flag("indimmediate", |_| true)
+        .flag("indisvalid", |_| true)
+        .flag("indisready", |_| true)
+        .flag("indislive", |_| true)
+        .numbers("indkey", |d| Some(d.numbers()))
+        .numbers("indcollation", zeros)
+        .numbers("indclass", zeros)
+        .numbers("indoption", zeros)
+        .build(schema)
+}
+
+pub fn pg_indexes(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBatch> {
+    let keys: Vec<Declared<'_>> = all(metadata).into_iter().filter(|d| d.index().is_some()).collect();
+    Columns::of(&keys)
+        .text("schemaname", |d| &d.relation.schema)
+        .text("tablename", |d| &d.relation.name)
+        .text("indexname", |d| &d.constraint.name)
+        .text("indexdef", Declared::index_definition)
+        .build(schema)
+}
+
+/// SQL of what a column's value is where none is given, or always.
+fn default_of(column: &Column) -> Option<&str> {
+    column.default.as_deref().or(column.generated.as_deref())
+}
+
+pub fn pg_attrdef(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBatch> {
+    let columns = metadata.user_relations().filter(|r| r.kind == "r").flat_map(|relation| {
+        let numbered = relation.columns.iter().zip(1i16..);
+        numbered.filter_map(move |(column, number)| Some((relation, number, default_of(column)?)))
+    });
+    let all: Vec<(&Relation, i16, &str)> = columns.collect();
+    Columns::of(&all)
+        .oid("oid", |(r, number, _)| CONSTRAINT ^ (r.oid << NUMBER_BITS) ^ u32::from(number.unsigned_abs()))
+        .oid("adrelid", |(r, ..)| r.oid)
+        .small("adnum", |(_, number, _)| *number)
+        .text("adbin", |(.., default)| *default)
+        .build(schema)
+}
+
+/// What `information_schema` tells of one constraint, those that NOT NULL stands for included.
+struct Listed<'a> {
+    relation: &'a Relation,
+    name: String,
+    kind: &'static str,
+    declared: Option<Declared<'a>>,
+    check: Option<String>,
+}
+
+fn listed(metadata: &Metadata) -> Vec<Listed<'_>> {
+    let declared = all(metadata).into_iter().map(|declared| {
+        let (kind, check) = match &declared.constraint.kind {
+            ConstraintKind::Check { condition } => ("CHECK", Some(format!("({condition})"))),
+            ConstraintKind::PrimaryKey { .. } => ("PRIMARY KEY", None),
+            ConstraintKind::Unique { .. } => ("UNIQUE", None),
+            ConstraintKind::ForeignKey { .. } => ("FOREIGN KEY", None),
+        };
+        let name = declared.constraint.name.clone();
+        Listed { relation: declared.relation, name, kind, declared: Some(declared), check }
+    });
+    let tables = metadata.user_relations().filter(|r| r.kind == "r");
+    let not_null = tables.flat_map(|relation| {
+        let columns = relation.columns.iter().zip(1..).filter(|(column, _)| !column.nullable);
+        columns.map(move |(column, number)| Listed {
+            relation,
+            name: format!("{}_{}_{number}_not_null", relation.namespace, relation.oid),
+            kind: "CHECK",
+            declared: None,
+            check: Some(format!("{} IS NOT NULL", column.name)),
+        })
+    });
+    declared.chain(not_null).collect()
+}
+
+/// The rows of a view of `information_schema` on constraints; `None` for the others.
+pub fn information_schema(metadata: &Metadata, name: &str) -> Option<Result<RecordBatch>> {
+    let schema = &LAYOUTS.get(&("information_schema", name))?.columns;
+    Some(match name {
+        "table_constraints" => table_constraints(metadata, schema),
+        "check_constraints" => check_constraints(metadata, schema),
+        "key_column_usage" => key_column_usage(metadata, schema),
+        "constraint_column_usage" => constraint_column_usage(metadata, schema),
+        "referential_constraints" => referential_constraints(metadata, schema),
+        _ => return None,
+    })
+}
+
+fn table_constraints(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBatch> {
+    let all = listed(metadata);
+    Columns::of(&all)
+        .text("constraint_catalog", |_| metadata.database.as_str())
+        .text("constraint_schema", |c| &c.relation.schema)
+        .text("constraint_name", |c| &c.name)
+        .text("table_catalog", |_| metadata.database.as_str())
+        .text("table_schema", |c| &c.relation.schema)
+        .text("table_name", |c| &c.relation.name)
+        .text("constraint_type", |c| c.kind)
+        .text("is_deferrable", |_| "NO")
+        .text("initially_deferred", |_| "NO")
+        .text("enforced", |c| if c.kind == "CHECK" { "YES" } else { "NO" })
+        .opt_text("nulls_distinct", |c| (c.kind == "UNIQUE").then_some("YES"))
+        .build(schema)
+}
+
+fn check_constraints(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBatch> {
+    let all: Vec<Listed<'_>> = listed(metadata).into_iter().filter(|c| c.check.is_some()).collect();
+    Columns::of(&all)
+        .text("constraint_catalog", |_| metadata.database.as_str())
+        .text("constraint_schema", |c| &c.relation.schema)
+        .text("constraint_name", |c| &c.name)
+        .opt_text("check_clause", |c| c.check.as_deref())
+        .build(schema)
+}
+
+fn key_column_usage(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBatch> {
+    let declared = all(metadata);
+    let columns =
+        declared.iter().flat_map(|d| d.constraint.kind.columns().iter().zip(1..).map(move |(c, n)| (d, c, n)));
+    let all: Vec<(&Declared<'_>, &String, i32)> = columns.collect();
+    Columns::of(&all)
+        .text("constraint_catalog", |_| metadata.database.as_str())
+        .text("constraint_schema", |(d, ..)| &d.relation.schema)
+        .text("constraint_name", |(d, ..)| &d.constraint.name)
+        .text("table_catalog", |_| metadata.database.as_str())
+        .text("table_schema", |(d, ..)| &d.relation.schema)
+        .text("table_name", |(d, ..)| &d.relation.name)
+        .text("column_name", |(_, column, _)| *column)
+        .int("ordinal_position", |(.., number)| *number)
+        .opt_int("position_in_unique_constraint", |(d, _, number)| d.constraint.kind.target().map(|_| *number))
+        .build(schema)
+}
+
+fn constraint_column_usage(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBatch> {
+    let mut all: Vec<(String, String, String, String, String)> = Vec::new();
+    for listed in listed(metadata) {
+        let Some(declared) = &listed.declared else { continue };
+        let (table_schema, table, columns) = match &declared.constraint.kind {
+            ConstraintKind::ForeignKey { schema, table, references, .. } => {
+                (schema.clone(), table.clone(), references.clone())
+            }
+            _ => {
+                let column = |n: &i32| declared.relation.columns.get(usize::try_from(*n).ok()?.checked_sub(1)?);
+                let columns = declared.numbers().iter().filter_map(column).map(|c| c.name.clone()).collect();
+                (declared.relation.schema.clone(), declared.relation.name.clone(), columns)
+            }
+        };
+        all.extend(columns.into_iter().map(|column| {
+            let schema = listed.relation.schema.clone();
+            (table_schema.clone(), table.clone(), column, schema, listed.name.clone())
+        }));
+    }
+    Columns::of(&all)
+        .text("table_catalog", |_| metadata.database.as_str())
+        .text("table_schema", |row| &row.0)
+        .text("table_name", |row| &row.1)
+        .text("column_name", |row| &row.2)
+        .text("constraint_catalog", |_| metadata.database.as_str())
+        .text("constraint_schema", |row| &row.3)
+        .text("constraint_name", |row| &row.4)
+        .build(schema)
+}
+
+fn referential_constraints(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBatch> {
+    let keys: Vec<Declared<'_>> = all(metadata).into_iter().filter(|d| d.constraint.kind.target().is_some()).collect();
+    // the key over there that has the same columns
+    let unique = |d: &Declared<'_>| -> Option<(String, String)> {
+        let ConstraintKind::ForeignKey { schema, table, references, .. } = &d.constraint.kind else { return None };
+        let relation = metadata.find(schema, table)?;
+        let key = of(relation).find(|key| key.index().is_some() && key.constraint.kind.columns() == references)?;
+        Some((relation.schema.clone(), key.constraint.name.clone()))
+    };
+    Columns::of(&keys)
+        .text("constraint_catalog", |_| metadata.database.as_str())
+        .text("constraint_schema", |d| &d.relation.schema)
+        .text("constraint_name", |d| &d.constraint.name)
+        .opt_text("unique_constraint_catalog", |d| unique(d).map(|_| metadata.database.clone()))
+        .opt_text("unique_constraint_schema", |d| unique(d).map(|(schema, _)| schema))
+        .opt_text("unique_constraint_name", |d| unique(d).map(|(_, name)| name))
+        .text("match_option", |_| "NONE")
+        .text("update_rule", |_| "NO ACTION")
+        .text("delete_rule", |_| "NO ACTION")
+        .build(schema)
+}

@@ -1,0 +1,76 @@
+//! Advisory locks, and what one session may do to another.
+
+use datafusion::scalar::ScalarValue;
+
+use super::{Definition, acting, boolean, number_of, utf8};
+use crate::engine::{LockKey, SessionInfo};
+use crate::error::{Error, ErrorKind, Result};
+
+pub const FUNCTIONS: &[Definition] = &[
+    acting("pg_advisory_lock", 1..=2, "void", |s, args| must(s, args, false, false)),
+    acting("pg_advisory_lock_shared", 1..=2, "void", |s, args| must(s, args, true, false)),
+    acting("pg_advisory_xact_lock", 1..=2, "void", |s, args| must(s, args, false, true)),
+    acting("pg_advisory_xact_lock_shared", 1..=2, "void", |s, args| must(s, args, true, true)),
+    acting("pg_try_advisory_lock", 1..=2, "bool", |s, args| Ok(boolean(acquire(s, args, false, false)))),
+    acting("pg_try_advisory_lock_shared", 1..=2, "bool", |s, args| Ok(boolean(acquire(s, args, true, false)))),
+    acting("pg_try_advisory_xact_lock", 1..=2, "bool", |s, args| Ok(boolean(acquire(s, args, false, true)))),
+    acting("pg_try_advisory_xact_lock_shared", 1..=2, "bool", |s, args| Ok(boolean(acquire(s, args, true, true)))),
+    acting("pg_advisory_unlock", 1..=2, "bool", |s, args| Ok(boolean(release(s, args, false)))),
+    acting("pg_advisory_unlock_shared", 1..=2, "bool", |s, args| Ok(boolean(release(s, args, true)))),
+    acting("pg_advisory_unlock_all", 0..=0, "void", |session, _| {
+        session.running().locks.release_all(session.backend_pid(), false);
+        Ok(utf8(""))
+    }),
+    acting("pg_cancel_backend", 1..=1, "bool", cancel),
+    acting("pg_terminate_backend", 1..=2, "bool", terminate),
+    acting("pg_stat_statements_reset", 0..=3, "void", |session, _| {
+        session.running().statements.reset();
+        Ok(utf8(""))
+    }),
+];
+
+fn key(args: &[ScalarValue]) -> LockKey {
+    let number = |value: &ScalarValue| number_of(value).unwrap_or(0);
+    match args {
+        [first, second] => LockKey::Two(number(first) as i32, number(second) as i32),
+        _ => LockKey::One(args.first().map_or(0, number)),
+    }
+}
+
+fn acquire(session: &SessionInfo, args: &[ScalarValue], shared: bool, in_transaction: bool) -> bool {
+    session.running().locks.acquire(key(args), session.backend_pid(), shared, in_transaction)
+}
+
+fn release(session: &SessionInfo, args: &[ScalarValue], shared: bool) -> bool {
+    session.running().locks.release(key(args), session.backend_pid(), shared)
+}
+
+/// PostgreSQL waits; here that is an error which says so.
+fn must(session: &SessionInfo, args: &[ScalarValue], shared: bool, in_transaction: bool) -> Result<ScalarValue> {
+    if acquire(session, args, shared, in_transaction) {
+        return Ok(utf8(""));
+    }
+    Err(Error::new(ErrorKind::LockNotAvailable, "could not obtain advisory lock: another session holds it")
+        .with_hint("Lakewire does not wait for advisory locks: try again, or ask with pg_try_advisory_lock"))
+}
+
+fn cancel(session: &SessionInfo, args: &[ScalarValue]) -> Result<ScalarValue> {
+    other(session, args, |entry| entry.cancel())
+}
+
+fn terminate(session: &SessionInfo, args: &[ScalarValue]) -> Result<ScalarValue> {
+    other(session, args, |entry| entry.terminate())
+}
+
+fn other(
+    session: &SessionInfo,
+    args: &[ScalarValue],
+    act: impl Fn(&crate::engine::SessionEntry),
+) -> Result<ScalarValue> {
+    let pid = args.first().and_then(number_of).and_then(|pid| i32::try_from(pid).ok());
+    let entry = pid.and_then(|pid| session.running().sessions.get(pid));
+    if let Some(entry) = &entry {
+        act(entry);
+    }
+    Ok(boolean(entry.is_some()))
+}

@@ -1,0 +1,27 @@
+-- Who may do what, asked in all forms; what is not there.
+select has_table_privilege('employees', 'select'), has_table_privilege('employees', 'SELECT, insert'), has_table_privilege('employees', 'update with grant option');
+select has_table_privilege(current_user, 'employees', 'delete'), has_table_privilege('public.employees', 'truncate'), has_table_privilege('employees'::regclass, 'references');
+select has_table_privilege('nosuch', 'employees', 'select');
+select has_table_privilege('nosuch', 'select');
+select has_table_privilege('employees', 'fly');
+select has_table_privilege('employees', '');
+select has_table_privilege(999999::oid, 'select'), has_table_privilege(null, 'select'), has_schema_privilege(999999::oid, 'usage');
+select has_column_privilege('employees', 'name', 'select'), has_column_privilege('employees', 1::smallint, 'update');
+select has_column_privilege('employees', 'nosuch', 'select');
+select has_any_column_privilege('employees', 'select'), has_any_column_privilege('employees', 'insert');
+select has_schema_privilege('public', 'usage'), has_schema_privilege('public', 'create'), has_schema_privilege('pg_catalog', 'usage');
+select has_schema_privilege('nosuch', 'usage');
+select has_schema_privilege('public', 'select');
+select has_database_privilege('lake', 'connect'), has_database_privilege(current_database(), 'create, temp');
+select has_database_privilege('nosuch', 'connect');
+select has_function_privilege('upper(text)', 'execute'), has_function_privilege('now()'::regprocedure, 'execute');
+select has_function_privilege('nosuch(text)', 'execute');
+select has_type_privilege('int4', 'usage'), has_language_privilege('sql', 'usage'), has_tablespace_privilege('pg_default', 'create');
+select has_type_privilege('nosuch', 'usage');
+select has_language_privilege('nosuch', 'usage');
+select pg_has_role(current_user, 'usage'), pg_has_role(current_user, 'member');
+select pg_has_role('nosuch', 'usage');
+select rolname = current_user, rolsuper, rolcanlogin, rolconnlimit, rolpassword from pg_roles where rolname = current_user;
+select usename = current_user, usesuper, passwd from pg_user where usename = current_user;
+select count(*) from pg_auth_members;
+select pg_table_is_visible('employees'::regclass), pg_table_is_visible('information_schema.tables'::regclass), pg_table_is_visible(999999::oid), pg_type_is_visible(23), pg_function_is_visible('now()'::regprocedure), pg_operator_is_visible(551);
