@@ -44,9 +44,12 @@ impl TypePlanner for SqlTypes {
             // float(24) and less is real
             SqlType::Float(ExactNumberInfo::Precision(bits)) if *bits <= 24 => DataType::Float32,
             SqlType::Float(_) => DataType::Float64,
+            SqlType::Uuid => return Ok(Some(marked("uuid"))),
             SqlType::JSON => return Ok(Some(marked("json"))),
             SqlType::JSONB => return Ok(Some(marked("jsonb"))),
-            SqlType::Custom(name, _) if is_name(name) => return Ok(Some(marked("name"))),
+            SqlType::Custom(name, _) if is_named(name, "name") => return Ok(Some(marked("name"))),
+            // quoted: PostgreSQL's one byte, unlike char(1)
+            SqlType::Custom(name, _) if is_named(name, "char") => return Ok(Some(marked("char"))),
             other => return PgOidTypePlanner.plan_type_field(other),
         };
         let mut field = Field::new("", data_type, true);
@@ -57,10 +60,10 @@ impl TypePlanner for SqlTypes {
     }
 }
 
-/// Whether it is the type of PostgreSQL's identifiers.
-fn is_name(name: &ObjectName) -> bool {
-    let parts: Vec<&str> = name.0.iter().filter_map(|part| part.as_ident()).map(|part| part.value.as_str()).collect();
-    matches!(parts.as_slice(), ["name"] | ["pg_catalog", "name"])
+/// Whether a type is one of `pg_catalog`'s that SQL has no word for.
+fn is_named(pg_type: &ObjectName, name: &str) -> bool {
+    let mut parts = pg_type.0.iter().rev().filter_map(|part| part.as_ident()).map(|part| part.value.as_str());
+    parts.next() == Some(name) && parts.next().is_none_or(|schema| schema == "pg_catalog") && parts.next().is_none()
 }
 
 /// Digits of the second; no more than six.

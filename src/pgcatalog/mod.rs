@@ -17,7 +17,7 @@ mod tables;
 
 pub use datafusion_pg_catalog::pg_catalog::oid_type_planner::PgOidTypePlanner;
 pub use functions::{
-    format_type, ignores_arguments, reg_function, scalar_functions, shown_reg, table_functions, text_of_reg,
+    TYPE_OF, format_type, ignores_arguments, reg_function, scalar_functions, shown_reg, table_functions, text_of_reg,
 };
 pub use metadata::{Facts, Metadata, Namespace, Relation, role_oid};
 

@@ -51,6 +51,8 @@ fn namespaces(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBatch> {
         .oid("oid", |n| n.oid)
         .text("nspname", |n| &n.name)
         .oid("nspowner", |_| OWNER_OID)
+        // as initdb leaves it: everybody may use it
+        .texts("nspacl", |n| (n.name == "public").then(|| vec![format!("{OWNER}=UC/{OWNER}"), format!("=U/{OWNER}")]))
         .build(schema)
 }
 
@@ -163,6 +165,7 @@ pub const PG_PROC: u32 = 1255;
 pub const PG_NAMESPACE: u32 = 2615;
 pub const PG_TYPE: u32 = 1247;
 pub const PG_REWRITE: u32 = 2618;
+pub const PG_EXTENSION: u32 = 3079;
 
 fn descriptions(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBatch> {
     let mut all = Vec::new();
@@ -288,15 +291,21 @@ fn databases(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBatch> {
         .build(schema)
 }
 
+/// To PostgreSQL's clients, what the server adds to PostgreSQL is an extension: pg_dump leaves its members out.
+const LAKEWIRE_EXTENSION: u32 = 13_997;
+
 /// What the server has that PostgreSQL takes from an extension.
 fn extensions(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBatch> {
-    let namespace = metadata.namespace_named("pg_catalog").map_or(0, |namespace| namespace.oid);
-    Columns::of(&[("pg_stat_statements", "1.10")])
-        .oid("oid", |_| 13_999)
-        .text("extname", |(name, _)| *name)
+    let all = [
+        (13_999, "pg_stat_statements", "1.10", "pg_catalog"),
+        (LAKEWIRE_EXTENSION, "lakewire", env!("CARGO_PKG_VERSION"), "lakewire"),
+    ];
+    Columns::of(&all)
+        .oid("oid", |(oid, ..)| *oid)
+        .text("extname", |(_, name, ..)| *name)
         .oid("extowner", |_| OWNER_OID)
-        .oid("extnamespace", |_| namespace)
-        .text("extversion", |(_, version)| *version)
+        .oid("extnamespace", |(.., schema)| metadata.namespace_named(schema).map_or(0, |namespace| namespace.oid))
+        .text("extversion", |(.., version, _)| *version)
         .build(schema)
 }
 
@@ -363,9 +372,14 @@ struct Dependency {
     kind: &'static str,
 }
 
-/// Views on what they read, relations on their schemas.
+/// Views on what they read, relations on their schemas, what the server adds on its extension.
 fn dependencies(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBatch> {
-    let mut all = Vec::new();
+    let member =
+        |class, object| Dependency { class, object, on_class: PG_EXTENSION, on: LAKEWIRE_EXTENSION, kind: "e" };
+    let mut all: Vec<Dependency> = metadata.procedures.iter().map(|routine| member(PG_PROC, routine.oid)).collect();
+    let own = metadata.user_relations().filter(|relation| relation.schema == "lakewire");
+    all.extend(own.map(|relation| member(PG_CLASS, relation.oid)));
+    all.extend(metadata.namespace_named("lakewire").map(|namespace| member(PG_NAMESPACE, namespace.oid)));
     for relation in metadata.user_relations().filter(|relation| !relation.system) {
         let on_schema = Dependency {
             class: PG_CLASS,

@@ -16,6 +16,7 @@ mod row;
 mod sets;
 mod text;
 pub mod time;
+mod uuid;
 
 use std::any::Any;
 use std::collections::HashMap;
@@ -39,6 +40,7 @@ pub fn all() -> Vec<ScalarUDF> {
         .chain(arrays::functions())
         .chain(aggregates::finishers())
         .chain(time::functions())
+        .chain([uuid::gen_random_uuid()])
         .collect()
 }
 

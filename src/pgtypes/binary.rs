@@ -12,7 +12,7 @@ use super::rows::put_sized;
 use super::style::Style;
 use super::time::{self, INFINITY, MICROS_PER_DAY, MINUS_INFINITY, POSTGRES_EPOCH_DAYS, put_interval_binary};
 use super::types::{REG_NAME, is_reg};
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 
 /// Appends a length and a value; −1 for null.
 pub(super) fn put_field(column: &Column<'_>, row: usize, style: &Style, out: &mut BytesMut) -> Result<()> {
@@ -43,10 +43,20 @@ pub(super) fn put_binary(column: &Column<'_>, row: usize, style: &Style, out: &m
         }
         Values::Decimal256(values, scale) => put_decimal256_binary(out, values[row], *scale),
         Values::Text(_) | Values::LargeText(_) | Values::TextView(_) => {
-            if column.pg_type == Type::JSONB {
-                out.put_u8(1);
+            let text = column.str(row).unwrap_or_default();
+            match column.pg_type {
+                Type::UUID => {
+                    let uuid: uuid::Uuid = text.parse().map_err(|_| {
+                        let message = format!("invalid input syntax for type uuid: \"{text}\"");
+                        Error::new(ErrorKind::InvalidTextRepresentation, message)
+                    })?;
+                    out.put_slice(uuid.as_bytes());
+                    return Ok(());
+                }
+                Type::JSONB => out.put_u8(1),
+                _ => {}
             }
-            out.put_slice(column.str(row).unwrap_or_default().as_bytes());
+            out.put_slice(text.as_bytes());
         }
         Values::Bytes(_) | Values::LargeBytes(_) | Values::BytesView(_) | Values::FixedBytes(_) => {
             let bytes = column.bytes(row).unwrap_or_default();

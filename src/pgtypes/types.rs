@@ -122,6 +122,7 @@ pub fn arrow_type(pg_type: &Type) -> Option<DataType> {
         | Type::CHAR
         | Type::UNKNOWN
         | Type::UUID
+        | Type::ACLITEM
         | Type::JSON
         | Type::JSONB => DataType::Utf8,
         Type::BYTEA => DataType::Binary,
@@ -243,11 +244,13 @@ fn compatible(plain: &Type, named: &Type) -> bool {
         Type::INT2 | Type::INT4 | Type::INT8 | Type::OID | Type::XID => 1,
         Type::TEXT | Type::VARCHAR | Type::BPCHAR | Type::NAME | Type::CHAR | Type::JSON | Type::JSONB => 2,
         Type::INET | Type::PG_LSN | Type::PG_NODE_TREE | Type::ACLITEM => 2,
-        Type::BYTEA | Type::UUID => 3,
         _ => 0,
     };
     if is_reg(named) {
         return *plain == Type::BYTEA;
+    }
+    if *named == Type::UUID {
+        return matches!(*plain, Type::TEXT | Type::BYTEA);
     }
     if *named == Type::ANYARRAY {
         return element_of(plain).is_some();

@@ -5,6 +5,7 @@
 import sys
 
 from pgcli.pgexecute import PGExecute
+from pgspecial.main import PGSpecial
 
 
 def main(url: str) -> None:
@@ -19,8 +20,13 @@ def main(url: str) -> None:
     assert list(execute.view_columns())
     list(execute.foreignkeys()), list(execute.functions()), list(execute.datatypes()), list(execute.casing())
     assert "lake" in execute.databases() and execute.get_timezone()
-    for command in ("\\d", "\\dt gold.*", "\\d gold.daily_sales", "\\d+ gold.daily_sales", "\\dn", "\\du", "\\l", "\\df", "\\dv lakewire.*", "\\dT", "\\di", "\\ds", "\\dx", "\\dp", "\\ddp", "\\db", "\\dD", "\\dE", "\\dF", "\\dm", "\\sf upper", "select 1; select 2"):
-        for title, cursor, headers, status, sql, success, _ in execute.run(command):
+    commands = [
+        "\\d", "\\dt gold.*", "\\d gold.daily_sales", "\\d+ gold.daily_sales", "\\dn", "\\du", "\\l", "\\df", "\\dv lakewire.*", "\\dT", "\\di",
+        "\\ds", "\\dx", "\\dp", "\\ddp", "\\db", "\\dD", "\\dE", "\\dF", "\\dm", "\\sf initcap", "select 1; select 2",
+    ]
+    backslash = PGSpecial()
+    for command in commands:
+        for title, cursor, headers, status, sql, success, _ in execute.run(command, backslash):
             assert success, (command, status)
     print("pgcli is content")
 

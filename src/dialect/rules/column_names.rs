@@ -7,7 +7,8 @@ use std::collections::HashSet;
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, Expr, Function, Ident, ObjectName, Select, SelectItem, SetExpr, Statement, VisitMut, VisitorMut,
+    AccessExpr, BinaryOperator, Expr, Function, Ident, ObjectName, Select, SelectItem, SetExpr, Statement, VisitMut,
+    VisitorMut,
 };
 
 use super::Facts;
@@ -88,7 +89,14 @@ fn figure_name(expr: &Expr) -> Option<String> {
     let name = match expr {
         Expr::Identifier(ident) => folded(ident),
         Expr::CompoundIdentifier(idents) => folded(idents.last()?),
-        Expr::CompoundFieldAccess { root, .. } => return figure_name(root),
+        // the last field there is; subscripts have no names
+        Expr::CompoundFieldAccess { root, access_chain } => {
+            let field = access_chain.iter().rev().find_map(|access| match access {
+                AccessExpr::Dot(Expr::Identifier(field)) => Some(folded(field)),
+                _ => None,
+            });
+            return field.or_else(|| figure_name(root));
+        }
         Expr::Nested(inner) | Expr::Collate { expr: inner, .. } => return figure_name(inner),
         Expr::Function(Function { name, .. }) => function_name(name)?,
         Expr::Cast { expr, data_type, .. } => {

@@ -19,7 +19,10 @@ impl VisitorMut for Rewriter {
     type Break = ();
 
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
-        if let Expr::CompoundFieldAccess { access_chain, .. } = expr {
+        // after a plain name the dot is that of a relation's column: `con.conkey[1]`
+        if let Expr::CompoundFieldAccess { root, access_chain } = expr
+            && !matches!(root.as_ref(), Expr::Identifier(_) | Expr::CompoundIdentifier(_))
+        {
             for access in access_chain {
                 if let AccessExpr::Dot(Expr::Identifier(name)) = access {
                     let name = Value::SingleQuotedString(folded(name));

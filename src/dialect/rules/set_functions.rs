@@ -31,6 +31,9 @@ pub const SET_FUNCTIONS: &[&str] = &[
     "string_to_table",
 ];
 
+/// In FROM, with constants, it is DataFusion's table function.
+const SERIES: &str = "generate_series";
+
 /// Those whose columns the alias in FROM declares.
 pub const RECORD_FUNCTIONS: &[&str] = &["json_to_record", "json_to_recordset", "jsonb_to_record", "jsonb_to_recordset"];
 
@@ -64,7 +67,7 @@ impl VisitorMut for Rewriter {
 
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
         if let Expr::Function(function) = expr
-            && name_of(&function.name).is_some_and(|name| SET_FUNCTIONS.contains(&name.as_str()))
+            && name_of(&function.name).is_some_and(|name| SET_FUNCTIONS.contains(&name.as_str()) || name == SERIES)
         {
             let array = Expr::Function(function.clone());
             *expr = Expr::Function(Function {
@@ -93,9 +96,7 @@ impl VisitorMut for Rewriter {
         let is_set = [SET_FUNCTIONS, RECORD_FUNCTIONS].iter().any(|names| names.contains(&function.as_str()));
         let replacement = match &*factor {
             TableFactor::Table { name, alias, args: Some(arguments), with_ordinality, .. }
-                if is_set
-                    || function == "generate_series"
-                        && (*with_ordinality || !arguments.args.iter().all(is_constant)) =>
+                if is_set || function == SERIES && (*with_ordinality || !arguments.args.iter().all(is_constant)) =>
             {
                 TableFactor::Function {
                     lateral: true,
@@ -105,9 +106,7 @@ impl VisitorMut for Rewriter {
                     alias: alias.clone(),
                 }
             }
-            TableFactor::Function { name, args, with_ordinality, alias, .. }
-                if is_set || function == "generate_series" =>
-            {
+            TableFactor::Function { name, args, with_ordinality, alias, .. } if is_set || function == SERIES => {
                 TableFactor::Function {
                     lateral: true,
                     name: name.clone(),

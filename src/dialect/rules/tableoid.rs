@@ -4,10 +4,13 @@ use std::collections::HashMap;
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    CastKind, DataType, Expr, Select, Statement, TableFactor, Value, VisitMut, VisitorMut,
+    CastKind, DataType, Expr, Ident, ObjectName, Select, SelectItem, Statement, TableFactor, Value, VisitMut,
+    VisitorMut,
 };
 
 use super::{Facts, catalog_relation};
+
+const TABLEOID: &str = "tableoid";
 
 pub fn apply(statement: &mut Statement, facts: Facts) {
     if facts.metadata {
@@ -36,32 +39,62 @@ impl VisitorMut for Rewriter {
                 self.catalogs.insert(alias, relation);
             }
         }
+        let only = match select.from.as_slice() {
+            [only] if only.joins.is_empty() => self.relation_of(&only.relation),
+            _ => None,
+        };
+        for item in &mut select.projection {
+            let SelectItem::UnnamedExpr(expr) = item else { continue };
+            let oid = match expr {
+                Expr::Identifier(column) if is_tableoid(column) => only.as_deref().map(oid),
+                _ => self.oid(expr),
+            };
+            if let Some(expr) = oid {
+                *item = SelectItem::ExprWithAlias { expr, alias: Ident::new(TABLEOID) };
+            }
+        }
         ControlFlow::Continue(())
     }
 
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
-        if let Expr::CompoundIdentifier(idents) = &*expr
-            && let [.., table, column] = idents.as_slice()
-            && column.value.eq_ignore_ascii_case("tableoid")
-            && let Some(relation) = self.catalogs.get(&table.value.to_lowercase())
-        {
-            let name = Value::SingleQuotedString(format!("pg_catalog.{relation}")).with_empty_span();
-            *expr = Expr::Cast {
-                kind: CastKind::DoubleColon,
-                expr: Box::new(Expr::Nested(Box::new(Expr::Cast {
-                    kind: CastKind::DoubleColon,
-                    expr: Box::new(Expr::Value(name)),
-                    data_type: DataType::Regclass,
-                    array: false,
-                    format: None,
-                }))),
-                data_type: DataType::Integer(None),
-                array: false,
-                format: None,
-            };
+        if let Some(oid) = self.oid(expr) {
+            *expr = oid;
         }
         ControlFlow::Continue(())
     }
+}
+
+impl Rewriter {
+    fn relation_of(&self, factor: &TableFactor) -> Option<String> {
+        let TableFactor::Table { name, args: None, .. } = factor else { return None };
+        catalog_relation(name)
+    }
+
+    /// What stands for `x.tableoid`.
+    fn oid(&self, expr: &Expr) -> Option<Expr> {
+        let Expr::CompoundIdentifier(idents) = expr else { return None };
+        let [.., table, column] = idents.as_slice() else { return None };
+        let relation = self.catalogs.get(&table.value.to_lowercase()).filter(|_| is_tableoid(column))?;
+        Some(oid(relation))
+    }
+}
+
+fn is_tableoid(column: &Ident) -> bool {
+    column.value.eq_ignore_ascii_case(TABLEOID)
+}
+
+/// `('pg_catalog.relation'::regclass)::oid`
+fn oid(relation: &str) -> Expr {
+    let cast = |expr, data_type| Expr::Cast {
+        kind: CastKind::DoubleColon,
+        expr: Box::new(expr),
+        data_type,
+        array: false,
+        format: None,
+    };
+    let name = Value::SingleQuotedString(format!("pg_catalog.{relation}")).with_empty_span();
+    let class = Expr::Nested(Box::new(cast(Expr::Value(name), DataType::Regclass)));
+    cast(class, DataType::Custom(ObjectName::from(vec![Ident::new("oid")]), Vec::new()))
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ use super::place::{Place, at};
 use super::{Operand, Typing};
 use crate::engine::exact;
 use crate::error::{Error, ErrorKind};
-use crate::pgtypes::{TYPE_MODIFIER_KEY, Type, column_type};
+use crate::pgtypes::{PG_TYPE_KEY, TYPE_MODIFIER_KEY, Type, column_type};
 
 pub(super) fn cast(typing: &Typing, cast: Cast, schema: &DFSchema, assigns: bool) -> Result<Transformed<Expr>> {
     let Cast { expr, field } = cast;
@@ -26,16 +26,30 @@ pub(super) fn cast(typing: &Typing, cast: Cast, schema: &DFSchema, assigns: bool
         Operand::Unknown => return unknown(typing, *expr, &target, field, assigns),
         Operand::Known(from, given) => (from, given),
     };
-    if !assigns && !exists(&from, &target) {
-        let message = format!("cannot cast type {} to {}", name(&from), name(&target));
+    let said = said(&field, &given, &target);
+    let renamed = said != field;
+    let mut cast = known(expr, (&from, &given), (&target, said), assigns)?;
+    // the plan's schema is to tell the type's name
+    cast.transformed |= renamed;
+    Ok(cast)
+}
+
+fn known(
+    expr: Box<Expr>,
+    (from, given): (&Type, &FieldRef),
+    (target, field): (&Type, FieldRef),
+    assigns: bool,
+) -> Result<Transformed<Expr>> {
+    if !assigns && !exists(from, target) {
+        let message = format!("cannot cast type {} to {}", name(from), name(target));
         return Err(at(Error::new(ErrorKind::CannotCoerce, message), Place::Operator("::".to_owned())));
     }
     let of_text = is_text(given.data_type())
-        && kind(&from) == Kind::Text
-        && literals::is_read(&target)
-        && !literals::is_temporal(&target);
+        && kind(from) == Kind::Text
+        && literals::is_read(target)
+        && !literals::is_temporal(target);
     if of_text && !assigns {
-        return Ok(Transformed::yes(literals::reader(*expr, target, &field)));
+        return Ok(Transformed::yes(literals::reader(*expr, target.clone(), &field)));
     }
     if assigns {
         return Ok(Transformed::no(Expr::Cast(Cast::new_from_field(expr, field))));
@@ -43,10 +57,24 @@ pub(super) fn cast(typing: &Typing, cast: Cast, schema: &DFSchema, assigns: bool
     Ok(of_number(expr, given.data_type(), field))
 }
 
+/// The cast's type, said by name where DataFusion would have it inherit the name of what is cast (`oid::bigint`).
+fn said(field: &FieldRef, given: &Field, target: &Type) -> FieldRef {
+    let said = match (field.metadata().is_empty(), given.metadata().contains_key(PG_TYPE_KEY)) {
+        (false, _) => field.as_ref().clone(),
+        (true, true) => {
+            let named = HashMap::from([(PG_TYPE_KEY.to_owned(), target.name().to_owned())]);
+            field.as_ref().clone().with_metadata(named)
+        }
+        (true, false) => return field.clone(),
+    };
+    // DataFusion's cast of a declared field is nullable where the field or what is cast is
+    Arc::new(said.with_nullable(false))
+}
+
 /// Numbers are rounded, not cut off, and an unbounded numeric keeps the scale it has.
 fn of_number(expr: Box<Expr>, given: &DataType, field: FieldRef) -> Transformed<Expr> {
     let wanted = field.data_type();
-    let plain = field.metadata().is_empty();
+    let plain = field.metadata().keys().all(|key| key == PG_TYPE_KEY);
     let narrows = |wanted: &DataType| {
         given.is_decimal()
             || given.is_floating()
@@ -70,6 +98,15 @@ fn of_number(expr: Box<Expr>, given: &DataType, field: FieldRef) -> Transformed<
         }
     }
     Transformed::no(Expr::Cast(Cast::new_from_field(expr, field)))
+}
+
+/// A number beside one of a wider kind. A numeric's scale is its own: whole numbers become numerics without decimals.
+pub(super) fn widened(expr: Expr, given: &DataType, wanted: &DataType) -> Expr {
+    if wanted.is_decimal() {
+        let digits = if matches!(given, DataType::Int64 | DataType::UInt32 | DataType::UInt64) { 20 } else { 10 };
+        return as_decimal(Box::new(expr), digits).data;
+    }
+    if given == wanted { expr } else { Expr::Cast(Cast::new(Box::new(expr), wanted.clone())) }
 }
 
 fn as_decimal(expr: Box<Expr>, digits: u8) -> Transformed<Expr> {

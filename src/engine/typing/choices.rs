@@ -9,12 +9,13 @@ use datafusion::error::Result;
 use datafusion::logical_expr::expr::{Cast, InList};
 use datafusion::logical_expr::{Case, Expr, LogicalPlan, Projection, Union};
 
+use super::casts;
 use super::kinds::{Kind, is_plain, kind, name, number_rank};
 use super::operators::{not_boolean, operands};
 use super::place::nowhere;
 use super::{Operand, Typing};
 use crate::error::{Error, ErrorKind};
-use crate::pgtypes::{PG_TYPE_KEY, Type, column_type};
+use crate::pgtypes::{PG_TYPE_KEY, Type, column_type, is_reg};
 
 /// The type of a column that holds them all; `None` where all are unknown.
 fn common(operands: &[Operand], context: &str) -> Result<Option<(Type, FieldRef)>> {
@@ -34,6 +35,7 @@ fn common(operands: &[Operand], context: &str) -> Result<Option<(Type, FieldRef)
             (Kind::Number, Kind::Number) => number_rank(pg_type) > number_rank(so_far),
             (Kind::Date, Kind::Timestamp) => true,
             (Kind::Timestamp, Kind::Timestamp) => *pg_type == Type::TIMESTAMPTZ,
+            _ if is_reg(so_far) => *pg_type == Type::OID,
             (Kind::Text, Kind::Text) => *pg_type == Type::TEXT && *so_far != Type::TEXT,
             _ => false,
         };
@@ -44,7 +46,7 @@ fn common(operands: &[Operand], context: &str) -> Result<Option<(Type, FieldRef)
     Ok(chosen)
 }
 
-/// The expressions with the unknown among them read as their common type, and that type.
+/// The expressions as their common type, which the unknown among them are read as, and that type.
 pub(super) fn alike(
     typing: &Typing,
     exprs: Vec<Expr>,
@@ -54,8 +56,13 @@ pub(super) fn alike(
     let known = exprs.iter().map(|expr| typing.operand(expr, schema)).collect::<Result<Vec<_>>>()?;
     match common(&known, context)? {
         Some((pg_type, field)) => {
-            let read = exprs.into_iter().map(|expr| typing.read(expr, &pg_type, &field)).collect::<Result<_>>()?;
-            Ok((read, Some(field)))
+            let read = exprs.into_iter().zip(&known).map(|(expr, operand)| match operand {
+                Operand::Known(own, given) if kind(own) == Kind::Number && number_rank(own) < number_rank(&pg_type) => {
+                    Ok(casts::widened(expr, given.data_type(), field.data_type()))
+                }
+                _ => typing.read(expr, &pg_type, &field),
+            });
+            Ok((read.collect::<Result<_>>()?, Some(field)))
         }
         None => Ok((exprs, None)),
     }
@@ -71,7 +78,7 @@ pub(super) fn named(choice: Expr, of: Option<FieldRef>) -> Expr {
         return choice;
     }
     let metadata = told.map(|pg_type| (PG_TYPE_KEY.to_owned(), pg_type.clone())).into_iter().collect();
-    let field = Field::new("", field.data_type().clone(), true).with_metadata(metadata);
+    let field = Field::new("", field.data_type().clone(), false).with_metadata(metadata);
     Expr::Cast(Cast::new_from_field(Box::new(choice), Arc::new(field)))
 }
 
@@ -153,6 +160,7 @@ pub(super) fn union(typing: &Typing, node: LogicalPlan) -> Result<Transformed<Lo
         let known: Vec<Operand> = inputs.iter().map(|input| output(input, column)).collect();
         let unknown = known.iter().any(|operand| matches!(operand, Operand::Unknown));
         let Some((pg_type, field)) = common(&known, "UNION")? else { continue };
+        changed |= told_alike(&mut inputs, column, &field)?;
         if unknown {
             for (input, operand) in inputs.iter_mut().zip(&known) {
                 if matches!(operand, Operand::Unknown) {
@@ -166,6 +174,31 @@ pub(super) fn union(typing: &Typing, node: LogicalPlan) -> Result<Transformed<Lo
         return Ok(Transformed::no(LogicalPlan::Union(Union { inputs, schema })));
     }
     Ok(Transformed::yes(LogicalPlan::Union(Union::try_new_with_loose_types(inputs)?)))
+}
+
+/// Gives a column of all inputs the name of the common type, where they have other names for the same Arrow type.
+fn told_alike(inputs: &mut [LogicalPlan], column: usize, common: &FieldRef) -> Result<bool> {
+    let told = common.metadata().get(PG_TYPE_KEY);
+    let mut changed = false;
+    for input in inputs {
+        let field = input.schema().field(column);
+        if field.metadata().get(PG_TYPE_KEY) == told || field.data_type() != common.data_type() {
+            continue;
+        }
+        let metadata = told.map(|pg_type| (PG_TYPE_KEY.to_owned(), pg_type.clone())).into_iter().collect();
+        let wanted = Arc::new(Field::new("", common.data_type().clone(), false).with_metadata(metadata));
+        let exprs = input.schema().iter().enumerate().map(|(index, (qualifier, field))| {
+            let expr = Expr::Column((qualifier, field).into());
+            if index != column {
+                return expr;
+            }
+            let cast = Expr::Cast(Cast::new_from_field(Box::new(expr), wanted.clone()));
+            cast.alias_qualified(qualifier.cloned(), field.name())
+        });
+        *input = LogicalPlan::Projection(Projection::try_new(exprs.collect(), Arc::new(input.clone()))?);
+        changed = true;
+    }
+    Ok(changed)
 }
 
 /// What is known of a column of an input: nothing, where it is a bare literal.

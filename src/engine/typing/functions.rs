@@ -1,11 +1,17 @@
 //! Calls of functions: what their unknown arguments are, and which calls PostgreSQL has no function for.
 
-use datafusion::arrow::datatypes::DataType;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use datafusion::arrow::datatypes::{DataType, Field, TimeUnit};
 use datafusion::common::DFSchema;
 use datafusion::common::tree_node::Transformed;
 use datafusion::error::Result;
+use datafusion::functions::unicode::expr_fn::substring;
 use datafusion::logical_expr::expr::{AggregateFunction, Cast, ScalarFunction, WindowFunction};
 use datafusion::logical_expr::{Expr, ExprSchemable};
+use datafusion::prelude::lit;
+use datafusion::scalar::ScalarValue;
 
 use super::choices::{alike, named};
 use super::kinds::{Kind, is_plain, kind, name};
@@ -14,7 +20,8 @@ use super::place::{Place, at};
 use super::{Operand, Typing, field_of};
 use crate::engine::math;
 use crate::error::{Error, ErrorKind};
-use crate::pgtypes::{Type, arrow_type};
+use crate::pgcatalog::TYPE_OF;
+use crate::pgtypes::{PG_TYPE_KEY, Type, arrow_type};
 
 /// Functions of text, with the types of their arguments: no other type becomes text without a cast.
 ///
@@ -43,12 +50,55 @@ const OF_TEXT: &[(&str, &str)] = &[
     ("substr", "tii"),
 ];
 
+/// `name[0]`: a name is an array of its characters, which are counted from 0.
+fn byte_of_name(name: Expr, at: Expr) -> Expr {
+    let character = substring(name, at + lit(1i64), lit(1i64));
+    let named = HashMap::from([(PG_TYPE_KEY.to_owned(), "char".to_owned())]);
+    let field = Field::new("", DataType::Utf8View, false).with_metadata(named);
+    Expr::Cast(Cast::new_from_field(Box::new(character), Arc::new(field)))
+}
+
+/// A series of integers is of integers (DataFusion's are all `bigint`), one of dates is of instants.
+fn series(typing: &Typing, call: ScalarFunction, schema: &DFSchema) -> Result<Transformed<Expr>> {
+    let operands = call.args.iter().map(|expr| typing.operand(expr, schema)).collect::<Result<Vec<_>>>()?;
+    if operands.iter().any(|operand| matches!(operand, Operand::Known(Type::DATE, _))) {
+        let instant = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
+        let args = call.args.into_iter().zip(&operands).map(|(expr, operand)| match operand {
+            Operand::Known(Type::DATE, _) => Expr::Cast(Cast::new(Box::new(expr), instant.clone())),
+            _ => expr,
+        });
+        let call = Expr::ScalarFunction(ScalarFunction::new_udf(call.func.clone(), args.collect()));
+        return Ok(Transformed::yes(call));
+    }
+    let series = narrowed(typing, call, schema)?;
+    if !operands.iter().all(|operand| matches!(operand, Operand::Known(Type::INT2 | Type::INT4, _))) {
+        return Ok(series);
+    }
+    let integers = DataType::new_list(DataType::Int32, true);
+    Ok(Transformed::yes(Expr::Cast(Cast::new(Box::new(series.data), integers))))
+}
+
 pub(super) fn scalar(typing: &Typing, call: ScalarFunction, schema: &DFSchema) -> Result<Transformed<Expr>> {
     let function = call.func.name();
     if let "coalesce" | "greatest" | "least" = function {
         let (args, of) = alike(typing, call.args, schema, &function.to_uppercase())?;
         let call = narrowed(typing, ScalarFunction::new_udf(call.func.clone(), args), schema)?;
         return Ok(Transformed::yes(named(call.data, of)));
+    }
+    if let (TYPE_OF, [argument]) = (function, call.args.as_slice())
+        && matches!(typing.operand(argument, schema)?, Operand::Unknown)
+    {
+        let unknown = Expr::Literal(ScalarValue::Int32(Some(Type::UNKNOWN.oid().cast_signed())), None);
+        let (_, regtype) = Expr::ScalarFunction(call).to_field(schema)?;
+        return Ok(Transformed::yes(Expr::Cast(Cast::new_from_field(Box::new(unknown), regtype))));
+    }
+    if let ("array_element", [name, at]) = (function, call.args.as_slice())
+        && matches!(typing.operand(name, schema)?, Operand::Known(Type::NAME, _))
+    {
+        return Ok(Transformed::yes(byte_of_name(name.clone(), at.clone())));
+    }
+    if function == "generate_series" {
+        return series(typing, call, schema);
     }
     let typed = match function {
         "make_array" => Some(alike(typing, call.args.clone(), schema, "ARRAY")?.0),

@@ -88,9 +88,10 @@ pub(super) fn is_read(pg_type: &Type) -> bool {
     match kind(pg_type) {
         Kind::Text | Kind::Other => false,
         // held as text, by whom it concerns
-        Kind::Json | Kind::Uuid => false,
+        Kind::Json => false,
         Kind::Array => {
-            pgtypes::element_of(pg_type).is_some_and(|element| is_read(&element) || kind(&element) == Kind::Text)
+            let held_as_text = |element: &Type| kind(element) == Kind::Text || *element == Type::ACLITEM;
+            pgtypes::element_of(pg_type).is_some_and(|element| is_read(&element) || held_as_text(&element))
         }
         _ => true,
     }

@@ -17,6 +17,7 @@ mod kinds;
 mod literals;
 mod operators;
 mod place;
+mod recursion;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -134,6 +135,7 @@ impl Typing {
 
     fn node(&self, node: LogicalPlan, assigns: bool) -> DataFusionResult<Transformed<LogicalPlan>> {
         match &node {
+            LogicalPlan::RecursiveQuery(query) => return recursion::recursive_query(self, query.clone()),
             LogicalPlan::Limit(_) => return self.limit(node),
             LogicalPlan::Union(_) => return choices::union(self, node),
             LogicalPlan::Filter(filter) => choices::condition(&filter.predicate, filter.input.schema(), "WHERE")?,

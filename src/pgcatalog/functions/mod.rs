@@ -11,6 +11,7 @@ mod reg;
 mod rows;
 mod session;
 mod text;
+mod type_of;
 mod visible;
 
 use std::hash::{Hash, Hasher};
@@ -29,6 +30,7 @@ use datafusion_pg_catalog::pg_catalog::{self as crate_functions, array_bounds_ud
 pub use describe::format_type;
 pub use reg::{shown_reg, text_of_reg};
 pub use rows::{ignores_arguments, table_functions};
+pub use type_of::TYPE_OF;
 
 use super::layout;
 use crate::dialect::rules::REG_IN;
@@ -206,6 +208,7 @@ pub fn scalar_functions() -> Vec<ScalarUDF> {
         crate_functions::create_pg_stat_get_numscans(),
         quote_ident_udf::create_parse_ident_udf(),
         quote_ident_udf::create_quote_ident_udf(),
+        type_of::function(),
     ];
     theirs.into_iter().chain(lists::functions()).chain(ours).collect()
 }

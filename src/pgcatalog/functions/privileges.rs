@@ -3,6 +3,10 @@
 //! As in PostgreSQL: the role is left out, named or numbered; an object that is named must be there, one that is numbered
 //! and is not gives NULL; a list of privileges is held when one of them is.
 
+use std::sync::Arc;
+
+use datafusion::arrow::array::StringArray;
+use datafusion::common::utils::SingleRowListArrayBuilder;
 use datafusion::scalar::ScalarValue;
 
 use super::{Definition, boolean, oid_of, strict, text_of};
@@ -14,6 +18,7 @@ const TABLE: &[&str] = &["SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "RE
 const COLUMN: &[&str] = &["SELECT", "INSERT", "UPDATE", "REFERENCES"];
 
 pub const FUNCTIONS: &[Definition] = &[
+    strict("acldefault", 2..=2, "_aclitem", default_privileges),
     strict("has_any_column_privilege", 2..=3, "bool", |s, args| held(s, args, "regclass", COLUMN)),
     strict("has_column_privilege", 3..=4, "bool", column),
     strict("has_database_privilege", 2..=3, "bool", |s, args| {
@@ -38,6 +43,36 @@ pub const FUNCTIONS: &[Definition] = &[
     }),
     strict("row_security_active", 1..=1, "bool", |_, _| Ok(boolean(false))),
 ];
+
+/// What PostgreSQL grants on a new object of a kind: to everybody, and to its owner.
+fn default_privileges(session: &SessionInfo, args: &[ScalarValue]) -> Result<ScalarValue> {
+    let [kind, owner] = args else { return Ok(ScalarValue::Null) };
+    let kind = text_of(kind);
+    let (everybody, owners) = match kind.as_str() {
+        "c" => ("", ""),
+        "r" => ("", "arwdDxt"),
+        "s" => ("", "rwU"),
+        "d" => ("Tc", "CTc"),
+        "f" => ("X", "X"),
+        "l" | "T" => ("U", "U"),
+        "L" => ("", "rw"),
+        "n" => ("", "UC"),
+        "t" => ("", "C"),
+        "F" | "S" => ("", "U"),
+        "p" => ("", "sA"),
+        _ => {
+            let message = format!("unrecognized object type abbreviation: {kind}");
+            return Err(Error::new(ErrorKind::InvalidParameter, message));
+        }
+    };
+    let oid = oid_of(owner).unwrap_or(0);
+    let role =
+        session.roles().into_iter().find(|role| role.oid == oid).map_or_else(|| oid.to_string(), |role| role.name);
+    let granted = [("", everybody), (role.as_str(), owners)];
+    let items = granted.iter().filter(|(_, privileges)| !privileges.is_empty());
+    let items: StringArray = items.map(|(to, privileges)| Some(format!("{to}={privileges}/{role}"))).collect();
+    Ok(ScalarValue::List(Arc::new(SingleRowListArrayBuilder::new(Arc::new(items)).build_list_array())))
+}
 
 fn held(session: &SessionInfo, args: &[ScalarValue], kind: &str, known: &[&str]) -> Result<ScalarValue> {
     let (role, object, privileges) = match args {

@@ -35,7 +35,7 @@ impl Column {
             Type::NUMERIC => Self::Numeric,
             Type::FLOAT4 | Type::FLOAT8 => Self::Float,
             Type::DATE | Type::TIME | Type::TIMESTAMP | Type::TIMESTAMPTZ | Type::INTERVAL => Self::Time,
-            Type::TEXT | Type::VARCHAR | Type::NAME | Type::BPCHAR | Type::UNKNOWN => Self::Text,
+            Type::TEXT | Type::CHAR | Type::VARCHAR | Type::NAME | Type::BPCHAR | Type::UNKNOWN => Self::Text,
             _ => Self::Other,
         }
     }

@@ -47,7 +47,7 @@ sizes as (
 
 -- Periods in which nobody came back count as well.
 grid as (
-    select cohort, cohort_size, newest_day, unnest(generate_series(cohort, newest_period)) as period
+    select cohort, cohort_size, newest_day, generate_series(cohort, newest_period) as period
     from sizes
     cross join newest
 ),

@@ -2,9 +2,11 @@
 //!
 //! DataFusion joins such a subquery where each dependence is an equality of columns. The others are computed here for every
 //! combination of the outer values there is: the distinct values are joined into the subquery, which is grouped by them, and
-//! its result is joined back to the rows. Blocked by: DataFusion's decorrelation. Remove when it takes any condition.
+//! its result is joined back to the rows. [`predicates`] makes such subqueries of EXISTS and IN. Blocked by: DataFusion's decorrelation. Remove when it takes any condition.
 //!
 //! Invariant: a subquery that is not understood stays as it is, and DataFusion says so.
+
+mod predicates;
 
 use std::cell::Cell;
 use std::collections::BTreeSet;
@@ -18,7 +20,7 @@ use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::split_conjunction;
 use datafusion::logical_expr::{
     Aggregate, BinaryExpr, Distinct, Expr, Filter, JoinType, LogicalPlan, LogicalPlanBuilder, Operator, Projection,
-    Sort, Subquery, when,
+    Sort, SortExpr, Subquery, when,
 };
 use datafusion::prelude::lit;
 
@@ -40,10 +42,26 @@ fn changed(node: LogicalPlan, count: &Cell<usize>) -> DataFusionResult<Transform
             }
             Ok(Transformed::yes(LogicalPlan::Projection(Projection::try_new(exprs, Arc::new(input))?)))
         }
-        LogicalPlan::Filter(filter) if holds(&filter.predicate) => {
+        LogicalPlan::Aggregate(aggregate) if aggregate.aggr_expr.iter().chain(&aggregate.group_expr).any(holds) => {
+            let mut below = Below::new(&aggregate.input);
+            let groups = below.all(aggregate.group_expr, &names)?;
+            let values = below.all(aggregate.aggr_expr, &names)?;
+            let input = changed(below.projection()?, count)?.data;
+            Ok(Transformed::yes(LogicalPlan::Aggregate(Aggregate::try_new(Arc::new(input), groups, values)?)))
+        }
+        LogicalPlan::Sort(sort) if sort.expr.iter().any(|by| holds(&by.expr)) => {
+            let columns: Vec<Expr> = sort.input.schema().columns().into_iter().map(Expr::Column).collect();
+            let mut below = Below::new(&sort.input);
+            let keys = sort.expr.into_iter().map(|by| Ok(SortExpr { expr: below.column(by.expr)?, ..by }));
+            let keys = keys.collect::<DataFusionResult<Vec<_>>>()?;
+            let input = changed(below.projection()?, count)?.data;
+            let sorted = LogicalPlanBuilder::from(input).sort_with_limit(keys, sort.fetch)?;
+            sorted.project(columns)?.build().map(Transformed::yes)
+        }
+        LogicalPlan::Filter(filter) if holds_hard(&filter.predicate) => {
             let columns: Vec<Expr> = filter.input.schema().columns().into_iter().map(Expr::Column).collect();
             let mut input = filter.input.as_ref().clone();
-            let predicate = joined(filter.predicate, &mut input, count)?;
+            let predicate = in_place(filter.predicate, &mut input, count)?;
             let filtered = LogicalPlan::Filter(Filter::try_new(predicate, Arc::new(input))?);
             Ok(Transformed::yes(LogicalPlanBuilder::from(filtered).project(columns)?.build()?))
         }
@@ -51,14 +69,60 @@ fn changed(node: LogicalPlan, count: &Cell<usize>) -> DataFusionResult<Transform
     }
 }
 
-/// Whether a subquery that is to be taken apart here is in it.
+/// A projection to be put below a node, which computes the node's subqueries beside all that it has.
+struct Below<'a> {
+    input: &'a Arc<LogicalPlan>,
+    exprs: Vec<Expr>,
+}
+
+impl<'a> Below<'a> {
+    fn new(input: &'a Arc<LogicalPlan>) -> Self {
+        Self { input, exprs: input.schema().columns().into_iter().map(Expr::Column).collect() }
+    }
+
+    /// The expression with columns of the projection in place of its subqueries.
+    fn column(&mut self, expr: Expr) -> DataFusionResult<Expr> {
+        let replaced = expr.transform_down(|expr| match expr {
+            Expr::Exists(_) | Expr::InSubquery(_) | Expr::ScalarSubquery(_) => {
+                let name = format!("value_{}", self.exprs.len());
+                self.exprs.push(expr.alias(&name));
+                Ok(Transformed::new(Expr::Column(Column::new_unqualified(name)), true, TreeNodeRecursion::Jump))
+            }
+            other => Ok(Transformed::no(other)),
+        })?;
+        Ok(replaced.data)
+    }
+
+    fn all(&mut self, exprs: Vec<Expr>, names: &NamePreserver) -> DataFusionResult<Vec<Expr>> {
+        let columns = exprs.into_iter().map(|expr| {
+            let name = names.save(&expr);
+            Ok(name.restore(self.column(expr)?))
+        });
+        columns.collect()
+    }
+
+    fn projection(self) -> DataFusionResult<LogicalPlan> {
+        Ok(LogicalPlan::Projection(Projection::try_new(self.exprs, self.input.clone())?))
+    }
+}
+
 fn holds(expr: &Expr) -> bool {
+    predicates::holds(expr) || holds_hard(expr)
+}
+
+/// Whether a subquery that is to be taken apart here is in it.
+fn holds_hard(expr: &Expr) -> bool {
     expr.exists(|expr| Ok(matches!(expr, Expr::ScalarSubquery(subquery) if is_hard(&subquery.subquery))))
         .unwrap_or(false)
 }
 
 /// The expression with columns in place of such subqueries, which are joined to the input.
 fn joined(expr: Expr, input: &mut LogicalPlan, count: &Cell<usize>) -> DataFusionResult<Expr> {
+    let expr = if predicates::holds(&expr) { predicates::counted(expr, input)? } else { expr };
+    in_place(expr, input, count)
+}
+
+fn in_place(expr: Expr, input: &mut LogicalPlan, count: &Cell<usize>) -> DataFusionResult<Expr> {
     let replaced = expr.transform_down(|expr| match &expr {
         Expr::ScalarSubquery(subquery) if is_hard(&subquery.subquery) => match join(subquery, input, count)? {
             Some((plan, value)) => {
