@@ -34,7 +34,20 @@ const HOMES: &[(&str, &[&str])] = &[
 /// Arrows that point down, by the names they may use, each with its reason.
 const DOWNWARD: &[(&str, &str, &[&str])] = &[
     // the functions of `pg_catalog` describe the session that calls them, which is the engine's
-    ("pgcatalog", "engine", &["SERVER_VERSION", "SessionInfo", "Settings", "Signature", "SystemTable"]),
+    (
+        "pgcatalog",
+        "engine",
+        &[
+            "ActivityState",
+            "LockKey",
+            "Role",
+            "SERVER_VERSION",
+            "SessionEntry",
+            "SessionInfo",
+            "Signature",
+            "SystemTable",
+        ],
+    ),
 ];
 
 /// Files that may be longer than [`LINES_MAX`]; none yet.

@@ -183,17 +183,7 @@ impl Session {
         }
         let execution = Execution::begin(&self.shared.running, &self.user, &prepared.statement.text);
         // on the heap, as are the largest within: a connection's own future would be a hundred times larger
-        let outcome = match Box::pin(self.execute_unnoted(prepared, params)).await {
-            Ok(Outcome::Rows { stream, tag }) => Ok(Outcome::Rows { stream: execution.of(stream), tag }),
-            Ok(Outcome::CopyTo { stream, format, encoding }) => {
-                Ok(Outcome::CopyTo { stream: execution.of(stream), format, encoding })
-            }
-            Ok(Outcome::Command { tag }) => {
-                execution.ended(&tag);
-                Ok(Outcome::Command { tag })
-            }
-            other => other,
-        };
+        let outcome = execution.over(Box::pin(self.execute_unnoted(prepared, params)).await);
         self.tell_named();
         self.note_failure(outcome)
     }

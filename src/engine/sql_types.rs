@@ -7,7 +7,9 @@ use std::sync::Arc;
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, IntervalUnit, TimeUnit};
 use datafusion::error::Result as DataFusionResult;
 use datafusion::logical_expr::planner::TypePlanner;
-use datafusion::sql::sqlparser::ast::{DataType as SqlType, ExactNumberInfo, IntervalFields, ObjectName, TimezoneInfo};
+use datafusion::sql::sqlparser::ast::{
+    ArrayElemTypeDef, DataType as SqlType, ExactNumberInfo, IntervalFields, ObjectName, TimezoneInfo,
+};
 
 use crate::pgcatalog::PgOidTypePlanner;
 use crate::pgtypes::{FREE, PG_TYPE_KEY, TYPE_MODIFIER_KEY};
@@ -44,12 +46,14 @@ impl TypePlanner for SqlTypes {
             // float(24) and less is real
             SqlType::Float(ExactNumberInfo::Precision(bits)) if *bits <= 24 => DataType::Float32,
             SqlType::Float(_) => DataType::Float64,
-            SqlType::Uuid => return Ok(Some(marked("uuid"))),
-            SqlType::JSON => return Ok(Some(marked("json"))),
-            SqlType::JSONB => return Ok(Some(marked("jsonb"))),
-            SqlType::Custom(name, _) if is_named(name, "name") => return Ok(Some(marked("name"))),
+            SqlType::Uuid => return Ok(Some(marked(DataType::Utf8View, "uuid"))),
+            SqlType::JSON => return Ok(Some(marked(DataType::Utf8View, "json"))),
+            SqlType::JSONB => return Ok(Some(marked(DataType::Utf8View, "jsonb"))),
+            SqlType::Custom(name, _) if is_named(name, "name") => return Ok(Some(marked(DataType::Utf8View, "name"))),
+            SqlType::Custom(name, _) if is_named(name, "oid") => return Ok(Some(marked(DataType::Int32, "oid"))),
             // quoted: PostgreSQL's one byte, unlike char(1)
-            SqlType::Custom(name, _) if is_named(name, "char") => return Ok(Some(marked("char"))),
+            SqlType::Custom(name, _) if is_named(name, "char") => return Ok(Some(marked(DataType::Utf8View, "char"))),
+            SqlType::Array(ArrayElemTypeDef::SquareBracket(item, _)) => return self.array(item),
             other => return PgOidTypePlanner.plan_type_field(other),
         };
         let mut field = Field::new("", data_type, true);
@@ -57,6 +61,15 @@ impl TypePlanner for SqlTypes {
             field.set_metadata([(TYPE_MODIFIER_KEY.to_owned(), modifier.to_string())].into_iter().collect());
         }
         Ok(Some(Arc::new(field)))
+    }
+}
+
+impl SqlTypes {
+    /// An array whose items' Arrow type does not tell their type (`oid[]`); `None` where DataFusion's own choice will do.
+    fn array(&self, item: &SqlType) -> DataFusionResult<Option<FieldRef>> {
+        let Some(item) = self.plan_type_field(item)? else { return Ok(None) };
+        let Some(name) = item.metadata().get(PG_TYPE_KEY) else { return Ok(None) };
+        Ok(Some(marked(DataType::new_list(item.data_type().clone(), true), &format!("_{name}"))))
     }
 }
 
@@ -96,8 +109,8 @@ fn interval_modifier(fields: Option<&IntervalFields>, precision: Option<u64>) ->
     (fields.is_some() || precision.is_some()).then_some((range << 16) | digits)
 }
 
-/// Text of which the column says that it is of another type.
-fn marked(pg_type: &str) -> FieldRef {
+/// A type whose name its Arrow type does not tell.
+fn marked(data_type: DataType, pg_type: &str) -> FieldRef {
     let metadata = [(PG_TYPE_KEY.to_owned(), pg_type.to_owned())].into();
-    Arc::new(Field::new("", DataType::Utf8View, true).with_metadata(metadata))
+    Arc::new(Field::new("", data_type, true).with_metadata(metadata))
 }

@@ -14,6 +14,7 @@ use parking_lot::Mutex;
 
 use super::BatchStream;
 use super::running::Running;
+use super::session::Outcome;
 use crate::dialect;
 use crate::error::Result;
 
@@ -126,13 +127,23 @@ impl Execution {
         Self { running, user, text, since: Instant::now(), rows: 0 }
     }
 
-    /// It ended without rows of its own; `INSERT 0 3` tells how many it changed.
-    pub fn ended(mut self, tag: &str) {
-        self.rows = tag.rsplit(' ').next().and_then(|count| count.parse().ok()).unwrap_or(0);
+    /// What came of it, counted: rows as they are read, or how many its tag says that it changed (`INSERT 0 3`).
+    pub fn over(mut self, outcome: Result<Outcome>) -> Result<Outcome> {
+        Ok(match outcome? {
+            Outcome::Rows { stream, tag } => Outcome::Rows { stream: self.of(stream), tag },
+            Outcome::CopyTo { stream, format, encoding } => {
+                Outcome::CopyTo { stream: self.of(stream), format, encoding }
+            }
+            Outcome::Command { tag } => {
+                self.rows = tag.rsplit(' ').next().and_then(|count| count.parse().ok()).unwrap_or(0);
+                Outcome::Command { tag }
+            }
+            other => other,
+        })
     }
 
     /// It goes on as long as its rows do.
-    pub fn of(self, stream: BatchStream) -> BatchStream {
+    fn of(self, stream: BatchStream) -> BatchStream {
         let schema = stream.schema().clone();
         BatchStream::new(schema, Counted { stream, execution: self }.boxed())
     }

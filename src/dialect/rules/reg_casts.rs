@@ -1,4 +1,4 @@
-//! `'gold.daily_sales'::regclass`, `oid::regtype`, `regproc 'upper'` …: casts to types that DataFusion does not have.
+//! `'gold.daily_sales'::regclass`, `oid::regtype`, `regclass 'a'` …: casts to types that DataFusion does not have.
 //!
 //! A cast to one becomes a call of the function that finds the OID; what it stands for stays with the value, which is shown
 //! as a name.
@@ -91,6 +91,6 @@ mod tests {
             "SELECT lakewire_regclass(c.oid) AS n FROM t AS c WHERE c.oid = lakewire_regclass('a.b')",
         );
         check("SELECT f(x::regtype::text) AS n", "SELECT f(lakewire_regtype(x)::TEXT) AS n");
-        check("SELECT regproc 'upper' AS n", "SELECT lakewire_regproc('upper') AS n");
+        check("SELECT regclass 'a' AS n", "SELECT lakewire_regclass('a') AS n");
     }
 }

@@ -9,26 +9,58 @@ use std::ops::ControlFlow;
 use datafusion::sql::sqlparser::ast::{
     DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause, FunctionArgumentList,
     FunctionArguments, GroupByExpr, Ident, LimitClause, ObjectName, OrderByKind, Query, SelectItem, SetExpr, Statement,
-    Value, Visit, VisitMut, Visitor, VisitorMut,
+    TableFactor, Value, Visit, VisitMut, Visitor, VisitorMut,
 };
 
-use super::Facts;
+use super::{Facts, takes_relation};
 
 /// The aggregate of one value.
 pub const SINGLE_VALUE: &str = "lakewire_single_value";
 
 pub fn apply(statement: &mut Statement, _facts: Facts) {
-    let _ = statement.visit(&mut Rewriter);
+    let _ = statement.visit(&mut Rewriter { of_rows: Vec::new() });
 }
 
-struct Rewriter;
+struct Rewriter {
+    /// Subqueries to come of which all rows are wanted.
+    of_rows: Vec<*const Expr>,
+}
+
+impl Rewriter {
+    fn take_rows(&mut self, expr: &Expr) {
+        if matches!(expr, Expr::Subquery(_)) {
+            self.of_rows.push(std::ptr::from_ref(expr));
+        }
+    }
+}
 
 impl VisitorMut for Rewriter {
     type Break = ();
 
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
-        if let Expr::Subquery(query) = expr {
+        if let Expr::AnyOp { right, .. } | Expr::AllOp { right, .. } = expr {
+            self.take_rows(right);
+        }
+        let takes_rows = self.of_rows.contains(&std::ptr::from_ref(expr));
+        if let Expr::Subquery(query) = expr
+            && !takes_rows
+        {
             aggregate(query);
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<()> {
+        if let TableFactor::Table { name, args: Some(arguments), .. } = factor
+            && name.0.last().and_then(|part| part.as_ident()).is_some_and(|name| takes_relation(&name.value))
+        {
+            for argument in &arguments.args {
+                let (FunctionArg::Named { arg, .. } | FunctionArg::ExprNamed { arg, .. } | FunctionArg::Unnamed(arg)) =
+                    argument;
+                if let FunctionArgExpr::Expr(expr) = arg {
+                    self.take_rows(expr);
+                }
+            }
         }
         ControlFlow::Continue(())
     }
@@ -199,7 +231,8 @@ mod tests {
 
     #[test]
     fn what_aggregates_stays() {
-        for sql in ["SELECT (SELECT max(b) FROM u) AS n", "SELECT (SELECT b FROM u LIMIT 2) AS n"] {
+        check("SELECT (SELECT max(b) FROM u) AS n", "SELECT (SELECT max(b) AS \"max\" FROM u) AS n");
+        for sql in ["SELECT (SELECT b FROM u LIMIT 2) AS n", "SELECT a AS n FROM t WHERE a < ALL(SELECT b FROM u)"] {
             check(sql, sql);
         }
     }

@@ -19,8 +19,8 @@ use datafusion::logical_expr::expr::AggregateFunction;
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::split_conjunction;
 use datafusion::logical_expr::{
-    Aggregate, BinaryExpr, Distinct, Expr, Filter, JoinType, LogicalPlan, LogicalPlanBuilder, Operator, Projection,
-    Sort, SortExpr, Subquery, when,
+    Aggregate, BinaryExpr, Distinct, Expr, Filter, Join, JoinType, LogicalPlan, LogicalPlanBuilder, Operator,
+    Projection, Sort, SortExpr, Subquery, when,
 };
 use datafusion::prelude::lit;
 
@@ -327,24 +327,26 @@ impl Domain<'_> {
                 let Some(input) = self.pushed(&sort.input)? else { return Ok(None) };
                 LogicalPlan::Sort(Sort { expr: sort.expr.clone(), input: Arc::new(input), fetch: None })
             }
-            LogicalPlan::Join(join) if join.join_type == JoinType::Inner => {
-                let right = all_outer_columns(&join.right);
-                let (left, right) = match (all_outer_columns(&join.left).is_empty(), right.is_empty()) {
-                    (_, true) => (self.pushed(&join.left)?, Some(join.right.as_ref().clone())),
-                    (true, false) => (Some(join.left.as_ref().clone()), self.pushed(&join.right)?),
-                    (false, false) => return Ok(None),
-                };
-                let (Some(left), Some(right)) = (left, right) else { return Ok(None) };
-                let mut conditions = Vec::new();
-                for (left, right) in &join.on {
-                    conditions.push(self.replaced(left)?.eq(self.replaced(right)?));
-                }
-                if let Some(filter) = &join.filter {
-                    conditions.push(self.replaced(filter)?);
-                }
-                LogicalPlanBuilder::from(left).join_on(right, JoinType::Inner, conditions)?.build()?
-            }
+            LogicalPlan::Join(join) if join.join_type == JoinType::Inner => return self.pushed_join(join),
             _ => return Ok(None),
         }))
+    }
+
+    fn pushed_join(&self, join: &Join) -> DataFusionResult<Option<LogicalPlan>> {
+        let right = all_outer_columns(&join.right);
+        let (left, right) = match (all_outer_columns(&join.left).is_empty(), right.is_empty()) {
+            (_, true) => (self.pushed(&join.left)?, Some(join.right.as_ref().clone())),
+            (true, false) => (Some(join.left.as_ref().clone()), self.pushed(&join.right)?),
+            (false, false) => return Ok(None),
+        };
+        let (Some(left), Some(right)) = (left, right) else { return Ok(None) };
+        let mut conditions = Vec::new();
+        for (left, right) in &join.on {
+            conditions.push(self.replaced(left)?.eq(self.replaced(right)?));
+        }
+        if let Some(filter) = &join.filter {
+            conditions.push(self.replaced(filter)?);
+        }
+        LogicalPlanBuilder::from(left).join_on(right, JoinType::Inner, conditions)?.build().map(Some)
     }
 }
