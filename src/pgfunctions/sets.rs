@@ -12,6 +12,7 @@ use datafusion::arrow::datatypes::DataType;
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{Column, DFSchema, DFSchemaRef, NullHandling, UnnestOptions};
 use datafusion::error::{DataFusionError, Result as DataFusionResult};
+use datafusion::functions_nested::expr_fn::make_array;
 use datafusion::logical_expr::logical_plan::Subquery;
 use datafusion::logical_expr::planner::{PlannedRelation, RelationPlanner, RelationPlannerContext, RelationPlanning};
 use datafusion::logical_expr::{
@@ -25,12 +26,15 @@ use datafusion::sql::sqlparser::ast::{
 
 use super::json::JsonType;
 use super::{call, external};
-use crate::dialect::RECORD_FUNCTIONS;
+use crate::dialect::{RECORD_FUNCTIONS, SET_FUNCTIONS};
 use crate::error::{Error, ErrorKind};
 
 /// The planner of functions in FROM.
 #[derive(Debug)]
 pub struct Sets;
+
+/// Functions of values that in FROM are DataFusion's functions of tables.
+const TABLE_FUNCTIONS: &[&str] = &["generate_series", "range"];
 
 /// A call in FROM.
 struct Call {
@@ -52,6 +56,20 @@ impl RelationPlanner for Sets {
                 let args: Option<Vec<SqlExpr>> = args.iter().map(expression).collect();
                 name.zip(args).map(|(name, args)| Call {
                     name: name.value.to_lowercase(),
+                    args,
+                    ordinality: *with_ordinality,
+                    alias: alias.clone(),
+                })
+            }
+            TableFactor::Table { name, args: Some(args), alias, with_ordinality, .. } => {
+                let name = name.0.last().and_then(|part| part.as_ident()).map(|name| name.value.to_lowercase());
+                let name = name.filter(|name| {
+                    !TABLE_FUNCTIONS.contains(&name.as_str())
+                        && context.context_provider().get_function_meta(name).is_some()
+                });
+                let args: Option<Vec<SqlExpr>> = args.args.iter().map(expression).collect();
+                name.zip(args).map(|(name, args)| Call {
+                    name,
                     args,
                     ordinality: *with_ordinality,
                     alias: alias.clone(),
@@ -93,7 +111,9 @@ fn plan(call: Call, context: &mut dyn RelationPlannerContext) -> DataFusionResul
         "unnest" => args,
         // rows of columns that the alias names
         name if RECORD_FUNCTIONS.contains(&name) => vec![records(name, args)?],
-        name => vec![named(name, args, context)?],
+        name if SET_FUNCTIONS.contains(&name) || name == "generate_series" => vec![named(name, args, context)?],
+        // any other function is one row
+        name => vec![make_array(vec![named(name, args, context)?])],
     };
     let count = arrays.len();
     if call.ordinality {

@@ -75,7 +75,15 @@ pub fn type_size(pg_type: &Type) -> i16 {
     match *pg_type {
         Type::BOOL | Type::CHAR => 1,
         Type::INT2 => 2,
-        Type::INT4 | Type::OID | Type::FLOAT4 | Type::DATE | Type::REGCLASS | Type::REGPROC | Type::REGTYPE => 4,
+        Type::INT4
+        | Type::OID
+        | Type::XID
+        | Type::CID
+        | Type::FLOAT4
+        | Type::DATE
+        | Type::REGCLASS
+        | Type::REGPROC
+        | Type::REGTYPE => 4,
         Type::INT8 | Type::FLOAT8 | Type::TIME | Type::TIMESTAMP | Type::TIMESTAMPTZ => 8,
         Type::INTERVAL | Type::UUID => 16,
         Type::NAME => 64,

@@ -27,7 +27,7 @@ async def values(connection) -> None:
 async def types(connection) -> None:
     """The recursive query by which asyncpg learns a type that it does not know."""
     await connection.reload_schema_state()
-    rows, _ = await connection._introspect_types([23, 1007, 1700, 3904, 2249], 0)
+    rows, _ = await connection._introspect_types([23, 1007, 1700, 3904, 2249], None)
     kinds = {row["oid"]: row["kind"] for row in rows}
     assert {23, 1007, 1700, 3904} <= set(kinds), kinds
     relation = await connection.fetchval("SELECT reltype FROM pg_class WHERE oid = 'gold.daily_sales'::regclass")

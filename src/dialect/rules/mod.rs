@@ -4,6 +4,7 @@
 
 mod array_subquery;
 mod base_types;
+mod catalog_functions;
 mod column_names;
 mod ctid;
 mod empty_catalogs;
@@ -42,6 +43,7 @@ type Rule = fn(&mut Statement, Facts);
 /// In order: relations in arguments are made visible to all others first, then names are taken from the text as written.
 const RULES: &[Rule] = &[
     relation_arguments::apply,
+    catalog_functions::apply,
     column_names::apply,
     set_functions::apply,
     function_columns::apply,

@@ -78,7 +78,14 @@ fn aggregate(query: &mut Query) {
     else {
         return;
     };
-    if grouped || select.having.is_some() || select.from.is_empty() || aggregates(value) {
+    if grouped || select.having.is_some() || select.from.is_empty() {
+        return;
+    }
+    if aggregates(value) {
+        // one row in any case
+        if is_first {
+            query.limit_clause = None;
+        }
         return;
     }
     let name = if is_first { "first_value" } else { SINGLE_VALUE };

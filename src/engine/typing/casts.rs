@@ -109,7 +109,7 @@ pub(super) fn widened(expr: Expr, given: &DataType, wanted: &DataType) -> Expr {
     if given == wanted { expr } else { Expr::Cast(Cast::new(Box::new(expr), wanted.clone())) }
 }
 
-fn as_decimal(expr: Box<Expr>, digits: u8) -> Transformed<Expr> {
+pub(super) fn as_decimal(expr: Box<Expr>, digits: u8) -> Transformed<Expr> {
     let undeclared = HashMap::from([(TYPE_MODIFIER_KEY.to_owned(), "-1".to_owned())]);
     let field = Field::new("", DataType::Decimal128(digits, 0), true).with_metadata(undeclared);
     Transformed::yes(Expr::Cast(Cast::new_from_field(expr, Arc::new(field))))

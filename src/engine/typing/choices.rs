@@ -36,7 +36,7 @@ fn common(operands: &[Operand], context: &str) -> Result<Option<(Type, FieldRef)
             (Kind::Date, Kind::Timestamp) => true,
             (Kind::Timestamp, Kind::Timestamp) => *pg_type == Type::TIMESTAMPTZ,
             _ if is_reg(so_far) => *pg_type == Type::OID,
-            (Kind::Text, Kind::Text) => *pg_type == Type::TEXT && *so_far != Type::TEXT,
+            (Kind::Text, Kind::Text) => *pg_type == Type::TEXT && matches!(*so_far, Type::NAME | Type::CHAR),
             _ => false,
         };
         if wider {

@@ -13,6 +13,7 @@ use datafusion::logical_expr::{Expr, ExprSchemable};
 use datafusion::prelude::lit;
 use datafusion::scalar::ScalarValue;
 
+use super::casts;
 use super::choices::{alike, named};
 use super::kinds::{Kind, is_plain, kind, name};
 use super::operators::operands;
@@ -96,6 +97,14 @@ pub(super) fn scalar(typing: &Typing, call: ScalarFunction, schema: &DFSchema) -
         && matches!(typing.operand(name, schema)?, Operand::Known(Type::NAME, _))
     {
         return Ok(Transformed::yes(byte_of_name(name.clone(), at.clone())));
+    }
+    if let ("floor" | "ceil" | "trunc", [number]) = (function, call.args.as_slice())
+        && let DataType::Decimal128(digits, scale) = number.get_type(schema)?
+        && scale > 0
+    {
+        // a whole number has no decimals, whatever the type had
+        let digits = digits.saturating_sub(scale.unsigned_abs()).saturating_add(1);
+        return Ok(casts::as_decimal(Box::new(Expr::ScalarFunction(call)), digits));
     }
     if function == "generate_series" {
         return series(typing, call, schema);

@@ -8,6 +8,7 @@ from pg_catalog.pg_database as n
 left join pg_catalog.pg_shdescription as d on n.oid = d.objoid
 order by case when datname = pg_catalog.current_database() then -1::bigint else n.oid::bigint end;
 -- columns only
+-- differs in refused: rows of catalogs have no xmin
 select n.oid::bigint as id, n.xmin as state_number, nspname as name, d.description, pg_catalog.pg_get_userbyid(n.nspowner) as "owner"
 from pg_catalog.pg_namespace as n
 left join pg_catalog.pg_description as d on n.oid = d.objoid
@@ -16,6 +17,7 @@ order by case when nspname = pg_catalog.current_schema() then -1::bigint else n.
 select t.relkind as table_kind, t.relname as table_name, t.oid as table_id, t.relhasoids as table_with_oids
 from (select relkind, relname, oid, false as relhasoids, relnamespace from pg_catalog.pg_class) t
 where relnamespace = 'public'::regnamespace and relkind in ('r', 'm', 'v', 'f', 'p') order by table_kind, table_id;
+-- differs in types: an array cast to varchar is said to be text
 select t.relkind as table_kind, t.relname as table_name,
     pg_catalog.array_to_string(t.reloptions, ',') as options, t.relpersistence as persistence,
     (select pg_catalog.array_agg(inhparent::bigint order by inhseqno)::varchar from pg_catalog.pg_inherits where t.oid = inhrelid) as ancestors,
@@ -37,6 +39,8 @@ select t.typname as type_name, t.typtype as type_sub_kind, t.typcategory as type
     t.typelem as dimension, t.typbasetype as base_type_id, t.typnotnull as mandatory
 from pg_catalog.pg_type t where t.typname in ('int4', 'numeric', 'bool') order by 1;
 -- columns only
+-- differs in names: NATURAL JOIN leaves the common columns where they are
+-- differs in types: as the names
 with languages as (select oid as lang_oid, lanname as lang from pg_catalog.pg_language),
     routines as (
         select proname as r_name, prolang as lang_oid, oid as r_id, proargnames as arg_names, proargmodes as arg_modes,

@@ -1,6 +1,7 @@
 -- Statements in the manner of DBeaver: the catalogs, joins and functions that it is known to use. Written by us from what is
 -- generally known of it; not its literal statements, and not taken from its sources.
 select current_schema(), session_user;
+-- differs in rows: the schemas of the lake are in the path
 show search_path;
 -- columns only
 select db.oid, db.* from pg_catalog.pg_database db where datname = 'lake';
@@ -45,6 +46,7 @@ inner join pg_catalog.pg_class t on t.oid = c.conrelid
 left outer join pg_catalog.pg_class rt on rt.oid = c.confrelid
 left outer join pg_catalog.pg_description d on d.objoid = c.oid and d.objsubid = 0 and d.classoid = 'pg_constraint'::regclass
 where c.conrelid = 'employees'::regclass order by c.oid;
+-- differs in types: pg_stat_get_numscans is said to be integer
 select i.*, i.indkey as keys, c.relname, c.relnamespace, c.relam, c.reltablespace, tc.relname as tabrelname, dsc.description,
     pg_catalog.pg_get_expr(i.indpred, i.indrelid) as pred_expr, pg_catalog.pg_get_expr(i.indexprs, i.indrelid, true) as expr,
     pg_catalog.pg_relation_size(i.indexrelid) as index_rel_size, pg_catalog.pg_stat_get_numscans(i.indexrelid) as index_num_scans

@@ -2,6 +2,7 @@
 -- generally known of it; not its literal statements, and not taken from its sources.
 set DateStyle = 'ISO';
 set extra_float_digits = 2;
+-- differs in rows: a transaction is a snapshot: repeatable read
 show transaction_isolation;
 select oid, typbasetype from pg_type where typname = 'lo';
 select nspname from pg_namespace where nspname = 'public' order by nspname;
