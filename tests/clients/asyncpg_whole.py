@@ -31,7 +31,7 @@ async def types(connection) -> None:
     kinds = {row["oid"]: row["kind"] for row in rows}
     assert {23, 1007, 1700, 3904} <= set(kinds), kinds
     relation = await connection.fetchval("SELECT reltype FROM pg_class WHERE oid = 'gold.daily_sales'::regclass")
-    rows, _ = await connection._introspect_types([relation], 0)
+    rows, _ = await connection._introspect_types([relation], None)
     record = next(row for row in rows if row["oid"] == relation)
     assert record["kind"] in ("c", b"c") and record["attrnames"][0] == "invoice_day", record
     await connection.set_type_codec("json", encoder=str, decoder=str, schema="pg_catalog")
@@ -50,7 +50,7 @@ async def statements(connection) -> None:
             count += 1
         assert count == 1050, count
         cursor = await connection.cursor("SELECT orders FROM gold.daily_sales ORDER BY invoice_day")
-        await cursor.forward(1)
+        assert len(await cursor.fetch(1)) == 1
         assert len(await cursor.fetch(3)) == 3
     out = io.BytesIO()
     done = await connection.copy_from_query("SELECT invoice_day, orders FROM gold.daily_sales WHERE orders > $1", 0, output=out, format="csv")
