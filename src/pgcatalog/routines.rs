@@ -40,8 +40,8 @@ struct Index {
 }
 
 static INDEX: LazyLock<Index> = LazyLock::new(|| {
-    let mut index = Index::default();
-    index.routines = postgres::rows("pg_catalog", "pg_proc").map(routines).unwrap_or_default();
+    let routines = postgres::rows("pg_catalog", "pg_proc").map(routines).unwrap_or_default();
+    let mut index = Index { routines, ..Index::default() };
     for (at, routine) in index.routines.iter().enumerate() {
         index.by_oid.insert(routine.oid, at);
         index.by_name.entry(routine.name).or_default().push(at);
