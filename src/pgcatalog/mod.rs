@@ -25,5 +25,5 @@ pub use metadata::{Facts, Metadata, Namespace, Relation, role_oid};
 pub const OWNER: &str = "lakewire";
 /// Its OID, as PostgreSQL's bootstrap role has.
 pub const OWNER_OID: u32 = 10;
-/// OID of the one database.
-pub const DATABASE_OID: u32 = 16384 - 1;
+/// OID of the one database: clients take what is below for the system's own.
+pub const DATABASE_OID: u32 = 16_384;

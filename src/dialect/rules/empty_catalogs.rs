@@ -76,7 +76,7 @@ fn empty_body(body: &mut SetExpr) -> bool {
 }
 
 /// Every row would have to come from a catalog that has none.
-fn reads_nothing(select: &Select) -> bool {
+pub fn reads_nothing(select: &Select) -> bool {
     select.from.iter().any(|item| {
         let is_inner = |operator: &JoinOperator| {
             matches!(operator, JoinOperator::Join(_) | JoinOperator::Inner(_) | JoinOperator::CrossJoin(_))

@@ -11,6 +11,7 @@ mod empty_catalogs;
 mod field_access;
 mod function_columns;
 mod function_names;
+mod inner_ctes;
 mod integer_literals;
 mod like_escape;
 mod pg_catalog_crate;
@@ -49,8 +50,9 @@ const RULES: &[Rule] = &[
     function_columns::apply,
     time_syntax::apply,
     like_escape::apply,
-    empty_catalogs::apply,
     base_types::apply,
+    inner_ctes::apply,
+    empty_catalogs::apply,
     array_subquery::apply,
     ctid::apply,
     tableoid::apply,
