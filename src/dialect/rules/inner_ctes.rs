@@ -114,12 +114,12 @@ mod tests {
         for (sql, expected) in [
             (
                 "SELECT ARRAY(WITH c AS (SELECT a AS a FROM t WHERE t.b = u.b), d AS (SELECT a AS a FROM c) SELECT a FROM d) AS n FROM u",
-                "(SELECT a FROM (SELECT a AS a FROM (SELECT a AS a FROM t WHERE t.b = u.b) AS c) AS d)",
+                "FROM (SELECT a AS a FROM (SELECT a AS a FROM t WHERE t.b = u.b) c) d)",
             ),
             (
                 "SELECT EXISTS (WITH RECURSIVE c AS (SELECT oid FROM pg_roles AS r WHERE r.oid = u.oid UNION ALL SELECT m.roleid \
                  FROM c JOIN pg_auth_members AS m ON m.member = c.oid) SELECT oid FROM c) AS n FROM u",
-                "(SELECT oid FROM (SELECT oid FROM pg_roles AS r WHERE r.oid = u.oid) AS c)",
+                "FROM (SELECT oid FROM pg_roles AS r WHERE r.oid = u.oid) c)",
             ),
         ] {
             let text = parse_single(sql).unwrap().ast.to_string();
