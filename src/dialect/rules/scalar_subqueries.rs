@@ -45,7 +45,10 @@ impl VisitorMut for Rewriter {
         if let Expr::Subquery(query) = expr
             && !takes_rows
         {
-            aggregate(query);
+            match value_alone(query) {
+                Some(value) => *expr = Expr::Nested(Box::new(value)),
+                None => aggregate(query),
+            }
         }
         ControlFlow::Continue(())
     }
@@ -64,6 +67,18 @@ impl VisitorMut for Rewriter {
         }
         ControlFlow::Continue(())
     }
+}
+
+/// The value of a subquery that reads nothing: `(SELECT value)`.
+fn value_alone(query: &Query) -> Option<Expr> {
+    let SetExpr::Select(select) = query.body.as_ref() else { return None };
+    let [SelectItem::UnnamedExpr(value) | SelectItem::ExprWithAlias { expr: value, .. }] = select.projection.as_slice()
+    else {
+        return None;
+    };
+    let only_value = select.from.is_empty() && select.selection.is_none() && select.having.is_none();
+    let whole = query.with.is_none() && query.limit_clause.is_none() && query.fetch.is_none();
+    (only_value && whole && !aggregates(value)).then(|| value.clone())
 }
 
 fn aggregate(query: &mut Query) {
@@ -234,6 +249,11 @@ mod tests {
             "SELECT (SELECT b FROM u WHERE u.a = t.a ORDER BY c DESC LIMIT 1) AS n FROM t",
             "SELECT (SELECT first_value(b ORDER BY c DESC) FROM u WHERE u.a = t.a) AS n FROM t",
         );
+    }
+
+    #[test]
+    fn a_value_needs_no_query() {
+        check("SELECT (SELECT (SELECT a + 1)) AS n FROM t", "SELECT ((a + 1)) AS n FROM t");
     }
 
     #[test]

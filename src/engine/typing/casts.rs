@@ -23,7 +23,7 @@ pub(super) fn cast(typing: &Typing, cast: Cast, schema: &DFSchema, assigns: bool
     let Cast { expr, field } = cast;
     let target = column_type(&field);
     let (from, given) = match typing.operand(&expr, schema)? {
-        Operand::Unknown => return unknown(typing, *expr, &target, field, assigns),
+        Operand::Unknown => return unknown(typing, *expr, &target, declared(field), assigns),
         Operand::Known(from, given) => (from, given),
     };
     let said = said(&field, &given, &target);
@@ -67,8 +67,12 @@ fn said(field: &FieldRef, given: &Field, target: &Type) -> FieldRef {
         }
         (true, false) => return field.clone(),
     };
-    // DataFusion's cast of a declared field is nullable where the field or what is cast is
-    Arc::new(said.with_nullable(false))
+    declared(Arc::new(said))
+}
+
+/// DataFusion's cast of a field that says more than its type is nullable where that field or what is cast is.
+fn declared(field: FieldRef) -> FieldRef {
+    if field.metadata().is_empty() { field } else { Arc::new(field.as_ref().clone().with_nullable(false)) }
 }
 
 /// Numbers are rounded, not cut off, and an unbounded numeric keeps the scale it has.
@@ -81,9 +85,14 @@ fn of_number(expr: Box<Expr>, given: &DataType, field: FieldRef) -> Transformed<
             || given.is_integer() && given.primitive_width() > wanted.primitive_width()
     };
     if plain && matches!(wanted, DataType::Int16 | DataType::Int32 | DataType::Int64) && narrows(wanted) {
-        let small = matches!(expr.as_ref(), Expr::Literal(ScalarValue::Int64(Some(number)), _)
-            if i16::try_from(*number).is_ok() || *wanted == DataType::Int32 && i32::try_from(*number).is_ok());
-        if !small && !matches!(given, DataType::Decimal256(..)) {
+        if let Some(constant) = small_constant(&expr, wanted) {
+            // a named type stays a cast; else it is the constant, which functions look at (the 2 of `round(x, 2)`)
+            return match field.metadata().is_empty() {
+                true => Transformed::yes(Expr::Literal(constant, None)),
+                false => Transformed::no(Expr::Cast(Cast::new_from_field(expr, field))),
+            };
+        }
+        if !matches!(given, DataType::Decimal256(..)) {
             return Transformed::yes(exact::to_integer(*expr, wanted));
         }
     }
@@ -100,6 +109,16 @@ fn of_number(expr: Box<Expr>, given: &DataType, field: FieldRef) -> Transformed<
     Transformed::no(Expr::Cast(Cast::new_from_field(expr, field)))
 }
 
+/// An integer constant in the narrower type, where it fits.
+fn small_constant(expr: &Expr, wanted: &DataType) -> Option<ScalarValue> {
+    let Expr::Literal(ScalarValue::Int64(Some(number)), _) = expr else { return None };
+    match wanted {
+        DataType::Int16 => i16::try_from(*number).ok().map(|number| ScalarValue::Int16(Some(number))),
+        DataType::Int32 => i32::try_from(*number).ok().map(|number| ScalarValue::Int32(Some(number))),
+        _ => None,
+    }
+}
+
 /// A number beside one of a wider kind. A numeric's scale is its own: whole numbers become numerics without decimals.
 pub(super) fn widened(expr: Expr, given: &DataType, wanted: &DataType) -> Expr {
     if wanted.is_decimal() {
@@ -111,7 +130,7 @@ pub(super) fn widened(expr: Expr, given: &DataType, wanted: &DataType) -> Expr {
 
 pub(super) fn as_decimal(expr: Box<Expr>, digits: u8) -> Transformed<Expr> {
     let undeclared = HashMap::from([(TYPE_MODIFIER_KEY.to_owned(), "-1".to_owned())]);
-    let field = Field::new("", DataType::Decimal128(digits, 0), true).with_metadata(undeclared);
+    let field = Field::new("", DataType::Decimal128(digits, 0), false).with_metadata(undeclared);
     Transformed::yes(Expr::Cast(Cast::new_from_field(expr, Arc::new(field))))
 }
 
