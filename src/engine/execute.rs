@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{Field, Schema, SchemaRef};
-use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::config::ConfigOptions;
 use datafusion::error::Result as DataFusionResult;
 use datafusion::execution::{SessionState, TaskContext};
@@ -14,10 +14,10 @@ use datafusion::optimizer::analyzer::type_coercion::TypeCoercion;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use tokio_util::sync::CancellationToken;
 
+use super::errors;
 use super::interrupt::interruptible;
 use super::runtime::Resources;
 use super::stream::{BatchStream, Guard};
-use super::{errors, rewrite};
 use crate::dialect::visible_name;
 use crate::error::Result;
 use crate::pgtypes::TYPE_MODIFIER_KEY;
@@ -33,24 +33,7 @@ pub(super) fn output_schema(plan: &LogicalPlan) -> SchemaRef {
 
 /// The plan with its types settled, so that its columns are announced as they will come.
 pub(super) fn coerced(plan: LogicalPlan, options: &ConfigOptions) -> DataFusionResult<LogicalPlan> {
-    rewrite::expressions(TypeCoercion::new().analyze(plan, options)?, |expr, _| fold_integer(expr))
-}
-
-/// `CAST(2 AS Int32)` as a literal: the type of `round(x, 2)` depends on the value.
-fn fold_integer(expr: Expr) -> DataFusionResult<Transformed<Expr>> {
-    let folded = match &expr {
-        Expr::Cast(cast) => match cast.expr.as_ref() {
-            Expr::Literal(value, _) if value.data_type().is_integer() && cast.field.data_type().is_integer() => {
-                value.cast_to(cast.field.data_type()).ok()
-            }
-            _ => None,
-        },
-        _ => None,
-    };
-    Ok(match folded {
-        Some(value) => Transformed::yes(Expr::Literal(value, None)),
-        None => Transformed::no(expr),
-    })
+    TypeCoercion::new().analyze(plan, options)
 }
 
 /// [`output_schema`] for a client: a computed numeric has no declared precision, which PostgreSQL says by −1.

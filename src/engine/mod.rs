@@ -35,7 +35,6 @@ mod postgres_settings;
 mod presence;
 mod procedures;
 mod reg_values;
-mod rewrite;
 mod running;
 mod runtime;
 mod scope_catalog;

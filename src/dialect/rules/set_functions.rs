@@ -15,6 +15,7 @@ use super::Facts;
 /// All of them, but those of [`RECORD_FUNCTIONS`].
 pub const SET_FUNCTIONS: &[&str] = &[
     "_pg_expandarray",
+    "aclexplode",
     "generate_subscripts",
     "json_array_elements",
     "json_array_elements_text",

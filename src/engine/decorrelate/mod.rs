@@ -19,8 +19,8 @@ use datafusion::logical_expr::expr::AggregateFunction;
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::split_conjunction;
 use datafusion::logical_expr::{
-    Aggregate, BinaryExpr, Distinct, Expr, Filter, Join, JoinType, LogicalPlan, LogicalPlanBuilder, Operator,
-    Projection, Sort, SortExpr, Subquery, when,
+    Aggregate, BinaryExpr, Distinct, DistinctOn, Expr, Filter, Join, JoinType, LogicalPlan, LogicalPlanBuilder,
+    Operator, Projection, Sort, SortExpr, Subquery, when,
 };
 use datafusion::prelude::lit;
 
@@ -49,7 +49,14 @@ fn changed(node: LogicalPlan, count: &Cell<usize>) -> DataFusionResult<Transform
             let input = changed(below.projection()?, count)?.data;
             Ok(Transformed::yes(LogicalPlan::Aggregate(Aggregate::try_new(Arc::new(input), groups, values)?)))
         }
-        LogicalPlan::Sort(sort) if sort.expr.iter().any(|by| holds(&by.expr)) => {
+        LogicalPlan::Distinct(Distinct::On(on)) if on.select_expr.iter().any(holds_any) => {
+            let mut below = Below::new(&on.input);
+            let values = below.all(on.select_expr, &names)?;
+            let input = changed(below.projection()?, count)?.data;
+            let distinct = DistinctOn::try_new(on.on_expr, values, on.sort_expr, Arc::new(input))?;
+            Ok(Transformed::yes(LogicalPlan::Distinct(Distinct::On(distinct))))
+        }
+        LogicalPlan::Sort(sort) if sort.expr.iter().any(|by| holds_any(&by.expr)) => {
             let columns: Vec<Expr> = sort.input.schema().columns().into_iter().map(Expr::Column).collect();
             let mut below = Below::new(&sort.input);
             let keys = sort.expr.into_iter().map(|by| Ok(SortExpr { expr: below.column(by.expr)?, ..by }));
@@ -108,6 +115,11 @@ impl<'a> Below<'a> {
 
 fn holds(expr: &Expr) -> bool {
     predicates::holds(expr) || holds_hard(expr)
+}
+
+/// Whether any subquery is in it, for nodes where DataFusion takes none.
+fn holds_any(expr: &Expr) -> bool {
+    predicates::holds(expr) || expr.exists(|expr| Ok(matches!(expr, Expr::ScalarSubquery(_)))).unwrap_or(false)
 }
 
 /// Whether a subquery that is to be taken apart here is in it.

@@ -9,7 +9,9 @@ use datafusion::common::{Column, Spans};
 use datafusion::error::Result;
 use datafusion::functions_aggregate::count::count;
 use datafusion::logical_expr::expr::{Exists, InSubquery};
-use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, Subquery, when};
+use datafusion::logical_expr::{
+    Expr, ExprSchemable, FetchType, LogicalPlan, LogicalPlanBuilder, SkipType, Subquery, when,
+};
 use datafusion::prelude::lit;
 use datafusion::scalar::ScalarValue;
 
@@ -22,11 +24,11 @@ pub(super) fn holds(expr: &Expr) -> bool {
 pub(super) fn counted(expr: Expr, input: &LogicalPlan) -> Result<Expr> {
     let counted = expr.transform_up(|expr| match expr {
         Expr::Exists(Exists { subquery, negated }) => {
-            let rows = subquery.subquery.as_ref().clone();
+            let rows = unlimited(subquery.subquery.as_ref());
             // one row is enough; a limit in a subquery that depends on its row, DataFusion does not take
             let rows = match subquery.outer_ref_columns.is_empty() {
-                true => LogicalPlanBuilder::from(rows).limit(0, Some(1))?.build()?,
-                false => rows,
+                true => LogicalPlanBuilder::from(rows.clone()).limit(0, Some(1))?.build()?,
+                false => rows.clone(),
             };
             let found = number_of(rows)?;
             Ok(Transformed::yes(if negated { found.eq(lit(0i64)) } else { found.gt(lit(0i64)) }))
@@ -35,6 +37,17 @@ pub(super) fn counted(expr: Expr, input: &LogicalPlan) -> Result<Expr> {
         other => Ok(Transformed::no(other)),
     })?;
     Ok(counted.data)
+}
+
+/// The rows without a limit that leaves one of them: whether there are any does not change.
+fn unlimited(rows: &LogicalPlan) -> &LogicalPlan {
+    match rows {
+        LogicalPlan::Limit(limit) => match (limit.get_skip_type(), limit.get_fetch_type()) {
+            (Ok(SkipType::Literal(0)), Ok(FetchType::Literal(Some(1..)))) => unlimited(&limit.input),
+            _ => rows,
+        },
+        _ => rows,
+    }
 }
 
 /// True where a row equals; else NULL where one may (it or the operand is NULL); else false.

@@ -59,6 +59,19 @@ fn byte_of_name(name: Expr, at: Expr) -> Expr {
     Expr::Cast(Cast::new_from_field(Box::new(character), Arc::new(field)))
 }
 
+/// How many decimals: the type of `round(x, 2)` depends on it, and a cast that coercion puts around it would hide it.
+fn constant(decimals: &Expr) -> Option<Expr> {
+    let number = match decimals {
+        Expr::Literal(ScalarValue::Int64(Some(number)), _) => *number,
+        Expr::Negative(negated) => match negated.as_ref() {
+            Expr::Literal(ScalarValue::Int64(Some(number)), _) => -*number,
+            _ => return None,
+        },
+        _ => return None,
+    };
+    i32::try_from(number).ok().map(lit)
+}
+
 /// A series of integers is of integers (DataFusion's are all `bigint`), one of dates is of instants.
 fn series(typing: &Typing, call: ScalarFunction, schema: &DFSchema) -> Result<Transformed<Expr>> {
     let operands = call.args.iter().map(|expr| typing.operand(expr, schema)).collect::<Result<Vec<_>>>()?;
@@ -105,6 +118,13 @@ pub(super) fn scalar(typing: &Typing, call: ScalarFunction, schema: &DFSchema) -
         // a whole number has no decimals, whatever the type had
         let digits = digits.saturating_sub(scale.unsigned_abs()).saturating_add(1);
         return Ok(casts::as_decimal(Box::new(Expr::ScalarFunction(call)), digits));
+    }
+    if let ("round" | "trunc", [_, decimals]) = (function, call.args.as_slice())
+        && let Some(decimals) = constant(decimals)
+    {
+        let args = call.args.into_iter().take(1).chain([decimals]).collect();
+        let call = narrowed(typing, ScalarFunction::new_udf(call.func, args), schema)?;
+        return Ok(Transformed::yes(call.data));
     }
     if function == "generate_series" {
         return series(typing, call, schema);

@@ -3,6 +3,7 @@
 //! Each is a row of a table: name, how many arguments, what it returns, and a Rust function from values to a value that
 //! may look at the session. They are called on rows of catalogs, thousands at most, so one call a row is fast enough.
 
+mod acl;
 mod describe;
 mod lists;
 mod locks;
@@ -209,6 +210,7 @@ pub fn scalar_functions() -> Vec<ScalarUDF> {
         quote_ident_udf::create_parse_ident_udf(),
         quote_ident_udf::create_quote_ident_udf(),
         type_of::function(),
+        acl::function(),
     ];
     theirs.into_iter().chain(lists::functions()).chain(ours).collect()
 }
