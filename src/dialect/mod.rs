@@ -35,7 +35,7 @@ pub use merge::{is_nothing, is_nothing_column};
 pub use normalize::normalized;
 pub use position::{identifier_position, literal_position, names_parameter, operator_position, place_of, placeholder};
 pub use rules::{
-    RECORD_FUNCTIONS, RELATION, RELATION_FUNCTIONS, SET_FUNCTIONS, SINGLE_VALUE, repeated_name, visible_name,
+    GATHERED, RECORD_FUNCTIONS, RELATION, RELATION_FUNCTIONS, SET_FUNCTIONS, SINGLE_VALUE, repeated_name, visible_name,
 };
 
 /// How deep expressions may nest before `54001`.

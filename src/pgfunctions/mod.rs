@@ -9,6 +9,7 @@
 mod aggregates;
 mod arrays;
 mod columns;
+mod gathered;
 mod json;
 mod operators;
 mod regex;
@@ -40,7 +41,7 @@ pub fn all() -> Vec<ScalarUDF> {
         .chain(arrays::functions())
         .chain(aggregates::finishers())
         .chain(time::functions())
-        .chain([uuid::gen_random_uuid()])
+        .chain([uuid::gen_random_uuid(), gathered::function()])
         .collect()
 }
 

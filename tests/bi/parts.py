@@ -96,7 +96,7 @@ def browser():
     with tempfile.TemporaryDirectory(prefix="lakewire-browser-") as profile:
         for argument in (
             "--headless=new --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-            f"--disable-component-update --disable-sync --window-size=1400,900 --user-data-dir={profile}"
+            f"--disable-component-update --disable-sync --window-size=1600,1300 --user-data-dir={profile}"
         ).split():
             options.add_argument(argument)
         service = webdriver.ChromeService(executable_path=shutil.which("chromedriver"))

@@ -26,6 +26,7 @@ use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{ObjectName, Statement, Visit, Visitor};
 
+pub use array_subquery::GATHERED;
 pub use column_names::{repeated_name, visible_name};
 pub use reg_casts::REG_IN;
 pub use relation_arguments::{RELATION, RELATION_FUNCTIONS, takes_relation};
