@@ -14,6 +14,7 @@ use datafusion::sql::sqlparser::ast::{self, FetchDirection, Ident, ValueWithSpan
 use futures::StreamExt;
 use tokio::sync::Mutex;
 
+use super::portals::Unstarted;
 use super::session::{Outcome, Prepared, Session};
 use super::sessions::NamedCursor;
 use super::stream::Guard;
@@ -33,7 +34,7 @@ pub(super) struct Cursors {
     declared: u64,
 }
 
-struct Cursor {
+pub(super) struct Cursor {
     schema: SchemaRef,
     rows: Arc<Mutex<Rows>>,
     binary: bool,
@@ -44,6 +45,26 @@ struct Cursor {
     /// Counts DECLAREs, for savepoints.
     declared: u64,
     listed: NamedCursor,
+    /// The protocol bound it.
+    is_portal: bool,
+    unstarted: Option<Unstarted>,
+}
+
+impl Cursor {
+    /// A portal, which begins when its first rows are asked for.
+    pub fn portal(schema: SchemaRef, unstarted: Unstarted, listed: NamedCursor) -> Self {
+        Self {
+            schema,
+            rows: Arc::new(Mutex::new(Rows::default())),
+            binary: false,
+            hold: false,
+            held: false,
+            declared: 0,
+            listed,
+            is_portal: true,
+            unstarted: Some(unstarted),
+        }
+    }
 }
 
 impl Cursors {
@@ -73,6 +94,37 @@ impl Cursors {
         let mut open: Vec<&Cursor> = self.open.values().collect();
         open.sort_by_key(|cursor| cursor.declared);
         open.into_iter().map(|cursor| cursor.listed.clone()).collect()
+    }
+
+    pub fn open_portal(&mut self, portal: Cursor) {
+        self.declared += 1;
+        self.open.insert(portal.listed.name.clone(), Cursor { declared: self.declared, ..portal });
+    }
+
+    pub fn take_unstarted(&mut self, name: &str) -> Option<Unstarted> {
+        self.open.get_mut(name)?.unstarted.take()
+    }
+
+    pub fn started(&mut self, name: &str, stream: BatchStream) {
+        if let Some(portal) = self.open.get_mut(name) {
+            portal.rows = Arc::new(Mutex::new(Rows::new(stream, false)));
+        }
+    }
+
+    /// The rows that follow, at most so many.
+    pub fn forward(&self, name: &str, rows_max: usize) -> Result<BatchStream> {
+        let cursor = self.open.get(name).ok_or_else(|| undefined(name))?;
+        Ok(forward(cursor.schema.clone(), cursor.rows.clone(), rows_max))
+    }
+
+    pub fn close_portal(&mut self, name: &str) {
+        if self.open.get(name).is_some_and(|cursor| cursor.is_portal) {
+            self.open.remove(name);
+        }
+    }
+
+    pub fn close_portals(&mut self) {
+        self.open.retain(|_, cursor| !cursor.is_portal);
     }
 
     pub fn close_all(&mut self) {
@@ -160,6 +212,8 @@ pub(super) async fn declare(
         held: !in_transaction,
         declared: session.cursors.declared,
         listed,
+        is_portal: false,
+        unstarted: None,
     };
     session.cursors.open.insert(name, cursor);
     Ok(Outcome::command("DECLARE CURSOR"))
@@ -187,6 +241,7 @@ pub(super) async fn fetch(
     into: Option<&ast::ObjectName>,
 ) -> Result<Outcome> {
     let step = Step::read(direction)?;
+    session.start_portal(&folded(name)).await?;
     let cursor = session.cursors.get(name)?;
     let (schema, rows) = (cursor.schema.clone(), cursor.rows.clone());
     let guard = session.guard.clone();
@@ -262,6 +317,7 @@ impl Step {
 }
 
 /// A cursor's rows, and where it stands among them.
+#[derive(Default)]
 struct Rows {
     /// `None` once it has ended.
     stream: Option<BatchStream>,

@@ -31,6 +31,7 @@ mod plan_cache;
 mod planned;
 mod planner;
 mod planner_words;
+mod portals;
 mod postgres_settings;
 mod presence;
 mod procedures;

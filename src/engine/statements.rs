@@ -143,7 +143,7 @@ impl Execution {
     }
 
     /// It goes on as long as its rows do.
-    fn of(self, stream: BatchStream) -> BatchStream {
+    pub fn of(self, stream: BatchStream) -> BatchStream {
         let schema = stream.schema().clone();
         BatchStream::new(schema, Counted { stream, execution: self }.boxed())
     }

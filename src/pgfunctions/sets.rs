@@ -65,7 +65,7 @@ impl RelationPlanner for Sets {
                 let name = name.0.last().and_then(|part| part.as_ident()).map(|name| name.value.to_lowercase());
                 let name = name.filter(|name| {
                     !TABLE_FUNCTIONS.contains(&name.as_str())
-                        && context.context_provider().get_function_meta(name).is_some()
+                        && (name == "unnest" || context.context_provider().get_function_meta(name).is_some())
                 });
                 let args: Option<Vec<SqlExpr>> = args.args.iter().map(expression).collect();
                 name.zip(args).map(|(name, args)| Call {

@@ -149,6 +149,7 @@ impl Connection {
             TransactionStatus::Idle => {
                 // portals live as long as their transaction
                 self.portals.clear();
+                self.session.close_portals();
                 self.session.announce();
                 self.listener.attend(self.session.mailbox());
                 WireStatus::Idle

@@ -38,6 +38,8 @@ struct Bound {
 
 enum PortalState {
     Bound,
+    /// A query's: its rows are those of the session's cursor of that name; whether it was executed.
+    Cursor(bool),
     Running(Cursor),
     /// A result was sent to its end: more Executes give no more rows.
     Exhausted(Cursor),
@@ -86,7 +88,8 @@ impl Connection {
     pub(super) fn bind(&mut self, bind: Bind) -> Result<(), Halt> {
         self.begin();
         let statement = self.statement(&bind.statement)?;
-        if bind.portal.is_empty() {
+        let named = !bind.portal.is_empty();
+        if !named {
             self.portals.remove("");
         } else if self.portals.contains_key(&bind.portal) {
             return Err(
@@ -100,7 +103,12 @@ impl Connection {
             column_formats(&bind.result_formats, schema.fields().len())?;
         }
         let bound = Bound { statement, parameters, formats: bind.result_formats };
-        self.portals.insert(bind.portal, Portal { bound, state: PortalState::Bound });
+        let is_cursor = match &bound.statement {
+            Some(prepared) if named => self.session.bind_portal(&bind.portal, prepared, &bound.parameters)?,
+            _ => false,
+        };
+        let state = if is_cursor { PortalState::Cursor(false) } else { PortalState::Bound };
+        self.portals.insert(bind.portal, Portal { bound, state });
         self.link.writer.put(&BindComplete::new());
         Ok(())
     }
@@ -168,6 +176,15 @@ impl Connection {
         // out of the map while it runs: a portal that fails does not come back
         let mut portal = self.portals.remove(name).ok_or_else(|| no_portal(name))?;
         let mut cursor = match std::mem::replace(&mut portal.state, PortalState::Done) {
+            PortalState::Cursor(was_executed) => {
+                let executed = self.execute_cursor(name, &portal.bound.formats, rows_max, was_executed, &running).await;
+                if executed.is_err() {
+                    self.session.close_portal(name);
+                }
+                portal.state = PortalState::Cursor(true);
+                self.portals.insert(name.to_owned(), portal);
+                return executed;
+            }
             PortalState::Running(cursor) | PortalState::Exhausted(cursor) => cursor,
             PortalState::Done => {
                 let message = format!("portal \"{name}\" cannot be run anymore");
@@ -192,6 +209,27 @@ impl Connection {
             }
         };
         self.portals.insert(name.to_owned(), portal);
+        Ok(())
+    }
+
+    async fn execute_cursor(
+        &mut self,
+        name: &str,
+        formats: &[Format],
+        rows_max: Option<usize>,
+        was_executed: bool,
+        running: &Guard,
+    ) -> Result<(), Halt> {
+        if !was_executed && !self.link.reader.has(b'S') {
+            self.session.begin_implicit().await?;
+        }
+        let work = self.session.execute_portal(name, rows_max.unwrap_or(usize::MAX));
+        let stream = self.link.watch(running, false, work).await?;
+        let mut cursor = Cursor::new(stream, "SELECT", formats, self.style())?;
+        match cursor.send(&mut self.link, running, rows_max).await? {
+            Progress::Complete(tag) => self.link.writer.put(&CommandComplete::new(tag)),
+            Progress::Suspended => self.link.writer.put(&PortalSuspended::new()),
+        }
         Ok(())
     }
 
@@ -234,7 +272,10 @@ impl Connection {
                 self.statements.remove(name);
                 self.session.named().remove(name);
             }
-            Target::Portal(name) => drop(self.portals.remove(name)),
+            Target::Portal(name) => {
+                self.portals.remove(name);
+                self.session.close_portal(name);
+            }
         }
         self.link.writer.put(&CloseComplete::new());
     }

@@ -253,7 +253,7 @@ mod tests {
 
     #[test]
     fn a_value_needs_no_query() {
-        check("SELECT (SELECT (SELECT a + 1)) AS n FROM t", "SELECT ((a + 1)) AS n FROM t");
+        check("SELECT (SELECT (SELECT a + b)) AS n FROM t", "SELECT ((a + b)) AS n FROM t");
     }
 
     #[test]
