@@ -111,6 +111,8 @@ error_kinds! {
     ObjectNotInPrerequisiteState "55000" 2 false;
     ObjectInUse              "55006" 2 true;
     /// Another run, or another writer, holds what this one needs.
+    /// Sessions wait for each other.
+    DeadlockDetected         "40P01" 3 true;
     LockNotAvailable         "55P03" 2 true;
     CantChangeSetting        "55P02" 2 false;
     QueryCanceled            "57014" 2 false;

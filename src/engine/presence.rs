@@ -31,7 +31,7 @@ impl Session {
             let application = self.setting("application_name").unwrap_or_default();
             entry.rest(self.status(), self.transaction.started_at(), application);
             if self.status() == TransactionStatus::Idle {
-                self.shared.running.locks.release_all(entry.pid, true);
+                self.release_locks();
             }
         }
     }
@@ -44,13 +44,22 @@ impl Session {
     /// What waits for the commit is said and done.
     pub(super) fn after_commit(&mut self) {
         self.cursors.commit();
+        self.release_locks();
         self.announce();
     }
 
     /// What waits for the commit is forgotten.
     pub(super) fn after_rollback(&mut self) {
         self.cursors.roll_back();
+        self.release_locks();
         self.return_to(0);
+    }
+
+    /// Gives back the advisory locks of the transaction that is over.
+    fn release_locks(&self) {
+        if let Some(entry) = &self.entry {
+            self.shared.running.locks.release_all(entry.pid, true);
+        }
     }
 
     /// Says what was to be said at commit, where no transaction is open any more.

@@ -67,21 +67,23 @@ impl StatementStats {
         *self.0.lock() = Inner::default();
     }
 
-    fn record(&self, user: &str, text: &str, milliseconds: f64, rows: i64) {
-        let mut inner = self.0.lock();
-        let normalized = match inner.texts.get(text) {
-            Some(known) => known.clone(),
-            None => {
-                if inner.texts.len() >= TEXTS_MAX {
-                    inner.texts.clear();
-                }
-                let normalized: Arc<str> = dialect::normalized(text, TEXT_BYTES_MAX).into();
-                if text.len() <= TEXT_BYTES_MAX {
-                    inner.texts.insert(text.to_owned(), normalized.clone());
-                }
-                normalized
+    /// The text as it is counted, remembered. Others are not kept waiting while it is taken apart.
+    fn normalized(&self, text: &str) -> Arc<str> {
+        let normalized: Arc<str> = dialect::normalized(text, TEXT_BYTES_MAX).into();
+        if text.len() <= TEXT_BYTES_MAX {
+            let mut inner = self.0.lock();
+            if inner.texts.len() >= TEXTS_MAX {
+                inner.texts.clear();
             }
-        };
+            inner.texts.insert(text.to_owned(), normalized.clone());
+        }
+        normalized
+    }
+
+    fn record(&self, user: &str, text: &str, milliseconds: f64, rows: i64) {
+        let known = self.0.lock().texts.get(text).cloned();
+        let normalized = known.unwrap_or_else(|| self.normalized(text));
+        let mut inner = self.0.lock();
         let key = (user.to_owned(), normalized);
         if inner.counts.len() >= STATEMENTS_MAX && !inner.counts.contains_key(&key) {
             inner.forget_rarest();

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use crate::support::Server;
+use crate::support::{self, Server, sample_demo, value};
 use crate::wire::{Raw, column, error, tags};
 
 struct Lake {
@@ -129,4 +129,31 @@ async fn prepared_statements_are_the_same_in_sql_and_in_the_protocol() {
     raw.query("deallocate all").await;
     raw.send(&[crate::wire::bind("", "plan", &[]), crate::wire::sync()]).await;
     assert_eq!(error(&raw.until_ready().await).sqlstate(), "26000");
+}
+
+#[tokio::test]
+async fn advisory_locks_are_waited_for() {
+    let demo = sample_demo();
+    let (first, second) = (demo.connect().await, demo.connect().await);
+    value(&first, "select pg_advisory_lock(77)::text").await;
+    assert_eq!(value(&second, "select pg_try_advisory_lock(77)").await, "f");
+    second.batch_execute("set lock_timeout = '50ms'").await.unwrap();
+    assert_eq!(support::error(&second, "select pg_advisory_lock(77)").await.0, "55P03");
+    second.batch_execute("set lock_timeout = 0").await.unwrap();
+    let waits = tokio::spawn(async move {
+        second.batch_execute("begin; select pg_advisory_xact_lock(77)").await.unwrap();
+        second
+    });
+    // long enough that one who does not wait would be through
+    value(&first, "select pg_sleep(0.3)::text").await;
+    assert!(!waits.is_finished());
+    assert_eq!(value(&first, "select pg_advisory_unlock(77)").await, "t");
+    let second = waits.await.unwrap();
+    assert_eq!(value(&first, "select pg_try_advisory_lock(77)").await, "f");
+    second.batch_execute("commit").await.unwrap();
+    assert_eq!(value(&first, "select pg_try_advisory_lock(77)").await, "t");
+    // one leaves: what it holds is free
+    value(&second, "select pg_advisory_lock(78)::text").await;
+    drop(second);
+    value(&first, "select pg_advisory_lock(78)::text").await;
 }

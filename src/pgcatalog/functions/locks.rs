@@ -1,20 +1,16 @@
-//! Advisory locks, and what one session may do to another.
+//! Advisory locks (those that are waited for: [`super::waiting`]), and what one session may do to another.
 
 use datafusion::scalar::ScalarValue;
 
 use super::{Definition, acting, boolean, number_of, utf8};
 use crate::engine::{LockKey, SessionInfo};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 
 pub const FUNCTIONS: &[Definition] = &[
-    acting("pg_advisory_lock", 1..=2, "void", |s, args| must(s, args, false, false)),
-    acting("pg_advisory_lock_shared", 1..=2, "void", |s, args| must(s, args, true, false)),
-    acting("pg_advisory_xact_lock", 1..=2, "void", |s, args| must(s, args, false, true)),
-    acting("pg_advisory_xact_lock_shared", 1..=2, "void", |s, args| must(s, args, true, true)),
-    acting("pg_try_advisory_lock", 1..=2, "bool", |s, args| Ok(boolean(acquire(s, args, false, false)))),
-    acting("pg_try_advisory_lock_shared", 1..=2, "bool", |s, args| Ok(boolean(acquire(s, args, true, false)))),
-    acting("pg_try_advisory_xact_lock", 1..=2, "bool", |s, args| Ok(boolean(acquire(s, args, false, true)))),
-    acting("pg_try_advisory_xact_lock_shared", 1..=2, "bool", |s, args| Ok(boolean(acquire(s, args, true, true)))),
+    acting("pg_try_advisory_lock", 1..=2, "bool", |s, args| acquire(s, args, false, false)),
+    acting("pg_try_advisory_lock_shared", 1..=2, "bool", |s, args| acquire(s, args, true, false)),
+    acting("pg_try_advisory_xact_lock", 1..=2, "bool", |s, args| acquire(s, args, false, true)),
+    acting("pg_try_advisory_xact_lock_shared", 1..=2, "bool", |s, args| acquire(s, args, true, true)),
     acting("pg_advisory_unlock", 1..=2, "bool", |s, args| Ok(boolean(release(s, args, false)))),
     acting("pg_advisory_unlock_shared", 1..=2, "bool", |s, args| Ok(boolean(release(s, args, true)))),
     acting("pg_advisory_unlock_all", 0..=0, "void", |session, _| {
@@ -29,7 +25,7 @@ pub const FUNCTIONS: &[Definition] = &[
     }),
 ];
 
-fn key(args: &[ScalarValue]) -> LockKey {
+pub(super) fn key(args: &[ScalarValue]) -> LockKey {
     let number = |value: &ScalarValue| number_of(value).unwrap_or(0);
     match args {
         [first, second] => LockKey::Two(number(first) as i32, number(second) as i32),
@@ -37,21 +33,12 @@ fn key(args: &[ScalarValue]) -> LockKey {
     }
 }
 
-fn acquire(session: &SessionInfo, args: &[ScalarValue], shared: bool, in_transaction: bool) -> bool {
-    session.running().locks.acquire(key(args), session.backend_pid(), shared, in_transaction)
+fn acquire(session: &SessionInfo, args: &[ScalarValue], shared: bool, in_transaction: bool) -> Result<ScalarValue> {
+    session.running().locks.acquire(key(args), session.backend_pid(), shared, in_transaction).map(boolean)
 }
 
 fn release(session: &SessionInfo, args: &[ScalarValue], shared: bool) -> bool {
     session.running().locks.release(key(args), session.backend_pid(), shared)
-}
-
-/// PostgreSQL waits; here that is an error which says so.
-fn must(session: &SessionInfo, args: &[ScalarValue], shared: bool, in_transaction: bool) -> Result<ScalarValue> {
-    if acquire(session, args, shared, in_transaction) {
-        return Ok(utf8(""));
-    }
-    Err(Error::new(ErrorKind::LockNotAvailable, "could not obtain advisory lock: another session holds it")
-        .with_hint("Lakewire does not wait for advisory locks: try again, or ask with pg_try_advisory_lock"))
 }
 
 fn cancel(session: &SessionInfo, args: &[ScalarValue]) -> Result<ScalarValue> {

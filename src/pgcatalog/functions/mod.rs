@@ -14,6 +14,7 @@ mod session;
 mod text;
 mod type_of;
 mod visible;
+mod waiting;
 
 use std::hash::{Hash, Hasher};
 use std::ops::RangeInclusive;
@@ -212,7 +213,7 @@ pub fn scalar_functions() -> Vec<ScalarUDF> {
         type_of::function(),
         acl::function(),
     ];
-    theirs.into_iter().chain(lists::functions()).chain(ours).collect()
+    theirs.into_iter().chain(lists::functions()).chain(waiting::functions()).chain(ours).collect()
 }
 
 /// The function that takes a name or a number to the OID that a value of the type (`regclass` …) is.
