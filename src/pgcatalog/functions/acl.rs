@@ -51,17 +51,26 @@ fn members() -> Fields {
     .into()
 }
 
-/// One item's privileges, each with whether it may be passed on; nothing for an item that is none.
-fn privileges(item: &str) -> Option<(&str, &str, Vec<(&'static str, bool)>)> {
+/// One item of an access list.
+#[derive(Debug, PartialEq)]
+struct Grant<'a> {
+    grantor: &'a str,
+    grantee: &'a str,
+    /// Each with whether it may be passed on.
+    privileges: Vec<(&'static str, bool)>,
+}
+
+/// Nothing for an item that is none.
+fn grant(item: &str) -> Option<Grant<'_>> {
     let (grantee, rest) = item.rsplit_once('=')?;
     let (letters, grantor) = rest.split_once('/')?;
-    let mut found = Vec::new();
+    let mut privileges = Vec::new();
     let mut letters = letters.chars().peekable();
     while let Some(letter) = letters.next() {
         let (_, word) = PRIVILEGES.iter().find(|(known, _)| *known == letter)?;
-        found.push((*word, letters.next_if_eq(&'*').is_some()));
+        privileges.push((*word, letters.next_if_eq(&'*').is_some()));
     }
-    Some((grantor, grantee, found))
+    Some(Grant { grantor, grantee, privileges })
 }
 
 /// 0 is everybody.
@@ -97,10 +106,10 @@ impl ScalarUDFImpl for Exploded {
             let before = grantors.len();
             let items = lists.is_valid(row).then(|| lists.value(row));
             for item in items.iter().flat_map(|items| items.as_string::<i32>().iter().flatten()) {
-                let Some((grantor, grantee, found)) = privileges(item) else { continue };
-                for (word, passes_on) in found {
-                    grantors.append_value(oid(grantor));
-                    grantees.append_value(oid(grantee));
+                let Some(grant) = grant(item) else { continue };
+                for (word, passes_on) in grant.privileges {
+                    grantors.append_value(oid(grant.grantor));
+                    grantees.append_value(oid(grant.grantee));
                     words.append_value(word);
                     passed_on.append_value(passes_on);
                 }
@@ -122,13 +131,14 @@ impl ScalarUDFImpl for Exploded {
 
 #[cfg(test)]
 mod tests {
-    use super::privileges;
+    use super::{Grant, grant};
 
     #[test]
     fn an_item_is_its_privileges() {
-        let found = privileges("ana=r*w/lakewire");
-        assert_eq!(found, Some(("lakewire", "ana", vec![("SELECT", true), ("UPDATE", false)])));
-        assert_eq!(privileges("=U/lakewire"), Some(("lakewire", "", vec![("USAGE", false)])));
-        assert_eq!(privileges("nonsense"), None);
+        let privileges = vec![("SELECT", true), ("UPDATE", false)];
+        assert_eq!(grant("ana=r*w/lakewire"), Some(Grant { grantor: "lakewire", grantee: "ana", privileges }));
+        let privileges = vec![("USAGE", false)];
+        assert_eq!(grant("=U/lakewire"), Some(Grant { grantor: "lakewire", grantee: "", privileges }));
+        assert_eq!(grant("nonsense"), None);
     }
 }
