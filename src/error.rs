@@ -65,6 +65,10 @@ error_kinds! {
     DuplicateObject          "42710" 2 false;
     DuplicateColumn          "42701" 2 false;
     DuplicateSchema          "42P06" 2 false;
+    InvalidTableDefinition   "42P16" 2 false;
+    InvalidObjectDefinition  "42P17" 2 false;
+    InvalidForeignKey        "42830" 2 false;
+    ReservedName             "42939" 2 false;
     DependentObjects         "2BP01" 2 false;
     DuplicateCursor          "42P03" 2 false;
     DuplicateStatement       "42P05" 2 false;

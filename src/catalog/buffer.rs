@@ -68,6 +68,9 @@ fn joined(schema: &SchemaRef, batches: &[Arc<RecordBatch>]) -> Result<RecordBatc
 impl Overlay {
     /// Keeps rows of a table for later; they meet what the table asks of them. Many of them are written at once.
     pub async fn buffer(&self, name: &TableName, batch: RecordBatch) -> Result<()> {
+        if let Some(temporary) = self.temporary_of(name) {
+            return Box::pin(temporary.buffer(name, batch)).await;
+        }
         let full = {
             let mut all = self.buffered.lock();
             let buffered = all.entry(name.clone()).or_insert_with(|| Buffered::new(batch.schema()));
@@ -80,6 +83,9 @@ impl Overlay {
 
     /// The rows of a table that wait, if any do.
     pub fn buffered(&self, name: &TableName) -> Option<Buffered> {
+        if let Some(temporary) = self.temporary_of(name) {
+            return temporary.buffered(name);
+        }
         self.buffered.lock().get(name).cloned()
     }
 
@@ -97,6 +103,9 @@ impl Overlay {
 
     /// Writes all that waits.
     pub async fn flush_all(&self) -> Result<()> {
+        if let Some(temporary) = self.beside() {
+            Box::pin(temporary.flush_all()).await?;
+        }
         let names: Vec<TableName> = self.buffered.lock().keys().cloned().collect();
         for name in names {
             self.flush(&name).await?;

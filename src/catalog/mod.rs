@@ -23,6 +23,7 @@ mod retention;
 mod rollback;
 mod rows;
 mod scope;
+mod temporary;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicU64;

@@ -3,8 +3,8 @@
 //! Invariant: nothing staged here is seen by anyone but the holder until it is published; dropping an overlay discards it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use datafusion::arrow::array::RecordBatch;
@@ -19,6 +19,7 @@ use parking_lot::Mutex;
 use uuid::Uuid;
 
 use super::buffer::Buffered;
+use super::temporary::{self, Temporary};
 use super::{Column, Object, ObjectKind, Provenance, Release, Scope};
 use crate::error::{Error, ErrorKind, Result};
 use crate::names::TableName;
@@ -50,6 +51,14 @@ pub struct Overlay {
     read: Mutex<BTreeSet<TableName>>,
     /// Tables whose new versions have the same rows.
     rewritten: Mutex<BTreeSet<TableName>>,
+    /// Comments put on schemas, or taken away.
+    schema_comments: Mutex<BTreeMap<String, Option<String>>>,
+    /// Where this is a session's own.
+    temporary: Option<Temporary>,
+    /// The session's own, beside this one.
+    beside: OnceLock<Arc<Overlay>>,
+    /// Temporary tables that the end of the transaction drops (true) or empties.
+    pub(super) ends: Mutex<BTreeMap<TableName, bool>>,
 }
 
 /// What an overlay held at a moment, to come back to.
@@ -59,6 +68,9 @@ pub struct Mark {
     staged: BTreeMap<TableName, Staged>,
     schemas: BTreeMap<String, bool>,
     buffered: BTreeMap<TableName, Buffered>,
+    schema_comments: BTreeMap<String, Option<String>>,
+    ends: BTreeMap<TableName, bool>,
+    beside: Option<Box<Mark>>,
 }
 
 /// What became of one name.
@@ -105,6 +117,10 @@ impl Overlay {
             minds_reads: false,
             read: Mutex::default(),
             rewritten: Mutex::default(),
+            schema_comments: Mutex::default(),
+            temporary: None,
+            beside: OnceLock::new(),
+            ends: Mutex::default(),
         }
     }
 
@@ -149,6 +165,28 @@ impl Overlay {
         staged.keys().map(ToString::to_string).chain(locations).collect()
     }
 
+    pub(super) fn own(base: Arc<Release>, lake: &LakeStore, tables: Arc<Tables>, temporary: Temporary) -> Self {
+        let mut own = Self::new(base, lake, tables);
+        own.temporary = Some(temporary);
+        own
+    }
+
+    /// Has the session's own overlay beside this one; the first stays.
+    pub fn put_beside(&self, temporary: Option<&Arc<Self>>) {
+        if let Some(temporary) = temporary {
+            let _ = self.beside.set(temporary.clone());
+        }
+    }
+
+    pub(super) fn beside(&self) -> Option<&Arc<Self>> {
+        self.beside.get()
+    }
+
+    /// The schema of a session's own overlay.
+    pub fn schema(&self) -> Option<&str> {
+        self.temporary.as_ref().map(|temporary| temporary.schema.as_str())
+    }
+
     /// The release this one continues.
     pub fn base(&self) -> &Arc<Release> {
         &self.base
@@ -165,11 +203,14 @@ impl Overlay {
 
     /// What the holder sees: the release with these changes.
     pub fn scope(self: &Arc<Self>) -> Scope {
-        Scope::new(self.base.clone(), Some(self.clone()), self.tables.clone())
+        Scope::new(self.base.clone(), Some(self.clone()), self.tables.clone()).with_temporary(self.beside().cloned())
     }
 
     pub fn is_empty(&self) -> bool {
-        self.staged.lock().is_empty() && self.schemas.lock().is_empty() && self.buffered.lock().is_empty()
+        self.staged.lock().is_empty()
+            && self.schemas.lock().is_empty()
+            && self.buffered.lock().is_empty()
+            && self.schema_comments.lock().is_empty()
     }
 
     /// Grows with every change of a name or a version: what was planned over one edition does not hold for another.
@@ -193,6 +234,9 @@ impl Overlay {
             staged: self.staged.lock().clone(),
             schemas: self.schemas.lock().clone(),
             buffered: self.buffered.lock().clone(),
+            schema_comments: self.schema_comments.lock().clone(),
+            ends: self.ends.lock().clone(),
+            beside: self.beside().map(|temporary| Box::new(temporary.mark())),
         }
     }
 
@@ -202,6 +246,11 @@ impl Overlay {
         self.staged.lock().clone_from(&mark.staged);
         self.schemas.lock().clone_from(&mark.schemas);
         self.buffered.lock().clone_from(&mark.buffered);
+        self.schema_comments.lock().clone_from(&mark.schema_comments);
+        self.ends.lock().clone_from(&mark.ends);
+        if let (Some(temporary), Some(mark)) = (self.beside(), &mark.beside) {
+            temporary.return_to(mark);
+        }
         self.note_rows();
         self.edition.fetch_add(1, Ordering::Release);
     }
@@ -210,6 +259,15 @@ impl Overlay {
     pub fn put_schema(&self, schema: &str, exists: bool) {
         self.schemas.lock().insert(schema.to_owned(), exists);
         self.edition.fetch_add(1, Ordering::Release);
+    }
+
+    pub fn put_schema_comment(&self, schema: &str, comment: Option<String>) {
+        self.schema_comments.lock().insert(schema.to_owned(), comment);
+        self.edition.fetch_add(1, Ordering::Release);
+    }
+
+    pub(super) fn schema_comments(&self) -> BTreeMap<String, Option<String>> {
+        self.schema_comments.lock().clone()
     }
 
     pub(super) fn schemas(&self) -> BTreeMap<String, bool> {
@@ -225,6 +283,9 @@ impl Overlay {
         input: LogicalPlan,
         session: &SessionState,
     ) -> Result<Written> {
+        if let Some(temporary) = self.temporary_of(name) {
+            return Box::pin(temporary.write(name, spec, provenance, input, session)).await;
+        }
         let target = self.target_of(name, spec).await?;
         let written = self.tables.write(&self.lake, &target.location, spec, input, session).await?;
         if matches!(spec.mode, WriteMode::Overwrite | WriteMode::Replace) {
@@ -243,6 +304,9 @@ impl Overlay {
         schema: SchemaRef,
         batches: BoxStream<'static, Result<RecordBatch>>,
     ) -> Result<Written> {
+        if let Some(temporary) = self.temporary_of(name) {
+            return Box::pin(temporary.write_batches(name, spec, provenance, schema, batches)).await;
+        }
         let target = self.target_of(name, spec).await?;
         let written = self.tables.write_batches(&self.lake, &target.location, spec, schema, batches).await?;
         if matches!(spec.mode, WriteMode::Overwrite | WriteMode::Replace) {
@@ -260,6 +324,9 @@ impl Overlay {
         comment: Option<String>,
         provenance: Option<Provenance>,
     ) -> Result<()> {
+        if let Some(temporary) = self.temporary_of(name) {
+            return temporary.put_view(name, definition, columns, comment, provenance);
+        }
         let existing = self.object(name).filter(|object| matches!(object.kind, ObjectKind::View { .. }));
         let (id, oid) = existing.map_or_else(|| (Uuid::now_v7(), 0), |object| (object.id, object.oid));
         let kind = ObjectKind::View { definition };
@@ -279,6 +346,9 @@ impl Overlay {
     }
 
     pub fn drop_object(&self, name: &TableName) -> Result<()> {
+        if let Some(temporary) = self.temporary_of(name) {
+            return temporary.drop_object(name);
+        }
         if self.object(name).is_none() {
             return Err(Error::new(ErrorKind::UndefinedTable, format!("relation \"{name}\" does not exist")));
         }
@@ -293,8 +363,36 @@ impl Overlay {
         self.stage(Staged { object: Some(Arc::new(object)), snapshot: None }, &name);
     }
 
+    /// Gives an object another name; it stays what it is.
+    pub fn rename(&self, name: &TableName, new: &TableName) -> Result<()> {
+        if let Some(temporary) = self.temporary_of(name) {
+            return temporary.rename(name, new);
+        }
+        let object = self.known(name)?;
+        let snapshot = self.snapshot(name);
+        self.stage(Staged { object: None, snapshot: None }, name);
+        self.stage(
+            Staged { object: Some(Arc::new(Object { name: new.clone(), ..Object::clone(&object) })), snapshot },
+            new,
+        );
+        Ok(())
+    }
+
+    /// Changes what the catalog says of an object, and nothing of its table.
+    pub fn edit(&self, name: &TableName, change: impl FnOnce(&mut Object)) -> Result<()> {
+        let this = self.temporary_of(name).map_or(self, |temporary| temporary.as_ref());
+        let mut object = Object::clone(&*this.known(name)?);
+        change(&mut object);
+        let snapshot = this.snapshot(name);
+        this.stage(Staged { object: Some(Arc::new(object)), snapshot }, name);
+        Ok(())
+    }
+
     /// Changes what a table is, and none of its files ([`Tables::redefine`]).
     pub async fn redefine(&self, name: &TableName, definition: &Definition) -> Result<()> {
+        if let Some(temporary) = self.temporary_of(name) {
+            return Box::pin(temporary.redefine(name, definition)).await;
+        }
         let target = self.target(name).await?;
         self.tables.redefine(&self.lake, &target.location, definition).await?;
         let provenance = self.known(name)?.provenance.clone();
@@ -325,7 +423,10 @@ impl Overlay {
         let mut all = self.staged.lock();
         if let Some(object) = staged.object.as_mut().filter(|object| object.oid == 0) {
             let used = all.values().filter_map(|staged| staged.object.as_ref()).map(|object| object.oid + 1).max();
-            let oid = self.base.next_oid().max(used.unwrap_or(0));
+            let oid = match self.temporary {
+                Some(_) => temporary::next_oid(),
+                None => self.base.next_oid().max(used.unwrap_or(0)),
+            };
             *object = Arc::new(Object { oid, ..Object::clone(object) });
         }
         all.insert(name.clone(), staged);
@@ -333,12 +434,19 @@ impl Overlay {
         self.edition.fetch_add(1, Ordering::Release);
     }
 
-    fn object(&self, name: &TableName) -> Option<Arc<Object>> {
-        self.staged(name).unwrap_or_else(|| self.base.get(name).cloned())
+    pub(super) fn object(&self, name: &TableName) -> Option<Arc<Object>> {
+        let here = self.staged(name);
+        if self.temporary.is_some() {
+            return here.flatten();
+        }
+        here.unwrap_or_else(|| self.base.get(name).cloned())
     }
 
     /// What is staged for the name: nothing, or its object (`Some(None)` = dropped).
     pub(super) fn staged(&self, name: &TableName) -> Option<Option<Arc<Object>>> {
+        if let Some(temporary) = self.temporary_of(name) {
+            return temporary.staged(name);
+        }
         self.staged.lock().get(name).map(|staged| staged.object.clone())
     }
 
@@ -351,6 +459,9 @@ impl Overlay {
     }
 
     pub(super) fn snapshot(&self, name: &TableName) -> Option<Arc<Snapshot>> {
+        if let Some(temporary) = self.temporary_of(name) {
+            return temporary.snapshot(name);
+        }
         self.staged.lock().get(name).and_then(|staged| staged.snapshot.clone())
     }
 

@@ -442,7 +442,14 @@ fn apply(next: &mut Release, current: &Release, member: &Waiting) {
             next.schema_oid(&schema);
         } else {
             next.schemas.remove(&schema);
+            next.schema_comments.remove(&schema);
         }
+    }
+    for (schema, comment) in overlay.schema_comments() {
+        match comment.filter(|_| next.schemas.contains_key(&schema)) {
+            Some(comment) => next.schema_comments.insert(schema, comment),
+            None => next.schema_comments.remove(&schema),
+        };
     }
     for name in overlay.staged_names() {
         let Some(object) = next.objects.get(&name).cloned() else {

@@ -18,6 +18,8 @@ pub struct Release {
     pub objects: BTreeMap<TableName, Arc<Object>>,
     /// Schemas by name with their OIDs, those without objects too.
     pub schemas: BTreeMap<String, u32>,
+    /// Comments on schemas.
+    pub schema_comments: BTreeMap<String, String>,
     /// Dropped tables whose folders are still there: discovery must not bring them back.
     pub tombstones: Vec<Tombstone>,
 }
@@ -57,6 +59,7 @@ impl Release {
             intent: Uuid::nil(),
             objects: BTreeMap::new(),
             schemas: SCHEMAS.iter().map(|(name, oid)| ((*name).to_owned(), *oid)).collect(),
+            schema_comments: BTreeMap::new(),
             tombstones: Vec::new(),
         }
     }

@@ -73,7 +73,8 @@ struct Row<'a> {
 pub(super) fn encode(release: &Release) -> Result<(Bytes, usize)> {
     let mut rows: Vec<Row<'_>> = Vec::new();
     for (name, oid) in &release.schemas {
-        rows.push(Row { kind: "schema", oid: *oid, schema: name, ..Row::default() });
+        let comment = release.schema_comments.get(name).map(String::as_str);
+        rows.push(Row { kind: "schema", oid: *oid, schema: name, comment, ..Row::default() });
     }
     for object in release.objects.values() {
         rows.push(object_row(object)?);
@@ -204,6 +205,7 @@ impl Reader {
             self.long("oid", row).and_then(|oid| u32::try_from(oid).ok()).ok_or_else(|| corrupt("oid is null"))?;
         let schema = self.need("schema", row)?;
         if kind == "schema" {
+            release.schema_comments.extend(self.text("comment", row).map(|comment| (schema.clone(), comment)));
             release.schemas.insert(schema, oid);
             return Ok(());
         }

@@ -18,16 +18,41 @@ use crate::table::{Snapshot, Tables};
 pub struct Scope {
     pub release: Arc<Release>,
     pub overlay: Option<Arc<Overlay>>,
+    /// The session's own relations.
+    pub temporary: Option<Arc<Overlay>>,
     pub tables: Arc<Tables>,
     heads: Arc<Mutex<HashMap<String, Arc<Snapshot>>>>,
 }
 
 impl Scope {
     pub fn new(release: Arc<Release>, overlay: Option<Arc<Overlay>>, tables: Arc<Tables>) -> Self {
-        Self { release, overlay, tables, heads: Arc::default() }
+        Self { release, overlay, temporary: None, tables, heads: Arc::default() }
+    }
+
+    /// The same with the session's own relations.
+    pub fn with_temporary(self, temporary: Option<Arc<Overlay>>) -> Self {
+        Self { temporary, ..self }
+    }
+
+    /// The schema of the session's own relations.
+    pub fn temp_schema(&self) -> Option<&str> {
+        self.temporary.as_ref()?.schema()
+    }
+
+    fn temporary_of(&self, schema: &str) -> Option<&Arc<Overlay>> {
+        self.temporary.as_ref().filter(|temporary| temporary.schema() == Some(schema))
+    }
+
+    /// The comment on a schema.
+    pub fn schema_comment(&self, schema: &str) -> Option<String> {
+        let staged = self.overlay.as_ref().and_then(|overlay| overlay.schema_comments().get(schema).cloned());
+        staged.unwrap_or_else(|| self.release.schema_comments.get(schema).cloned())
     }
 
     pub fn object(&self, name: &TableName) -> Option<Arc<Object>> {
+        if let Some(temporary) = self.temporary_of(&name.schema) {
+            return temporary.object(name);
+        }
         match self.overlay.as_ref().and_then(|overlay| overlay.staged(name)) {
             Some(staged) => staged,
             None => self.release.get(name).cloned(),
@@ -36,10 +61,16 @@ impl Scope {
 
     /// All objects, by name.
     pub fn objects(&self) -> Vec<Arc<Object>> {
-        let Some(overlay) = &self.overlay else { return self.release.objects.values().cloned().collect() };
-        let mut objects = self.release.objects.clone();
-        overlay.apply(&mut objects);
-        objects.into_values().collect()
+        let mut objects: Vec<Arc<Object>> = match &self.overlay {
+            None => self.release.objects.values().cloned().collect(),
+            Some(overlay) => {
+                let mut objects = self.release.objects.clone();
+                overlay.apply(&mut objects);
+                objects.into_values().collect()
+            }
+        };
+        objects.extend(self.temporary.iter().flat_map(|temporary| temporary.staged_objects()));
+        objects
     }
 
     pub fn schemas(&self) -> Vec<String> {
@@ -56,18 +87,27 @@ impl Scope {
                 schemas.entry(object.name.schema.clone()).or_insert(object.oid);
             }
         }
+        if let Some(temporary) = self.temporary.as_ref().filter(|temporary| !temporary.staged_objects().is_empty()) {
+            schemas.extend(temporary.schema().map(|schema| (schema.to_owned(), 0)));
+        }
         schemas.into_keys().collect()
     }
 
     /// Rows of the table that are not in a file yet.
     pub fn buffered(&self, object: &Object) -> Option<Buffered> {
-        self.overlay.as_ref()?.buffered(&object.name)
+        let holder = self.temporary_of(&object.name.schema).or(self.overlay.as_ref());
+        holder?.buffered(&object.name)
     }
 
     /// The Delta snapshot a table object stands for here.
     ///
     /// Errors: why the table cannot be opened; `WrongObjectType` for a view.
     pub async fn snapshot(&self, object: &Object) -> Result<Arc<Snapshot>> {
+        if let Some(own) = self.temporary_of(&object.name.schema)
+            && let Some(snapshot) = own.snapshot(&object.name)
+        {
+            return Ok(snapshot);
+        }
         if let Some(overlay) = &self.overlay {
             overlay.note_read(&object.name);
             if let Some(snapshot) = overlay.snapshot(&object.name) {

@@ -7,6 +7,7 @@
 
 mod copy;
 mod cursor;
+mod definitions;
 mod error;
 mod merge;
 mod normalize;
@@ -31,6 +32,7 @@ use crate::names::TableName;
 
 pub use copy::{CopyValue, options as copy_options};
 pub use cursor::MOVE;
+pub use definitions::{Command, LIKE, command};
 pub use merge::{is_nothing, is_nothing_column};
 pub use normalize::normalized;
 pub use position::{identifier_position, literal_position, names_parameter, operator_position, place_of, placeholder};
@@ -128,7 +130,8 @@ pub fn relations(sql: &str) -> BTreeSet<TableName> {
 }
 
 fn parse_one(tokens: &[TokenWithSpan]) -> std::result::Result<ast::Statement, ParserError> {
-    let tokens = syntax::rewrite(tokens);
+    let mut tokens = syntax::rewrite(tokens);
+    definitions::rewrite(&mut tokens);
     if let Some(fetch) = cursor::parse_fetch(&tokens) {
         return Ok(fetch);
     }
@@ -144,7 +147,8 @@ fn parse_one(tokens: &[TokenWithSpan]) -> std::result::Result<ast::Statement, Pa
             _ => Err(ParserError::ParserError(format!("Expected: end of statement, found: {next}{}", next.span.start))),
         }
     });
-    parsed.or_else(|error| syntax::parse_setting(&tokens).ok_or(error))
+    let known = || syntax::parse_setting(&tokens).or_else(|| definitions::parse_command(&tokens));
+    parsed.or_else(|error| known().ok_or(error))
 }
 
 #[cfg(test)]

@@ -80,18 +80,23 @@ async fn end_block(session: &mut Session) -> Result<&'static str> {
     Ok(match std::mem::take(&mut session.transaction) {
         Transaction::Idle => "COMMIT",
         Transaction::Open(block) => {
-            if let Some(overlay) = block.scope.overlay
+            if let Some(overlay) = block.scope.overlay.clone()
                 && let Err(error) = write::publish(&session.shared, overlay, "transaction").await
             {
+                block.restore_own();
                 session.settings = block.before;
                 session.after_rollback();
                 return Err(error);
+            }
+            if let Some(temporary) = &session.temporary {
+                temporary.end_transaction().await?;
             }
             session.settings = block.lasting;
             session.after_commit();
             "COMMIT"
         }
         Transaction::Failed(block) => {
+            block.restore_own();
             session.settings = block.before;
             session.after_rollback();
             "ROLLBACK"
@@ -105,6 +110,7 @@ pub(super) async fn rollback(session: &mut Session, chain: bool) -> Result<Outco
     }
     let modes = modes_of(session);
     if let Transaction::Open(block) | Transaction::Failed(block) = std::mem::take(&mut session.transaction) {
+        block.restore_own();
         session.settings = block.before;
         session.after_rollback();
         if chain {

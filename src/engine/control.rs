@@ -13,7 +13,7 @@ use super::session::{Outcome, Session};
 use super::settings::{canonical, unknown};
 use super::time_travel::AsOf;
 use super::{BatchStream, blocks, cursors, errors, modes, notify, procedures};
-use crate::dialect::{Statement, folded};
+use crate::dialect::{self, Command, Statement, folded};
 use crate::error::{Error, ErrorKind, Result};
 use crate::pgtypes::time::{MICROS_PER_HOUR, Zone, parse_interval};
 use crate::pgtypes::{Style, Type};
@@ -81,6 +81,13 @@ pub(super) async fn execute(session: &mut Session, statement: &Statement, params
         }
         ast::Statement::Close { cursor } => cursors::close(session, cursor),
         ast::Statement::Deallocate { name, .. } => procedures::deallocate(session, name),
+        ast if let Some(command) = dialect::command(ast) => match command {
+            Command::Harmless(tag) => Ok(Outcome::command(tag)),
+            _ => Err(refused(ast)),
+        },
+        // the catalog's rows know what ANALYZE would count, and VACUUM is a procedure
+        ast::Statement::Analyze(_) => Ok(Outcome::command("ANALYZE")),
+        ast::Statement::Vacuum(_) => Ok(Outcome::command("VACUUM")),
         ast::Statement::Call(call) => procedures::call_procedure(session, call, params).await,
         ast::Statement::LISTEN { channel } => {
             session.mailbox().map_or(Ok(()), |mailbox| mailbox.listen(&folded(channel)))?;
@@ -103,6 +110,9 @@ pub(super) async fn execute(session: &mut Session, statement: &Statement, params
 }
 
 fn refused(statement: &ast::Statement) -> Error {
+    if let Some(Command::Refused(what)) = dialect::command(statement) {
+        return Error::new(ErrorKind::FeatureNotSupported, format!("{what} is not supported"));
+    }
     let text = statement.to_string();
     let words: Vec<&str> = text.split_whitespace().take(2).collect();
     let what = match words.as_slice() {
@@ -331,8 +341,10 @@ fn discard(session: &mut Session, what: &ast::DiscardObject) -> Result<Outcome> 
             session.named.clear();
             session.cursors.close_all();
             session.mailbox().into_iter().for_each(|mailbox| mailbox.unlisten(None));
+            session.temporary.iter().try_for_each(|temporary| temporary.clear())?;
         }
-        ast::DiscardObject::PLANS | ast::DiscardObject::SEQUENCES | ast::DiscardObject::TEMP => {}
+        ast::DiscardObject::TEMP => session.temporary.iter().try_for_each(|temporary| temporary.clear())?,
+        ast::DiscardObject::PLANS | ast::DiscardObject::SEQUENCES => {}
     }
     Ok(Outcome::command(format!("DISCARD {what}")))
 }

@@ -232,7 +232,8 @@ impl Shared {
             };
             Arc::new(Metadata::new(scope, facts))
         };
-        if scope.overlay.is_some() {
+        let own = scope.temporary.as_ref().is_some_and(|temporary| !temporary.is_empty());
+        if scope.overlay.is_some() || own {
             return make();
         }
         let mut remembered = self.metadata.lock();

@@ -45,8 +45,16 @@ impl Planner {
             }
         };
         let found = match schema {
+            Some(schema) if schema.as_ref() == "pg_temp" => {
+                self.scope().temp_schema().and_then(|schema| self.relation_in(schema, name))
+            }
             Some(schema) => self.relation_in(schema, name),
-            None => self.search_path().iter().find_map(|schema| self.relation_in(schema, name)),
+            // the session's own come before all others
+            None => {
+                let own = self.scope().temp_schema().into_iter();
+                let path = own.chain(self.search_path().iter().map(String::as_str));
+                path.filter_map(|schema| self.relation_in(schema, name)).next()
+            }
         };
         found.ok_or_else(|| self.undefined(schema.map(AsRef::as_ref), name))
     }

@@ -37,6 +37,8 @@ pub(super) struct Basis {
     release: Arc<Release>,
     /// A transaction's changes, and how many there were. Held weakly: a plan must not keep what was rolled back.
     pub overlay: Option<(Weak<Overlay>, u64, u64)>,
+    /// The session's own relations, where it has any.
+    pub temporary: Option<(Weak<Overlay>, u64, u64)>,
     settings: Settings,
 }
 
@@ -44,23 +46,31 @@ impl Basis {
     pub fn new(scope: &Scope, settings: &Settings) -> Self {
         let now = |overlay: &Arc<Overlay>| (Arc::downgrade(overlay), overlay.edition(), overlay.rows_edition());
         let overlay = scope.overlay.as_ref().map(now);
-        Self { release: scope.release.clone(), overlay, settings: settings.clone() }
+        let temporary = scope.temporary.as_ref().filter(|temporary| !temporary.is_empty()).map(now);
+        Self { release: scope.release.clone(), overlay, temporary, settings: settings.clone() }
     }
 
     /// Whether what was planned under one is true under the other.
     pub fn is(&self, other: &Self) -> bool {
-        let rows = |basis: &Self| basis.overlay.as_ref().map(|(_, _, rows)| *rows);
-        self.names_as(other) && rows(self) == rows(other)
+        let rows = |of: &Option<(Weak<Overlay>, u64, u64)>| of.as_ref().map(|(_, _, rows)| *rows);
+        self.names_as(other)
+            && rows(&self.overlay) == rows(&other.overlay)
+            && rows(&self.temporary) == rows(&other.temporary)
     }
 
     /// Whether names, versions and settings are the same; rows that wait to be written may differ.
     pub fn names_as(&self, other: &Self) -> bool {
-        let same_overlay = match (&self.overlay, &other.overlay) {
-            (None, None) => true,
-            (Some((ours, edition, _)), Some((theirs, other, _))) => ours.ptr_eq(theirs) && edition == other,
-            _ => false,
-        };
-        same_overlay && Arc::ptr_eq(&self.release, &other.release) && self.settings.same(&other.settings)
+        let same =
+            |ours: &Option<(Weak<Overlay>, u64, u64)>, theirs: &Option<(Weak<Overlay>, u64, u64)>| match (ours, theirs)
+            {
+                (None, None) => true,
+                (Some((ours, edition, _)), Some((theirs, other, _))) => ours.ptr_eq(theirs) && edition == other,
+                _ => false,
+            };
+        same(&self.overlay, &other.overlay)
+            && same(&self.temporary, &other.temporary)
+            && Arc::ptr_eq(&self.release, &other.release)
+            && self.settings.same(&other.settings)
     }
 }
 

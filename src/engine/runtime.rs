@@ -2,6 +2,7 @@
 //!
 //! Invariant: an overlay's store is registered in a registry of the overlay's own; the shared one knows the lake's only.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
@@ -24,6 +25,7 @@ pub struct Resources {
     /// Bytes one query may use.
     query_memory_max: usize,
     workers: Workers,
+    spill_dir: PathBuf,
 }
 
 impl Resources {
@@ -38,7 +40,17 @@ impl Resources {
             .with_object_store_registry(registry(lake))
             .build_arc()
             .map_err(errors::from_datafusion)?;
-        Ok(Self { shared, query_memory_max: config.memory.per_query.as_usize(), workers: Workers::new(config)? })
+        Ok(Self {
+            shared,
+            query_memory_max: config.memory.per_query.as_usize(),
+            workers: Workers::new(config)?,
+            spill_dir: config.spill_dir(),
+        })
+    }
+
+    /// Where what need not last is put.
+    pub fn spill_dir(&self) -> &Path {
+        &self.spill_dir
     }
 
     pub fn workers(&self) -> &Workers {

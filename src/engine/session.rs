@@ -27,7 +27,7 @@ use super::{
     BatchStream, CancelHandle, NoticeSink, Shared, control, copy, cursors, execute, explain, parameters, procedures,
     reg_values, write,
 };
-use crate::catalog::{Release, Scope};
+use crate::catalog::{Overlay, Release, Scope};
 use crate::dialect::Statement;
 use crate::error::{Error, ErrorKind, Result};
 use crate::pgtypes::{CopyFormat, Encoding, Type};
@@ -123,6 +123,8 @@ pub struct Session {
     told_settings: Vec<(String, String)>,
     /// DataFusion's state for the last basis: making one copies every function registry.
     pub(super) state: Option<(Basis, Arc<SessionState>)>,
+    /// What only this session sees; none where the folder for it cannot be addressed.
+    pub(super) temporary: Option<Arc<Overlay>>,
     /// The release that `lakewire.as_of` last stood for.
     past: Option<(String, Arc<Release>)>,
 }
@@ -130,6 +132,7 @@ pub struct Session {
 impl Session {
     pub(super) fn new(shared: Arc<Shared>, params: SessionParams) -> Self {
         let (notices, unread) = tokio::sync::mpsc::unbounded_channel();
+        let temporary = shared.catalog.temporary(shared.resources.spill_dir()).ok();
         let mut settings = shared.settings.clone();
         settings.force("session_authorization", &params.user);
         let mut session = Self {
@@ -146,6 +149,7 @@ impl Session {
             unread_notices: Some(unread),
             told_settings: Vec::new(),
             state: None,
+            temporary,
             past: None,
         };
         let application =
@@ -248,6 +252,7 @@ impl Session {
             return Box::pin(write::prepare(self, statement, hints)).await;
         }
         let (plan, schema) = match &statement.ast {
+            ast if write::is_write(ast) => (None, None),
             ast::Statement::Query(_) => {
                 let planned = self.plan(&statement, hints).await?;
                 let schema = execute::client_schema(&planned.logical);
@@ -372,7 +377,7 @@ impl Session {
             return Ok(planned);
         }
         let planned = self.plan_anew(statement, parameters).await?;
-        if !planned.follows_head && planned.basis.overlay.is_none() {
+        if !planned.follows_head && planned.basis.overlay.is_none() && planned.basis.temporary.is_none() {
             self.shared.plans.put(&key, planned.clone());
         }
         Ok(planned)
@@ -463,6 +468,11 @@ impl Session {
 
     /// What a transaction that begins now would see.
     pub(super) async fn scope_outside(&mut self) -> Result<Scope> {
+        let temporary = self.temporary.clone();
+        Ok(self.lake_outside().await?.with_temporary(temporary))
+    }
+
+    async fn lake_outside(&mut self) -> Result<Scope> {
         let as_of = self.settings.get("lakewire.as_of").unwrap_or_default();
         if as_of.is_empty() {
             return Ok(self.shared.catalog.scope());

@@ -37,6 +37,8 @@ pub(super) struct Block {
     pub lasting: Settings,
     /// Oldest first.
     pub savepoints: Vec<Savepoint>,
+    /// What the session's own relations were, for ROLLBACK.
+    own: Option<Mark>,
     started_at: DateTime<Utc>,
 }
 
@@ -52,10 +54,12 @@ pub(super) struct Savepoint {
     scope: Scope,
     /// What the scope's overlay held, where there was one already.
     mark: Option<Mark>,
+    own: Option<Mark>,
 }
 
 impl Block {
     pub fn new(scope: Scope, settings: &Settings) -> Self {
+        let own = scope.temporary.as_ref().map(|temporary| temporary.mark());
         Self {
             scope,
             implicit: false,
@@ -63,7 +67,15 @@ impl Block {
             before: settings.clone(),
             lasting: settings.clone(),
             savepoints: Vec::new(),
+            own,
             started_at: Utc::now(),
+        }
+    }
+
+    /// Brings the session's own relations back to what they were.
+    pub fn restore_own(&self) {
+        if let (Some(temporary), Some(mark)) = (&self.scope.temporary, &self.own) {
+            temporary.return_to(mark);
         }
     }
 
@@ -73,6 +85,7 @@ impl Block {
             return overlay.clone();
         }
         let overlay = catalog.begin_on(self.scope.release.clone());
+        overlay.put_beside(self.scope.temporary.as_ref());
         self.scope = overlay.scope();
         overlay
     }
@@ -86,14 +99,9 @@ impl Block {
 
     pub fn set_savepoint(&mut self, name: &str, settings: Settings, cursors: u64, pending: usize) {
         let mark = self.scope.overlay.as_ref().map(|overlay| overlay.mark());
-        self.savepoints.push(Savepoint {
-            name: name.to_owned(),
-            settings,
-            cursors,
-            pending,
-            scope: self.scope.clone(),
-            mark,
-        });
+        let own = self.scope.temporary.as_ref().map(|temporary| temporary.mark());
+        let (name, scope) = (name.to_owned(), self.scope.clone());
+        self.savepoints.push(Savepoint { name, settings, cursors, pending, scope, mark, own });
     }
 
     /// Forgets what was changed since the newest savepoint, which answers what else it brings back.
@@ -102,6 +110,9 @@ impl Block {
         self.scope = savepoint.scope.clone();
         if let (Some(overlay), Some(mark)) = (&self.scope.overlay, &savepoint.mark) {
             overlay.return_to(mark);
+        }
+        if let (Some(temporary), Some(own)) = (&self.scope.temporary, &savepoint.own) {
+            temporary.return_to(own);
         }
         Some(savepoint)
     }

@@ -116,6 +116,7 @@ pub struct Metadata {
     relations: OnceLock<Vec<Relation>>,
     by_oid: OnceLock<HashMap<u32, usize>>,
     by_row_type: OnceLock<HashMap<u32, usize>>,
+    schema_comments: OnceLock<HashMap<String, String>>,
     /// By name, then schema.
     by_name: OnceLock<HashMap<String, Vec<usize>>>,
     providers: Mutex<HashMap<(String, String), Arc<dyn TableProvider>>>,
@@ -144,6 +145,7 @@ impl Metadata {
             relations: OnceLock::new(),
             by_oid: OnceLock::new(),
             by_row_type: OnceLock::new(),
+            schema_comments: OnceLock::new(),
             by_name: OnceLock::new(),
             providers: Mutex::new(HashMap::new()),
         }
@@ -228,7 +230,9 @@ impl Metadata {
 
     /// What a bare name leads to.
     pub fn first_named(&self, name: &str, search_path: &[String]) -> Option<&Relation> {
-        search_path.iter().find_map(|schema| self.find(schema, name))
+        // the session's own come before all others
+        let own = self.scope.temp_schema().and_then(|schema| self.find(schema, name));
+        own.or_else(|| search_path.iter().find_map(|schema| self.find(schema, name)))
     }
 
     /// The relation of that name in that schema.
@@ -242,6 +246,15 @@ impl Metadata {
             by_name
         });
         by_name.get(name)?.iter().filter_map(|index| relations.get(*index)).find(|relation| relation.schema == schema)
+    }
+
+    /// The comment on a schema: what was said of it, else what the layers are for.
+    pub fn schema_comment(&self, schema: &str) -> Option<&str> {
+        let said = self.schema_comments.get_or_init(|| {
+            let names = self.namespaces.iter().map(|namespace| namespace.name.as_str());
+            names.filter_map(|name| Some((name.to_owned(), self.scope.schema_comment(name)?))).collect()
+        });
+        said.get(schema).map(String::as_str).or_else(|| super::tables::schema_comment(schema))
     }
 
     pub fn namespace_named(&self, name: &str) -> Option<&Namespace> {

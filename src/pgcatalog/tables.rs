@@ -74,7 +74,7 @@ fn classes(relations: &[Relation], schema: &SchemaRef) -> Result<RecordBatch> {
         .oid("relfilenode", |r| if r.kind == "r" { r.oid } else { 0 })
         .int("relpages", pages)
         .real("reltuples", |r| r.rows.map_or(-1.0, |rows| rows as f32))
-        .text("relpersistence", |_| "p")
+        .text("relpersistence", |r| if r.schema.starts_with("pg_temp_") { "t" } else { "p" })
         .text("relkind", |r| r.kind)
         .small("relnatts", natts)
         .int("relfrozenxid", |_| 0)
@@ -186,7 +186,7 @@ fn descriptions(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBatch> 
         text: procedure.signature.comment,
     }));
     all.extend(metadata.namespaces.iter().filter_map(|namespace| {
-        let text = schema_comment(&namespace.name)?;
+        let text = metadata.schema_comment(&namespace.name)?;
         Some(Description { oid: namespace.oid, class: PG_NAMESPACE, number: 0, text })
     }));
     let ours = Columns::of(&all)

@@ -220,6 +220,17 @@ fn server_program(name: &str, arguments: impl Fn(&mut Command)) -> Option<String
     Some(text)
 }
 
+/// Its seeds, models, snapshots, tests and docs, and the project that comes with Lakewire.
+#[test]
+fn dbt() {
+    if root().join(".venv/bin/dbt").exists() {
+        let demo = Server::demo(&["--set", "sample.rows=2000", "--set", "sample.seed=8"]);
+        run_with("dbt_project.py", ".venv", &demo);
+    } else {
+        eprintln!("SKIPPED: dbt is absent, scripts/test installs it");
+    }
+}
+
 #[test]
 fn other_delta_readers_see_the_same_rows() {
     run("delta_readers.py");

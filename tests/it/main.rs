@@ -8,6 +8,7 @@ mod clients;
 mod compat;
 mod copy;
 mod crash;
+mod definitions;
 mod fdw;
 mod figures;
 mod foreign;

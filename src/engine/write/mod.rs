@@ -41,27 +41,19 @@ use super::planner::Planner;
 use super::session::{Notice, Outcome, Prepared, Session, Severity};
 use super::stream::Guard;
 use super::{BatchStream, NoticeSink, Shared, execute, parameters};
-use crate::catalog::{Overlay, Scope};
+use crate::catalog::{Object, Overlay, Scope};
 use crate::dialect::Statement;
 use crate::error::{Error, ErrorKind, Result};
 use crate::names::TableName;
 use crate::pgtypes::Type;
-use crate::table::{WriteSpec, Written};
+use crate::table::{Definition, WriteSpec, Written};
 
 /// How often a statement outside a transaction is tried when others change the same table meanwhile.
 const ATTEMPTS: usize = 20;
 
 /// Whether the statement is carried out here.
 pub(super) fn is_write(statement: &ast::Statement) -> bool {
-    let others = matches!(
-        statement,
-        ast::Statement::Truncate(_)
-            | ast::Statement::CreateTable(_)
-            | ast::Statement::CreateView(_)
-            | ast::Statement::CreateSchema { .. }
-            | ast::Statement::Drop { .. }
-    );
-    others || changes_rows(statement)
+    matches!(statement, ast::Statement::Truncate(_)) || define::is_definition(statement) || changes_rows(statement)
 }
 
 /// Whether the statement is one on rows: INSERT, UPDATE, DELETE or MERGE.
@@ -119,15 +111,28 @@ pub(super) async fn execute(session: &mut Session, statement: &Statement, params
         return Change::new(session, overlay).apply(statement, params).await;
     }
     let _turn = if adds_only(&statement.ast) { None } else { turn(session, &statement.ast).await? };
+    let temporary = session.temporary.clone();
+    let before = temporary.as_ref().map(|temporary| temporary.mark());
     let mut attempt = 1;
     loop {
         let overlay = catalog.begin();
+        overlay.put_beside(temporary.as_ref());
         mind(session, &overlay, &statement.ast).await?;
-        let outcome = Change::new(session, overlay.clone()).apply(statement, params).await?;
-        match publish(&session.shared, overlay, operation(&statement.ast)).await {
+        let outcome = Change::new(session, overlay.clone()).apply(statement, params).await;
+        let published = match outcome {
+            Ok(outcome) => publish(&session.shared, overlay, operation(&statement.ast)).await.map(|()| outcome),
+            Err(error) => Err(error),
+        };
+        if let (Some(temporary), Some(before)) = (&temporary, &before) {
+            match &published {
+                Ok(_) => temporary.end_transaction().await?,
+                Err(_) => temporary.return_to(before),
+            }
+        }
+        match published {
             // Nobody has seen anything of it yet: as if the statement had come a moment later.
             Err(error) if error.kind() == ErrorKind::SerializationFailure && attempt < ATTEMPTS => attempt += 1,
-            published => return published.map(|()| outcome),
+            published => return published,
         }
     }
 }
@@ -141,6 +146,7 @@ pub(super) async fn append(session: &mut Session, copy: &CopyFrom, rows: BatchSt
         return Change::new(session, overlay).append(copy, rows).await;
     }
     let overlay = catalog.begin();
+    overlay.put_beside(session.temporary.as_ref());
     let written = Change::new(session, overlay.clone()).append(copy, rows).await?;
     publish(&session.shared, overlay, operation(&copy.statement.ast)).await?;
     Ok(written)
@@ -192,6 +198,9 @@ pub(super) async fn publish(shared: &Arc<Shared>, overlay: Arc<Overlay>, operati
 }
 
 pub(super) fn check_writable(session: &Session, statement: &ast::Statement) -> Result<()> {
+    if define::only_temporary(statement) {
+        return Ok(());
+    }
     let on = |name: &str| session.setting(name).is_some_and(|value| value == "on");
     let read_only = match session.transaction.block() {
         Some(_) => on("transaction_read_only"),
@@ -215,14 +224,7 @@ fn operation(statement: &ast::Statement) -> &'static str {
         ast::Statement::Delete(_) => "DELETE",
         ast::Statement::Truncate(_) => "TRUNCATE TABLE",
         ast::Statement::Copy { .. } => "COPY FROM",
-        ast::Statement::CreateTable(table) if table.query.is_some() => "CREATE TABLE AS",
-        ast::Statement::CreateTable(_) => "CREATE TABLE",
-        ast::Statement::CreateView(_) => "CREATE VIEW",
-        ast::Statement::CreateSchema { .. } => "CREATE SCHEMA",
-        ast::Statement::Drop { object_type: ast::ObjectType::Table, .. } => "DROP TABLE",
-        ast::Statement::Drop { object_type: ast::ObjectType::View, .. } => "DROP VIEW",
-        ast::Statement::Drop { object_type: ast::ObjectType::Schema, .. } => "DROP SCHEMA",
-        _ => "statement",
+        other => define::tag(other).unwrap_or("statement"),
     }
 }
 
@@ -253,15 +255,7 @@ impl Change {
         match &statement.ast {
             ast if changes_rows(ast) => rows::change(self, statement, params).await,
             ast::Statement::Truncate(truncate) => rows::truncate(self, truncate).await,
-            ast::Statement::CreateTable(table) => define::create_table(self, statement, table, params).await,
-            ast::Statement::CreateView(view) => define::create_view(self, view).await,
-            ast::Statement::CreateSchema { schema_name, if_not_exists, .. } => {
-                define::create_schema(self, schema_name, *if_not_exists)
-            }
-            ast::Statement::Drop { object_type, if_exists, names, cascade, .. } => {
-                define::drop(self, *object_type, names, *if_exists, *cascade)
-            }
-            other => Err(Error::new(ErrorKind::FeatureNotSupported, format!("{other} is not supported"))),
+            _ => define::apply(self, statement, params).await,
         }
     }
 
@@ -307,8 +301,18 @@ impl Change {
     }
 
     fn notice(&self, sqlstate: &'static str, message: String) {
+        self.notice_with(sqlstate, message, None);
+    }
+
+    fn notice_with(&self, sqlstate: &'static str, message: String, detail: Option<String>) {
         // Nobody listens once the connection is gone, and nobody minds.
-        let _ = self.notices.send(Notice { severity: Severity::Notice, sqlstate, message, detail: None, hint: None });
+        let _ = self.notices.send(Notice { severity: Severity::Notice, sqlstate, message, detail, hint: None });
+    }
+
+    /// What the table is, as the statements before this one left it.
+    async fn definition(&self, table: &Object) -> Result<Definition> {
+        let scope = self.overlay.scope();
+        self.guard.run(async { Ok(scope.snapshot(table).await?.definition().clone()) }).await
     }
 }
 

@@ -91,7 +91,7 @@ pub(super) fn new_name(planner: &Planner, name: &ObjectName) -> Result<TableName
 /// # Errors
 /// `42501` for a schema that is the server's own.
 pub(super) fn check_schema(schema: &str) -> Result<()> {
-    if RESERVED.contains(&schema) || schema.starts_with("pg_") {
+    if RESERVED.contains(&schema) || (schema.starts_with("pg_") && !schema.starts_with("pg_temp_")) {
         return Err(Error::new(ErrorKind::InsufficientPrivilege, format!("permission denied for schema {schema}")));
     }
     Ok(())

@@ -76,7 +76,7 @@ fn obj_description(session: &SessionInfo, args: &[ScalarValue]) -> Result<Scalar
             .namespaces
             .iter()
             .find(|namespace| Some(namespace.oid) == oid)
-            .and_then(|namespace| tables::schema_comment(&namespace.name))
+            .and_then(|namespace| session.metadata().schema_comment(&namespace.name))
             .map(str::to_owned),
         _ => None,
     }))

@@ -1,0 +1,455 @@
+//! Statements that define things, where sqlparser does not know PostgreSQL's syntax: put into words it knows, token by token.
+//!
+//! | PostgreSQL | becomes |
+//! |---|---|
+//! | `CREATE UNLOGGED TABLE` | `CREATE TABLE` |
+//! | `CREATE RECURSIVE VIEW v (n) AS q` | `CREATE VIEW v (n) AS WITH RECURSIVE v (n) AS (q) SELECT * FROM v` |
+//! | `CREATE TABLE t (a, b) AS q` | columns of type [`UNTYPED`] |
+//! | `CREATE TABLE t (LIKE u INCLUDING ALL, …)` | a column named [`LIKE`] of type `u(all)` |
+//! | `CREATE TABLE … AS q WITH NO DATA` | `CREATE TABLE … STRICT AS q` |
+//! | `CREATE MATERIALIZED VIEW … WITH NO DATA` | `… WITH NO SCHEMA BINDING` |
+//! | `COMMENT ON … IS $$text$$` | `… IS 'text'` |
+//! | `WITH (delta.appendOnly = true)` | `WITH ("delta.appendOnly" = true)` |
+//! | `ALTER [MATERIALIZED] VIEW v RENAME TO w` | `ALTER TABLE v RENAME TO w` |
+//! | `ALTER TABLE t SET SCHEMA s`, `REFRESH MATERIALIZED VIEW v`, `VACUUM …` and other commands | `CALL` of a [`Command`] |
+//!
+//! Invariant: replaced tokens carry the span of what they replace, so later errors point at the user's text.
+
+use datafusion::sql::sqlparser::ast::{
+    Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident, ObjectName, Statement,
+};
+use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
+use datafusion::sql::sqlparser::parser::Parser;
+use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
+
+/// Type of a column of which a statement gives only the name.
+pub const UNTYPED: &str = "unknown";
+/// Name of a column that stands for those of another table.
+pub const LIKE: &str = "like\u{1}";
+/// What the name of every [`Command`] begins with; nobody writes it.
+const COMMAND: &str = "command\u{1}";
+
+/// A statement that sqlparser has no tree for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Command {
+    /// Accepted, for there is nothing to do: the tag.
+    Harmless(&'static str),
+    Refresh {
+        view: ObjectName,
+        with_data: bool,
+    },
+    SetSchema {
+        kind: &'static str,
+        name: ObjectName,
+        schema: Ident,
+    },
+    /// Not offered: its first words.
+    Refused(&'static str),
+}
+
+fn is(token: Option<&TokenWithSpan>, word: &str) -> bool {
+    matches!(token.map(|t| &t.token), Some(Token::Word(w)) if w.quote_style.is_none() && w.value.eq_ignore_ascii_case(word))
+}
+
+fn are(tokens: &[TokenWithSpan], at: usize, words: &str) -> bool {
+    words.split(' ').enumerate().all(|(index, word)| is(tokens.get(at + index), word))
+}
+
+fn token(token: Token, like: &TokenWithSpan) -> TokenWithSpan {
+    TokenWithSpan { token, span: like.span }
+}
+
+fn word(text: &str, like: &TokenWithSpan) -> TokenWithSpan {
+    token(Token::make_word(text, None), like)
+}
+
+/// Rewrites a statement's tokens, white space dropped.
+pub fn rewrite(tokens: &mut Vec<TokenWithSpan>) {
+    if is(tokens.first(), "create") {
+        create(tokens);
+    } else if are(tokens, 0, "alter view") || are(tokens, 0, "alter materialized view") {
+        alter_view(tokens);
+    } else if are(tokens, 0, "drop index concurrently") {
+        tokens.remove(2);
+    }
+    if is(tokens.first(), "create") || are(tokens, 0, "alter table") {
+        dotted_options(tokens);
+    }
+    if are(tokens, 0, "comment on") {
+        for slot in tokens.iter_mut() {
+            if let Token::DollarQuotedString(text) = &slot.token {
+                slot.token = Token::SingleQuotedString(text.value.clone());
+            }
+        }
+    }
+}
+
+fn create(tokens: &mut Vec<TokenWithSpan>) {
+    if is(tokens.get(1), "unlogged") {
+        tokens.remove(1);
+    }
+    let mut at = 1;
+    while ["or", "replace", "global", "local", "temp", "temporary", "materialized"]
+        .iter()
+        .any(|w| is(tokens.get(at), w))
+    {
+        at += 1;
+    }
+    if is(tokens.get(at), "recursive") && is(tokens.get(at + 1), "view") {
+        tokens.remove(at);
+        recursive_view(tokens, at);
+    } else if is(tokens.get(at), "table") {
+        table(tokens, at + 1);
+    } else if is(tokens.get(at), "view") && is(tokens.get(at - 1), "materialized") {
+        let without = ends_with_data(tokens) == Some(false);
+        if without && let Some(last) = tokens.last().cloned() {
+            tokens.extend(["with", "no", "schema", "binding"].map(|text| token(Token::make_keyword(text), &last)));
+        }
+    }
+}
+
+/// Takes `WITH [NO] DATA` from the end; answers whether there is to be data.
+fn ends_with_data(tokens: &mut Vec<TokenWithSpan>) -> Option<bool> {
+    let end = tokens.len();
+    if end > 3 && are(tokens, end - 3, "with no data") {
+        tokens.truncate(end - 3);
+        Some(false)
+    } else if end > 2 && are(tokens, end - 2, "with data") {
+        tokens.truncate(end - 2);
+        Some(true)
+    } else {
+        None
+    }
+}
+
+/// Where what is open at `at` is closed.
+fn closing(tokens: &[TokenWithSpan], at: usize) -> Option<usize> {
+    let mut depth = 0usize;
+    for (index, found) in tokens.iter().enumerate().skip(at) {
+        match found.token {
+            Token::LParen => depth += 1,
+            Token::RParen => {
+                depth = depth.checked_sub(1)?;
+                if depth == 0 {
+                    return Some(index);
+                }
+            }
+            _ => {}
+        }
+    }
+    None
+}
+
+/// After a name that begins at `at`.
+fn after_name(tokens: &[TokenWithSpan], mut at: usize) -> usize {
+    while tokens.get(at + 1).is_some_and(|t| t.token == Token::Period) {
+        at += 2;
+    }
+    at + 1
+}
+
+fn table(tokens: &mut Vec<TokenWithSpan>, mut at: usize) {
+    if are(tokens, at, "if not exists") {
+        at += 3;
+    }
+    let list = after_name(tokens, at);
+    let mut rest = list;
+    if tokens.get(list).is_some_and(|t| t.token == Token::LParen) {
+        let Some(end) = closing(tokens, list) else { return };
+        rest = end + 1;
+        if names_only(tokens, list, end) {
+            for index in (list + 1..=end).rev() {
+                if let Some(name) = tokens.get(index).filter(|t| matches!(t.token, Token::Word(_))).cloned() {
+                    tokens.insert(index + 1, word(UNTYPED, &name));
+                    rest += 1;
+                }
+            }
+        } else {
+            let before = tokens.len();
+            likes(tokens, list, end);
+            rest = (rest + tokens.len()).saturating_sub(before);
+        }
+    }
+    if ends_with_data(tokens) == Some(false)
+        && let Some(found) = (rest..tokens.len()).find(|&index| is(tokens.get(index), "as"))
+        && let Some(like) = tokens.get(found).cloned()
+    {
+        tokens.insert(found, token(Token::make_keyword("strict"), &like));
+    }
+}
+
+/// Whether the list is `(a, b, c)`.
+fn names_only(tokens: &[TokenWithSpan], open: usize, close: usize) -> bool {
+    let inner = tokens.get(open + 1..close).unwrap_or_default();
+    !inner.is_empty()
+        && inner.iter().enumerate().all(|(index, found)| match &found.token {
+            Token::Word(_) => index % 2 == 0,
+            Token::Comma => index % 2 == 1,
+            _ => false,
+        })
+}
+
+/// `LIKE u INCLUDING ALL` → `"like" u(all)`, for every item of the list.
+fn likes(tokens: &mut Vec<TokenWithSpan>, open: usize, mut close: usize) {
+    let mut at = open + 1;
+    while at < close {
+        let first = matches!(tokens.get(at - 1).map(|t| &t.token), Some(Token::LParen | Token::Comma));
+        if !first || !is(tokens.get(at), "like") {
+            at += 1;
+            continue;
+        }
+        let end = after_name(tokens, at + 1);
+        let mut options = Vec::new();
+        while is(tokens.get(end), "including") || is(tokens.get(end), "excluding") {
+            let including = is(tokens.get(end), "including");
+            tokens.remove(end);
+            close -= 1;
+            if end < tokens.len() {
+                let option = tokens.remove(end);
+                close -= 1;
+                if including {
+                    options.push(option);
+                }
+            }
+        }
+        let Some(mark) = tokens.get(at).cloned() else { return };
+        if let Some(slot) = tokens.get_mut(at) {
+            slot.token = Token::make_word(LIKE, Some('"'));
+        }
+        if !options.is_empty() {
+            let mut list = vec![token(Token::LParen, &mark)];
+            for (index, option) in options.iter().enumerate() {
+                if index > 0 {
+                    list.push(token(Token::Comma, &mark));
+                }
+                list.push(token(Token::SingleQuotedString(option.token.to_string().to_lowercase()), option));
+            }
+            list.push(token(Token::RParen, &mark));
+            close += list.len();
+            tokens.splice(end..end, list);
+        }
+        at = end;
+    }
+}
+
+fn recursive_view(tokens: &mut Vec<TokenWithSpan>, view: usize) {
+    let name = view + 1..after_name(tokens, view + 1);
+    let Some(close) = closing(tokens, name.end) else { return };
+    let (Some(last), true) = (tokens.get(name.end.saturating_sub(1)).cloned(), is(tokens.get(close + 1), "as")) else {
+        return;
+    };
+    let columns = tokens.get(name.end..=close).unwrap_or_default().to_vec();
+    let Some(end) = tokens.last().cloned() else { return };
+    let keyword = |text: &str| token(Token::make_keyword(text), &last);
+    let mut head = vec![keyword("with"), keyword("recursive"), last.clone()];
+    head.extend(columns);
+    head.extend([keyword("as"), token(Token::LParen, &last)]);
+    tokens.extend([
+        token(Token::RParen, &end),
+        keyword("select"),
+        token(Token::Mul, &end),
+        keyword("from"),
+        last.clone(),
+    ]);
+    tokens.splice(close + 2..close + 2, head);
+}
+
+/// `ALTER VIEW … RENAME | OWNER | SET SCHEMA` as of a table; `ALTER VIEW v AS q` stays.
+fn alter_view(tokens: &mut Vec<TokenWithSpan>) {
+    if is(tokens.get(1), "materialized") {
+        tokens.remove(1);
+    }
+    let mut at = 2;
+    if are(tokens, at, "if exists") {
+        at += 2;
+    }
+    if !is(tokens.get(after_name(tokens, at)), "as")
+        && let Some(slot) = tokens.get_mut(1)
+    {
+        slot.token = Token::make_keyword("table");
+    }
+}
+
+/// `(delta.appendOnly = …)` with the name as one word.
+fn dotted_options(tokens: &mut Vec<TokenWithSpan>) {
+    let Some(open) = (1..tokens.len()).find(|&at| {
+        (is(tokens.get(at - 1), "with") || is(tokens.get(at - 1), "set") || is(tokens.get(at - 1), "tblproperties"))
+            && tokens.get(at).is_some_and(|t| t.token == Token::LParen)
+    }) else {
+        return;
+    };
+    let mut at = open + 1;
+    while let Some(close) = closing(tokens, open).filter(|close| at < *close) {
+        let begins = matches!(tokens.get(at - 1).map(|t| &t.token), Some(Token::LParen | Token::Comma));
+        let end = after_name(tokens, at);
+        if begins && end > at + 1 && end < close {
+            let name: String = tokens
+                .get(at..end)
+                .unwrap_or_default()
+                .iter()
+                .map(|t| match &t.token {
+                    Token::Word(word) => word.value.clone(),
+                    other => other.to_string(),
+                })
+                .collect();
+            let Some(first) = tokens.get(at).cloned() else { return };
+            tokens.splice(at..end, [token(Token::make_word(&name, Some('"')), &first)]);
+        }
+        at += 1;
+    }
+}
+
+/// The statements that begin with these words are accepted, and there is nothing to do.
+const HARMLESS: [(&str, &str); 8] = [
+    ("vacuum", "VACUUM"),
+    ("analyze", "ANALYZE"),
+    ("cluster", "CLUSTER"),
+    ("reindex", "REINDEX"),
+    ("checkpoint", "CHECKPOINT"),
+    ("set constraints", "SET CONSTRAINTS"),
+    ("alter default privileges", "ALTER DEFAULT PRIVILEGES"),
+    ("reassign owned", "REASSIGN OWNED"),
+];
+
+/// What PostgreSQL has and Lakewire has not.
+const REFUSED: [&str; 17] = [
+    "CREATE STATISTICS",
+    "CREATE RULE",
+    "CREATE FOREIGN",
+    "CREATE PUBLICATION",
+    "CREATE SUBSCRIPTION",
+    "CREATE AGGREGATE",
+    "CREATE CAST",
+    "CREATE CONVERSION",
+    "CREATE LANGUAGE",
+    "CREATE TRANSFORM",
+    "CREATE TEXT",
+    "CREATE TABLESPACE",
+    "ALTER SEQUENCE",
+    "ALTER DATABASE",
+    "IMPORT FOREIGN",
+    "SECURITY LABEL",
+    "DO",
+];
+
+/// A statement that sqlparser cannot parse, as a `CALL` that carries a [`Command`].
+pub fn parse_command(tokens: &[TokenWithSpan]) -> Option<Statement> {
+    if let Some((_, tag)) = HARMLESS.iter().find(|(words, _)| are(tokens, 0, words)) {
+        return Some(call(tag, Vec::new()));
+    }
+    if are(tokens, 0, "refresh materialized view") {
+        let mut rest = tokens.to_vec();
+        let with_data = ends_with_data(&mut rest) != Some(false);
+        let at = if is(rest.get(3), "concurrently") { 4 } else { 3 };
+        let name = name_at(&rest, at, rest.len())?;
+        return Some(call(
+            if with_data { "REFRESH" } else { "REFRESH NO DATA" },
+            name.0.into_iter().filter_map(|p| p.as_ident().cloned()).collect(),
+        ));
+    }
+    if is(tokens.first(), "alter") {
+        let kind = tokens.get(1)?.token.to_string().to_uppercase();
+        let end = tokens.len().checked_sub(3)?;
+        if are(tokens, end, "set schema") && matches!(kind.as_str(), "TABLE" | "VIEW") {
+            let at = if are(tokens, 2, "if exists") { 4 } else { 2 };
+            let name = name_at(tokens, at, end)?;
+            let schema = name_at(tokens, end + 2, tokens.len())?;
+            let parts = name.0.into_iter().chain(schema.0).filter_map(|part| part.as_ident().cloned());
+            return Some(call("SET SCHEMA", parts.collect()));
+        }
+    }
+    let refused = REFUSED.iter().find(|words| are(tokens, 0, &words.to_lowercase()))?;
+    Some(call(refused, Vec::new()))
+}
+
+fn name_at(tokens: &[TokenWithSpan], at: usize, end: usize) -> Option<ObjectName> {
+    let mut parser = Parser::new(&PostgreSqlDialect {}).with_tokens_with_locations(tokens.get(at..end)?.to_vec());
+    let name = parser.parse_object_name(false).ok()?;
+    (parser.peek_token().token == Token::EOF).then_some(name)
+}
+
+fn call(what: &str, arguments: Vec<Ident>) -> Statement {
+    let argument = |ident| FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Identifier(ident)));
+    let args = arguments.into_iter().map(argument).collect();
+    Statement::Call(Function {
+        name: ObjectName::from(vec![Ident::with_quote('"', COMMAND), Ident::with_quote('"', what)]),
+        uses_odbc_syntax: false,
+        parameters: FunctionArguments::None,
+        args: FunctionArguments::List(FunctionArgumentList { duplicate_treatment: None, args, clauses: Vec::new() }),
+        filter: None,
+        null_treatment: None,
+        over: None,
+        within_group: Vec::new(),
+    })
+}
+
+/// The command that a statement carries.
+pub fn command(statement: &Statement) -> Option<Command> {
+    let Statement::Call(call) = statement else { return None };
+    let [mark, what] = call.name.0.as_slice() else { return None };
+    let what = what.as_ident().filter(|_| mark.as_ident().is_some_and(|mark| mark.value == COMMAND))?.value.as_str();
+    let FunctionArguments::List(list) = &call.args else { return None };
+    let mut parts: Vec<Ident> = list
+        .args
+        .iter()
+        .filter_map(|argument| match argument {
+            FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Identifier(ident))) => Some(ident.clone()),
+            _ => None,
+        })
+        .collect();
+    Some(match what {
+        "REFRESH" | "REFRESH NO DATA" => {
+            Command::Refresh { view: ObjectName::from(parts), with_data: what == "REFRESH" }
+        }
+        "SET SCHEMA" => {
+            let schema = parts.pop()?;
+            Command::SetSchema { kind: "TABLE", name: ObjectName::from(parts), schema }
+        }
+        tag => match HARMLESS.iter().find(|(_, known)| *known == tag) {
+            Some((_, tag)) => Command::Harmless(tag),
+            None => Command::Refused(REFUSED.iter().find(|known| **known == tag)?),
+        },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dialect::parse_single;
+
+    fn check(sql: &str, expected: &str) {
+        assert_eq!(parse_single(sql).unwrap().ast.to_string(), expected, "{sql}");
+    }
+
+    #[test]
+    fn definitions_in_words_that_can_be_parsed() {
+        check("create unlogged table t (a int)", "CREATE TABLE t (a INT)");
+        check("create table t (a, b) as select 1, 2", "CREATE TABLE t (a unknown, b unknown) AS SELECT 1, 2");
+        check("create table s.t as select 1 with data", "CREATE TABLE s.t AS SELECT 1");
+        check("create table t as select 1 with no data", "CREATE TABLE t STRICT AS SELECT 1");
+        check("alter view v rename to w", "ALTER TABLE v RENAME TO w");
+        check(
+            "create table t (a int) with (delta.appendOnly = true, fillfactor = 10)",
+            "CREATE TABLE t (a INT) WITH (\"delta.appendOnly\" = true, fillfactor = 10)",
+        );
+        check(
+            "create recursive view v (n) as select 1",
+            "CREATE VIEW v (n) AS WITH RECURSIVE v (n) AS (SELECT 1) SELECT * FROM v",
+        );
+        let like = parse_single("create table t (like s.u including defaults including constraints, b int)").unwrap();
+        assert!(like.ast.to_string().contains("s.u('defaults', 'constraints'), b INT"), "{}", like.ast);
+    }
+
+    #[test]
+    fn commands_are_known_by_their_first_words() {
+        let of = |sql: &str| command(&parse_single(sql).unwrap().ast);
+        assert_eq!(of("vacuum (full, analyze) t"), Some(Command::Harmless("VACUUM")));
+        assert_eq!(of("checkpoint"), Some(Command::Harmless("CHECKPOINT")));
+        assert_eq!(of("create rule r as on insert to t do nothing"), Some(Command::Refused("CREATE RULE")));
+        assert_eq!(of("call refresh_gold()"), None);
+        let view = ObjectName::from(vec![Ident::new("s"), Ident::new("v")]);
+        assert_eq!(of("refresh materialized view s.v with no data"), Some(Command::Refresh { view, with_data: false }));
+        let (name, schema) = (ObjectName::from(vec![Ident::new("t")]), Ident::new("s"));
+        assert_eq!(of("alter table t set schema s"), Some(Command::SetSchema { kind: "TABLE", name, schema }));
+    }
+}

@@ -1,0 +1,186 @@
+//! Columns as they are declared: PostgreSQL's types as Delta stores them, with what announces them; defaults, generated
+//! and identity columns.
+
+use datafusion::arrow::datatypes::{Field, FieldRef, Schema};
+use datafusion::sql::sqlparser::ast::{
+    self, ArrayElemTypeDef, CharacterLength, ColumnOption, DataType as SqlType, ExactNumberInfo, GeneratedAs,
+    TimezoneInfo,
+};
+
+use super::super::{Change, unsupported};
+use super::constraints::Constraints;
+use crate::dialect::folded;
+use crate::error::{Error, ErrorKind, Result};
+use crate::table::ColumnDefinition;
+
+/// A declared column.
+pub(super) struct Declared {
+    pub field: Field,
+    pub definition: ColumnDefinition,
+}
+
+impl Declared {
+    pub fn name(&self) -> &str {
+        self.field.name()
+    }
+}
+
+/// A declared type.
+struct Type {
+    /// What the planner is asked for.
+    stored: SqlType,
+    pg_type: Option<&'static str>,
+    modifier: Option<i32>,
+    serial: bool,
+}
+
+/// The column, its constraints put with the table's.
+pub(super) fn declared(change: &Change, column: &ast::ColumnDef, constraints: &mut Constraints) -> Result<Declared> {
+    let name = folded(&column.name);
+    let (field, mut definition, serial) = typed(change, &name, &column.data_type)?;
+    let mut not_null = false;
+    if serial {
+        definition.identity = Some("by default".to_owned());
+        not_null = true;
+    }
+    for option in &column.options {
+        let given = option.name.as_ref().map(folded);
+        match &option.option {
+            ColumnOption::Null | ColumnOption::Collation(_) => {}
+            ColumnOption::NotNull => not_null = true,
+            ColumnOption::Default(ast::Expr::Value(value)) if value.value == ast::Value::Null => {}
+            ColumnOption::Default(value) => definition.default = Some(value.to_string()),
+            ColumnOption::Check(check) => {
+                constraints.check(given.or_else(|| check.name.as_ref().map(folded)), &check.expr, Some(&name))?;
+            }
+            ColumnOption::PrimaryKey(_) => {
+                not_null = true;
+                constraints.primary_key(given, vec![name.clone()])?;
+            }
+            ColumnOption::Unique(_) => constraints.unique(given, vec![name.clone()])?,
+            ColumnOption::ForeignKey(key) => constraints.foreign_key(change, given, vec![name.clone()], key)?,
+            ColumnOption::Generated { generation_expr: Some(value), .. } => {
+                definition.generated = Some(value.to_string())
+            }
+            ColumnOption::Generated { generated_as, generation_expr: None, .. } => {
+                let by = if *generated_as == GeneratedAs::ByDefault { "by default" } else { "always" };
+                definition.identity = Some(by.to_owned());
+                not_null = true;
+            }
+            other => return Err(unsupported(&format!("{other} of column \"{name}\""))),
+        }
+    }
+    if definition.default.is_some() && (definition.generated.is_some() || definition.identity.is_some()) {
+        let what = if definition.generated.is_some() { "generation expression" } else { "identity" };
+        let message =
+            format!("both default and {what} specified for column \"{name}\" of table \"{}\"", constraints.table());
+        return Err(Error::new(ErrorKind::SyntaxError, message));
+    }
+    if definition.identity.is_some() && !field.data_type().is_integer() {
+        return Err(Error::new(
+            ErrorKind::InvalidParameter,
+            "identity column type must be smallint, integer, or bigint",
+        ));
+    }
+    Ok(Declared { field: field.with_nullable(!not_null), definition })
+}
+
+/// A name and a type as a column: stored as what, announced as what, and whether it numbers itself.
+pub(super) fn typed(change: &Change, name: &str, sql_type: &SqlType) -> Result<(Field, ColumnDefinition, bool)> {
+    let Type { stored, pg_type, modifier, serial } = stored_as(sql_type)?;
+    let named = ast::ColumnDef { name: ast::Ident::with_quote('"', name), data_type: stored, options: Vec::new() };
+    let schema: Schema = change.planner.columns(vec![named]).map_err(|error| unknown_type(sql_type, error))?;
+    let field: FieldRef =
+        schema.fields().first().cloned().ok_or_else(|| Error::internal("a column was lost in planning its type"))?;
+    let known = field.metadata();
+    let definition = ColumnDefinition {
+        pg_type: pg_type.map(str::to_owned).or_else(|| known.get(crate::pgtypes::PG_TYPE_KEY).cloned()),
+        modifier: modifier.or_else(|| known.get(crate::pgtypes::TYPE_MODIFIER_KEY)?.parse().ok()),
+        ..ColumnDefinition::default()
+    };
+    Ok((Field::new(name, field.data_type().clone(), true), definition, serial))
+}
+
+fn unknown_type(sql_type: &SqlType, error: Error) -> Error {
+    match sql_type {
+        SqlType::Custom(name, _) => Error::new(
+            ErrorKind::UndefinedObject,
+            format!("type \"{}\" does not exist", name.to_string().to_lowercase()),
+        )
+        .with_source(error),
+        _ => error,
+    }
+}
+
+fn stored_as(sql_type: &SqlType) -> Result<Type> {
+    let plain = |stored: SqlType| Type { stored, pg_type: None, modifier: None, serial: false };
+    let text = |pg_type, modifier| Type { stored: SqlType::Text, pg_type: Some(pg_type), modifier, serial: false };
+    let serial = |stored| Type { stored, pg_type: None, modifier: None, serial: true };
+    Ok(match sql_type {
+        SqlType::Varchar(length)
+        | SqlType::CharacterVarying(length)
+        | SqlType::CharVarying(length)
+        | SqlType::Nvarchar(length) => text("varchar", modifier_of(length.as_ref(), None, "varchar")?),
+        SqlType::Char(length) | SqlType::Character(length) => {
+            text("bpchar", modifier_of(length.as_ref(), Some(1), "char")?)
+        }
+        SqlType::JSON => text("json", None),
+        SqlType::JSONB => text("jsonb", None),
+        SqlType::Uuid => text("uuid", None),
+        SqlType::Numeric(ExactNumberInfo::None)
+        | SqlType::Decimal(ExactNumberInfo::None)
+        | SqlType::Dec(ExactNumberInfo::None) => Type { modifier: Some(-1), ..plain(sql_type.clone()) },
+        SqlType::Numeric(ExactNumberInfo::Precision(precision))
+        | SqlType::Numeric(ExactNumberInfo::PrecisionAndScale(precision, _))
+        | SqlType::Decimal(ExactNumberInfo::Precision(precision))
+        | SqlType::Decimal(ExactNumberInfo::PrecisionAndScale(precision, _))
+            if *precision > 38 =>
+        {
+            return Err(unsupported(&format!("numeric with {precision} digits"))
+                .with_hint("Delta tables hold numerics of up to 38 digits: numeric(38, 10)"));
+        }
+        SqlType::Timestamp(Some(digits), zone) => Type {
+            modifier: i32::try_from(*digits).ok(),
+            pg_type: Some(match zone {
+                TimezoneInfo::Tz | TimezoneInfo::WithTimeZone => "timestamptz",
+                _ => "timestamp",
+            }),
+            ..plain(SqlType::Timestamp(None, *zone))
+        },
+        SqlType::Array(ArrayElemTypeDef::SquareBracket(element, _)) => {
+            let element = Box::new(stored_as(element)?.stored);
+            plain(SqlType::Array(ArrayElemTypeDef::SquareBracket(element, None)))
+        }
+        SqlType::Custom(name, _) => match name.to_string().to_lowercase().as_str() {
+            "serial" | "serial4" => serial(SqlType::Integer(None)),
+            "bigserial" | "serial8" => serial(SqlType::BigInt(None)),
+            "smallserial" | "serial2" => serial(SqlType::SmallInt(None)),
+            "bpchar" => text("bpchar", None),
+            "name" => text("name", None),
+            "\"char\"" => text("char", None),
+            _ => plain(sql_type.clone()),
+        },
+        _ => plain(sql_type.clone()),
+    })
+}
+
+/// PostgreSQL counts four bytes of header.
+fn modifier_of(length: Option<&CharacterLength>, default: Option<i32>, kind: &str) -> Result<Option<i32>> {
+    let length = match length {
+        Some(CharacterLength::IntegerLength { length, .. }) => Some(i32::try_from(*length).unwrap_or(i32::MAX)),
+        Some(CharacterLength::Max) => None,
+        None => default,
+    };
+    match length {
+        Some(0) => Err(Error::new(ErrorKind::InvalidParameter, format!("length for type {kind} must be at least 1"))),
+        Some(length) if length > 10_485_760 => {
+            Err(Error::new(ErrorKind::InvalidParameter, format!("length for type {kind} cannot exceed 10485760")))
+        }
+        other => Ok(other.map(|length| length + 4)),
+    }
+}
+
+/// What a value is cast to, to be stored in a column of the type.
+pub(super) fn stored_name(sql_type: &SqlType) -> Result<String> {
+    Ok(stored_as(sql_type)?.stored.to_string())
+}

@@ -1,0 +1,93 @@
+//! COMMENT ON.
+
+use datafusion::sql::sqlparser::ast::{CommentObject, ObjectName};
+
+use super::super::names::reference;
+use super::super::{Change, unsupported};
+use super::relations::{known, noun};
+use super::schemas;
+use crate::catalog::{Object, ObjectKind};
+use crate::dialect::folded;
+use crate::error::{Error, ErrorKind, Result};
+
+pub(super) async fn comment(
+    change: &Change,
+    kind: CommentObject,
+    name: &ObjectName,
+    text: Option<&str>,
+    if_exists: bool,
+) -> Result<()> {
+    // an empty comment is none
+    let text = text.filter(|text| !text.is_empty()).map(str::to_owned);
+    match kind {
+        CommentObject::Table | CommentObject::View | CommentObject::MaterializedView => {
+            let object = match known(change, name) {
+                Err(error) if if_exists && error.kind() == ErrorKind::UndefinedTable => return Ok(()),
+                found => found?,
+            };
+            check_kind(&object, kind)?;
+            on_relation(change, &object, text).await
+        }
+        CommentObject::Column => on_column(change, name, text).await,
+        CommentObject::Schema => {
+            let schema = reference(name)?.table().to_owned();
+            schemas::check_exists(change, &schema)?;
+            change.overlay.put_schema_comment(&schema, text);
+            Ok(())
+        }
+        CommentObject::Database => {
+            let database = reference(name)?.table().to_owned();
+            if database != change.planner.database() {
+                let message = format!("database \"{database}\" does not exist");
+                return Err(Error::new(ErrorKind::InvalidCatalogName, message));
+            }
+            change.notice("00000", "a comment on the database is not kept".to_owned());
+            Ok(())
+        }
+        other => Err(unsupported(&format!("COMMENT ON {other}"))),
+    }
+}
+
+fn check_kind(object: &Object, kind: CommentObject) -> Result<()> {
+    let wanted = match kind {
+        CommentObject::View => "view",
+        CommentObject::MaterializedView => "materialized view",
+        _ => "table",
+    };
+    if noun(object) == wanted {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::WrongObjectType, format!("\"{}\" is not a {wanted}", object.name.name)))
+}
+
+async fn on_relation(change: &Change, object: &Object, text: Option<String>) -> Result<()> {
+    if matches!(object.kind, ObjectKind::View { .. }) {
+        return change.overlay.edit(&object.name, |object| object.comment = text);
+    }
+    let mut definition = change.definition(object).await?;
+    definition.comment = text;
+    change.overlay.redefine(&object.name, &definition).await
+}
+
+async fn on_column(change: &Change, name: &ObjectName, text: Option<String>) -> Result<()> {
+    let mut parts = name.0.clone();
+    let column = parts.pop().and_then(|part| part.as_ident().map(folded)).unwrap_or_default();
+    if parts.is_empty() {
+        return Err(Error::new(ErrorKind::SyntaxError, "column name must be qualified"));
+    }
+    let object = known(change, &ObjectName(parts))?;
+    if !object.columns.iter().any(|known| known.name == column) {
+        let message = format!("column \"{column}\" of relation \"{}\" does not exist", object.name.name);
+        return Err(Error::new(ErrorKind::UndefinedColumn, message));
+    }
+    if matches!(object.kind, ObjectKind::View { .. }) {
+        return change.overlay.edit(&object.name, |object| {
+            if let Some(known) = object.columns.iter_mut().find(|known| known.name == column) {
+                known.comment = text;
+            }
+        });
+    }
+    let mut definition = change.definition(&object).await?;
+    definition.columns.entry(column).or_default().comment = text;
+    change.overlay.redefine(&object.name, &definition).await
+}

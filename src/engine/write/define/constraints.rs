@@ -1,0 +1,200 @@
+//! Constraints as they are declared, under the names PostgreSQL gives them.
+//!
+//! Invariant: of one table, no two constraints have one name.
+
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+
+use datafusion::sql::sqlparser::ast::{self, TableConstraint};
+
+use super::super::names::reference;
+use super::super::{Change, unsupported};
+use super::relations;
+use crate::dialect::folded;
+use crate::error::{Error, ErrorKind, Result};
+use crate::names::TableName;
+use crate::table::{Constraint, ConstraintKind};
+
+/// The constraints of a table that is made or altered.
+pub(super) struct Constraints {
+    name: TableName,
+    columns: Vec<String>,
+    pub all: Vec<Constraint>,
+    /// Columns of the primary key.
+    pub not_null: BTreeSet<String>,
+    /// Whether keys were declared, which nobody enforces.
+    pub keys: Vec<&'static str>,
+}
+
+impl Constraints {
+    pub fn new(name: &TableName, columns: Vec<String>, all: Vec<Constraint>) -> Self {
+        Self { name: name.clone(), columns, all, not_null: BTreeSet::new(), keys: Vec::new() }
+    }
+
+    pub fn table(&self) -> &str {
+        &self.name.name
+    }
+
+    /// Puts a constraint of the table with the others.
+    pub fn add(&mut self, change: &Change, constraint: &TableConstraint) -> Result<()> {
+        let key = |columns: &[ast::IndexColumn]| columns.iter().map(|column| key_column(&column.column.expr)).collect();
+        match constraint {
+            TableConstraint::Check(check) => self.check(check.name.as_ref().map(folded), &check.expr, None),
+            TableConstraint::PrimaryKey(primary) => {
+                let columns: Result<Vec<String>> = key(&primary.columns);
+                self.primary_key(primary.name.as_ref().map(folded), columns?)
+            }
+            TableConstraint::Unique(unique) => {
+                let columns: Result<Vec<String>> = key(&unique.columns);
+                self.unique(unique.name.as_ref().map(folded), columns?)
+            }
+            TableConstraint::ForeignKey(foreign) => {
+                let columns = foreign.columns.iter().map(folded).collect();
+                self.foreign_key(change, foreign.name.as_ref().map(folded), columns, foreign)
+            }
+            other => Err(unsupported(&format!("constraint {other}"))),
+        }
+    }
+
+    pub fn check(&mut self, name: Option<String>, condition: &ast::Expr, column: Option<&str>) -> Result<()> {
+        let mentioned = self.mentioned(condition);
+        let only = match mentioned.iter().collect::<Vec<_>>().as_slice() {
+            [one] => Some((*one).clone()),
+            _ => column.filter(|_| mentioned.is_empty()).map(str::to_owned),
+        };
+        let parts = only.or_else(|| column.map(str::to_owned));
+        let name = self.named(name, parts.as_slice(), "check")?;
+        self.all.push(Constraint { name, kind: ConstraintKind::Check { condition: condition.to_string() } });
+        Ok(())
+    }
+
+    pub fn primary_key(&mut self, name: Option<String>, columns: Vec<String>) -> Result<()> {
+        if self.all.iter().any(|constraint| matches!(constraint.kind, ConstraintKind::PrimaryKey { .. })) {
+            let message = format!("multiple primary keys for table \"{}\" are not allowed", self.table());
+            return Err(Error::new(ErrorKind::InvalidTableDefinition, message));
+        }
+        let name = self.named(name, &[], "pkey")?;
+        self.not_null.extend(columns.iter().cloned());
+        self.keys.push("PRIMARY KEY");
+        self.all.push(Constraint { name, kind: ConstraintKind::PrimaryKey { columns } });
+        Ok(())
+    }
+
+    pub fn unique(&mut self, name: Option<String>, columns: Vec<String>) -> Result<()> {
+        let name = self.named(name, &columns, "key")?;
+        self.keys.push("UNIQUE");
+        self.all.push(Constraint { name, kind: ConstraintKind::Unique { columns } });
+        Ok(())
+    }
+
+    pub fn foreign_key(
+        &mut self,
+        change: &Change,
+        name: Option<String>,
+        columns: Vec<String>,
+        key: &ast::ForeignKeyConstraint,
+    ) -> Result<()> {
+        let own = reference(&key.foreign_table)?;
+        let given: Vec<String> = key.referred_columns.iter().map(folded).collect();
+        let is_self = own.table() == self.name.name && own.schema().is_none_or(|schema| schema == self.name.schema);
+        let (target, constraints) = match relations::known(change, &key.foreign_table) {
+            Ok(object) => (object.name.clone(), object.constraints.clone()),
+            Err(_) if is_self => (self.name.clone(), self.all.clone()),
+            Err(error) => return Err(error),
+        };
+        let references = referenced(&target, &constraints, given)?;
+        if references.len() != columns.len() {
+            let message = "number of referencing and referenced columns for foreign key disagree";
+            return Err(Error::new(ErrorKind::InvalidForeignKey, message));
+        }
+        let name = self.named(name, &columns, "fkey")?;
+        self.keys.push("FOREIGN KEY");
+        let TableName { schema, name: table, .. } = target;
+        let kind = ConstraintKind::ForeignKey { columns, schema, table, references };
+        self.all.push(Constraint { name, kind });
+        Ok(())
+    }
+
+    /// Tells of keys that they are not enforced, and checks that their columns are there.
+    pub fn settle(&self, change: &Change) -> Result<()> {
+        for constraint in &self.all {
+            if let Some(missing) = constraint.kind.columns().iter().find(|column| !self.columns.contains(column)) {
+                let message = match constraint.kind {
+                    ConstraintKind::ForeignKey { .. } => {
+                        format!("column \"{missing}\" referenced in foreign key constraint does not exist")
+                    }
+                    _ => format!("column \"{missing}\" named in key does not exist"),
+                };
+                return Err(Error::new(ErrorKind::UndefinedColumn, message));
+            }
+        }
+        for what in &self.keys {
+            change.notice("00000", format!("{what} is not enforced: Delta tables have no unique index"));
+        }
+        Ok(())
+    }
+
+    fn named(&self, given: Option<String>, columns: &[String], kind: &str) -> Result<String> {
+        let taken = |name: &str| self.all.iter().any(|constraint| constraint.name == name);
+        if let Some(name) = given {
+            return match taken(&name) {
+                false => Ok(name),
+                true => Err(Error::new(
+                    ErrorKind::DuplicateObject,
+                    format!("constraint \"{name}\" for relation \"{}\" already exists", self.table()),
+                )),
+            };
+        }
+        let parts: Vec<&str> =
+            std::iter::once(self.table()).chain(columns.iter().map(String::as_str)).chain([kind]).collect();
+        let base = parts.join("_");
+        let numbered = (1..).map(|number| format!("{base}{number}"));
+        Ok(std::iter::once(base.clone()).chain(numbered).find(|name| !taken(name)).unwrap_or(base))
+    }
+
+    /// The table's columns that the condition names.
+    fn mentioned(&self, condition: &ast::Expr) -> BTreeSet<String> {
+        columns_in(condition).into_iter().filter(|name| self.columns.contains(name)).collect()
+    }
+}
+
+/// What an expression names, folded.
+pub(super) fn columns_in(expr: &ast::Expr) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    let _ = ast::visit_expressions(expr, |inner| {
+        match inner {
+            ast::Expr::Identifier(ident) => drop(found.insert(folded(ident))),
+            ast::Expr::CompoundIdentifier(parts) => found.extend(parts.last().map(folded)),
+            _ => {}
+        }
+        ControlFlow::<()>::Continue(())
+    });
+    found
+}
+
+fn key_column(expr: &ast::Expr) -> Result<String> {
+    match expr {
+        ast::Expr::Identifier(ident) => Ok(folded(ident)),
+        other => Err(unsupported(&format!("a key of {other}"))),
+    }
+}
+
+/// The columns that a foreign key leads to, which must be a key there.
+fn referenced(target: &TableName, constraints: &[Constraint], given: Vec<String>) -> Result<Vec<String>> {
+    let primary = constraints.iter().find(|constraint| matches!(constraint.kind, ConstraintKind::PrimaryKey { .. }));
+    if given.is_empty() {
+        let none = || format!("there is no primary key for referenced table \"{}\"", target.name);
+        let primary = primary.ok_or_else(|| Error::new(ErrorKind::InvalidForeignKey, none()))?;
+        return Ok(primary.kind.columns().to_vec());
+    }
+    let wanted: BTreeSet<&String> = given.iter().collect();
+    let is_key = |constraint: &Constraint| {
+        !matches!(constraint.kind, ConstraintKind::ForeignKey { .. } | ConstraintKind::Check { .. })
+            && constraint.kind.columns().iter().collect::<BTreeSet<_>>() == wanted
+    };
+    if constraints.iter().any(is_key) {
+        return Ok(given);
+    }
+    let message = format!("there is no unique constraint matching given keys for referenced table \"{}\"", target.name);
+    Err(Error::new(ErrorKind::InvalidForeignKey, message))
+}

@@ -1,0 +1,235 @@
+//! DROP.
+
+use std::sync::Arc;
+
+use datafusion::sql::sqlparser::ast::{ObjectName, ObjectType};
+
+use super::super::names::{check_schema, reference};
+use super::super::{Change, unsupported};
+use super::relations::{noun, readers, shown};
+use super::schemas;
+use crate::catalog::{Object, ObjectKind};
+use crate::engine::names::Relation;
+use crate::error::{Error, ErrorKind, Result};
+
+pub(super) async fn drop(
+    change: &Change,
+    object_type: ObjectType,
+    names: &[ObjectName],
+    if_exists: bool,
+    cascade: bool,
+) -> Result<()> {
+    let mut doomed = Vec::new();
+    for name in names {
+        match object_type {
+            ObjectType::Schema => {
+                let schema = reference(name)?.table().to_owned();
+                drop_schema(change, &schema, if_exists, cascade)?;
+            }
+            ObjectType::Table | ObjectType::View | ObjectType::MaterializedView => {
+                doomed.extend(relation(change, object_type, name, if_exists)?);
+            }
+            ObjectType::Index => absent(change, "index", name, if_exists)?,
+            ObjectType::Sequence => absent(change, "sequence", name, if_exists)?,
+            ObjectType::Type => absent(change, "type", name, if_exists)?,
+            other => return Err(unsupported(&format!("DROP {other}"))),
+        }
+    }
+    drop_all(change, &doomed, cascade)
+}
+
+/// Of a kind of which there are none.
+fn absent(change: &Change, kind: &str, name: &ObjectName, if_exists: bool) -> Result<()> {
+    let message = format!("{kind} \"{}\" does not exist", reference(name)?);
+    let error = if kind == "sequence" { ErrorKind::UndefinedTable } else { ErrorKind::UndefinedObject };
+    if !if_exists {
+        return Err(Error::new(error, message));
+    }
+    change.notice("00000", format!("{message}, skipping"));
+    Ok(())
+}
+
+fn relation(
+    change: &Change,
+    object_type: ObjectType,
+    name: &ObjectName,
+    if_exists: bool,
+) -> Result<Option<Arc<Object>>> {
+    let wanted = match object_type {
+        ObjectType::View => "view",
+        ObjectType::MaterializedView => "materialized view",
+        _ => "table",
+    };
+    let reference = reference(name)?;
+    if let Some(schema) = reference.schema()
+        && schema != "pg_temp"
+        && !schemas::exists(change, schema)
+        && change.planner.relation(&reference).is_err()
+    {
+        let message = format!("schema \"{schema}\" does not exist");
+        if !if_exists {
+            return Err(Error::new(ErrorKind::InvalidSchemaName, message));
+        }
+        change.notice("00000", format!("{message}, skipping"));
+        return Ok(None);
+    }
+    let object = match change.planner.relation(&reference) {
+        Ok(Relation::Object(object)) => object,
+        Ok(Relation::Provider(_)) => {
+            return Err(Error::new(
+                ErrorKind::InsufficientPrivilege,
+                format!("permission denied: \"{name}\" is a system catalog"),
+            ));
+        }
+        Err(error) if error.kind() == ErrorKind::UndefinedTable => {
+            let name = match reference.schema() {
+                Some(schema) => format!("{schema}.{}", reference.table()),
+                None => reference.table().to_owned(),
+            };
+            let told = if if_exists { reference.table().to_owned() } else { name };
+            let message = format!("{wanted} \"{told}\" does not exist");
+            if !if_exists {
+                return Err(Error::new(ErrorKind::UndefinedTable, message));
+            }
+            change.notice("00000", format!("{message}, skipping"));
+            return Ok(None);
+        }
+        Err(error) => return Err(error),
+    };
+    check_schema(&object.name.schema)?;
+    let kind = noun(&object);
+    if kind != wanted {
+        let hint = match kind {
+            "view" => "Use DROP VIEW to remove a view.",
+            "materialized view" => "Use DROP MATERIALIZED VIEW to remove a materialized view.",
+            _ => "Use DROP TABLE to remove a table.",
+        };
+        return Err(Error::new(ErrorKind::WrongObjectType, format!("\"{}\" is not a {wanted}", reference.table()))
+            .with_hint(hint));
+    }
+    Ok(Some(object))
+}
+
+/// What reads the objects, and what reads that: each with what it reads, in the order of their making.
+fn dependants(change: &Change, doomed: &[Arc<Object>]) -> Vec<(Arc<Object>, Arc<Object>)> {
+    let mut found: Vec<(Arc<Object>, Arc<Object>)> = Vec::new();
+    let mut queue: Vec<Arc<Object>> = doomed.to_vec();
+    while let Some(object) = queue.pop() {
+        let mut direct = readers(change, &object.name);
+        direct.sort_by_key(|reader| reader.oid);
+        for reader in direct {
+            let known = doomed.iter().chain(found.iter().map(|(reader, _)| reader)).any(|other| other.id == reader.id);
+            if !known {
+                found.push((reader.clone(), object.clone()));
+                queue.push(reader);
+            }
+        }
+    }
+    found
+}
+
+fn drop_all(change: &Change, doomed: &[Arc<Object>], cascade: bool) -> Result<()> {
+    let dependants = dependants(change, doomed);
+    let told = |object: &Object| format!("{} {}", noun(object), shown(change, &object.name));
+    if !cascade && !dependants.is_empty() {
+        let lines: Vec<String> =
+            dependants.iter().map(|(reader, of)| format!("{} depends on {}", told(reader), told(of))).collect();
+        let what = match doomed {
+            [one] => told(one),
+            _ => "desired object(s)".to_owned(),
+        };
+        let message = format!("cannot drop {what} because other objects depend on it");
+        return Err(depended_on(
+            message.replace(
+                "object(s) because other objects depend on it",
+                "object(s) because other objects depend on them",
+            ),
+            &lines,
+        ));
+    }
+    cascades(change, &dependants.iter().map(|(reader, _)| told(reader)).collect::<Vec<_>>());
+    for object in doomed.iter().chain(dependants.iter().map(|(reader, _)| reader)) {
+        // one that was named twice has gone already
+        if change.overlay.scope().object(&object.name).is_some() {
+            change.overlay.drop_object(&object.name)?;
+        }
+    }
+    Ok(())
+}
+
+fn depended_on(message: String, lines: &[String]) -> Error {
+    Error::new(ErrorKind::DependentObjects, message)
+        .with_detail(lines.join("\n"))
+        .with_hint("Use DROP ... CASCADE to drop the dependent objects too.")
+}
+
+fn cascades(change: &Change, names: &[String]) {
+    match names {
+        [] => {}
+        [one] => change.notice("00000", format!("drop cascades to {one}")),
+        many => {
+            let lines: Vec<String> = many.iter().map(|name| format!("drop cascades to {name}")).collect();
+            change.notice_with(
+                "00000",
+                format!("drop cascades to {} other objects", many.len()),
+                Some(lines.join("\n")),
+            );
+        }
+    }
+}
+
+fn drop_schema(change: &Change, schema: &str, if_exists: bool, cascade: bool) -> Result<()> {
+    if !schemas::exists(change, schema) && !schema.starts_with("pg_") {
+        let message = format!("schema \"{schema}\" does not exist");
+        if !if_exists {
+            return Err(Error::new(ErrorKind::InvalidSchemaName, message));
+        }
+        change.notice("00000", format!("{message}, skipping"));
+        return Ok(());
+    }
+    check_schema(schema)?;
+    let mut inside = change.overlay.scope().objects();
+    inside.retain(|object| object.name.schema == schema);
+    inside.sort_by_key(|object| object.oid);
+    let outside = dependants(change, &inside);
+    let told = |object: &Object| format!("{} {}", noun(object), shown(change, &object.name));
+    if !cascade && !inside.is_empty() {
+        let lines = inside.iter().map(|object| format!("{} depends on schema {schema}", told(object)));
+        let others = outside.iter().map(|(reader, of)| format!("{} depends on {}", told(reader), told(of)));
+        let lines: Vec<String> = lines.chain(others).collect();
+        return Err(depended_on(format!("cannot drop schema {schema} because other objects depend on it"), &lines));
+    }
+    let all: Vec<Arc<Object>> = inside.into_iter().chain(outside.into_iter().map(|(reader, _)| reader)).collect();
+    cascades(change, &all.iter().map(|object| told(object)).collect::<Vec<_>>());
+    for object in all {
+        change.overlay.drop_object(&object.name)?;
+    }
+    change.overlay.put_schema(schema, false);
+    Ok(())
+}
+
+/// Drops the views that no longer can be planned, or refuses where they may not go.
+pub(super) async fn settle_readers(change: &Change, object: &Object, what: &str, cascade: bool) -> Result<()> {
+    let mut broken = Vec::new();
+    for reader in readers(change, &object.name) {
+        let ((ObjectKind::View { definition }, _) | (_, Some(definition))) = (&reader.kind, &reader.query) else {
+            continue;
+        };
+        if super::relations::plan(change, definition).await.is_err() {
+            broken.push(reader);
+        }
+    }
+    if broken.is_empty() {
+        return Ok(());
+    }
+    if cascade {
+        cascades(
+            change,
+            &broken.iter().map(|view| format!("{} {}", noun(view), shown(change, &view.name))).collect::<Vec<_>>(),
+        );
+        return drop_all(change, &broken, true);
+    }
+    let lines: Vec<String> =
+        broken.iter().map(|view| format!("{} {} depends on {what}", noun(view), shown(change, &view.name))).collect();
+    Err(depended_on(format!("cannot drop {what} because other objects depend on it"), &lines))
+}

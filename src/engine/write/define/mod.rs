@@ -1,0 +1,126 @@
+//! Statements that define things: tables, views, schemas, their comments and rights.
+//!
+//! What a definition says is kept in Delta's metadata and in the catalog's rows, both within the statement's overlay: so
+//! a definition is part of its transaction like any row.
+//!
+//! Invariant: nothing is accepted in silence that is not kept to; what is only told, a NOTICE says so.
+
+mod alter;
+mod alter_columns;
+mod checks;
+mod columns;
+mod comments;
+mod constraints;
+mod drop;
+mod indexes;
+mod options;
+mod relations;
+mod schemas;
+mod tables;
+mod views;
+
+use datafusion::scalar::ScalarValue;
+use datafusion::sql::sqlparser::ast::{self, ObjectType};
+
+use super::{Change, unsupported};
+use crate::dialect::{Command, Statement, command};
+use crate::engine::session::Outcome;
+use crate::error::{Error, ErrorKind, Result};
+
+/// Whether the statement is carried out here.
+pub(super) fn is_definition(statement: &ast::Statement) -> bool {
+    tag(statement).is_some()
+}
+
+/// Whether the statement makes what only its session sees: a read-only transaction may.
+pub(super) fn only_temporary(statement: &ast::Statement) -> bool {
+    match statement {
+        ast::Statement::CreateTable(table) => table.temporary,
+        ast::Statement::CreateView(view) => view.temporary,
+        ast::Statement::Query(query) => tables::into(query).is_some_and(|into| into.temporary),
+        _ => false,
+    }
+}
+
+/// The command tag.
+pub(super) fn tag(statement: &ast::Statement) -> Option<&'static str> {
+    Some(match statement {
+        ast::Statement::CreateTable(table) if table.query.is_some() => "CREATE TABLE AS",
+        ast::Statement::CreateTable(_) => "CREATE TABLE",
+        ast::Statement::Query(query) if tables::into(query).is_some() => "SELECT INTO",
+        ast::Statement::CreateView(view) if view.materialized => "CREATE MATERIALIZED VIEW",
+        ast::Statement::CreateView(_) => "CREATE VIEW",
+        ast::Statement::CreateSchema { .. } => "CREATE SCHEMA",
+        ast::Statement::CreateIndex(_) => "CREATE INDEX",
+        ast::Statement::AlterTable(_) => "ALTER TABLE",
+        ast::Statement::AlterView { .. } => "ALTER VIEW",
+        ast::Statement::AlterSchema(_) => "ALTER SCHEMA",
+        ast::Statement::AlterIndex { .. } => "ALTER INDEX",
+        ast::Statement::Comment { .. } => "COMMENT",
+        ast::Statement::Drop { object_type, .. } => match object_type {
+            ObjectType::Table => "DROP TABLE",
+            ObjectType::View => "DROP VIEW",
+            ObjectType::MaterializedView => "DROP MATERIALIZED VIEW",
+            ObjectType::Schema => "DROP SCHEMA",
+            ObjectType::Index => "DROP INDEX",
+            ObjectType::Sequence => "DROP SEQUENCE",
+            ObjectType::Type => "DROP TYPE",
+            _ => return None,
+        },
+        other => match command(other)? {
+            Command::Refresh { .. } => "REFRESH MATERIALIZED VIEW",
+            Command::SetSchema { .. } => "ALTER TABLE",
+            Command::Harmless(_) | Command::Refused(_) => return None,
+        },
+    })
+}
+
+pub(super) async fn apply(change: &Change, statement: &Statement, params: &[ScalarValue]) -> Result<Outcome> {
+    let done = |tag: &str| Ok(Outcome::command(tag));
+    let Some(tag) = tag(&statement.ast) else { return Err(unsupported("this statement")) };
+    match &statement.ast {
+        ast::Statement::CreateTable(table) => tables::create(change, statement, table, params).await,
+        ast::Statement::Query(query) => tables::select_into(change, statement, query, params).await,
+        ast::Statement::CreateView(view) if view.materialized => views::create_materialized(change, view).await,
+        ast::Statement::CreateView(view) => views::create(change, view).await,
+        ast::Statement::CreateSchema { schema_name, if_not_exists, .. } => {
+            schemas::create(change, schema_name, *if_not_exists)?;
+            done(tag)
+        }
+        ast::Statement::CreateIndex(index) => {
+            indexes::create(change, index)?;
+            done(tag)
+        }
+        ast::Statement::AlterTable(table) => {
+            alter::table(change, table).await?;
+            done(tag)
+        }
+        ast::Statement::AlterSchema(schema) => {
+            schemas::alter(change, schema)?;
+            done(tag)
+        }
+        ast::Statement::AlterIndex { name, .. } => Err(Error::new(
+            ErrorKind::UndefinedTable,
+            format!("relation \"{}\" does not exist", name.0.last().map(ToString::to_string).unwrap_or_default()),
+        )),
+        ast::Statement::Comment { object_type, object_name, comment, if_exists } => {
+            comments::comment(change, *object_type, object_name, comment.as_deref(), *if_exists).await?;
+            done(tag)
+        }
+        ast::Statement::Drop { object_type, if_exists, names, cascade, .. } => {
+            drop::drop(change, *object_type, names, *if_exists, *cascade).await?;
+            done(tag)
+        }
+        other => match command(other) {
+            Some(Command::Refresh { view, with_data }) => {
+                views::refresh(change, &view, with_data).await?;
+                done(tag)
+            }
+            Some(Command::SetSchema { name, schema, .. }) => {
+                alter::set_schema(change, &name, &schema)?;
+                done(tag)
+            }
+            _ => Err(unsupported(tag)),
+        },
+    }
+}

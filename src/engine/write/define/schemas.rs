@@ -1,0 +1,79 @@
+//! Schemas.
+
+use datafusion::sql::sqlparser::ast::{self, AlterSchemaOperation};
+
+use super::super::names::{check_schema, reference};
+use super::super::{Change, unsupported};
+use super::relations;
+use crate::dialect::folded;
+use crate::error::{Error, ErrorKind, Result};
+use crate::names::TableName;
+
+pub(super) fn create(change: &Change, name: &ast::SchemaName, if_not_exists: bool) -> Result<()> {
+    // whose it is matters to nobody: all that is the lake's belongs to one owner
+    let schema = match name {
+        ast::SchemaName::Simple(name) | ast::SchemaName::NamedAuthorization(name, _) => {
+            reference(name)?.table().to_owned()
+        }
+        ast::SchemaName::UnnamedAuthorization(owner) => folded(owner),
+    };
+    if schema.starts_with("pg_") {
+        return Err(Error::new(ErrorKind::ReservedName, format!("unacceptable schema name \"{schema}\""))
+            .with_detail("The prefix \"pg_\" is reserved for system schemas."));
+    }
+    if exists(change, &schema) || schema == "information_schema" {
+        let message = format!("schema \"{schema}\" already exists");
+        if !if_not_exists {
+            return Err(Error::new(ErrorKind::DuplicateSchema, message));
+        }
+        change.notice("42P06", format!("{message}, skipping"));
+        return Ok(());
+    }
+    change.overlay.put_schema(&schema, true);
+    Ok(())
+}
+
+pub(super) fn exists(change: &Change, schema: &str) -> bool {
+    change.overlay.scope().schemas().iter().any(|known| known == schema)
+}
+
+/// # Errors
+/// `3F000` where there is none.
+pub(super) fn check_exists(change: &Change, schema: &str) -> Result<()> {
+    check_schema(schema)?;
+    if exists(change, schema) {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::InvalidSchemaName, format!("schema \"{schema}\" does not exist")))
+}
+
+pub(super) fn alter(change: &Change, schema: &ast::AlterSchema) -> Result<()> {
+    let name = reference(&schema.name)?.table().to_owned();
+    check_exists(change, &name)?;
+    for operation in &schema.operations {
+        match operation {
+            AlterSchemaOperation::OwnerTo { .. } => {}
+            AlterSchemaOperation::Rename { name: new } => rename(change, &name, reference(new)?.table())?,
+            _ => return Err(unsupported("this form of ALTER SCHEMA")),
+        }
+    }
+    Ok(())
+}
+
+fn rename(change: &Change, old: &str, new: &str) -> Result<()> {
+    if exists(change, new) {
+        return Err(Error::new(ErrorKind::DuplicateSchema, format!("schema \"{new}\" already exists")));
+    }
+    if new.starts_with("pg_") {
+        return Err(Error::new(ErrorKind::ReservedName, format!("unacceptable schema name \"{new}\""))
+            .with_detail("The prefix \"pg_\" is reserved for system schemas."));
+    }
+    change.overlay.put_schema(new, true);
+    for object in change.overlay.scope().objects() {
+        if object.name.schema == old {
+            relations::rename(change, &object.name, &TableName::new(new, object.name.name.as_str()))?;
+        }
+    }
+    change.overlay.put_schema(old, false);
+    Ok(())
+}

@@ -1,0 +1,289 @@
+//! CREATE TABLE, CREATE TABLE AS, SELECT INTO.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use datafusion::arrow::datatypes::{Field, Schema};
+use datafusion::common::DFSchema;
+use datafusion::logical_expr::{EmptyRelation, Expr, LogicalPlan, LogicalPlanBuilder};
+use datafusion::scalar::ScalarValue;
+use datafusion::sql::sqlparser::ast::{self, OnCommit};
+
+use super::super::{Change, unsupported};
+use super::columns::{Declared, declared};
+use super::constraints::Constraints;
+use super::relations::{self, existing, is_temporary, place, quoted};
+use super::{checks, options};
+use crate::catalog::Column;
+use crate::dialect::{LIKE, Statement, folded};
+use crate::engine::errors;
+use crate::engine::planned::bind;
+use crate::engine::session::Outcome;
+use crate::error::{Error, ErrorKind, Result};
+use crate::names::TableName;
+use crate::table::{ColumnDefinition, ConstraintKind, Definition, WriteMode, WriteSpec};
+
+pub(super) async fn create(
+    change: &Change,
+    statement: &Statement,
+    table: &ast::CreateTable,
+    params: &[ScalarValue],
+) -> Result<Outcome> {
+    check_supported(table)?;
+    let tag = if table.query.is_some() { "CREATE TABLE AS" } else { "CREATE TABLE" };
+    let name = place(change, &table.name, table.temporary)?;
+    if change.scope().object(&name).is_some() {
+        return existing(change, &name, table.if_not_exists, tag);
+    }
+    if table.on_commit.is_some() && !is_temporary(&name.schema) {
+        let message = "ON COMMIT can only be used on temporary tables";
+        return Err(Error::new(ErrorKind::InvalidTableDefinition, message));
+    }
+    let outcome = match &table.query {
+        Some(query) => {
+            let with_data = !table.strict;
+            let ast = ast::Statement::Query(query.clone());
+            let query = Statement { ast, ..statement.clone() };
+            let plan = planned(change, &query, params).await?;
+            let names: Vec<String> = table.columns.iter().map(|column| folded(&column.name)).collect();
+            let kept = Kept { properties: options::of_table(table)?, partition_by: options::partition_columns(table)? };
+            let rows = fill(change, &name, renamed(plan, &names)?, kept, with_data).await?;
+            Outcome::command(if with_data { format!("SELECT {rows}") } else { tag.to_owned() })
+        }
+        None => {
+            let definition = defined(change, &name, table).await?;
+            let schema = DFSchema::try_from(definition.schema.as_ref().clone()).map_err(errors::from_datafusion)?;
+            let none = LogicalPlan::EmptyRelation(EmptyRelation { produce_one_row: false, schema: Arc::new(schema) });
+            let asks = definition.clone();
+            let spec = WriteSpec { definition: Some(definition), ..WriteSpec::new(WriteMode::Overwrite) };
+            change.write(&name, spec, none).await?;
+            checks::expressions(change, &name, &asks).await?;
+            Outcome::command(tag)
+        }
+    };
+    match table.on_commit {
+        Some(OnCommit::Drop) => change.overlay.at_commit(&name, true),
+        Some(OnCommit::DeleteRows) => change.overlay.at_commit(&name, false),
+        Some(OnCommit::PreserveRows) | None => {}
+    }
+    Ok(outcome)
+}
+
+fn check_supported(table: &ast::CreateTable) -> Result<()> {
+    let refused = if table.partition_of.is_some() {
+        Some(("PARTITION OF", "PARTITION BY LIST (column) makes the partitions as rows come"))
+    } else if table.inherits.is_some() {
+        Some(("INHERITS", "CREATE TABLE t (LIKE other INCLUDING ALL) copies the columns"))
+    } else {
+        None
+    };
+    refused.map_or(Ok(()), |(what, hint)| Err(unsupported(what).with_hint(hint)))
+}
+
+/// The target of `SELECT … INTO`.
+pub(super) fn into(query: &ast::Query) -> Option<&ast::SelectInto> {
+    match query.body.as_ref() {
+        ast::SetExpr::Select(select) => select.into.as_ref(),
+        _ => None,
+    }
+}
+
+pub(super) async fn select_into(
+    change: &Change,
+    statement: &Statement,
+    query: &ast::Query,
+    params: &[ScalarValue],
+) -> Result<Outcome> {
+    let Some(target) = into(query) else { return Err(Error::internal("SELECT INTO without INTO")) };
+    let name = place(change, &target.name, target.temporary)?;
+    if change.scope().object(&name).is_some() {
+        return existing(change, &name, false, "SELECT INTO");
+    }
+    let mut query = query.clone();
+    if let ast::SetExpr::Select(select) = query.body.as_mut() {
+        select.into = None;
+    }
+    let query = Statement { ast: ast::Statement::Query(Box::new(query)), ..statement.clone() };
+    let plan = planned(change, &query, params).await?;
+    let rows = fill(change, &name, plan, Kept::default(), true).await?;
+    Ok(Outcome::command(format!("SELECT {rows}")))
+}
+
+pub(super) async fn planned(change: &Change, query: &Statement, params: &[ScalarValue]) -> Result<LogicalPlan> {
+    let planned = change.guard.run(change.planner.plan(query)).await?;
+    change.planner.visible(bind(&planned, query, params)?.unwrap_or(planned))
+}
+
+/// The plan with its first columns under these names.
+pub(super) fn renamed(plan: LogicalPlan, names: &[String]) -> Result<LogicalPlan> {
+    if names.is_empty() {
+        return Ok(plan);
+    }
+    let columns = plan.schema().columns();
+    if names.len() > columns.len() {
+        return Err(Error::new(ErrorKind::SyntaxError, "too many column names were specified"));
+    }
+    let columns = columns.into_iter().enumerate().map(|(index, column)| match names.get(index) {
+        Some(name) => Expr::Column(column).alias(name),
+        None => Expr::Column(column),
+    });
+    let columns: Vec<Expr> = columns.collect();
+    LogicalPlanBuilder::from(plan).project(columns).and_then(LogicalPlanBuilder::build).map_err(errors::from_datafusion)
+}
+
+/// What a table made of a query keeps besides its rows.
+#[derive(Default)]
+pub(super) struct Kept {
+    pub properties: BTreeMap<String, String>,
+    pub partition_by: Vec<String>,
+}
+
+/// Makes the table of a query's rows; answers how many.
+pub(super) async fn fill(
+    change: &Change,
+    name: &TableName,
+    plan: LogicalPlan,
+    kept: Kept,
+    with_data: bool,
+) -> Result<u64> {
+    check_distinct(plan.schema().fields().iter().map(|field| field.name().as_str()))?;
+    let columns: Vec<Column> = plan.schema().fields().iter().map(|field| Column::of_result(field)).collect();
+    let fields = columns.iter().map(|column| Field::new(&column.name, column.data_type.clone(), true));
+    let mut definition = Definition {
+        properties: kept.properties,
+        partition_by: kept.partition_by,
+        ..Definition::new(Arc::new(Schema::new(fields.collect::<Vec<_>>())))
+    };
+    for column in columns {
+        let Column { name, pg_type, modifier, .. } = column;
+        definition.columns.insert(name, ColumnDefinition { pg_type, modifier, ..ColumnDefinition::default() });
+    }
+    let plan = match with_data {
+        true => plan,
+        false => LogicalPlanBuilder::from(plan)
+            .limit(0, Some(0))
+            .and_then(LogicalPlanBuilder::build)
+            .map_err(errors::from_datafusion)?,
+    };
+    let spec = WriteSpec { definition: Some(definition), ..WriteSpec::new(WriteMode::Overwrite) };
+    Ok(change.write(name, spec, plan).await?.rows)
+}
+
+fn check_distinct<'a>(names: impl Iterator<Item = &'a str>) -> Result<()> {
+    let mut seen = BTreeSet::new();
+    for name in names {
+        if !seen.insert(name.to_lowercase()) {
+            let message = format!("column \"{name}\" specified more than once");
+            return Err(Error::new(ErrorKind::DuplicateColumn, message));
+        }
+    }
+    Ok(())
+}
+
+/// What the statement says the table is.
+async fn defined(change: &Change, name: &TableName, table: &ast::CreateTable) -> Result<Definition> {
+    let mut columns: Vec<Declared> = Vec::new();
+    let mut constraints = Constraints::new(name, column_names(change, table)?, Vec::new());
+    if let Some(ast::CreateTableLikeKind::Plain(like) | ast::CreateTableLikeKind::Parenthesized(like)) = &table.like {
+        copied(change, &like.name, &[], &mut columns, &mut constraints).await?;
+    }
+    for column in &table.columns {
+        if column.name.value == LIKE {
+            let (from, what) = like_of(&column.data_type)?;
+            copied(change, from, what, &mut columns, &mut constraints).await?;
+        } else {
+            columns.push(declared(change, column, &mut constraints)?);
+        }
+    }
+    check_distinct(columns.iter().map(Declared::name))?;
+    for constraint in &table.constraints {
+        constraints.add(change, constraint)?;
+    }
+    constraints.settle(change)?;
+    let partition_by = options::partition_columns(table)?;
+    for column in &partition_by {
+        if !columns.iter().any(|known| known.name() == column) {
+            let message = format!("column \"{column}\" named in partition key does not exist");
+            return Err(Error::new(ErrorKind::UndefinedColumn, message));
+        }
+    }
+    let not_null = |field: &Field| !field.is_nullable() || constraints.not_null.contains(field.name());
+    let fields = columns.iter().map(|column| column.field.clone().with_nullable(!not_null(&column.field)));
+    let schema = Schema::new(fields.collect::<Vec<_>>());
+    let columns = columns.into_iter().map(|column| (column.field.name().clone(), column.definition)).collect();
+    let properties = options::of_table(table)?;
+    Ok(Definition {
+        columns,
+        constraints: constraints.all,
+        properties,
+        partition_by,
+        ..Definition::new(Arc::new(schema))
+    })
+}
+
+/// Names of the columns, those of other tables too: constraints are named after them.
+fn column_names(change: &Change, table: &ast::CreateTable) -> Result<Vec<String>> {
+    let mut names = Vec::new();
+    let like = |name: &ast::ObjectName| -> Result<Vec<String>> {
+        Ok(relations::known(change, name)?.columns.iter().map(|column| column.name.clone()).collect())
+    };
+    if let Some(ast::CreateTableLikeKind::Plain(from) | ast::CreateTableLikeKind::Parenthesized(from)) = &table.like {
+        names.extend(like(&from.name)?);
+    }
+    for column in &table.columns {
+        match column.name.value == LIKE {
+            true => names.extend(like(like_of(&column.data_type)?.0)?),
+            false => names.push(folded(&column.name)),
+        }
+    }
+    Ok(names)
+}
+
+fn like_of(data_type: &ast::DataType) -> Result<(&ast::ObjectName, &[String])> {
+    match data_type {
+        ast::DataType::Custom(name, what) => Ok((name, what)),
+        other => Err(Error::new(ErrorKind::SyntaxError, format!("syntax error at or near \"{other}\""))),
+    }
+}
+
+/// The columns of another relation, with what INCLUDING says.
+async fn copied(
+    change: &Change,
+    from: &ast::ObjectName,
+    what: &[String],
+    columns: &mut Vec<Declared>,
+    constraints: &mut Constraints,
+) -> Result<()> {
+    let object = relations::known(change, from)?;
+    let has = |word: &str| {
+        what.iter().any(|given| matches!(given.trim_matches('\''), given if given == word || given == "all"))
+    };
+    for column in &object.columns {
+        let definition = ColumnDefinition {
+            comment: column.comment.clone().filter(|_| has("comments")),
+            pg_type: column.pg_type.clone(),
+            modifier: column.modifier,
+            default: column.default.clone().filter(|_| has("defaults")),
+            generated: column.generated.clone().filter(|_| has("generated")),
+            identity: column.identity.clone().filter(|_| has("identity")),
+        };
+        let nullable = column.nullable;
+        columns.push(Declared { field: Field::new(&column.name, column.data_type.clone(), nullable), definition });
+    }
+    for constraint in &object.constraints {
+        match &constraint.kind {
+            ConstraintKind::Check { .. } if has("constraints") => constraints.all.push(constraint.clone()),
+            ConstraintKind::PrimaryKey { columns } if has("indexes") => {
+                constraints.primary_key(None, columns.clone())?
+            }
+            ConstraintKind::Unique { columns } if has("indexes") => constraints.unique(None, columns.clone())?,
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// `SELECT …` of these expressions from the table.
+pub(super) fn select_from(name: &TableName, items: &[String]) -> String {
+    format!("SELECT {} FROM {}.{}", items.join(", "), quoted(&name.schema), quoted(&name.name))
+}
