@@ -23,6 +23,7 @@ mod retention;
 mod rollback;
 mod rows;
 mod scope;
+mod staging;
 mod temporary;
 
 use std::collections::BTreeMap;

@@ -7,40 +7,34 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
-use datafusion::arrow::array::RecordBatch;
-use datafusion::arrow::datatypes::SchemaRef;
-use datafusion::execution::SessionState;
-use datafusion::logical_expr::LogicalPlan;
-use futures::StreamExt;
-use futures::stream::{self, BoxStream};
+use futures::{StreamExt, stream};
 use object_store::ObjectStoreExt;
 use object_store::path::Path;
 use parking_lot::Mutex;
-use uuid::Uuid;
 
 use super::buffer::Buffered;
-use super::temporary::{self, Temporary};
-use super::{Column, Object, ObjectKind, Provenance, Release, Scope};
-use crate::error::{Error, ErrorKind, Result};
+use super::temporary::Temporary;
+use super::{Object, Release, Scope};
+use crate::error::Result;
 use crate::names::TableName;
 use crate::store::{LakeStore, OverlayMark, OverlayStore};
-use crate::table::{Definition, Snapshot, Tables, WriteMode, WriteSpec, Written};
+use crate::table::{Snapshot, Tables};
 
 /// Tables written and names changed since a release, seen by the holder only.
 #[derive(Debug)]
 pub struct Overlay {
-    base: Arc<Release>,
+    pub(super) base: Arc<Release>,
     /// The lake through `store`.
-    lake: LakeStore,
+    pub(super) lake: LakeStore,
     store: OverlayStore,
-    tables: Arc<Tables>,
-    staged: Mutex<BTreeMap<TableName, Staged>>,
+    pub(super) tables: Arc<Tables>,
+    pub(super) staged: Mutex<BTreeMap<TableName, Staged>>,
     /// Schemas made (true) and dropped (false).
     schemas: Mutex<BTreeMap<String, bool>>,
     /// Rows that are not in a file yet.
     pub(super) buffered: Mutex<BTreeMap<TableName, Buffered>>,
     /// Counts the changes of names and versions.
-    edition: AtomicU64,
+    pub(super) edition: AtomicU64,
     /// Counts the changes of rows that are not in a file yet.
     rows_edition: AtomicU64,
     published: AtomicBool,
@@ -54,7 +48,7 @@ pub struct Overlay {
     /// Comments put on schemas, or taken away.
     schema_comments: Mutex<BTreeMap<String, Option<String>>>,
     /// Where this is a session's own.
-    temporary: Option<Temporary>,
+    pub(super) temporary: Option<Temporary>,
     /// The session's own, beside this one.
     beside: OnceLock<Arc<Overlay>>,
     /// Temporary tables that the end of the transaction drops (true) or empties.
@@ -75,10 +69,10 @@ pub struct Mark {
 
 /// What became of one name.
 #[derive(Debug, Clone)]
-struct Staged {
+pub(super) struct Staged {
     /// `None` = dropped.
-    object: Option<Arc<Object>>,
-    snapshot: Option<Arc<Snapshot>>,
+    pub object: Option<Arc<Object>>,
+    pub snapshot: Option<Arc<Snapshot>>,
 }
 
 /// A table's commits on top of its pin.
@@ -274,136 +268,6 @@ impl Overlay {
         self.schemas.lock().clone()
     }
 
-    /// Runs the plan and writes its rows as the table `name`, making it if there is none.
-    pub async fn write(
-        &self,
-        name: &TableName,
-        spec: &WriteSpec,
-        provenance: Option<Provenance>,
-        input: LogicalPlan,
-        session: &SessionState,
-    ) -> Result<Written> {
-        if let Some(temporary) = self.temporary_of(name) {
-            return Box::pin(temporary.write(name, spec, provenance, input, session)).await;
-        }
-        let target = self.target_of(name, spec).await?;
-        let written = self.tables.write(&self.lake, &target.location, spec, input, session).await?;
-        if matches!(spec.mode, WriteMode::Overwrite | WriteMode::Replace) {
-            self.forget_buffered(name);
-        }
-        self.stage_table(target, provenance).await?;
-        Ok(written)
-    }
-
-    /// Writes batches as they come, otherwise as [`Overlay::write`].
-    pub async fn write_batches(
-        &self,
-        name: &TableName,
-        spec: &WriteSpec,
-        provenance: Option<Provenance>,
-        schema: SchemaRef,
-        batches: BoxStream<'static, Result<RecordBatch>>,
-    ) -> Result<Written> {
-        if let Some(temporary) = self.temporary_of(name) {
-            return Box::pin(temporary.write_batches(name, spec, provenance, schema, batches)).await;
-        }
-        let target = self.target_of(name, spec).await?;
-        let written = self.tables.write_batches(&self.lake, &target.location, spec, schema, batches).await?;
-        if matches!(spec.mode, WriteMode::Overwrite | WriteMode::Replace) {
-            self.forget_buffered(name);
-        }
-        self.stage_table(target, provenance).await?;
-        Ok(written)
-    }
-
-    pub fn put_view(
-        &self,
-        name: &TableName,
-        definition: String,
-        columns: Vec<Column>,
-        comment: Option<String>,
-        provenance: Option<Provenance>,
-    ) -> Result<()> {
-        if let Some(temporary) = self.temporary_of(name) {
-            return temporary.put_view(name, definition, columns, comment, provenance);
-        }
-        let existing = self.object(name).filter(|object| matches!(object.kind, ObjectKind::View { .. }));
-        let (id, oid) = existing.map_or_else(|| (Uuid::now_v7(), 0), |object| (object.id, object.oid));
-        let kind = ObjectKind::View { definition };
-        let object = Object {
-            id,
-            oid,
-            name: name.clone(),
-            kind,
-            columns,
-            comment,
-            provenance,
-            constraints: Vec::new(),
-            query: None,
-        };
-        self.stage(Staged { object: Some(Arc::new(object)), snapshot: None }, name);
-        Ok(())
-    }
-
-    pub fn drop_object(&self, name: &TableName) -> Result<()> {
-        if let Some(temporary) = self.temporary_of(name) {
-            return temporary.drop_object(name);
-        }
-        if self.object(name).is_none() {
-            return Err(Error::new(ErrorKind::UndefinedTable, format!("relation \"{name}\" does not exist")));
-        }
-        self.forget_buffered(name);
-        self.stage(Staged { object: None, snapshot: None }, name);
-        Ok(())
-    }
-
-    /// Puts the table's row as it was in another release: the name, the pin and all. The caller has restored its content.
-    pub(super) fn put_object(&self, object: Object) {
-        let name = object.name.clone();
-        self.stage(Staged { object: Some(Arc::new(object)), snapshot: None }, &name);
-    }
-
-    /// Gives an object another name; it stays what it is.
-    pub fn rename(&self, name: &TableName, new: &TableName) -> Result<()> {
-        if let Some(temporary) = self.temporary_of(name) {
-            return temporary.rename(name, new);
-        }
-        let object = self.known(name)?;
-        let snapshot = self.snapshot(name);
-        self.stage(Staged { object: None, snapshot: None }, name);
-        self.stage(
-            Staged { object: Some(Arc::new(Object { name: new.clone(), ..Object::clone(&object) })), snapshot },
-            new,
-        );
-        Ok(())
-    }
-
-    /// Changes what the catalog says of an object, and nothing of its table.
-    pub fn edit(&self, name: &TableName, change: impl FnOnce(&mut Object)) -> Result<()> {
-        let this = self.temporary_of(name).map_or(self, |temporary| temporary.as_ref());
-        let mut object = Object::clone(&*this.known(name)?);
-        change(&mut object);
-        let snapshot = this.snapshot(name);
-        this.stage(Staged { object: Some(Arc::new(object)), snapshot }, name);
-        Ok(())
-    }
-
-    /// Changes what a table is, and none of its files ([`Tables::redefine`]).
-    pub async fn redefine(&self, name: &TableName, definition: &Definition) -> Result<()> {
-        if let Some(temporary) = self.temporary_of(name) {
-            return Box::pin(temporary.redefine(name, definition)).await;
-        }
-        let target = self.target(name).await?;
-        self.tables.redefine(&self.lake, &target.location, definition).await?;
-        let provenance = self.known(name)?.provenance.clone();
-        self.stage_table(target, provenance).await
-    }
-
-    fn known(&self, name: &TableName) -> Result<Arc<Object>> {
-        let missing = || Error::new(ErrorKind::UndefinedTable, format!("relation \"{name}\" does not exist"));
-        self.object(name).ok_or_else(missing)
-    }
-
     pub(super) fn freeze(&self, location: &str, pin: Option<u64>) -> Option<u64> {
         self.store.freeze(self.lake.path(location), pin)
     }
@@ -415,23 +279,6 @@ impl Overlay {
     /// Commits here an older version's content of a table whose log is frozen; answers the new version.
     pub(super) async fn restore_table(&self, location: &str, version: u64) -> Result<u64> {
         self.tables.restore(&self.lake, location, version).await
-    }
-
-    /// A new object gets an OID that is free as far as the base knows; publishing gives it another where it was taken
-    /// meanwhile.
-    fn stage(&self, mut staged: Staged, name: &TableName) {
-        let mut all = self.staged.lock();
-        if let Some(object) = staged.object.as_mut().filter(|object| object.oid == 0) {
-            let used = all.values().filter_map(|staged| staged.object.as_ref()).map(|object| object.oid + 1).max();
-            let oid = match self.temporary {
-                Some(_) => temporary::next_oid(),
-                None => self.base.next_oid().max(used.unwrap_or(0)),
-            };
-            *object = Arc::new(Object { oid, ..Object::clone(object) });
-        }
-        all.insert(name.clone(), staged);
-        drop(all);
-        self.edition.fetch_add(1, Ordering::Release);
     }
 
     pub(super) fn object(&self, name: &TableName) -> Option<Arc<Object>> {
@@ -489,79 +336,6 @@ impl Overlay {
         Ok(changes)
     }
 
-    async fn target_of(&self, name: &TableName, spec: &WriteSpec) -> Result<Target> {
-        if spec.mode == WriteMode::Overwrite {
-            self.mind(name);
-        }
-        self.target(name).await
-    }
-
-    /// The table to write, its log frozen at the pin.
-    async fn target(&self, name: &TableName) -> Result<Target> {
-        let mut target = match self.object(name).as_deref() {
-            Some(object) => match &object.kind {
-                ObjectKind::Table { location, version, .. } => {
-                    let pin = match version {
-                        Some(version) => Some(*version),
-                        None => self.tables.head(location).await?,
-                    };
-                    Target {
-                        id: object.id,
-                        oid: object.oid,
-                        name: name.clone(),
-                        location: location.clone(),
-                        pin,
-                        query: object.query.clone(),
-                    }
-                }
-                ObjectKind::View { .. } => self.new_target(name).await?,
-                ObjectKind::Broken { message, .. } => {
-                    return Err(Error::new(
-                        ErrorKind::DataCorrupted,
-                        format!("table \"{name}\" cannot be written: {message}"),
-                    )
-                    .with_hint("mend the table, or move its folder away"));
-                }
-            },
-            None => self.new_target(name).await?,
-        };
-        target.pin = self.freeze(&target.location, target.pin);
-        Ok(target)
-    }
-
-    async fn new_target(&self, name: &TableName) -> Result<Target> {
-        let id = Uuid::now_v7();
-        let folder = if name.schema == "lakewire" { "_lakewire" } else { &name.schema };
-        let mut location = format!("{folder}/{}", name.name);
-        if self.base.names_location(&location) || self.tables.head(&location).await?.is_some() {
-            location = format!("{location}-{}", &id.simple().to_string()[24..]);
-        }
-        Ok(Target { id, oid: 0, name: name.clone(), location, pin: None, query: None })
-    }
-
-    async fn stage_table(&self, target: Target, provenance: Option<Provenance>) -> Result<()> {
-        let snapshot = self.tables.snapshot_in(&self.lake, &target.location).await?;
-        let object = Object {
-            id: target.id,
-            oid: target.oid,
-            name: target.name.clone(),
-            kind: ObjectKind::Table {
-                location: target.location,
-                // squashed into one commit when published
-                version: Some(target.pin.map_or(0, |pin| pin + 1)),
-                rows: snapshot.rows(),
-                bytes: Some(snapshot.bytes()),
-            },
-            columns: Column::of(&snapshot),
-            comment: snapshot.comment().map(str::to_owned),
-            provenance,
-            constraints: snapshot.definition().constraints.clone(),
-            query: target.query,
-        };
-        self.stage(Staged { object: Some(Arc::new(object)), snapshot: Some(snapshot) }, &target.name);
-        Ok(())
-    }
-
     /// Whether a log may name its data files: they must not be deleted then.
     pub(super) fn set_published(&self, published: bool) {
         self.published.store(published, Ordering::Release);
@@ -587,15 +361,4 @@ impl Drop for Overlay {
 
 async fn drop_file(root: &OverlayStore, path: Path) {
     let _ = root.delete(&path).await;
-}
-
-/// A table about to be written.
-struct Target {
-    id: Uuid,
-    oid: u32,
-    name: TableName,
-    location: String,
-    pin: Option<u64>,
-    /// Of a materialized view.
-    query: Option<String>,
 }

@@ -15,21 +15,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
 use futures::{StreamExt, TryStreamExt, stream};
 use object_store::ObjectStoreExt;
 use parking_lot::Mutex;
 use serde_json::Value;
 use tokio::sync::oneshot;
-use uuid::Uuid;
 
 use super::commit::Stamp;
 use super::intent::{Finished, Intent, TableCommit};
-use super::log::{Entry, Put, RowsFile, now};
+use super::log::{Entry, Put, RowsFile};
 use super::overlay::TableChange;
 use super::rebase::{changes_metadata, conflict};
-use super::release::Tombstone;
-use super::{Catalog, Object, Overlay, Release, ReleaseInfo, commit};
+use super::{Catalog, Overlay, Release, commit};
 use crate::error::{Error, ErrorKind, Result};
 use crate::names::ReleaseId;
 use crate::store::fault::crash_point;
@@ -201,9 +198,9 @@ impl Catalog {
     }
 
     async fn prepare_group(&self, current: &Release, group: &[Waiting]) -> Result<(Intent, RowsFile, Release)> {
-        let mut next = following(current, &operations(group));
+        let mut next = current.following(&operations(group));
         for member in group {
-            apply(&mut next, current, member);
+            next.take(current, &member.overlay, &member.rebased);
         }
         let changes: Vec<&TableChange> = group.iter().flat_map(|member| &member.rebased).collect();
         let (intent, file) = self.prepare(current, &next, &changes).await?;
@@ -218,7 +215,7 @@ impl Catalog {
     ) -> Result<Option<Arc<Release>>> {
         for _ in 0..ATTEMPTS {
             let current = self.settle().await?;
-            let mut next = following(&current, operation);
+            let mut next = current.following(operation);
             if !change(&mut next) {
                 return Ok(None);
             }
@@ -427,76 +424,8 @@ fn operations(group: &[Waiting]) -> String {
     texts.collect::<Vec<_>>().join(", ")
 }
 
-/// Puts an overlay's changes into the release to come.
-fn apply(next: &mut Release, current: &Release, member: &Waiting) {
-    let overlay = &member.overlay;
-    overlay.apply(&mut next.objects);
-    for change in &member.rebased {
-        next.objects.insert(change.object.name.clone(), change.object.clone());
-        if overlay.is_rewritten(&change.object.name) {
-            keep_up_to_date(next, change);
-        }
-    }
-    for (schema, exists) in overlay.schemas() {
-        if exists {
-            next.schema_oid(&schema);
-        } else {
-            next.schemas.remove(&schema);
-            next.schema_comments.remove(&schema);
-        }
-    }
-    for (schema, comment) in overlay.schema_comments() {
-        match comment.filter(|_| next.schemas.contains_key(&schema)) {
-            Some(comment) => next.schema_comments.insert(schema, comment),
-            None => next.schema_comments.remove(&schema),
-        };
-    }
-    for name in overlay.staged_names() {
-        let Some(object) = next.objects.get(&name).cloned() else {
-            next.tombstones.extend(current.get(&name).and_then(|dropped| tombstone(dropped, next.id())));
-            continue;
-        };
-        next.schema_oid(&name.schema);
-        if next.has_given_away(&object) {
-            let oid = next.next_oid();
-            next.objects.insert(name, Arc::new(Object { oid, ..Object::clone(&object) }));
-        }
-    }
-    next.bury_only_the_dead();
-}
-
 /// The release this process knows is not the one that the lake has.
 fn replaced() -> Error {
     Error::new(ErrorKind::ObjectNotInPrerequisiteState, "another lake stands where this server's was")
         .with_hint("the server reads the new one from now on: look at it, and try again")
-}
-
-/// The release after `current`, nothing changed yet. Its instant is later, whatever the clock says.
-fn following(current: &Release, operation: &str) -> Release {
-    let earliest: DateTime<Utc> = current.info.committed_at + chrono::TimeDelta::milliseconds(1);
-    let info =
-        ReleaseInfo { id: current.id().next(), committed_at: now().max(earliest), operation: operation.to_owned() };
-    Release { info, intent: Uuid::now_v7(), ..current.clone() }
-}
-
-/// What was made from a table is as true of its new version, which has the same rows.
-fn keep_up_to_date(next: &mut Release, change: &TableChange) {
-    let name = change.object.name.to_string();
-    let version = |version: u64| format!("{}@{version}", change.object.id);
-    let (Some(before), now) = (change.pin.map(version), version(change.next_version())) else { return };
-    for object in next.objects.values_mut() {
-        let made = object.provenance.as_ref().and_then(|made| made.inputs.get(&name));
-        if made == Some(&before) {
-            let mut kept = Object::clone(object);
-            if let Some(made) = &mut kept.provenance {
-                made.inputs.insert(name.clone(), now.clone());
-            }
-            *object = Arc::new(kept);
-        }
-    }
-}
-
-fn tombstone(dropped: &Object, dropped_in: ReleaseId) -> Option<Tombstone> {
-    let location = dropped.location()?.to_owned();
-    Some(Tombstone { oid: dropped.oid, name: dropped.name.clone(), location, dropped_in })
 }

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::Object;
+use super::log::now;
+use super::overlay::TableChange;
+use super::{Object, Overlay};
 use crate::names::{ReleaseId, TableName};
 
 /// Every object of the lake as of one version of the catalog.
@@ -101,4 +103,75 @@ impl Release {
         self.schemas.insert(schema.to_owned(), oid);
         oid
     }
+
+    /// The release after this one, nothing changed yet. Its instant is later, whatever the clock says.
+    pub(super) fn following(&self, operation: &str) -> Self {
+        let earliest: DateTime<Utc> = self.info.committed_at + chrono::TimeDelta::milliseconds(1);
+        let info =
+            ReleaseInfo { id: self.id().next(), committed_at: now().max(earliest), operation: operation.to_owned() };
+        Self { info, intent: Uuid::now_v7(), ..self.clone() }
+    }
+
+    /// Takes in an overlay's changes, those of tables as they go on top of the current release.
+    pub(super) fn take(&mut self, current: &Self, overlay: &Overlay, rebased: &[TableChange]) {
+        overlay.apply(&mut self.objects);
+        for change in rebased {
+            self.objects.insert(change.object.name.clone(), change.object.clone());
+            if overlay.is_rewritten(&change.object.name) {
+                self.keep_up_to_date(change);
+            }
+        }
+        self.take_schemas(overlay);
+        for name in overlay.staged_names() {
+            let Some(object) = self.objects.get(&name).cloned() else {
+                self.tombstones.extend(current.get(&name).and_then(|dropped| tombstone(dropped, self.info.id)));
+                continue;
+            };
+            self.schema_oid(&name.schema);
+            if self.has_given_away(&object) {
+                let oid = self.next_oid();
+                self.objects.insert(name, Arc::new(Object { oid, ..Object::clone(&object) }));
+            }
+        }
+        self.bury_only_the_dead();
+    }
+
+    fn take_schemas(&mut self, overlay: &Overlay) {
+        for (schema, exists) in overlay.schemas() {
+            if exists {
+                self.schema_oid(&schema);
+            } else {
+                self.schemas.remove(&schema);
+                self.schema_comments.remove(&schema);
+            }
+        }
+        for (schema, comment) in overlay.schema_comments() {
+            match comment.filter(|_| self.schemas.contains_key(&schema)) {
+                Some(comment) => self.schema_comments.insert(schema, comment),
+                None => self.schema_comments.remove(&schema),
+            };
+        }
+    }
+
+    /// What was made from a table is as true of its new version, which has the same rows.
+    fn keep_up_to_date(&mut self, change: &TableChange) {
+        let name = change.object.name.to_string();
+        let version = |version: u64| format!("{}@{version}", change.object.id);
+        let (Some(before), now) = (change.pin.map(version), version(change.next_version())) else { return };
+        for object in self.objects.values_mut() {
+            let made = object.provenance.as_ref().and_then(|made| made.inputs.get(&name));
+            if made == Some(&before) {
+                let mut kept = Object::clone(object);
+                if let Some(made) = &mut kept.provenance {
+                    made.inputs.insert(name.clone(), now.clone());
+                }
+                *object = Arc::new(kept);
+            }
+        }
+    }
+}
+
+fn tombstone(dropped: &Object, dropped_in: ReleaseId) -> Option<Tombstone> {
+    let location = dropped.location()?.to_owned();
+    Some(Tombstone { oid: dropped.oid, name: dropped.name.clone(), location, dropped_in })
 }

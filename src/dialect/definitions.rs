@@ -424,20 +424,23 @@ mod tests {
     #[test]
     fn definitions_in_words_that_can_be_parsed() {
         check("create unlogged table t (a int)", "CREATE TABLE t (a INT)");
-        check("create table t (a, b) as select 1, 2", "CREATE TABLE t (a unknown, b unknown) AS SELECT 1, 2");
-        check("create table s.t as select 1 with data", "CREATE TABLE s.t AS SELECT 1");
-        check("create table t as select 1 with no data", "CREATE TABLE t STRICT AS SELECT 1");
+        check(
+            "create table t (a, b) as select x, y from u",
+            "CREATE TABLE t (a unknown, b unknown) AS SELECT x, y FROM u",
+        );
+        check("create table s.t as select x from u with data", "CREATE TABLE s.t AS SELECT x FROM u");
+        check("create table t as select x from u with no data", "CREATE TABLE t STRICT AS SELECT x FROM u");
         check("alter view v rename to w", "ALTER TABLE v RENAME TO w");
         check(
-            "create table t (a int) with (delta.appendOnly = true, fillfactor = 10)",
-            "CREATE TABLE t (a INT) WITH (\"delta.appendOnly\" = true, fillfactor = 10)",
+            "create table t (a int) with (delta.appendOnly = true, fillfactor = '10')",
+            "CREATE TABLE t (a INT) WITH (\"delta.appendOnly\" = true, fillfactor = '10')",
         );
         check(
-            "create recursive view v (n) as select 1",
-            "CREATE VIEW v (n) AS WITH RECURSIVE v (n) AS (SELECT 1) SELECT * FROM v",
+            "create recursive view v (n) as select x from u",
+            "CREATE VIEW v (n) AS WITH RECURSIVE v (n) AS (SELECT x FROM u) SELECT * FROM v",
         );
         let like = parse_single("create table t (like s.u including defaults including constraints, b int)").unwrap();
-        assert!(like.ast.to_string().contains("s.u('defaults', 'constraints'), b INT"), "{}", like.ast);
+        assert!(like.ast.to_string().contains("s.u(defaults, constraints), b INT"), "{}", like.ast);
     }
 
     #[test]

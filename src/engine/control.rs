@@ -82,7 +82,12 @@ pub(super) async fn execute(session: &mut Session, statement: &Statement, params
         ast::Statement::Close { cursor } => cursors::close(session, cursor),
         ast::Statement::Deallocate { name, .. } => procedures::deallocate(session, name),
         ast if let Some(command) = dialect::command(ast) => match command {
-            Command::Harmless(tag) => Ok(Outcome::command(tag)),
+            Command::Harmless(tag) => {
+                if tag == "SET CONSTRAINTS" && session.transaction.block().is_none() {
+                    session.warn("25P01", "SET CONSTRAINTS can only be used in transaction blocks");
+                }
+                Ok(Outcome::command(tag))
+            }
             _ => Err(refused(ast)),
         },
         // the catalog's rows know what ANALYZE would count, and VACUUM is a procedure

@@ -21,13 +21,13 @@ use super::sessions::SessionEntry;
 use super::settings::Settings;
 use super::statements::Execution;
 use super::stream::Guard;
-use super::time_travel::AsOf;
+use super::time_travel::Past;
 use super::transaction::Transaction;
 use super::{
     BatchStream, CancelHandle, NoticeSink, Shared, control, copy, cursors, execute, explain, parameters, procedures,
     reg_values, write,
 };
-use crate::catalog::{Overlay, Release, Scope};
+use crate::catalog::{Overlay, Scope};
 use crate::dialect::Statement;
 use crate::error::{Error, ErrorKind, Result};
 use crate::pgtypes::{CopyFormat, Encoding, Type};
@@ -125,8 +125,7 @@ pub struct Session {
     pub(super) state: Option<(Basis, Arc<SessionState>)>,
     /// What only this session sees; none where the folder for it cannot be addressed.
     pub(super) temporary: Option<Arc<Overlay>>,
-    /// The release that `lakewire.as_of` last stood for.
-    past: Option<(String, Arc<Release>)>,
+    past: Past,
 }
 
 impl Session {
@@ -150,7 +149,7 @@ impl Session {
             told_settings: Vec::new(),
             state: None,
             temporary,
-            past: None,
+            past: Past::default(),
         };
         let application =
             (!params.application_name.is_empty()).then(|| ("application_name".to_owned(), params.application_name));
@@ -468,26 +467,8 @@ impl Session {
 
     /// What a transaction that begins now would see.
     pub(super) async fn scope_outside(&mut self) -> Result<Scope> {
-        let temporary = self.temporary.clone();
-        Ok(self.lake_outside().await?.with_temporary(temporary))
-    }
-
-    async fn lake_outside(&mut self) -> Result<Scope> {
         let as_of = self.settings.get("lakewire.as_of").unwrap_or_default();
-        if as_of.is_empty() {
-            return Ok(self.shared.catalog.scope());
-        }
-        if let Some((text, release)) = &self.past
-            && *text == as_of
-        {
-            return Ok(self.shared.catalog.scope_of(release.clone()));
-        }
-        let release = match AsOf::parse(&as_of)? {
-            AsOf::Release(id) => self.shared.catalog.release(id).await?,
-            AsOf::Instant(at) => self.shared.catalog.release_at(at).await?,
-        };
-        self.past = Some((as_of, release.clone()));
-        Ok(self.shared.catalog.scope_of(release))
+        Ok(self.past.scope(&self.shared.catalog, as_of).await?.with_temporary(self.temporary.clone()))
     }
 
     fn named_schema(&self, name: Option<&ast::ObjectName>) -> Option<SchemaRef> {

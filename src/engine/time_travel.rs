@@ -10,9 +10,33 @@ use datafusion::common::TableReference;
 use super::names::Relation;
 use super::planner::Planner;
 use super::{errors, history};
-use crate::catalog::{Object, ObjectKind};
+use crate::catalog::{Catalog, Object, ObjectKind, Release, Scope};
 use crate::error::{Error, ErrorKind, Result};
 use crate::names::ReleaseId;
+
+/// What `lakewire.as_of` last stood for, with its text.
+#[derive(Debug, Default)]
+pub(super) struct Past(Option<(String, Arc<Release>)>);
+
+impl Past {
+    /// The lake as it was then; the newest release for an empty text.
+    pub async fn scope(&mut self, catalog: &Catalog, as_of: String) -> Result<Scope> {
+        if as_of.is_empty() {
+            return Ok(catalog.scope());
+        }
+        if let Some((text, release)) = &self.0
+            && *text == as_of
+        {
+            return Ok(catalog.scope_of(release.clone()));
+        }
+        let release = match AsOf::parse(&as_of)? {
+            AsOf::Release(id) => catalog.release(id).await?,
+            AsOf::Instant(at) => catalog.release_at(at).await?,
+        };
+        self.0 = Some((as_of, release.clone()));
+        Ok(catalog.scope_of(release))
+    }
+}
 
 /// The functions that [`call`] answers.
 pub const FUNCTIONS: &[&str] = &["table_at", "table_history"];

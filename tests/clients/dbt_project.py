@@ -71,12 +71,13 @@ class Project:
 
     def __init__(self, folder: pathlib.Path, profiles: pathlib.Path, environment: dict) -> None:
         self.folder, self.profiles = folder, profiles
-        self.environment = {**os.environ, "DBT_SEND_ANONYMOUS_USAGE_STATS": "false", "NO_COLOR": "1", **environment}
+        self.environment = {**os.environ, "DBT_SEND_ANONYMOUS_USAGE_STATS": "false", "NO_COLOR": "1",
+                            "DBT_TARGET_PATH": str(profiles / "target"), "DBT_LOG_PATH": str(profiles / "logs"), **environment}
 
     def dbt(self, *arguments: str) -> str:
         program = pathlib.Path(sys.executable).with_name("dbt")
-        command = [str(program), "--no-version-check", *arguments, "--project-dir", str(self.folder), "--profiles-dir",
-                   str(self.profiles), "--target-path", str(self.profiles / "target"), "--log-path", str(self.profiles / "logs")]
+        command = [str(program), "--no-version-check", *arguments, "--project-dir", str(self.folder),
+                   "--profiles-dir", str(self.profiles)]
         done = subprocess.run(command, capture_output=True, text=True, env=self.environment, check=False)
         assert done.returncode == 0, f"dbt {' '.join(arguments)}:\n{done.stdout}\n{done.stderr}"
         return done.stdout

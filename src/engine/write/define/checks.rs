@@ -1,6 +1,7 @@
 //! Whether what a definition asks for makes sense, and whether the rows that are there meet it.
 
 use datafusion::arrow::datatypes::DataType;
+use datafusion::sql::sqlparser::ast;
 use futures::StreamExt;
 
 use super::super::Change;
@@ -51,7 +52,7 @@ pub(super) async fn expressions(change: &Change, name: &TableName, definition: &
 pub(super) fn names_in(expr: &str) -> Result<std::collections::BTreeSet<String>> {
     let statement = dialect::parse_single(&format!("SELECT {expr}"))?;
     let mut found = std::collections::BTreeSet::new();
-    let _ = datafusion::sql::sqlparser::ast::visit_expressions(&statement.ast, |inner| {
+    let _ = ast::visit_expressions(&statement.ast, |inner| {
         found.extend(super::constraints::columns_in(inner));
         std::ops::ControlFlow::<()>::Continue(())
     });
@@ -72,14 +73,26 @@ async fn default(change: &Change, definition: &Definition, column: &str, default
     let found = planned.schema().field(0).data_type().clone();
     let Ok(field) = definition.schema.field_with_name(column) else { return Ok(()) };
     let wanted = field.data_type();
-    let quoted = default.starts_with('\'');
-    if quoted || found.is_null() || assignable(&found, wanted) {
+    if is_literal(default)? || found.is_null() || assignable(&found, wanted) {
         return Ok(());
     }
     let told = |data_type: &DataType| format_type(pg_type(data_type).oid(), -1);
     let message =
         format!("column \"{column}\" is of type {} but default expression is of type {}", told(wanted), told(&found));
     Err(Error::new(ErrorKind::DatatypeMismatch, message).with_hint("You will need to rewrite or cast the expression."))
+}
+
+/// Whether the expression is a quoted literal, which becomes whatever its column is.
+fn is_literal(expr: &str) -> Result<bool> {
+    let statement = dialect::parse_single(&format!("SELECT {expr}"))?;
+    let ast::Statement::Query(query) = &statement.ast else { return Ok(false) };
+    let ast::SetExpr::Select(select) = query.body.as_ref() else { return Ok(false) };
+    let [ast::SelectItem::UnnamedExpr(expr) | ast::SelectItem::ExprWithAlias { expr, .. }] =
+        select.projection.as_slice()
+    else {
+        return Ok(false);
+    };
+    Ok(matches!(expr, ast::Expr::Value(value) if matches!(value.value, ast::Value::SingleQuotedString(_))))
 }
 
 /// Whether a row of the table meets the condition.

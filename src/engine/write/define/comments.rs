@@ -75,9 +75,10 @@ async fn on_column(change: &Change, name: &ObjectName, text: Option<String>) -> 
     if parts.is_empty() {
         return Err(Error::new(ErrorKind::SyntaxError, "column name must be qualified"));
     }
-    let object = known(change, &ObjectName(parts))?;
+    let given = ObjectName(parts);
+    let object = known(change, &given)?;
     if !object.columns.iter().any(|known| known.name == column) {
-        let message = format!("column \"{column}\" of relation \"{}\" does not exist", object.name.name);
+        let message = format!("column \"{column}\" of relation \"{}\" does not exist", reference(&given)?);
         return Err(Error::new(ErrorKind::UndefinedColumn, message));
     }
     if matches!(object.kind, ObjectKind::View { .. }) {

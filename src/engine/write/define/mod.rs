@@ -23,7 +23,8 @@ use datafusion::scalar::ScalarValue;
 use datafusion::sql::sqlparser::ast::{self, ObjectType};
 
 use super::{Change, unsupported};
-use crate::dialect::{Command, Statement, command};
+use crate::dialect::{Command, Statement, command, place_of};
+use crate::engine::planned::locate;
 use crate::engine::session::Outcome;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -76,6 +77,36 @@ pub(super) fn tag(statement: &ast::Statement) -> Option<&'static str> {
 }
 
 pub(super) async fn apply(change: &Change, statement: &Statement, params: &[ScalarValue]) -> Result<Outcome> {
+    carry_out(change, statement, params).await.map_err(|error| located(error, statement))
+}
+
+/// The error at what the statement says of it.
+fn located(error: Error, statement: &Statement) -> Error {
+    let new = match &statement.ast {
+        ast::Statement::CreateTable(table) => Some(&table.name),
+        ast::Statement::CreateView(view) => Some(&view.name),
+        _ => None,
+    };
+    match (error.kind(), new.and_then(|name| name.0.first()?.as_ident())) {
+        (ErrorKind::UndefinedColumn, _) => locate(error, statement),
+        (ErrorKind::InvalidSchemaName, Some(schema)) => match place_of(statement, schema) {
+            Some(position) => error.at(position),
+            None => error,
+        },
+        _ => error,
+    }
+}
+
+/// `ALTER VIEW` is carried out as `ALTER TABLE`, and its tag says what it was.
+fn alter_tag(statement: &Statement) -> &'static str {
+    match statement.text.split_whitespace().nth(1) {
+        Some(word) if word.eq_ignore_ascii_case("view") => "ALTER VIEW",
+        Some(word) if word.eq_ignore_ascii_case("materialized") => "ALTER MATERIALIZED VIEW",
+        _ => "ALTER TABLE",
+    }
+}
+
+async fn carry_out(change: &Change, statement: &Statement, params: &[ScalarValue]) -> Result<Outcome> {
     let done = |tag: &str| Ok(Outcome::command(tag));
     let Some(tag) = tag(&statement.ast) else { return Err(unsupported("this statement")) };
     match &statement.ast {
@@ -93,7 +124,7 @@ pub(super) async fn apply(change: &Change, statement: &Statement, params: &[Scal
         }
         ast::Statement::AlterTable(table) => {
             alter::table(change, table).await?;
-            done(tag)
+            done(alter_tag(statement))
         }
         ast::Statement::AlterSchema(schema) => {
             schemas::alter(change, schema)?;
@@ -118,7 +149,7 @@ pub(super) async fn apply(change: &Change, statement: &Statement, params: &[Scal
             }
             Some(Command::SetSchema { name, schema, .. }) => {
                 alter::set_schema(change, &name, &schema)?;
-                done(tag)
+                done(alter_tag(statement))
             }
             _ => Err(unsupported(tag)),
         },

@@ -15,7 +15,7 @@ use super::constraints::Constraints;
 use super::relations::{self, existing, is_temporary, place, quoted};
 use super::{checks, options};
 use crate::catalog::Column;
-use crate::dialect::{LIKE, Statement, folded};
+use crate::dialect::{LIKE, Statement, folded, visible_name};
 use crate::engine::errors;
 use crate::engine::planned::bind;
 use crate::engine::session::Outcome;
@@ -105,29 +105,32 @@ pub(super) async fn select_into(
     }
     let query = Statement { ast: ast::Statement::Query(Box::new(query)), ..statement.clone() };
     let plan = planned(change, &query, params).await?;
-    let rows = fill(change, &name, plan, Kept::default(), true).await?;
+    let rows = fill(change, &name, renamed(plan, &[])?, Kept::default(), true).await?;
     Ok(Outcome::command(format!("SELECT {rows}")))
 }
 
 pub(super) async fn planned(change: &Change, query: &Statement, params: &[ScalarValue]) -> Result<LogicalPlan> {
     let planned = change.guard.run(change.planner.plan(query)).await?;
-    change.planner.visible(bind(&planned, query, params)?.unwrap_or(planned))
+    Ok(bind(&planned, query, params)?.unwrap_or(planned))
 }
 
-/// The plan with its first columns under these names.
+/// The plan with its first columns under these names, the others under those that the query gives them.
+///
+/// # Errors
+/// `42601` for more names than columns, `42701` for two columns of one name.
 pub(super) fn renamed(plan: LogicalPlan, names: &[String]) -> Result<LogicalPlan> {
-    if names.is_empty() {
-        return Ok(plan);
-    }
     let columns = plan.schema().columns();
     if names.len() > columns.len() {
         return Err(Error::new(ErrorKind::SyntaxError, "too many column names were specified"));
     }
-    let columns = columns.into_iter().enumerate().map(|(index, column)| match names.get(index) {
-        Some(name) => Expr::Column(column).alias(name),
-        None => Expr::Column(column),
-    });
-    let columns: Vec<Expr> = columns.collect();
+    let own = columns.iter().skip(names.len()).map(|column| visible_name(&column.name).to_owned());
+    let all: Vec<String> = names.iter().cloned().chain(own).collect();
+    check_distinct(all.iter().map(String::as_str))?;
+    if columns.iter().zip(&all).all(|(column, name)| column.name == *name) {
+        return Ok(plan);
+    }
+    let columns: Vec<Expr> =
+        columns.into_iter().zip(all).map(|(column, name)| Expr::Column(column).alias(name)).collect();
     LogicalPlanBuilder::from(plan).project(columns).and_then(LogicalPlanBuilder::build).map_err(errors::from_datafusion)
 }
 
@@ -146,7 +149,6 @@ pub(super) async fn fill(
     kept: Kept,
     with_data: bool,
 ) -> Result<u64> {
-    check_distinct(plan.schema().fields().iter().map(|field| field.name().as_str()))?;
     let columns: Vec<Column> = plan.schema().fields().iter().map(|field| Column::of_result(field)).collect();
     let fields = columns.iter().map(|column| Field::new(&column.name, column.data_type.clone(), true));
     let mut definition = Definition {

@@ -35,7 +35,7 @@ pub(super) async fn create(change: &Change, view: &ast::CreateView) -> Result<Ou
         true => return Err(Error::new(ErrorKind::SyntaxError, "CREATE VIEW specifies more column names than columns")),
         false => renamed(plan, &names)?,
     };
-    let columns = distinct_columns(&plan)?;
+    let columns = columns_of(&plan);
     // the columns are those of now, whatever its tables come to have
     definition = settled(&definition, &names, &columns);
     if let Some(old) = &old {
@@ -46,15 +46,8 @@ pub(super) async fn create(change: &Change, view: &ast::CreateView) -> Result<Ou
     Ok(Outcome::command("CREATE VIEW"))
 }
 
-fn distinct_columns(plan: &LogicalPlan) -> Result<Vec<Column>> {
-    let columns: Vec<Column> = plan.schema().fields().iter().map(|field| Column::of_result(field)).collect();
-    for (index, column) in columns.iter().enumerate() {
-        if columns.iter().take(index).any(|before| before.name == column.name) {
-            let message = format!("column \"{}\" specified more than once", column.name);
-            return Err(Error::new(ErrorKind::DuplicateColumn, message));
-        }
-    }
-    Ok(columns)
+fn columns_of(plan: &LogicalPlan) -> Vec<Column> {
+    plan.schema().fields().iter().map(|field| Column::of_result(field)).collect()
 }
 
 /// The query with its columns named: `*` alone written out, and those of the view's own list.
@@ -119,7 +112,7 @@ pub(super) async fn create_materialized(change: &Change, view: &ast::CreateView)
     let definition = qualified(change, &view.query)?;
     let names: Vec<String> = view.columns.iter().map(|column| folded(&column.name)).collect();
     let plan = renamed(relations::plan(change, &definition).await?, &names)?;
-    let columns = distinct_columns(&plan)?;
+    let columns = columns_of(&plan);
     let definition = settled(&definition, &names, &columns);
     let rows = fill(change, &name, plan, Kept::default(), with_data).await?;
     change.overlay.edit(&name, |object| object.query = Some(definition))?;
@@ -136,7 +129,7 @@ pub(super) async fn refresh(change: &Change, view: &ObjectName, with_data: bool)
             noun(&object)
         )));
     };
-    let plan = relations::plan(change, query).await?;
+    let plan = renamed(relations::plan(change, query).await?, &[])?;
     let comment = object.comment.clone();
     fill(change, &object.name, plan, Kept::default(), with_data).await?;
     if comment.is_some() {
