@@ -115,7 +115,7 @@ pub(super) fn readers(change: &Change, name: &TableName) -> Vec<Arc<Object>> {
 /// The plan of a query in the lake's dialect, over what the transaction sees now.
 pub(super) async fn plan(change: &Change, sql: &str) -> Result<LogicalPlan> {
     let statement = dialect::parse_single(sql)?;
-    change.guard.run(change.planner.plan(&statement)).await.map_err(Error::without_position)
+    change.guard.run(change.planner.plan_with_types(&statement)).await.map_err(Error::without_position)
 }
 
 /// A name as SQL has it.

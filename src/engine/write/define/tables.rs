@@ -110,7 +110,7 @@ pub(super) async fn select_into(
 }
 
 pub(super) async fn planned(change: &Change, query: &Statement, params: &[ScalarValue]) -> Result<LogicalPlan> {
-    let planned = change.guard.run(change.planner.plan(query)).await?;
+    let planned = change.guard.run(change.planner.plan_with_types(query)).await?;
     Ok(bind(&planned, query, params)?.unwrap_or(planned))
 }
 
