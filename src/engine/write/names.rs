@@ -17,7 +17,7 @@ use crate::names::TableName;
 const RESERVED: [&str; 3] = ["lakewire", "pg_catalog", "information_schema"];
 
 /// The name as it is looked up: folded to lower case where it is not quoted.
-pub(super) fn reference(name: &ObjectName) -> Result<TableReference> {
+pub(in crate::engine) fn reference(name: &ObjectName) -> Result<TableReference> {
     object_name_to_table_reference(name.clone(), true).map_err(errors::from_datafusion)
 }
 
@@ -80,6 +80,11 @@ pub(super) fn new_name(planner: &Planner, name: &ObjectName) -> Result<TableName
             first.cloned().ok_or_else(none)?
         }
     };
+    if schema == "pg_catalog" {
+        let message = format!("permission denied to create \"pg_catalog.{}\"", reference.table());
+        return Err(Error::new(ErrorKind::InsufficientPrivilege, message)
+            .with_detail("System catalog modifications are currently disallowed."));
+    }
     check_schema(&schema)?;
     if !schemas.contains(&schema) {
         return Err(Error::new(ErrorKind::InvalidSchemaName, format!("schema \"{schema}\" does not exist"))
