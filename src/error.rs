@@ -68,6 +68,7 @@ error_kinds! {
     InvalidTableDefinition   "42P16" 2 false;
     InvalidObjectDefinition  "42P17" 2 false;
     InvalidForeignKey        "42830" 2 false;
+    InvalidGrantOperation    "0LP01" 2 false;
     ReservedName             "42939" 2 false;
     DependentObjects         "2BP01" 2 false;
     DuplicateCursor          "42P03" 2 false;

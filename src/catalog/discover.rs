@@ -114,6 +114,7 @@ impl Catalog {
             provenance: None,
             constraints,
             query: None,
+            rights: None,
         }))
     }
 }

@@ -20,6 +20,7 @@ mod rebase;
 mod release;
 mod restore;
 mod retention;
+mod rights;
 mod rollback;
 mod rows;
 mod scope;
@@ -42,6 +43,7 @@ pub use object::{Column, Object, ObjectKind, Provenance};
 pub use overlay::{Mark, Overlay};
 pub use release::{Release, ReleaseInfo, Tombstone};
 pub use retention::{Retention, Vacuumed};
+pub use rights::{EVERYBODY, Privilege, Rights};
 pub use scope::Scope;
 
 use crate::error::{Error, ErrorKind, Result};

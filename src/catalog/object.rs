@@ -7,6 +7,7 @@ use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::rights::Rights;
 use crate::names::TableName;
 use crate::pgtypes::{PG_TYPE_KEY, TYPE_MODIFIER_KEY};
 use crate::table::{ColumnDefinition, Constraint, Snapshot};
@@ -29,6 +30,9 @@ pub struct Object {
     /// Of a materialized view: the query that fills it.
     #[serde(default)]
     pub query: Option<String>,
+    /// Who may do what with it; none where that was never said.
+    #[serde(default)]
+    pub rights: Option<Rights>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -133,6 +137,15 @@ impl Column {
 }
 
 impl Object {
+    /// What PostgreSQL calls an object of this kind.
+    pub fn noun(&self) -> &'static str {
+        match &self.kind {
+            ObjectKind::View { .. } => "view",
+            _ if self.query.is_some() => "materialized view",
+            _ => "table",
+        }
+    }
+
     pub fn arrow_schema(&self) -> SchemaRef {
         let fields = self.columns.iter().map(Column::field);
         Arc::new(Schema::new(fields.collect::<Vec<_>>()))

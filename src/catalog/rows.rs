@@ -23,7 +23,7 @@ const TEXT: DataType = DataType::Utf8;
 const LONG: DataType = DataType::Int64;
 
 /// Columns of the catalog table, in order.
-const COLUMNS: [(&str, DataType); 17] = [
+const COLUMNS: [(&str, DataType); 18] = [
     ("kind", TEXT),      // schema | table | view | broken | dropped
     ("object_id", TEXT), // uuid, permanent
     ("oid", LONG),       // pg_class.oid or pg_namespace.oid
@@ -41,6 +41,7 @@ const COLUMNS: [(&str, DataType); 17] = [
     ("message", TEXT),
     ("dropped_in", LONG),  // release
     ("constraints", TEXT), // JSON: checks and keys
+    ("rights", TEXT),      // JSON: privileges by user, "" = everybody; null = never granted or revoked
 ];
 
 pub(super) fn schema() -> SchemaRef {
@@ -67,6 +68,7 @@ struct Row<'a> {
     message: Option<&'a str>,
     dropped_in: Option<u64>,
     constraints: Option<String>,
+    rights: Option<String>,
 }
 
 /// The release as one Parquet file, and its number of rows.
@@ -112,6 +114,7 @@ fn object_row(object: &Object) -> Result<Row<'_>> {
             false => Some(serde_json::to_string(&object.constraints).map_err(json)?),
         },
         definition: object.query.as_deref(),
+        rights: object.rights.as_ref().map(serde_json::to_string).transpose().map_err(json)?,
         ..Row::default()
     };
     match &object.kind {
@@ -161,6 +164,7 @@ fn to_batch(rows: &[Row<'_>]) -> Result<RecordBatch> {
         text(rows, |r| r.message),
         long(rows, |r| r.dropped_in),
         text(rows, |r| r.constraints.as_deref()),
+        text(rows, |r| r.rights.as_deref()),
     ];
     RecordBatch::try_new(schema(), columns).map_err(unwritable)
 }
@@ -224,6 +228,7 @@ impl Reader {
             provenance: self.json("provenance", row)?,
             constraints: self.json("constraints", row)?.unwrap_or_default(),
             query: if kind == "table" { self.text("definition", row) } else { None },
+            rights: self.json("rights", row)?,
             name: name.clone(),
         };
         release.objects.insert(name, Arc::new(object));
@@ -306,6 +311,7 @@ mod tests {
                 provenance: None,
                 constraints: vec![unique.clone()],
                 query: (n == 0).then(|| "select 1".into()),
+                rights: (n == 1).then(Default::default),
             };
             release.objects.insert(name, Arc::new(object));
         }

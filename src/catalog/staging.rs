@@ -13,6 +13,7 @@ use futures::stream::BoxStream;
 use uuid::Uuid;
 
 use super::overlay::{Overlay, Staged};
+use super::rights::Rights;
 use super::{Column, Object, ObjectKind, Provenance, temporary};
 use crate::error::{Error, ErrorKind, Result};
 use crate::names::TableName;
@@ -27,6 +28,7 @@ struct Target {
     pin: Option<u64>,
     /// Of a materialized view.
     query: Option<String>,
+    rights: Option<Rights>,
 }
 
 impl Overlay {
@@ -84,7 +86,7 @@ impl Overlay {
             return temporary.put_view(name, definition, columns, comment, provenance);
         }
         let existing = self.object(name).filter(|object| matches!(object.kind, ObjectKind::View { .. }));
-        let (id, oid) = existing.map_or_else(|| (Uuid::now_v7(), 0), |object| (object.id, object.oid));
+        let (id, oid) = existing.as_ref().map_or_else(|| (Uuid::now_v7(), 0), |object| (object.id, object.oid));
         let kind = ObjectKind::View { definition };
         let object = Object {
             id,
@@ -96,6 +98,7 @@ impl Overlay {
             provenance,
             constraints: Vec::new(),
             query: None,
+            rights: existing.and_then(|object| object.rights.clone()),
         };
         self.stage(Staged { object: Some(Arc::new(object)), snapshot: None }, name);
         Ok(())
@@ -200,6 +203,7 @@ impl Overlay {
                         location: location.clone(),
                         pin,
                         query: object.query.clone(),
+                        rights: object.rights.clone(),
                     }
                 }
                 ObjectKind::View { .. } => self.new_target(name).await?,
@@ -224,7 +228,7 @@ impl Overlay {
         if self.base.names_location(&location) || self.tables.head(&location).await?.is_some() {
             location = format!("{location}-{}", &id.simple().to_string()[24..]);
         }
-        Ok(Target { id, oid: 0, name: name.clone(), location, pin: None, query: None })
+        Ok(Target { id, oid: 0, name: name.clone(), location, pin: None, query: None, rights: None })
     }
 
     async fn stage_table(&self, target: Target, provenance: Option<Provenance>) -> Result<()> {
@@ -245,6 +249,7 @@ impl Overlay {
             provenance,
             constraints: snapshot.definition().constraints.clone(),
             query: target.query,
+            rights: target.rights,
         };
         self.stage(Staged { object: Some(Arc::new(object)), snapshot: Some(snapshot) }, &target.name);
         Ok(())

@@ -12,7 +12,7 @@ use super::rules::takes_relation;
 /// The table function that time travel is put into.
 pub const TABLE_AT: &str = "table_at";
 
-/// White space dropped; `ABORT` → `ROLLBACK`; `rfm(TABLE t` → `rfm(t`; `t VERSION AS OF 3` and `t TIMESTAMP AS OF '…'` → `table_at('t', …) AS t`.
+/// White space dropped; `ABORT` → `ROLLBACK`; [`rewrite_lock`]; `rfm(TABLE t` → `rfm(t`; `t VERSION AS OF 3` and `t TIMESTAMP AS OF '…'` → `table_at('t', …) AS t`.
 pub fn rewrite(tokens: &[TokenWithSpan]) -> Vec<TokenWithSpan> {
     let mut out: Vec<TokenWithSpan> =
         tokens.iter().filter(|token| !matches!(token.token, Token::Whitespace(_) | Token::EOF)).cloned().collect();
@@ -26,6 +26,9 @@ pub fn rewrite(tokens: &[TokenWithSpan]) -> Vec<TokenWithSpan> {
     while at + 3 < out.len() {
         if is_table_argument(&out, at) {
             out.remove(at);
+        } else if is_word(out.get(at), "for") {
+            rewrite_lock(&mut out, at);
+            at += 1;
         } else if travels(&out, at) {
             at = rewrite_travel(&mut out, at);
         } else {
@@ -62,6 +65,26 @@ fn travels(tokens: &[TokenWithSpan], at: usize) -> bool {
         && matches!(tokens.get(at + 3).map(|t| &t.token), Some(Token::Number(..) | Token::SingleQuotedString(_)))
         && at > 0
         && matches!(tokens.get(at - 1).map(|t| &t.token), Some(Token::Word(_)))
+}
+
+/// `FOR NO KEY UPDATE` → `FOR UPDATE`, `FOR KEY SHARE` → `FOR SHARE`, and `OF a, b` as two clauses, beginning at `at`.
+fn rewrite_lock(tokens: &mut Vec<TokenWithSpan>, at: usize) {
+    let is = |tokens: &[TokenWithSpan], at: usize, text: &str| is_word(tokens.get(at), text);
+    if is(tokens, at + 1, "no") && is(tokens, at + 2, "key") && is(tokens, at + 3, "update") {
+        tokens.drain(at + 1..at + 3);
+    } else if is(tokens, at + 1, "key") && is(tokens, at + 2, "share") {
+        tokens.remove(at + 1);
+    }
+    let locks = is(tokens, at + 1, "update") || is(tokens, at + 1, "share");
+    if !(locks && is(tokens, at + 2, "of")) {
+        return;
+    }
+    let clause: Vec<TokenWithSpan> = tokens.get(at..at + 3).unwrap_or_default().to_vec();
+    let mut comma = at + 4;
+    while tokens.get(comma).is_some_and(|t| t.token == Token::Comma) {
+        tokens.splice(comma..=comma, clause.iter().cloned());
+        comma += clause.len() + 1;
+    }
 }
 
 /// Replaces the name before `at` and the clause at `at`; returns where to go on.
@@ -177,6 +200,16 @@ mod tests {
         check(
             "SELECT a FROM \"A b\".t version as of 1, u VERSION AS OF 2 AS v",
             "SELECT a FROM table_at('\"A b\".t', 1) AS t, table_at('u', 2) AS v",
+        );
+    }
+
+    #[test]
+    fn locks_are_said_in_words_that_can_be_parsed() {
+        check("SELECT a FROM t FOR NO KEY UPDATE", "SELECT a FROM t FOR UPDATE");
+        check("SELECT a FROM t FOR KEY SHARE NOWAIT", "SELECT a FROM t FOR SHARE NOWAIT");
+        check(
+            "SELECT a FROM t, u FOR UPDATE OF t, u SKIP LOCKED",
+            "SELECT a FROM t, u FOR UPDATE OF t FOR UPDATE OF u SKIP LOCKED",
         );
     }
 }

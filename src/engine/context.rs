@@ -7,6 +7,7 @@ use std::sync::Arc;
 use datafusion::common::config::{ConfigEntry, ConfigExtension, ConfigOptions, ExtensionOptions};
 use datafusion::error::{DataFusionError, Result};
 
+use super::roles::Roles;
 use super::running::Running;
 use super::sessions::SessionEntry;
 use super::settings::Settings;
@@ -22,12 +23,13 @@ struct Inner {
     user: String,
     entry: Option<Arc<SessionEntry>>,
     running: Arc<Running>,
+    roles: Arc<Roles>,
     settings: Settings,
     search_path: Vec<String>,
     metadata: Arc<Metadata>,
 }
 
-/// Who may log in: the owner, and whoever has. All may do everything.
+/// Who may log in: the owner, whom the configuration names, and whoever has.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Role {
     pub oid: u32,
@@ -38,12 +40,12 @@ impl SessionInfo {
     pub fn new(
         user: &str,
         entry: Option<Arc<SessionEntry>>,
-        running: Arc<Running>,
+        (running, roles): (Arc<Running>, Arc<Roles>),
         settings: Settings,
         metadata: Arc<Metadata>,
     ) -> Self {
         let search_path = settings.search_path(user);
-        Self(Arc::new(Inner { user: user.to_owned(), entry, running, settings, search_path, metadata }))
+        Self(Arc::new(Inner { user: user.to_owned(), entry, running, roles, settings, search_path, metadata }))
     }
 
     /// Of the session whose plan is being evaluated. `None` for plans made outside the engine.
@@ -70,14 +72,19 @@ impl SessionInfo {
     pub fn search_path(&self) -> &[String] {
         &self.0.search_path
     }
-    /// The roles there are: the owner first, then those of the sessions, by name.
+    /// The roles there are: the owner first, then those of the configuration and of the sessions, by name.
     pub fn roles(&self) -> Vec<Role> {
         let sessions = self.0.running.sessions.all();
         let users = sessions.iter().map(|entry| entry.user.as_str());
-        let names: BTreeSet<&str> = users.chain([self.user()]).filter(|name| *name != OWNER).collect();
+        let names: BTreeSet<&str> =
+            users.chain([self.user()]).chain(self.0.roles.names()).filter(|name| *name != OWNER).collect();
         let owner = Role { oid: OWNER_OID, name: OWNER.to_owned() };
         let others = names.into_iter().map(|name| Role { oid: role_oid(name), name: name.to_owned() });
         std::iter::once(owner).chain(others).collect()
+    }
+    /// Whether the user owns all that is the lake's.
+    pub fn is_owner(&self, user: &str) -> bool {
+        self.0.roles.is_owner(user)
     }
     pub fn settings(&self) -> &Settings {
         &self.0.settings

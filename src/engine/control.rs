@@ -12,7 +12,7 @@ use super::procedures::{constant, procedure_name};
 use super::session::{Outcome, Session};
 use super::settings::{canonical, unknown};
 use super::time_travel::AsOf;
-use super::{BatchStream, blocks, cursors, errors, modes, notify, procedures};
+use super::{BatchStream, blocks, cursors, errors, locks, modes, notify, procedures};
 use crate::dialect::{self, Command, Statement, folded};
 use crate::error::{Error, ErrorKind, Result};
 use crate::pgtypes::time::{MICROS_PER_HOUR, Zone, parse_interval};
@@ -109,7 +109,7 @@ pub(super) async fn execute(session: &mut Session, statement: &Statement, params
             session.mailbox().map_or(Ok(()), |mailbox| mailbox.notify(&channel, payload))?;
             Ok(Outcome::command("NOTIFY"))
         }
-        ast::Statement::Lock(_) if session.transaction.block().is_some() => Ok(Outcome::command("LOCK TABLE")),
+        ast::Statement::Lock(lock) => locks::lock_tables(session, lock).await,
         other => Err(refused(other)),
     }
 }
@@ -127,8 +127,11 @@ fn refused(statement: &ast::Statement) -> Error {
         [first, second] => format!("{first} {second}"),
         other => other.join(" "),
     };
-    Error::new(ErrorKind::FeatureNotSupported, format!("{what} is not supported"))
-        .with_hint("tables are written by models and sources: change those under sql/ and CALL refresh_all()")
+    let error = Error::new(ErrorKind::FeatureNotSupported, format!("{what} is not supported"));
+    match words.get(1) {
+        Some(&("ROLE" | "USER")) => error.with_hint("users are those of the configuration, section users"),
+        _ => error,
+    }
 }
 
 // ── settings ──

@@ -20,6 +20,7 @@ mod execute;
 mod explain;
 mod history;
 mod interrupt;
+mod locks;
 mod math;
 mod memory;
 mod modes;
@@ -36,6 +37,8 @@ mod postgres_settings;
 mod presence;
 mod procedures;
 mod reg_values;
+mod rights;
+mod roles;
 mod running;
 mod runtime;
 mod scope_catalog;
@@ -112,6 +115,7 @@ struct Shared {
     system: RwLock<Vec<Arc<dyn SystemTables>>>,
     plans: plan_cache::PlanCache,
     running: Arc<Running>,
+    roles: Arc<roles::Roles>,
     /// PostgreSQL's catalogs of the last release asked for.
     metadata: Mutex<Option<(Arc<Release>, Arc<Metadata>)>>,
 }
@@ -139,6 +143,7 @@ impl Engine {
             system: RwLock::new(vec![Arc::new(system::CatalogTables { settings: config.entries().to_vec() })]),
             plans: plan_cache::PlanCache::default(),
             running: Arc::default(),
+            roles: Arc::new(roles::Roles::new(config)),
             metadata: Mutex::new(None),
         };
         Ok(Arc::new(Self { shared: Arc::new(shared) }))
@@ -266,8 +271,8 @@ impl Shared {
     }
 
     fn internal_state(self: &Arc<Self>, scope: &Scope) -> SessionState {
-        let info =
-            SessionInfo::new(INTERNAL_USER, None, self.running.clone(), self.settings.clone(), self.metadata(scope));
+        let process = (self.running.clone(), self.roles.clone());
+        let info = SessionInfo::new(INTERNAL_USER, None, process, self.settings.clone(), self.metadata(scope));
         let mut state = self.state_for(scope, info);
         state.register_catalog_list(Arc::new(ScopeCatalog::new(self.clone(), scope.clone())));
         state

@@ -36,7 +36,7 @@ use super::number_series::{integers, is_integer, widened};
 use super::sql_types::SqlTypes;
 use super::typing::Typing;
 use super::{Shared, decorrelate, errors, execute, time_travel, whole_rows};
-use crate::catalog::{Object, ObjectKind, Scope};
+use crate::catalog::{Object, ObjectKind, Privilege, Scope};
 use crate::dialect::{self, Statement};
 use crate::error::{Error, ErrorKind, Result};
 use crate::pgcatalog::{self, Metadata};
@@ -55,6 +55,8 @@ pub(super) struct Planner {
     state: Arc<SessionState>,
     search_path: Vec<String>,
     metadata: Arc<Metadata>,
+    /// Whose rights count; none for the server's own work.
+    user: Option<String>,
     /// Types of parameters that the client, or PREPARE, has given.
     parameters: Vec<Option<Type>>,
     /// Whether a table was resolved that follows its head.
@@ -77,6 +79,7 @@ impl Planner {
             state,
             search_path,
             metadata,
+            user: None,
             follows_head: AtomicBool::new(false),
             parameters: Vec::new(),
             given: HashMap::new(),
@@ -91,6 +94,7 @@ impl Planner {
             state: self.state.clone(),
             search_path: self.search_path.clone(),
             metadata: self.metadata.clone(),
+            user: self.user.clone(),
             follows_head: AtomicBool::new(self.follows_head()),
             parameters: self.parameters.clone(),
             given: self.given.clone(),
@@ -105,6 +109,17 @@ impl Planner {
     /// What was given under the name.
     pub fn given(&self, name: &str) -> Option<Arc<dyn TableProvider>> {
         self.given.get(name).cloned()
+    }
+
+    /// The planner for what a user may do.
+    pub fn for_user(mut self, user: &str) -> Self {
+        self.user = Some(user.to_owned());
+        self
+    }
+
+    /// The user, where that is one whose rights may end.
+    pub fn limited_user(&self) -> Option<&str> {
+        self.user.as_deref().filter(|user| !self.shared.roles.is_owner(user))
     }
 
     /// The planner for statements whose parameters have these types, where there are any.
@@ -252,7 +267,13 @@ impl Planner {
     pub(super) async fn provider(&self, reference: &TableReference, depth: usize) -> Result<Arc<dyn TableProvider>> {
         match self.relation(reference)? {
             Relation::Provider(provider) => Ok(provider),
-            Relation::Object(object) => self.object_provider(&object, depth).await,
+            Relation::Object(object) => {
+                // at depth a view reads, with its maker's rights
+                if depth == 0 {
+                    self.check_right(&object, Privilege::Select)?;
+                }
+                self.object_provider(&object, depth).await
+            }
         }
     }
 

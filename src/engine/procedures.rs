@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use datafusion::common::DFSchema;
+use datafusion::common::{DFSchema, TableReference};
 use datafusion::scalar::ScalarValue;
 use datafusion::sql::sqlparser::ast::{self, Expr, Ident, ObjectName, Value};
 
@@ -131,6 +131,7 @@ pub(super) async fn call_procedure(
             }
         }
     }
+    check_rights(&session.planner_now().await?, &evaluated)?;
     let procedures = session.shared.procedures.get().cloned().ok_or_else(|| {
         Error::new(ErrorKind::UndefinedFunction, format!("procedure {} does not exist", evaluated.name))
     })?;
@@ -138,6 +139,29 @@ pub(super) async fn call_procedure(
     let running = procedures.call(evaluated, session.notice_sink(), guard.cancel.clone());
     let stream = guard.run(running).await?.guarded(guard.clone());
     Ok(Outcome::Rows { stream, tag: "CALL" })
+}
+
+/// What changes or erases a table is for its owner; what brings all tables back, for the owner of the lake.
+fn check_rights(planner: &super::planner::Planner, call: &Call) -> Result<()> {
+    if planner.limited_user().is_none() {
+        return Ok(());
+    }
+    match call.name.as_str() {
+        "optimize_table" | "vacuum_table" | "restore_table" | "forget" => {
+            let named = call.named.iter().find(|(name, _)| name == "table").map(|(_, value)| value);
+            match named.or(call.positional.first()) {
+                Some(ScalarValue::Utf8(Some(table)) | ScalarValue::Utf8View(Some(table))) => {
+                    planner.check_owner_of(&TableReference::parse_str(table))
+                }
+                _ => Ok(()),
+            }
+        }
+        "rollback_release" if planner.scope().objects().iter().any(|object| object.rights.is_some()) => {
+            Err(Error::new(ErrorKind::InsufficientPrivilege, "permission denied for procedure rollback_release")
+                .with_detail("Some tables have an owner."))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The procedure's own name, lower case.

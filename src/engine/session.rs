@@ -24,8 +24,8 @@ use super::stream::Guard;
 use super::time_travel::Past;
 use super::transaction::Transaction;
 use super::{
-    BatchStream, CancelHandle, NoticeSink, Shared, control, copy, cursors, execute, explain, parameters, procedures,
-    reg_values, write,
+    BatchStream, CancelHandle, NoticeSink, Shared, control, copy, cursors, execute, explain, locks, parameters,
+    procedures, reg_values, write,
 };
 use crate::catalog::{Overlay, Scope};
 use crate::dialect::Statement;
@@ -252,8 +252,9 @@ impl Session {
         }
         let (plan, schema) = match &statement.ast {
             ast if write::is_write(ast) => (None, None),
-            ast::Statement::Query(_) => {
+            ast::Statement::Query(query) => {
                 let planned = self.plan(&statement, hints).await?;
+                locks::check(&statement, query, &planned.logical)?;
                 let schema = execute::client_schema(&planned.logical);
                 (Some(planned), Some(schema))
             }
@@ -319,6 +320,7 @@ impl Session {
         rows_guard: Guard,
     ) -> Result<BatchStream> {
         let guard = self.guard.clone();
+        locks::take(self, &prepared.statement).await?;
         let planned = match &prepared.plan {
             Some(planned) if self.still_holds(planned).await? => planned.clone(),
             _ => {
@@ -413,7 +415,7 @@ impl Session {
             None => self.shared.metadata(&scope),
         };
         let path = self.settings.search_path(&self.user);
-        (Planner::new(self.shared.clone(), scope, state, path, metadata), basis)
+        (Planner::new(self.shared.clone(), scope, state, path, metadata).for_user(&self.user), basis)
     }
 
     /// A planner for what the session sees now. Its scope is fresh, so tables that follow their heads are too.
@@ -437,7 +439,7 @@ impl Session {
         let info = SessionInfo::new(
             &self.user,
             self.entry.clone(),
-            self.shared.running.clone(),
+            (self.shared.running.clone(), self.shared.roles.clone()),
             self.settings.clone(),
             metadata,
         );

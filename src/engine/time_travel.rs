@@ -10,7 +10,7 @@ use datafusion::common::TableReference;
 use super::names::Relation;
 use super::planner::Planner;
 use super::{errors, history};
-use crate::catalog::{Catalog, Object, ObjectKind, Release, Scope};
+use crate::catalog::{Catalog, Object, ObjectKind, Privilege, Release, Scope};
 use crate::error::{Error, ErrorKind, Result};
 use crate::names::ReleaseId;
 
@@ -74,9 +74,15 @@ async fn table_at(planner: &Planner, table: &str, when: &str) -> Result<Arc<dyn 
     let reference = TableReference::parse_str(table);
     if let Ok(version) = when.parse::<u64>() {
         return match planner.relation(&reference)? {
-            Relation::Object(object) => version_of(planner, &object, version).await,
+            Relation::Object(object) => {
+                planner.check_right(&object, Privilege::Select)?;
+                version_of(planner, &object, version).await
+            }
             Relation::Provider(_) => Err(no_versions(table)),
         };
+    }
+    if let Ok(Relation::Object(now)) = planner.relation(&reference) {
+        planner.check_right(&now, Privilege::Select)?;
     }
     let at = parse_instant(when)?;
     let catalog = &planner.engine().catalog;
@@ -86,11 +92,13 @@ async fn table_at(planner: &Planner, table: &str, when: &str) -> Result<Arc<dyn 
         Err(error) => return by_log(planner, &reference, at).await?.ok_or(error),
     };
     let past = planner.engine().clone().planner_of(catalog.scope_of(release), planner.search_path());
-    if let Relation::Object(object) = past.relation(&reference)?
-        && matches!(object.kind, ObjectKind::Table { version: None, .. })
-        && let Some(provider) = by_log(&past, &reference, at).await?
-    {
-        return Ok(provider);
+    if let Relation::Object(object) = past.relation(&reference)? {
+        planner.check_right(&object, Privilege::Select)?;
+        if matches!(object.kind, ObjectKind::Table { version: None, .. })
+            && let Some(provider) = by_log(&past, &reference, at).await?
+        {
+            return Ok(provider);
+        }
     }
     past.provider(&reference, 0).await
 }

@@ -114,6 +114,7 @@ pub fn indexes(relation: &Relation) -> Vec<Relation> {
             row_type: 0,
             columns: columns.cloned().collect(),
             constraints: Vec::new(),
+            rights: None,
             comment: None,
             rows: relation.rows,
             bytes: 0,

@@ -10,6 +10,7 @@ use super::layout::LAYOUTS;
 use super::metadata::{Metadata, Relation};
 use super::tables::{Attribute, all_attributes};
 use super::{OWNER, constraints};
+use crate::catalog::{EVERYBODY, Privilege, Rights};
 use crate::pgtypes::{self, Type};
 
 /// The rows of a view that is made from the lake; `None` for the others.
@@ -146,21 +147,27 @@ fn datetime_precision(attribute: &Attribute<'_>) -> Option<i32> {
     }
 }
 
-/// What may be done with a table.
-const PRIVILEGES: &[&str] = &["INSERT", "SELECT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER"];
+/// Who holds which privileges on a relation, the owner first.
+fn holders(relation: &Relation) -> impl Iterator<Item = (&str, Privilege)> {
+    let named = |user| if user == EVERYBODY { "PUBLIC" } else { user };
+    let others = relation.rights.iter().flat_map(Rights::held);
+    let others = others.flat_map(move |(user, held)| held.iter().map(move |privilege| (named(user), *privilege)));
+    Privilege::ALL.into_iter().map(|privilege| (OWNER, privilege)).chain(others)
+}
 
 fn table_privileges(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBatch> {
     let relations = metadata.user_relations().filter(|r| r.kind != "m");
-    let all: Vec<(&Relation, &str)> = relations.flat_map(|r| PRIVILEGES.iter().map(move |p| (r, *p))).collect();
+    let all: Vec<(&Relation, &str, Privilege)> =
+        relations.flat_map(|r| holders(r).map(move |(user, p)| (r, user, p))).collect();
     Columns::of(&all)
         .text("grantor", |_| OWNER)
-        .text("grantee", |_| OWNER)
+        .text("grantee", |(_, user, _)| *user)
         .text("table_catalog", |_| metadata.database.as_str())
-        .text("table_schema", |(r, _)| &r.schema)
-        .text("table_name", |(r, _)| &r.name)
-        .text("privilege_type", |(_, privilege)| *privilege)
-        .text("is_grantable", |_| "YES")
-        .text("with_hierarchy", |(_, privilege)| if *privilege == "SELECT" { "YES" } else { "NO" })
+        .text("table_schema", |(r, ..)| &r.schema)
+        .text("table_name", |(r, ..)| &r.name)
+        .text("privilege_type", |(_, _, privilege)| privilege.word())
+        .text("is_grantable", |(_, user, _)| if *user == OWNER { "YES" } else { "NO" })
+        .text("with_hierarchy", |(_, _, privilege)| if *privilege == Privilege::Select { "YES" } else { "NO" })
         .build(schema)
 }
 

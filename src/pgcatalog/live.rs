@@ -71,7 +71,7 @@ fn roles(session: &SessionInfo, schema: &SchemaRef) -> Result<RecordBatch> {
     Columns::of(&roles)
         .oid("oid", |role| role.oid)
         .text("rolname", |role| &role.name)
-        .flag("rolsuper", |_| true)
+        .flag("rolsuper", |role| session.is_owner(&role.name))
         .flag("rolinherit", |_| true)
         .flag("rolcreaterole", |_| true)
         .flag("rolcreatedb", |_| true)

@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use super::indexed::CatalogTable;
 use super::layout::LAYOUTS;
 use super::{constraints, information_schema, live, postgres, tables};
-use crate::catalog::{Column, ObjectKind, Scope};
+use crate::catalog::{Column, ObjectKind, Rights, Scope};
 use crate::engine::{Signature, SystemTable};
 use crate::table::Constraint;
 
@@ -60,6 +60,7 @@ pub struct Relation {
     pub columns: Vec<Column>,
     pub constraints: Vec<Constraint>,
     pub comment: Option<String>,
+    pub rights: Option<Rights>,
     pub rows: Option<u64>,
     /// Bytes on disk.
     pub bytes: u64,
@@ -305,6 +306,7 @@ fn lake_relations(scope: &Scope, namespace: impl Fn(&str) -> u32) -> Vec<Relatio
             row_type: object.oid | ROW_TYPE,
             columns: object.columns.clone(),
             constraints: object.constraints.clone(),
+            rights: object.rights.clone(),
             comment: object.comment.clone(),
             rows,
             bytes,
@@ -329,6 +331,7 @@ fn system_relations(system: &[SystemTable], namespace: impl Fn(&str) -> u32, sco
             row_type: oid | ROW_TYPE,
             columns: columns_of(&table.schema),
             constraints: Vec::new(),
+            rights: None,
             comment: Some(table.comment.to_owned()),
             rows: None,
             bytes: 0,
@@ -349,6 +352,7 @@ fn postgres_relations(namespace: impl Fn(&str) -> u32) -> Vec<Relation> {
         row_type: layout.row_type,
         columns: columns_of(&layout.columns),
         constraints: Vec::new(),
+        rights: None,
         comment: None,
         rows: None,
         bytes: 0,

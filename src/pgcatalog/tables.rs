@@ -10,7 +10,7 @@ use super::layout::LAYOUTS;
 use super::metadata::{Metadata, Procedure, Relation};
 use super::metadata::{ROW_ARRAY_TYPE, RULE};
 use super::{DATABASE_OID, OWNER, OWNER_OID, constraints, postgres, routines};
-use crate::catalog::Column;
+use crate::catalog::{Column, Privilege, Rights};
 use crate::dialect;
 use crate::pgtypes::{self, Type};
 use crate::table::ConstraintKind;
@@ -56,6 +56,16 @@ fn namespaces(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBatch> {
         .build(schema)
 }
 
+/// Who holds what, the owner first.
+fn access_list(rights: &Rights) -> Vec<String> {
+    let item = |user: &str, held: &mut dyn Iterator<Item = Privilege>| {
+        let letters: String = held.map(Privilege::letter).collect();
+        format!("{user}={letters}/{OWNER}")
+    };
+    let others = rights.held().map(|(user, held)| item(user, &mut held.iter().copied()));
+    std::iter::once(item(OWNER, &mut Privilege::ALL.into_iter())).chain(others).collect()
+}
+
 fn classes(relations: &[Relation], schema: &SchemaRef) -> Result<RecordBatch> {
     let natts = |r: &Relation| i16::try_from(r.columns.len()).unwrap_or(i16::MAX);
     let pages = |r: &Relation| i32::try_from(r.bytes.div_ceil(PAGE_BYTES)).unwrap_or(i32::MAX);
@@ -76,6 +86,7 @@ fn classes(relations: &[Relation], schema: &SchemaRef) -> Result<RecordBatch> {
         .real("reltuples", |r| r.rows.map_or(-1.0, |rows| rows as f32))
         .text("relpersistence", |r| if r.schema.starts_with("pg_temp_") { "t" } else { "p" })
         .text("relkind", |r| r.kind)
+        .texts("relacl", |r| r.rights.as_ref().map(access_list))
         .small("relnatts", natts)
         .int("relfrozenxid", |_| 0)
         .flag("relhasindex", |r| constraints::of(r).any(|declared| declared.index().is_some()))

@@ -25,3 +25,9 @@ select rolname = current_user, rolsuper, rolcanlogin, rolconnlimit, rolpassword 
 select usename = current_user, usesuper, passwd from pg_user where usename = current_user;
 select count(*) from pg_auth_members;
 select pg_table_is_visible('employees'::regclass), pg_table_is_visible('information_schema.tables'::regclass), pg_table_is_visible(999999::oid), pg_type_is_visible(23), pg_function_is_visible('now()'::regprocedure), pg_operator_is_visible(551);
+grant select on nosuch to public;
+grant select on employees to nosuch;
+grant usage on employees to public;
+revoke select on nosuch from public;
+grant usage on schema public to public;
+create role nosuch nosuch;

@@ -17,6 +17,7 @@ mod history;
 mod ingest;
 mod kills;
 mod maintenance;
+mod rights;
 mod rows;
 mod runs;
 mod sessions;

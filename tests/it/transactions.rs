@@ -204,3 +204,35 @@ async fn writers_of_one_table_do_not_conflict_as_long_as_they_add() {
     futures::future::join_all(work).await;
     assert_eq!(value(&client, "select count(*) from t").await, "60");
 }
+
+/// The classic: two doctors are on call, and each leaves where the other stays.
+#[tokio::test]
+async fn what_was_locked_must_be_as_it_was() {
+    let lake = Lake::new();
+    let (ours, theirs) = (lake.client().await, lake.client().await);
+    run(&ours, "create table on_call as select 'ann' as who union all select 'bob'; create table left_at (who text)")
+        .await;
+    run(&ours, "create view doctors as select who from on_call").await;
+    let leave = |who: &str| format!("insert into left_at values ('{who}')");
+    for lock in [
+        "select who from on_call for update",
+        "select who from (select * from doctors) d for no key update of d",
+        "lock table on_call in exclusive mode",
+    ] {
+        run(&ours, &format!("begin; {lock}")).await;
+        run(&ours, &leave("ann")).await;
+        run(&theirs, "insert into on_call values ('cid')").await;
+        assert_eq!(error(&ours, "commit").await.0, "40001", "{lock}");
+        assert_eq!(value(&ours, "select count(*) from left_at").await, "0", "{lock}");
+        // as it was: a lock on another table, or on none, forbids nothing
+        run(&ours, "begin; lock table on_call in access share mode; select who from left_at for share").await;
+        run(&theirs, "insert into on_call values ('dan')").await;
+        run(&ours, &format!("{}; commit", leave("ann"))).await;
+        run(&ours, "truncate left_at").await;
+    }
+    // nothing was changed: there is nothing that could rest on what was read
+    run(&ours, "begin; select who from on_call for update").await;
+    run(&theirs, "delete from on_call").await;
+    run(&ours, "commit").await;
+    assert_eq!(error(&ours, "begin read only; select who from on_call for update").await.0, "25006");
+}

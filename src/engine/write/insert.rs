@@ -19,6 +19,7 @@ use super::rows::Work;
 use super::target::{self, Target};
 use super::update::{assignments, is_default};
 use super::{assign, constraints, unsupported};
+use crate::catalog::Privilege;
 use crate::dialect::{self, Statement, folded};
 use crate::engine::errors;
 use crate::engine::planner::{Planner, settled};
@@ -39,6 +40,13 @@ pub(super) async fn plan(
     };
     let alias = insert.table_alias.as_ref().map(|alias| &alias.alias);
     let target = Target::open(planner, statement, name, alias, Verb::Insert).await?;
+    if insert.on.is_some() || insert.returning.is_some() {
+        planner.check_right(&target.object, Privilege::Select)?;
+    }
+    if matches!(&insert.on, Some(ast::OnInsert::OnConflict(conflict)) if conflict.action != ast::OnConflictAction::DoNothing)
+    {
+        planner.check_right(&target.object, Privilege::Update)?;
+    }
     let proposed = proposed(planner, statement, insert, with, &target).await?;
     let (changes, layout) = match &insert.on {
         None => (proposed, Layout::insert()),

@@ -9,6 +9,7 @@ use super::rows::Work;
 use super::target::{self, Target};
 use super::unsupported;
 use super::update::{assignments, is_default};
+use crate::catalog::Privilege;
 use crate::dialect::{self, Statement};
 use crate::engine::planner::Planner;
 use crate::error::{Error, ErrorKind, Result};
@@ -28,6 +29,14 @@ pub(super) async fn plan(
     let alias = alias.as_ref().map(|alias| &alias.name);
     let target = Target::open(planner, statement, name, alias, Verb::Merge).await?;
     check_reachable(&merge.clauses)?;
+    for clause in &merge.clauses {
+        let privilege = match clause.action {
+            MergeAction::Insert(_) => Privilege::Insert,
+            MergeAction::Update { .. } => Privilege::Update,
+            MergeAction::Delete { .. } => Privilege::Delete,
+        };
+        planner.check_right(&target.object, privilege)?;
+    }
     let mut items = target.place().to_vec();
     items.extend(target.columns().iter().map(|field| target.item(field.name())));
     let mut list = Vec::with_capacity(merge.clauses.len());

@@ -166,7 +166,7 @@ async fn mind(session: &mut Session, overlay: &Overlay, statement: &ast::Stateme
     };
     if looks && let Some(name) = rows::target(statement) {
         let planner = session.planner_now().await?;
-        if let Ok(table) = names::changed(&planner, name, names::Verb::Merge) {
+        if let Ok(table) = names::found(&planner, name, names::Verb::Merge) {
             overlay.mind(&table.name);
         }
     }
@@ -178,7 +178,7 @@ async fn turn(session: &mut Session, statement: &ast::Statement) -> Result<Optio
     let Some(name) = rows::target(statement) else { return Ok(None) };
     let planner = session.planner_now().await?;
     // what is not there is told when the statement is planned
-    let Ok(table) = names::changed(&planner, name, names::Verb::Truncate) else { return Ok(None) };
+    let Ok(table) = names::found(&planner, name, names::Verb::Truncate) else { return Ok(None) };
     let Some(location) = table.location() else { return Ok(None) };
     let tables = session.shared.catalog.tables().clone();
     let limit = session.duration("lock_timeout").unwrap_or(Duration::MAX);

@@ -6,7 +6,7 @@ use datafusion::common::TableReference;
 use datafusion::sql::planner::object_name_to_table_reference;
 use datafusion::sql::sqlparser::ast::ObjectName;
 
-use crate::catalog::{Object, ObjectKind};
+use crate::catalog::{Object, ObjectKind, Privilege};
 use crate::engine::errors;
 use crate::engine::names::Relation;
 use crate::engine::planner::Planner;
@@ -32,11 +32,34 @@ pub(in crate::engine) enum Verb {
     Copy,
 }
 
+impl Verb {
+    /// What a user needs for it. MERGE asks for each of its actions by itself.
+    fn privilege(self) -> Option<Privilege> {
+        Some(match self {
+            Self::Insert | Self::Copy => Privilege::Insert,
+            Self::Update => Privilege::Update,
+            Self::Delete => Privilege::Delete,
+            Self::Truncate => Privilege::Truncate,
+            Self::Merge => return None,
+        })
+    }
+}
+
+/// The table that the name stands for, which the user may change so.
+///
+/// # Errors
+/// Those of [`found`]; `42501` where the user has not the right.
+pub(in crate::engine) fn changed(planner: &Planner, name: &ObjectName, verb: Verb) -> Result<Arc<Object>> {
+    let object = found(planner, name, verb)?;
+    verb.privilege().map_or(Ok(()), |privilege| planner.check_right(&object, privilege))?;
+    Ok(object)
+}
+
 /// The table that the name stands for.
 ///
 /// # Errors
 /// `42P01`; `55000`, `42809` or `0A000` for a view, `42501` for what is the server's own.
-pub(in crate::engine) fn changed(planner: &Planner, name: &ObjectName, verb: Verb) -> Result<Arc<Object>> {
+pub(super) fn found(planner: &Planner, name: &ObjectName, verb: Verb) -> Result<Arc<Object>> {
     let found = planner.relation(&reference(name)?)?;
     let Relation::Object(object) = found else {
         return Err(Error::new(

@@ -11,7 +11,7 @@ use datafusion::sql::sqlparser::ast::{self, Ident};
 
 use super::constraints::TableRules;
 use super::names::{self, Verb};
-use crate::catalog::Object;
+use crate::catalog::{Object, Privilege};
 use crate::dialect::{self, Statement, folded};
 use crate::engine::errors;
 use crate::engine::planner::Planner;
@@ -44,6 +44,10 @@ impl Target {
             let parts = name.0.iter().filter_map(|part| part.as_ident()).map(|ident| ident.value.clone());
             errors::at_name(error, statement, &parts.collect::<Vec<_>>())
         })?;
+        // what is changed is read as well, and RETURNING shows it
+        if verb != Verb::Insert {
+            planner.check_right(&object, Privilege::Select)?;
+        }
         let snapshot = planner.scope().snapshot(&object).await?;
         let rules = Arc::new(TableRules::of(planner, &object, &snapshot).await?);
         let last = name.0.last().and_then(|part| part.as_ident()).cloned();

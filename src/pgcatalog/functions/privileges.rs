@@ -1,4 +1,4 @@
-//! `has_*_privilege`: every role owns the lake and may do with it what there is to do.
+//! `has_*_privilege`: on relations what GRANT and REVOKE have left; with all else every role may do what there is to do.
 //!
 //! As in PostgreSQL: the role is left out, named or numbered; an object that is named must be there, one that is numbered
 //! and is not gives NULL; a list of privileges is held when one of them is.
@@ -10,9 +10,10 @@ use datafusion::common::utils::SingleRowListArrayBuilder;
 use datafusion::scalar::ScalarValue;
 
 use super::{Definition, boolean, oid_of, strict, text_of};
+use crate::catalog::{EVERYBODY, Privilege};
 use crate::engine::SessionInfo;
 use crate::error::{Error, ErrorKind, Result};
-use crate::pgcatalog::{postgres, routines};
+use crate::pgcatalog::{Relation, postgres, routines};
 
 const TABLE: &[&str] = &["SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER", "RULE"];
 const COLUMN: &[&str] = &["SELECT", "INSERT", "UPDATE", "REFERENCES"];
@@ -82,8 +83,37 @@ fn held(session: &SessionInfo, args: &[ScalarValue], kind: &str, known: &[&str])
     };
     check_role(session, role)?;
     let exists = exists(session, kind, object)?;
-    check_privileges(&text_of(privileges), known)?;
-    Ok(ScalarValue::Boolean(exists.then_some(true)))
+    let wanted = check_privileges(&text_of(privileges), known)?;
+    if !exists {
+        return Ok(ScalarValue::Boolean(None));
+    }
+    let metadata = session.metadata();
+    let relation = match (kind, oid_of(object)) {
+        ("regclass", Some(oid)) => metadata.relation(oid),
+        ("regclass", None) => Some(relation_named(session, &text_of(object))?),
+        _ => None,
+    };
+    Ok(boolean(relation.is_none_or(|relation| holds(session, role, relation, &wanted))))
+}
+
+/// Whether the role, or who asks, holds one of the privileges on the relation.
+fn holds(session: &SessionInfo, role: Option<&ScalarValue>, relation: &Relation, wanted: &[String]) -> bool {
+    let Some(rights) = &relation.rights else { return true };
+    let user = match role {
+        None => session.user().to_owned(),
+        Some(role) => match oid_of(role) {
+            Some(oid) => session.roles().into_iter().find(|known| known.oid == oid).map(|role| role.name),
+            None => Some(text_of(role)),
+        }
+        .unwrap_or_default(),
+    };
+    let user = if user == "public" { EVERYBODY } else { &user };
+    let held = |privilege: &Privilege| {
+        let word = privilege.word();
+        // the right to pass one on is the owner's
+        wanted.iter().any(|wanted| wanted == word) && rights.allow(user, *privilege)
+    };
+    session.is_owner(user) || Privilege::ALL.iter().any(held)
 }
 
 fn column(session: &SessionInfo, args: &[ScalarValue]) -> Result<ScalarValue> {
@@ -110,11 +140,11 @@ fn column(session: &SessionInfo, args: &[ScalarValue]) -> Result<ScalarValue> {
             true
         }
     };
-    check_privileges(&text_of(privileges), COLUMN)?;
-    Ok(ScalarValue::Boolean(exists.then_some(true)))
+    let wanted = check_privileges(&text_of(privileges), COLUMN)?;
+    Ok(ScalarValue::Boolean(exists.then(|| holds(session, role, relation, &wanted))))
 }
 
-fn relation_named<'a>(session: &'a SessionInfo, name: &str) -> Result<&'a crate::pgcatalog::Relation> {
+fn relation_named<'a>(session: &'a SessionInfo, name: &str) -> Result<&'a Relation> {
     session
         .metadata()
         .relation_named(name, session.search_path())
@@ -172,7 +202,9 @@ fn exists(session: &SessionInfo, kind: &str, object: &ScalarValue) -> Result<boo
     }
 }
 
-fn check_privileges(list: &str, known: &[&str]) -> Result<()> {
+/// The privileges of a list, in upper case.
+fn check_privileges(list: &str, known: &[&str]) -> Result<Vec<String>> {
+    let mut all = Vec::new();
     for wanted in list.split(',') {
         let wanted = wanted.trim();
         let upper = wanted.to_uppercase();
@@ -181,6 +213,7 @@ fn check_privileges(list: &str, known: &[&str]) -> Result<()> {
             let message = format!("unrecognized privilege type: \"{wanted}\"");
             return Err(Error::new(ErrorKind::InvalidParameter, message));
         }
+        all.push(upper);
     }
-    Ok(())
+    Ok(all)
 }

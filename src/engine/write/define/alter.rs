@@ -11,7 +11,7 @@ use datafusion::sql::sqlparser::ast::{self, AlterTableOperation as Operation, Ob
 use super::super::names::reference;
 use super::super::{Change, unsupported};
 use super::constraints::Constraints;
-use super::relations::{self, known, known_if};
+use super::relations::{self, owned, owned_if};
 use super::{alter_columns, checks, options, schemas};
 use crate::catalog::{Object, ObjectKind};
 use crate::dialect::folded;
@@ -20,7 +20,7 @@ use crate::names::TableName;
 use crate::table::ConstraintKind;
 
 pub(super) async fn table(change: &Change, alter: &ast::AlterTable) -> Result<()> {
-    let Some(object) = known_if(change, &alter.name, alter.if_exists)? else { return Ok(()) };
+    let Some(object) = owned_if(change, &alter.name, alter.if_exists)? else { return Ok(()) };
     let mut name = object.name.clone();
     for operation in &alter.operations {
         if let Operation::RenameTable { table_name } = operation {
@@ -41,7 +41,7 @@ pub(super) async fn table(change: &Change, alter: &ast::AlterTable) -> Result<()
 }
 
 pub(super) fn set_schema(change: &Change, name: &ObjectName, schema: &ast::Ident) -> Result<()> {
-    let object = known(change, name)?;
+    let object = owned(change, name)?;
     let schema = folded(schema);
     schemas::check_exists(change, &schema)?;
     if schema == object.name.schema {

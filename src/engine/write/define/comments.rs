@@ -4,7 +4,7 @@ use datafusion::sql::sqlparser::ast::{CommentObject, ObjectName};
 
 use super::super::names::reference;
 use super::super::{Change, unsupported};
-use super::relations::{known, noun};
+use super::relations::owned;
 use super::schemas;
 use crate::catalog::{Object, ObjectKind};
 use crate::dialect::folded;
@@ -21,7 +21,7 @@ pub(super) async fn comment(
     let text = text.filter(|text| !text.is_empty()).map(str::to_owned);
     match kind {
         CommentObject::Table | CommentObject::View | CommentObject::MaterializedView => {
-            let object = match known(change, name) {
+            let object = match owned(change, name) {
                 Err(error) if if_exists && error.kind() == ErrorKind::UndefinedTable => return Ok(()),
                 found => found?,
             };
@@ -54,7 +54,7 @@ fn check_kind(object: &Object, kind: CommentObject) -> Result<()> {
         CommentObject::MaterializedView => "materialized view",
         _ => "table",
     };
-    if noun(object) == wanted {
+    if object.noun() == wanted {
         return Ok(());
     }
     Err(Error::new(ErrorKind::WrongObjectType, format!("\"{}\" is not a {wanted}", object.name.name)))
@@ -76,7 +76,7 @@ async fn on_column(change: &Change, name: &ObjectName, text: Option<String>) -> 
         return Err(Error::new(ErrorKind::SyntaxError, "column name must be qualified"));
     }
     let given = ObjectName(parts);
-    let object = known(change, &given)?;
+    let object = owned(change, &given)?;
     if !object.columns.iter().any(|known| known.name == column) {
         let message = format!("column \"{column}\" of relation \"{}\" does not exist", reference(&given)?);
         return Err(Error::new(ErrorKind::UndefinedColumn, message));

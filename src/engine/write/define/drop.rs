@@ -6,7 +6,7 @@ use datafusion::sql::sqlparser::ast::{ObjectName, ObjectType};
 
 use super::super::names::{check_schema, reference};
 use super::super::{Change, unsupported};
-use super::relations::{noun, readers, shown};
+use super::relations::{readers, shown};
 use super::schemas;
 use crate::catalog::{Object, ObjectKind};
 use crate::engine::names::Relation;
@@ -97,7 +97,8 @@ fn relation(
         Err(error) => return Err(error),
     };
     check_schema(&object.name.schema)?;
-    let kind = noun(&object);
+    change.planner.check_owner(&object)?;
+    let kind = object.noun();
     if kind != wanted {
         let hint = match kind {
             "view" => "Use DROP VIEW to remove a view.",
@@ -130,7 +131,7 @@ fn dependants(change: &Change, doomed: &[Arc<Object>]) -> Vec<(Arc<Object>, Arc<
 
 fn drop_all(change: &Change, doomed: &[Arc<Object>], cascade: bool) -> Result<()> {
     let dependants = dependants(change, doomed);
-    let told = |object: &Object| format!("{} {}", noun(object), shown(change, &object.name));
+    let told = |object: &Object| format!("{} {}", object.noun(), shown(change, &object.name));
     if !cascade && !dependants.is_empty() {
         let lines: Vec<String> =
             dependants.iter().map(|(reader, of)| format!("{} depends on {}", told(reader), told(of))).collect();
@@ -151,6 +152,7 @@ fn drop_all(change: &Change, doomed: &[Arc<Object>], cascade: bool) -> Result<()
     for object in doomed.iter().chain(dependants.iter().map(|(reader, _)| reader)) {
         // one that was named twice has gone already
         if change.overlay.scope().object(&object.name).is_some() {
+            change.planner.check_owner(object)?;
             change.overlay.drop_object(&object.name)?;
         }
     }
@@ -192,7 +194,7 @@ fn drop_schema(change: &Change, schema: &str, if_exists: bool, cascade: bool) ->
     inside.retain(|object| object.name.schema == schema);
     inside.sort_by_key(|object| object.oid);
     let outside = dependants(change, &inside);
-    let told = |object: &Object| format!("{} {}", noun(object), shown(change, &object.name));
+    let told = |object: &Object| format!("{} {}", object.noun(), shown(change, &object.name));
     if !cascade && !inside.is_empty() {
         let lines = inside.iter().map(|object| format!("{} depends on schema {schema}", told(object)));
         let others = outside.iter().map(|(reader, of)| format!("{} depends on {}", told(reader), told(of)));
@@ -202,6 +204,7 @@ fn drop_schema(change: &Change, schema: &str, if_exists: bool, cascade: bool) ->
     let all: Vec<Arc<Object>> = inside.into_iter().chain(outside.into_iter().map(|(reader, _)| reader)).collect();
     cascades(change, &all.iter().map(|object| told(object)).collect::<Vec<_>>());
     for object in all {
+        change.planner.check_owner(&object)?;
         change.overlay.drop_object(&object.name)?;
     }
     change.overlay.put_schema(schema, false);
@@ -225,11 +228,11 @@ pub(super) async fn settle_readers(change: &Change, object: &Object, what: &str,
     if cascade {
         cascades(
             change,
-            &broken.iter().map(|view| format!("{} {}", noun(view), shown(change, &view.name))).collect::<Vec<_>>(),
+            &broken.iter().map(|view| format!("{} {}", view.noun(), shown(change, &view.name))).collect::<Vec<_>>(),
         );
         return drop_all(change, &broken, true);
     }
     let lines: Vec<String> =
-        broken.iter().map(|view| format!("{} {} depends on {what}", noun(view), shown(change, &view.name))).collect();
+        broken.iter().map(|view| format!("{} {} depends on {what}", view.noun(), shown(change, &view.name))).collect();
     Err(depended_on(format!("cannot drop {what} because other objects depend on it"), &lines))
 }

@@ -15,6 +15,7 @@ mod drop;
 mod indexes;
 mod options;
 mod relations;
+mod rights;
 mod schemas;
 mod tables;
 mod views;
@@ -58,6 +59,8 @@ pub(super) fn tag(statement: &ast::Statement) -> Option<&'static str> {
         ast::Statement::AlterSchema(_) => "ALTER SCHEMA",
         ast::Statement::AlterIndex { .. } => "ALTER INDEX",
         ast::Statement::Comment { .. } => "COMMENT",
+        ast::Statement::Grant(_) => "GRANT",
+        ast::Statement::Revoke(_) => "REVOKE",
         ast::Statement::Drop { object_type, .. } => match object_type {
             ObjectType::Table => "DROP TABLE",
             ObjectType::View => "DROP VIEW",
@@ -136,6 +139,19 @@ async fn carry_out(change: &Change, statement: &Statement, params: &[ScalarValue
         )),
         ast::Statement::Comment { object_type, object_name, comment, if_exists } => {
             comments::comment(change, *object_type, object_name, comment.as_deref(), *if_exists).await?;
+            done(tag)
+        }
+        ast::Statement::Grant(grant) => {
+            if grant.with_grant_option {
+                return Err(unsupported("WITH GRANT OPTION").with_hint("only the owner of the lake grants"));
+            }
+            let (privileges, objects, grantees) = (&grant.privileges, grant.objects.as_ref(), &grant.grantees);
+            rights::carry_out(change, &rights::Order { privileges, objects, grantees, grants: true })?;
+            done(tag)
+        }
+        ast::Statement::Revoke(revoke) => {
+            let (privileges, objects, grantees) = (&revoke.privileges, revoke.objects.as_ref(), &revoke.grantees);
+            rights::carry_out(change, &rights::Order { privileges, objects, grantees, grants: false })?;
             done(tag)
         }
         ast::Statement::Drop { object_type, if_exists, names, cascade, .. } => {

@@ -32,15 +32,6 @@ pub(in crate::engine::write) fn temp_schema(change: &Change) -> Result<String> {
     change.scope().temp_schema().map(str::to_owned).ok_or_else(none)
 }
 
-/// What PostgreSQL calls an object of this kind.
-pub(super) fn noun(object: &Object) -> &'static str {
-    match &object.kind {
-        ObjectKind::View { .. } => "view",
-        _ if object.query.is_some() => "materialized view",
-        _ => "table",
-    }
-}
-
 /// The name as messages have it: with its schema where that is not on the search path.
 pub(super) fn shown(change: &Change, name: &TableName) -> String {
     let visible = is_temporary(&name.schema) || change.planner.search_path().contains(&name.schema);
@@ -91,9 +82,19 @@ pub(super) fn known(change: &Change, name: &ObjectName) -> Result<Arc<Object>> {
     }
 }
 
-/// [`known`], for a statement that says IF EXISTS: a notice where there is none.
-pub(super) fn known_if(change: &Change, name: &ObjectName, if_exists: bool) -> Result<Option<Arc<Object>>> {
-    match known(change, name) {
+/// [`known`], of a relation that the user may define anew.
+///
+/// # Errors
+/// Those of [`known`]; `42501` where it is another's.
+pub(super) fn owned(change: &Change, name: &ObjectName) -> Result<Arc<Object>> {
+    let object = known(change, name)?;
+    change.planner.check_owner(&object)?;
+    Ok(object)
+}
+
+/// [`owned`], for a statement that says IF EXISTS: a notice where there is none.
+pub(super) fn owned_if(change: &Change, name: &ObjectName, if_exists: bool) -> Result<Option<Arc<Object>>> {
+    match owned(change, name) {
         Err(error) if if_exists && matches!(error.kind(), ErrorKind::UndefinedTable) => {
             let table = reference(name)?.table().to_owned();
             change.notice("00000", format!("relation \"{table}\" does not exist, skipping"));

@@ -4,7 +4,7 @@ use datafusion::logical_expr::LogicalPlan;
 use datafusion::sql::sqlparser::ast::{self, ObjectName};
 
 use super::super::Change;
-use super::relations::{self, existing, full_name, is_temporary, known, noun, place, qualified, quoted};
+use super::relations::{self, existing, full_name, is_temporary, owned, place, qualified, quoted};
 use super::tables::{Kept, fill, renamed};
 use crate::catalog::{Column, Object, ObjectKind};
 use crate::dialect::{self, folded};
@@ -22,7 +22,9 @@ pub(super) async fn create(change: &Change, view: &ast::CreateView) -> Result<Ou
     }
     let old = change.scope().object(&name);
     match old.as_deref() {
-        Some(Object { kind: ObjectKind::View { .. }, .. }) | None if view.or_replace => {}
+        Some(old @ Object { kind: ObjectKind::View { .. }, .. }) if view.or_replace => {
+            change.planner.check_owner(old)?;
+        }
         Some(_) if view.or_replace => {
             return Err(Error::new(ErrorKind::WrongObjectType, format!("\"{}\" is not a view", name.name)));
         }
@@ -120,13 +122,13 @@ pub(super) async fn create_materialized(change: &Change, view: &ast::CreateView)
 }
 
 pub(super) async fn refresh(change: &Change, view: &ObjectName, with_data: bool) -> Result<()> {
-    let object = known(change, view)?;
+    let object = owned(change, view)?;
     let Some(query) = &object.query else {
         let message = format!("\"{}\" is not a materialized view", object.name.name);
         return Err(Error::new(ErrorKind::FeatureNotSupported, message).with_detail(format!(
             "{} is a {}",
             full_name(&object.name),
-            noun(&object)
+            object.noun()
         )));
     };
     let plan = renamed(relations::plan(change, query).await?, &[])?;

@@ -1,0 +1,36 @@
+-- What is said of locks: queries, where PostgreSQL allows them, and LOCK TABLE. In a transaction only locks that two
+-- sessions may have at once: the suite runs each statement in two.
+select id from employees where id = 1 for update;
+select id from employees where id = 1 for no key update;
+select id from employees where id = 1 for share;
+select id from employees where id = 1 for key share;
+select id from employees where id = 1 for update nowait;
+select id from employees where id = 1 for update skip locked;
+select e.id from employees e join departments d on d.id = e.department_id where e.id = 1 for update of e;
+select e.id from employees e join departments d on d.id = e.department_id where e.id = 1 for update of e, d;
+select e.id from employees e join departments d on d.id = e.department_id where e.id = 1 for update of e for share of d nowait;
+select e.id from employees e where e.id = 1 for update of employees;
+select id from employees for update of nosuch;
+select distinct name from employees for update;
+select count(*) from employees for update;
+select department_id from employees group by department_id for update;
+select department_id from employees group by department_id having count(*) > 1 for share;
+select row_number() over (order by id) from employees for update;
+select id from employees union select id from departments for update;
+values (1) for update;
+select 1 for update;
+select * from (select count(*) from employees) s for update;
+with e as (select id from employees) select * from e where id = 1 for update;
+select s.id from (select id from employees where id = 1) s for update of s;
+begin read only;
+select id from employees where id = 1 for update;
+rollback;
+begin;
+select id from employees where id = 1 for share;
+lock employees in share mode;
+lock table only employees, departments in row share mode nowait;
+commit;
+lock table employees;
+begin;
+lock table nosuch;
+rollback;

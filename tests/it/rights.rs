@@ -1,0 +1,129 @@
+//! GRANT and REVOKE: who may do what, in every way there is to do it.
+
+use tokio_postgres::Client;
+
+use crate::support::{Server, connect, error, rows, value};
+
+struct Lake {
+    server: Server,
+    _folder: tempfile::TempDir,
+}
+
+impl Lake {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = ["server.password=own", "users.ann=a", "users.bob=b"];
+        let settings: Vec<&str> = settings.iter().flat_map(|setting| ["--set", setting]).collect();
+        Self { server: Server::serve(folder.path(), &settings), _folder: folder }
+    }
+
+    async fn client(&self, user: &str, password: &str) -> Client {
+        connect(&self.server.url.replace("lakewire@", &format!("{user}:{password}@"))).await
+    }
+}
+
+async fn run(client: &Client, sql: &str) {
+    client.batch_execute(sql).await.unwrap_or_else(|error| panic!("{sql}: {error:?}"));
+}
+
+async fn forbidden(client: &Client, sql: &str) {
+    let (state, told) = error(client, sql).await;
+    assert_eq!(state, "42501", "{sql}: {told}");
+}
+
+#[tokio::test]
+async fn a_table_is_everybody_s_until_rights_are_taken_away() {
+    let lake = Lake::new();
+    let (owner, ann, bob) =
+        (lake.client("lakewire", "own").await, lake.client("ann", "a").await, lake.client("bob", "b").await);
+    run(&owner, "create table t as select 1 as a; create view v as select a from t").await;
+    run(&ann, "insert into t values (2)").await;
+    let before = value(&owner, "select max(release) from lakewire.releases").await;
+    forbidden(&ann, "revoke all on t from public").await;
+    run(&owner, "revoke all on t from public; grant select, insert on t to ann").await;
+
+    assert_eq!(rows(&ann, "select a from t order by a").await, [["1"], ["2"]]);
+    run(&ann, "insert into t values (3)").await;
+    for sql in [
+        "update t set a = 0",
+        "delete from t",
+        "truncate t",
+        "insert into t values (3) on conflict do nothing; update t set a = 1",
+        "merge into t using (select 1 as b) s on a = b when matched then delete",
+        "alter table t add column b integer",
+        "drop table t",
+        "drop view v; drop table t cascade",
+        "comment on table t is 'mine'",
+        "grant select on t to bob",
+        "call forget('public.t', 'a = 1')",
+        "call rollback_release(1)",
+    ] {
+        forbidden(&ann, sql).await;
+    }
+    for sql in [
+        "select a from t".to_owned(),
+        "select count(*) from t join v using (a)".to_owned(),
+        "with w as (select * from t) select 1 from w".to_owned(),
+        "select 1 where exists (select from t)".to_owned(),
+        "copy t to stdout".to_owned(),
+        "insert into t values (4)".to_owned(),
+        "create table mine as select * from t".to_owned(),
+        "create view mine as select * from t".to_owned(),
+        "declare c cursor for select * from t".to_owned(),
+        "explain select * from t".to_owned(),
+        "prepare p as select * from t".to_owned(),
+        "select * from lakewire.table_at('t', 0)".to_owned(),
+        "select * from rfm(t, customer => 'a', time => 'a', value => 'a')".to_owned(),
+        format!("set lakewire.as_of = '{before}'; select * from t"),
+    ] {
+        forbidden(&bob, &sql).await;
+    }
+    // a view shows what its maker may see
+    assert_eq!(value(&bob, "select count(*) from v").await, "3");
+    run(&owner, "revoke select on v from public").await;
+    forbidden(&bob, "select count(*) from v").await;
+
+    let asked = "select has_table_privilege('bob', 't', 'select'), has_table_privilege('ann', 't', 'select'),
+                 has_table_privilege('ann', 't', 'delete'), has_table_privilege('lakewire', 't', 'delete'),
+                 has_column_privilege('ann', 't', 'a', 'insert')";
+    assert_eq!(rows(&owner, asked).await, [["f", "t", "f", "t", "t"]]);
+    assert_eq!(
+        value(&owner, "select relacl::text from pg_class where oid = 't'::regclass").await,
+        "{lakewire=arwdDxt/lakewire,ann=ar/lakewire}"
+    );
+    let told = "select grantee, privilege_type from information_schema.table_privileges
+                where table_name = 't' and grantee <> 'lakewire' order by 1, 2";
+    assert_eq!(rows(&owner, told).await, [["ann", "INSERT"], ["ann", "SELECT"]]);
+}
+
+#[tokio::test]
+async fn rights_are_part_of_transactions_and_outlive_rebuilding() {
+    let lake = Lake::new();
+    let (owner, bob) = (lake.client("lakewire", "own").await, lake.client("bob", "b").await);
+    run(&owner, "create schema s; create table s.t as select 1 as a; create table s.u as select 2 as a").await;
+    run(&owner, "begin; revoke all on all tables in schema s from public; rollback").await;
+    assert_eq!(value(&bob, "select a from s.t").await, "1");
+    run(&owner, "revoke all on all tables in schema s from public; grant usage on schema s to bob").await;
+    forbidden(&bob, "select a from s.t").await;
+    forbidden(&bob, "select a from s.u").await;
+    run(&owner, "truncate s.t; insert into s.t values (5); alter table s.t rename to r").await;
+    forbidden(&bob, "select a from s.r").await;
+    forbidden(&bob, "drop schema s cascade").await;
+    // a statement that was prepared while it was allowed
+    run(&owner, "grant select on s.r to bob").await;
+    run(&bob, "prepare p as select a from s.r").await;
+    assert_eq!(value(&bob, "execute p").await, "5");
+    run(&owner, "revoke select on s.r from bob").await;
+    forbidden(&bob, "execute p").await;
+    for (sql, sqlstate) in [
+        ("grant select on s.r to nobody", "42704"),
+        ("grant select on s.nope to bob", "42P01"),
+        ("grant usage on s.r to bob", "0LP01"),
+        ("grant select (a) on s.r to bob", "0A000"),
+        ("grant select on s.r to bob with grant option", "0A000"),
+        ("revoke usage on schema s from public", "0A000"),
+        ("create role r", "0A000"),
+    ] {
+        assert_eq!(error(&owner, sql).await.0, sqlstate, "{sql}");
+    }
+}
