@@ -176,7 +176,7 @@ impl LakeOfTables {
         fs::create_dir(&lake).expect("an empty lake");
         let project_dir = format!("project.dir={}", project.display());
         support::lakewire_ok(&["run", "--lake", lake.to_str().expect("UTF-8"), "--set", &project_dir]);
-        let server = Server::serve(&lake, &["--set", &project_dir]);
+        let server = Server::serve(&lake, &["--set", &project_dir, "--set", "server.user=ana"]);
         Self { server, _folder: folder }
     }
 }

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use tokio_postgres::Client;
+use tokio_postgres::{Client, NoTls};
 
 use crate::support::{LAKEWIRE, connect, python, root, rows, value};
 
@@ -160,10 +160,17 @@ fn answered(told: &mut Told, error: &tokio_postgres::Error) -> bool {
     true
 }
 
+/// A connection, unless the server was killed before it stood.
+async fn connected(url: &str) -> Option<Client> {
+    let (client, connection) = tokio_postgres::connect(url, NoTls).await.ok()?;
+    tokio::spawn(async move { drop(connection.await) });
+    Some(client)
+}
+
 /// Moves money from one table to the other, and notes each move, in transactions.
 async fn transfer(url: String, who: String, first: u64) -> Told {
     let (mut told, mut seq) = (Told::default(), first);
-    let client = connect(&url).await;
+    let Some(client) = connected(&url).await else { return told };
     loop {
         let sql = format!(
             "begin; update here set n = n - 1; update there set n = n + 1; insert into moves values ('{who}', {seq}); commit"
@@ -185,7 +192,7 @@ async fn transfer(url: String, who: String, first: u64) -> Told {
 /// Inserts rows, each a transaction of its own.
 async fn insert(url: String, table: &'static str, who: String, first: u64) -> Told {
     let (mut told, mut seq) = (Told::default(), first);
-    let client = connect(&url).await;
+    let Some(client) = connected(&url).await else { return told };
     loop {
         match client.batch_execute(&format!("insert into {table} values ('{who}', {seq})")).await {
             Ok(()) => drop(told.acknowledged.insert((format!("{table} {who}"), seq))),
@@ -199,7 +206,7 @@ async fn insert(url: String, table: &'static str, who: String, first: u64) -> To
 /// Rebuilds the project's models, and now and then puts small files together.
 async fn refresh(url: String, round: u64) -> Told {
     let mut told = Told::default();
-    let client = connect(&url).await;
+    let Some(client) = connected(&url).await else { return told };
     let tables = ["notes", "moves", "shared"];
     let mut statements = vec!["call refresh_gold()".to_owned()];
     if round.is_multiple_of(3) {

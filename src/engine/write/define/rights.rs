@@ -130,7 +130,7 @@ fn privileges(privileges: &Privileges) -> Result<Vec<Privilege>> {
                     .with_hint("make a view of the columns, and grant on that"));
             }
             other => {
-                let message = format!("invalid privilege type {other} for relation");
+                let message = format!("invalid privilege type {other} for table");
                 return Err(Error::new(ErrorKind::InvalidGrantOperation, message));
             }
         })
