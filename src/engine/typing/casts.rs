@@ -96,6 +96,9 @@ fn of_number(expr: Box<Expr>, given: &DataType, field: FieldRef) -> Transformed<
             return Transformed::yes(exact::to_integer(*expr, wanted));
         }
     }
+    if plain && *wanted == DataType::Float64 && matches!(given, DataType::Decimal128(..)) {
+        return Transformed::yes(exact::to_double(*expr));
+    }
     if literals::is_unbounded(&field) {
         match given {
             DataType::Decimal128(..) => return Transformed::yes(*expr),

@@ -6,6 +6,9 @@ use crate::pgfunctions::row::{Env, Function, Output, Returns, Value, lax, strict
 
 pub const FUNCTIONS: &[Function] = &[
     lax("format", "text any*", Returns::Text, format),
+    strict("quote_ident", "text", Returns::Text, |_, args| {
+        Ok(Output::Text(quote_ident(args.first().map_or("", Value::text))))
+    }),
     strict("quote_literal", "any", Returns::Text, |_, args| {
         Ok(Output::Text(quoted(args.first().map_or("", Value::text))))
     }),

@@ -14,7 +14,7 @@ use crate::dialect::{self, folded};
 use crate::engine::names::Relation;
 use crate::engine::session::Outcome;
 use crate::error::{Error, ErrorKind, Result};
-use crate::names::TableName;
+use crate::names::{TableName, quote_ident};
 
 /// What begins the name of a session's schema for what is gone at its end.
 const TEMPORARY: &str = "pg_temp_";
@@ -157,8 +157,11 @@ pub(super) fn qualified(change: &Change, query: &ast::Query) -> Result<String> {
 }
 
 pub(super) fn full_name(name: &TableName) -> ObjectName {
-    let quoted = |part: &str| ast::Ident::with_quote('"', part);
-    ObjectName::from(vec![quoted(&name.schema), quoted(&name.name)])
+    let ident = |part: &str| match quote_ident(part) == part {
+        true => ast::Ident::new(part),
+        false => ast::Ident::with_quote('"', part),
+    };
+    ObjectName::from(vec![ident(&name.schema), ident(&name.name)])
 }
 
 /// Gives the relation another name; the views that read it go on reading it.
