@@ -12,7 +12,7 @@ use super::rules::takes_relation;
 /// The table function that time travel is put into.
 pub const TABLE_AT: &str = "table_at";
 
-/// White space dropped; `ABORT` → `ROLLBACK`; [`rewrite_lock`]; `rfm(TABLE t` → `rfm(t`; `t VERSION AS OF 3` and `t TIMESTAMP AS OF '…'` → `table_at('t', …) AS t`.
+/// White space dropped; `ABORT` → `ROLLBACK`; [`rewrite_lock`]; `TABLE t` → `SELECT * FROM t`; `rfm(TABLE t` → `rfm(t`; `t VERSION AS OF 3` and `t TIMESTAMP AS OF '…'` → `table_at('t', …) AS t`.
 pub fn rewrite(tokens: &[TokenWithSpan]) -> Vec<TokenWithSpan> {
     let mut out: Vec<TokenWithSpan> =
         tokens.iter().filter(|token| !matches!(token.token, Token::Whitespace(_) | Token::EOF)).cloned().collect();
@@ -25,6 +25,8 @@ pub fn rewrite(tokens: &[TokenWithSpan]) -> Vec<TokenWithSpan> {
     for at in (0..out.len()).rev() {
         if is_word(out.get(at), "for") {
             rewrite_lock(&mut out, at);
+        } else if is_table_command(&out, at) {
+            rewrite_table_command(&mut out, at);
         }
     }
     let mut at = 0;
@@ -67,6 +69,40 @@ fn travels(tokens: &[TokenWithSpan], at: usize) -> bool {
         && matches!(tokens.get(at + 3).map(|t| &t.token), Some(Token::Number(..) | Token::SingleQuotedString(_)))
         && at > 0
         && matches!(tokens.get(at - 1).map(|t| &t.token), Some(Token::Word(_)))
+}
+
+/// Whether `TABLE name` stands at `at` where a query may.
+fn is_table_command(tokens: &[TokenWithSpan], at: usize) -> bool {
+    let ends = |at: usize| match tokens.get(at).map(|t| &t.token) {
+        None | Some(Token::RParen | Token::SemiColon) => true,
+        Some(Token::Word(_)) => ["union", "intersect", "except", "order", "limit", "offset", "fetch", "for", "with"]
+            .iter()
+            .any(|word| is_word(tokens.get(at), word)),
+        _ => false,
+    };
+    let begins = match at.checked_sub(1).and_then(|before| tokens.get(before)).map(|t| &t.token) {
+        None | Some(Token::LParen) => true,
+        Some(Token::Word(_)) => ["as", "union", "intersect", "except", "all", "distinct", "for"]
+            .iter()
+            .any(|word| is_word(tokens.get(at - 1), word)),
+        _ => false,
+    };
+    let mut end = at + 2;
+    while tokens.get(end).is_some_and(|t| t.token == Token::Period) {
+        end += 2;
+    }
+    begins
+        && is_word(tokens.get(at), "table")
+        && !is_table_argument(tokens, at)
+        && matches!(tokens.get(at + 1).map(|t| &t.token), Some(Token::Word(_)))
+        && ends(end)
+}
+
+/// `TABLE t` → `SELECT * FROM t`.
+fn rewrite_table_command(tokens: &mut Vec<TokenWithSpan>, at: usize) {
+    let Some(table) = tokens.get(at).cloned() else { return };
+    let words = [Token::make_keyword("SELECT"), Token::Mul, Token::make_keyword("FROM")];
+    tokens.splice(at..=at, words.map(|token| TokenWithSpan { token, span: table.span }));
 }
 
 /// `FOR NO KEY UPDATE` → `FOR UPDATE`, `FOR KEY SHARE` → `FOR SHARE`, and `OF a, b` as two clauses, beginning at `at`.
@@ -203,6 +239,15 @@ mod tests {
             "SELECT a FROM \"A b\".t version as of 1, u VERSION AS OF 2 AS v",
             "SELECT a FROM table_at('\"A b\".t', 1) AS t, table_at('u', 2) AS v",
         );
+    }
+
+    #[test]
+    fn a_table_is_a_query() {
+        check("TABLE s.t", "SELECT * FROM s.t");
+        check("TABLE t ORDER BY 1", "SELECT * FROM t ORDER BY 1");
+        check("CREATE TABLE u AS TABLE t", "CREATE TABLE u AS SELECT * FROM t");
+        check("SELECT * FROM (TABLE t) AS x", "SELECT * FROM (SELECT * FROM t) AS x");
+        check("DROP TABLE t", "DROP TABLE t");
     }
 
     #[test]

@@ -8,6 +8,7 @@ use deltalake::kernel::engine::arrow_conversion::TryIntoArrow;
 
 use super::definition;
 use crate::error::{Error, ErrorKind, Result};
+use crate::pgtypes::column_type;
 
 /// The table's columns as plain Arrow types, in Delta's order. Of field metadata, what announces the PostgreSQL type stays.
 ///
@@ -66,7 +67,11 @@ pub(super) fn storable_schema(input: &Schema) -> Result<SchemaRef> {
         let data_type = storable_type(field.data_type()).ok_or_else(|| {
             Error::new(
                 ErrorKind::FeatureNotSupported,
-                format!("column \"{}\" has type {}, which a Delta table cannot store", field.name(), field.data_type()),
+                format!(
+                    "column \"{}\" has type {}, which a Delta table cannot store",
+                    field.name(),
+                    column_type(field).name()
+                ),
             )
             .with_hint("cast it to text, numeric or another stored type")
         })?;

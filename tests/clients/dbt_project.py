@@ -42,6 +42,13 @@ select id, customer, amount from {{ ref('payments') }}
     "models/appended.sql": """{{ config(materialized='incremental') }}
 select id from {{ ref('payments') }} {% if is_incremental() %} where id > (select max(id) from {{ this }}) {% endif %}
 """,
+    "models/merged.sql": """{{ config(materialized='incremental', unique_key='id', incremental_strategy='merge',
+  grants={'select': ['lakewire']}) }}
+select id, amount from {{ ref('payments') }}
+""",
+    "models/held.sql": """{{ config(materialized='materialized_view') }}
+select customer, max(amount) as most from {{ ref('payments') }} group by customer
+""",
     "models/schema.yml": """
 models:
   - name: customers
@@ -103,6 +110,7 @@ def small_project(host: str, port: int, cursor) -> None:
         project.dbt("snapshot")
         project.dbt("test")
         project.dbt("run", "--full-refresh")
+        assert "14.50" in project.dbt("show", "--inline", "select total from {{ ref('customers') }} where customer = 'ANN'")
         project.dbt("docs", "generate")
         catalog = (folder / "target/catalog.json").read_text()
         assert '"customers"' in catalog and "What each customer has paid" in (folder / "target/manifest.json").read_text()
@@ -111,6 +119,8 @@ def small_project(host: str, port: int, cursor) -> None:
     assert [(c, n, str(t)) for c, n, t in cursor.fetchall()] == [("ANN", 2, "14.50"), ("BOB", 1, "3.75"), ("CID", 1, "8.00")]
     cursor.execute("select id, amount from dbt_shop.events order by id")
     assert [(i, str(a)) for i, a in cursor.fetchall()] == [(1, "10.50"), (2, "3.75"), (3, "4.00"), (4, "8.00")]
+    cursor.execute("select (select count(*) from dbt_shop.merged), (select sum(amount) from dbt_shop.merged), (select max(most) from dbt_shop.held)")
+    assert [str(value) for value in cursor.fetchone()] == ["4", "26.25", "10.50"]
     cursor.execute("select id, amount, dbt_valid_to is null from dbt_shop.prices order by id, amount")
     assert [(i, str(a), now) for i, a, now in cursor.fetchall()] == [
         (1, "10.50", True), (2, "3.25", False), (2, "3.75", True), (3, "4.00", True), (4, "8.00", True)]

@@ -70,3 +70,5 @@ select 7::int2 / 2::int2;
 select - - 5;
 select +5;
 select 1 + null;
+select ~5, ~(-1), ~5::bigint, @ -5, @ 2.5;
+select |/ 16.0, ||/ 8.0, ceiling(2.1), ceiling(-2.5::float8);

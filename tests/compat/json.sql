@@ -137,3 +137,4 @@ select jsonb_pretty('{"a":[1,{"b":2}],"c":{}}'), jsonb_pretty('[]');
 select pg_typeof(to_json(1)), pg_typeof(jsonb_build_array());
 select count(*) from (values ('{"a":1}'::jsonb), ('{"a": 1}'), ('{"a":2}')) v(x) where x = '{"a":1}';
 select x ->> 'a' as a, count(*) from (values ('{"a":"x"}'::jsonb), ('{"a":"x"}'), ('{"a":"y"}')) v(x) group by x ->> 'a' order by 1;
+select x, x = '{"a":1}' from (values ('{"a":1}'::jsonb), ('{"a": 1}'), (null)) v(x);

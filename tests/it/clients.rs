@@ -5,7 +5,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 use crate::compat::reference::Reference;
-use crate::support::{Server, psql, real_demo, root, sample_demo};
+use crate::support::{Server, psql, real_demo, root, rows, sample_demo};
 
 /// Runs a script with the Python that `scripts/test` has prepared; says so where there is none.
 fn run(script: &str) {
@@ -151,6 +151,11 @@ fn writable_demo() -> &'static Server {
 }
 
 #[test]
+fn writers() {
+    run_with("writers.py", ".venv", writable_demo());
+}
+
+#[test]
 fn copying() {
     run_with("copying.py", ".venv", writable_demo());
 }
@@ -187,7 +192,7 @@ fn node(script: &str) {
     assert!(output.status.success(), "{script}: {}\n{stdout}\n{stderr}", output.status);
 }
 
-/// In each of its three ways to send a query; with `--no-vacuum`, as its own tables are not there.
+/// In each of its three ways to send a query of ours; with `--no-vacuum`, as its own tables are not there.
 #[test]
 fn pgbench() {
     let script = tempfile::NamedTempFile::new().expect("a temporary file");
@@ -203,6 +208,31 @@ fn pgbench() {
         };
         assert!(text.contains("actually processed: 40/40"), "{mode}: {text}");
     }
+}
+
+/// Its own tables, and its own transactions over them, which conflict and are tried again.
+#[tokio::test]
+async fn pgbench_s_own_bank() {
+    let lake = tempfile::tempdir().expect("a temporary folder");
+    let server = Server::serve(lake.path(), &[]);
+    let made = server_program("pgbench", |program| {
+        program.args(["--initialize", "--quiet"]).arg(&server.url);
+    });
+    if made.is_none() {
+        return;
+    }
+    for mode in ["simple", "extended", "prepared"] {
+        let text = server_program("pgbench", |program| {
+            program.args(["--no-vacuum", "--transactions=2", "--client=2", "--max-tries=50", "--protocol", mode]);
+            program.arg(&server.url);
+        });
+        let text = text.unwrap_or_default();
+        assert!(text.contains("actually processed: 4/4"), "{mode}: {text}");
+    }
+    let sums = "select (select sum(abalance) from pgbench_accounts) = sum(delta), (select sum(bbalance) from
+                pgbench_branches) = sum(delta), (select sum(tbalance) from pgbench_tellers) = sum(delta), count(*)
+                from pgbench_history";
+    assert_eq!(rows(&server.connect().await, sums).await, [["t", "t", "t", "12"]]);
 }
 
 /// Runs a program that comes with a PostgreSQL server to its good end; `None`, said aloud, where there is none.

@@ -12,7 +12,8 @@ use datafusion::sql::sqlparser::ast::{
 use super::Facts;
 
 /// PostgreSQL's name, DataFusion's.
-const NAMES: &[(&str, &str)] = &[("every", "bool_and"), ("sign", "signum"), ("variance", "var_samp")];
+const NAMES: &[(&str, &str)] =
+    &[("ceiling", "ceil"), ("every", "bool_and"), ("sign", "signum"), ("variance", "var_samp")];
 
 pub fn apply(statement: &mut Statement, _facts: Facts) {
     let _ = statement.visit(&mut Renamer);
@@ -55,7 +56,7 @@ fn similar_to(negated: bool, text: &Expr, pattern: &Expr, escape: Option<&ValueW
     if negated { Expr::UnaryOp { op: UnaryOperator::Not, expr: Box::new(matches) } } else { matches }
 }
 
-fn call(name: &str, arguments: Vec<Expr>) -> Expr {
+pub(super) fn call(name: &str, arguments: Vec<Expr>) -> Expr {
     Expr::Function(Function {
         name: ObjectName::from(vec![Ident::new(name)]),
         uses_odbc_syntax: false,

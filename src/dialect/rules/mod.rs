@@ -8,6 +8,7 @@ mod catalog_functions;
 mod column_names;
 mod ctid;
 mod empty_catalogs;
+mod fetch_first;
 mod field_access;
 mod function_columns;
 mod function_names;
@@ -15,12 +16,15 @@ mod inner_ctes;
 mod integer_literals;
 mod like_escape;
 mod pg_catalog_crate;
+mod quantified;
 mod reg_casts;
 mod relation_arguments;
 mod scalar_subqueries;
 mod set_functions;
 mod tableoid;
 mod time_syntax;
+mod unary_operators;
+mod values_types;
 
 use std::ops::ControlFlow;
 
@@ -51,6 +55,10 @@ const RULES: &[Rule] = &[
     function_columns::apply,
     time_syntax::apply,
     like_escape::apply,
+    values_types::apply,
+    fetch_first::apply,
+    quantified::apply,
+    unary_operators::apply,
     base_types::apply,
     inner_ctes::apply,
     empty_catalogs::apply,

@@ -2,10 +2,12 @@
 //!
 //! DataFusion joins such a subquery where each dependence is an equality of columns. The others are computed here for every
 //! combination of the outer values there is: the distinct values are joined into the subquery, which is grouped by them, and
-//! its result is joined back to the rows. [`predicates`] makes such subqueries of EXISTS and IN. Blocked by: DataFusion's decorrelation. Remove when it takes any condition.
+//! its result is joined back to the rows. [`predicates`] makes such subqueries of EXISTS and IN, [`lateral`] joins those of FROM. Blocked by: DataFusion's decorrelation. Remove when it takes any condition.
 //!
 //! Invariant: a subquery that is not understood stays as it is, and DataFusion says so.
 
+mod domain;
+mod lateral;
 mod predicates;
 
 use std::cell::Cell;
@@ -19,10 +21,12 @@ use datafusion::logical_expr::expr::AggregateFunction;
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::split_conjunction;
 use datafusion::logical_expr::{
-    Aggregate, BinaryExpr, Distinct, DistinctOn, Expr, Filter, Join, JoinType, LogicalPlan, LogicalPlanBuilder,
-    Operator, Projection, Sort, SortExpr, Subquery, when,
+    Aggregate, BinaryExpr, Distinct, DistinctOn, Expr, Filter, JoinType, LogicalPlan, LogicalPlanBuilder, Operator,
+    Projection, SortExpr, Subquery, when,
 };
 use datafusion::prelude::lit;
+
+use self::domain::Domain;
 
 /// The plan without such subqueries.
 pub(super) fn decorrelated(plan: LogicalPlan) -> DataFusionResult<LogicalPlan> {
@@ -72,6 +76,10 @@ fn changed(node: LogicalPlan, count: &Cell<usize>) -> DataFusionResult<Transform
             let filtered = LogicalPlan::Filter(Filter::try_new(predicate, Arc::new(input))?);
             Ok(Transformed::yes(LogicalPlanBuilder::from(filtered).project(columns)?.build()?))
         }
+        LogicalPlan::Join(join) => Ok(match lateral::joined(&join, count)? {
+            Some(plan) => Transformed::yes(plan),
+            None => Transformed::no(LogicalPlan::Join(join)),
+        }),
         other => Ok(Transformed::no(other)),
     }
 }
@@ -178,6 +186,8 @@ fn is_hard(plan: &LogicalPlan) -> bool {
             LogicalPlan::Filter(filter) => {
                 hard |= split_conjunction(&filter.predicate).into_iter().any(|part| !is_equality(part));
             }
+            // a condition that is taken out of them counts other rows
+            LogicalPlan::Limit(_) | LogicalPlan::Window(_) => hard |= !all_outer_columns(node).is_empty(),
             node => {
                 let _ = node.apply_expressions(|expr| {
                     hard |= !outer_columns(expr).is_empty();
@@ -212,16 +222,12 @@ fn join(
         return Ok(None);
     }
     count.set(count.get() + 1);
-    let (domain_name, result_name) = (format!("outer_{}", count.get()), format!("subquery_{}", count.get()));
-    let keys: Vec<String> = (0..outer.len()).map(|at| format!("k{at}")).collect();
-    let named = outer.iter().zip(&keys).map(|(column, key)| Expr::Column(column.clone()).alias(key));
-    let domain =
-        LogicalPlanBuilder::from(input.clone()).project(named)?.distinct()?.alias(domain_name.as_str())?.build()?;
-    let columns: Vec<Column> = keys.iter().map(|key| Column::new(Some(domain_name.as_str()), key)).collect();
-    let domain = Domain { plan: domain, outer: &outer, columns: &columns };
+    let result_name = format!("subquery_{}", count.get());
+    let domain = Domain::of(input, outer.clone(), count.get())?;
     let Some(plan) = domain.pushed(&subquery.subquery)? else { return Ok(None) };
+    let keys = domain.keys();
     let value = Expr::Column(Column::from(subquery.subquery.schema().qualified_field(0)));
-    let keyed = columns.iter().zip(&keys).map(|(column, key)| Expr::Column(column.clone()).alias(key));
+    let keyed = domain.exprs().zip(&keys).map(|(column, key)| column.alias(key));
     let result = LogicalPlanBuilder::from(plan)
         .project(keyed.chain([value.alias("value")]))?
         .alias(result_name.as_str())?
@@ -251,114 +257,5 @@ fn counts(plan: &LogicalPlan) -> bool {
             matches!(first, Some(Expr::AggregateFunction(AggregateFunction { func, .. })) if func.name() == "count")
         }
         _ => false,
-    }
-}
-
-/// The combinations of outer values, and what stands for each of them.
-struct Domain<'a> {
-    plan: LogicalPlan,
-    outer: &'a [Column],
-    columns: &'a [Column],
-}
-
-impl Domain<'_> {
-    fn exprs(&self) -> impl Iterator<Item = Expr> {
-        self.columns.iter().cloned().map(Expr::Column)
-    }
-
-    fn replaced(&self, expr: &Expr) -> DataFusionResult<Expr> {
-        let replaced = expr.clone().transform(|expr| match &expr {
-            Expr::OuterReferenceColumn(_, column) => {
-                let at = self.outer.iter().position(|outer| outer == column);
-                let column = at.and_then(|at| self.columns.get(at)).cloned();
-                Ok(column.map_or_else(|| Transformed::no(expr), |column| Transformed::yes(Expr::Column(column))))
-            }
-            _ => Ok(Transformed::no(expr)),
-        })?;
-        Ok(replaced.data)
-    }
-
-    fn all_replaced(&self, exprs: &[Expr]) -> DataFusionResult<Vec<Expr>> {
-        exprs.iter().map(|expr| self.replaced(expr)).collect()
-    }
-
-    /// The plan for all combinations at once, whose columns it has besides its own; `None` where it is not understood.
-    fn pushed(&self, plan: &LogicalPlan) -> DataFusionResult<Option<LogicalPlan>> {
-        if all_outer_columns(plan).is_empty() {
-            return LogicalPlanBuilder::from(self.plan.clone()).cross_join(plan.clone())?.build().map(Some);
-        }
-        Ok(Some(match plan {
-            LogicalPlan::Filter(filter) => {
-                let Some(input) = self.pushed(&filter.input)? else { return Ok(None) };
-                LogicalPlan::Filter(Filter::try_new(self.replaced(&filter.predicate)?, Arc::new(input))?)
-            }
-            LogicalPlan::Projection(projection) => {
-                let Some(input) = self.pushed(&projection.input)? else { return Ok(None) };
-                let mut exprs = Vec::with_capacity(projection.expr.len() + self.columns.len());
-                for (expr, field) in projection.expr.iter().zip(projection.schema.fields()) {
-                    let replaced = self.replaced(expr)?;
-                    // a column of the outer row keeps the name that those above know
-                    let renamed = !matches!(expr, Expr::Alias(_) | Expr::Column(_));
-                    exprs.push(if renamed { replaced.alias(field.name()) } else { replaced });
-                }
-                exprs.extend(self.exprs());
-                LogicalPlan::Projection(Projection::try_new(exprs, Arc::new(input))?)
-            }
-            LogicalPlan::SubqueryAlias(alias) => {
-                let Some(input) = self.pushed(&alias.input)? else { return Ok(None) };
-                let own = alias.input.schema().columns().into_iter().map(|column| {
-                    let name = column.name.clone();
-                    Expr::Column(column).alias_qualified(Some(alias.alias.clone()), name)
-                });
-                LogicalPlanBuilder::from(input).project(own.chain(self.exprs()).collect::<Vec<_>>())?.build()?
-            }
-            LogicalPlan::Aggregate(aggregate) => {
-                let Some(input) = self.pushed(&aggregate.input)? else { return Ok(None) };
-                let groups = self.exprs().chain(self.all_replaced(&aggregate.group_expr)?).collect();
-                let mut values = Vec::with_capacity(aggregate.aggr_expr.len());
-                for expr in &aggregate.aggr_expr {
-                    let replaced = self.replaced(expr)?;
-                    values.push(if &replaced == expr {
-                        replaced
-                    } else {
-                        replaced.alias(expr.schema_name().to_string())
-                    });
-                }
-                LogicalPlan::Aggregate(Aggregate::try_new(Arc::new(input), groups, values)?)
-            }
-            LogicalPlan::Unnest(unnest) => {
-                let Some(input) = self.pushed(&unnest.input)? else { return Ok(None) };
-                let columns = unnest.exec_columns.clone();
-                LogicalPlanBuilder::from(input).unnest_columns_with_options(columns, unnest.options.clone())?.build()?
-            }
-            LogicalPlan::Distinct(Distinct::All(input)) => {
-                let Some(input) = self.pushed(input)? else { return Ok(None) };
-                LogicalPlan::Distinct(Distinct::All(Arc::new(input)))
-            }
-            LogicalPlan::Sort(sort) if sort.fetch.is_none() => {
-                let Some(input) = self.pushed(&sort.input)? else { return Ok(None) };
-                LogicalPlan::Sort(Sort { expr: sort.expr.clone(), input: Arc::new(input), fetch: None })
-            }
-            LogicalPlan::Join(join) if join.join_type == JoinType::Inner => return self.pushed_join(join),
-            _ => return Ok(None),
-        }))
-    }
-
-    fn pushed_join(&self, join: &Join) -> DataFusionResult<Option<LogicalPlan>> {
-        let right = all_outer_columns(&join.right);
-        let (left, right) = match (all_outer_columns(&join.left).is_empty(), right.is_empty()) {
-            (_, true) => (self.pushed(&join.left)?, Some(join.right.as_ref().clone())),
-            (true, false) => (Some(join.left.as_ref().clone()), self.pushed(&join.right)?),
-            (false, false) => return Ok(None),
-        };
-        let (Some(left), Some(right)) = (left, right) else { return Ok(None) };
-        let mut conditions = Vec::new();
-        for (left, right) in &join.on {
-            conditions.push(self.replaced(left)?.eq(self.replaced(right)?));
-        }
-        if let Some(filter) = &join.filter {
-            conditions.push(self.replaced(filter)?);
-        }
-        LogicalPlanBuilder::from(left).join_on(right, JoinType::Inner, conditions)?.build().map(Some)
     }
 }

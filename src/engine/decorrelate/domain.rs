@@ -1,0 +1,190 @@
+//! The distinct values that subqueries depend on, and plans computed for all of them at once.
+
+use std::sync::Arc;
+
+use datafusion::arrow::datatypes::DataType;
+use datafusion::common::Column;
+use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::error::Result as DataFusionResult;
+use datafusion::functions_window::expr_fn::row_number;
+use datafusion::logical_expr::{
+    Aggregate, Distinct, Expr, ExprFunctionExt, FetchType, Filter, Join, JoinType, Limit, LogicalPlan,
+    LogicalPlanBuilder, Projection, SkipType, Sort, SortExpr, Window, cast,
+};
+use datafusion::prelude::lit;
+
+use super::all_outer_columns;
+
+/// The combinations of outer values, and what stands for each of them.
+pub(super) struct Domain {
+    plan: LogicalPlan,
+    outer: Vec<Column>,
+    columns: Vec<Column>,
+}
+
+impl Domain {
+    /// The combinations that the input has of these columns; the number tells it from others in the plan.
+    pub fn of(input: &LogicalPlan, outer: Vec<Column>, number: usize) -> DataFusionResult<Self> {
+        let name = format!("outer_{number}");
+        let keys = (0..outer.len()).map(|at| format!("k{at}"));
+        let named = outer.iter().zip(keys.clone()).map(|(column, key)| Expr::Column(column.clone()).alias(key));
+        let plan = LogicalPlanBuilder::from(input.clone()).project(named)?.distinct()?.alias(name.as_str())?.build()?;
+        let columns = keys.map(|key| Column::new(Some(name.as_str()), key)).collect();
+        Ok(Self { plan, outer, columns })
+    }
+
+    /// The bare names of its columns.
+    pub fn keys(&self) -> Vec<String> {
+        self.columns.iter().map(|column| column.name.clone()).collect()
+    }
+
+    pub fn exprs(&self) -> impl Iterator<Item = Expr> {
+        self.columns.iter().cloned().map(Expr::Column)
+    }
+
+    fn replaced(&self, expr: &Expr) -> DataFusionResult<Expr> {
+        let replaced = expr.clone().transform(|expr| match &expr {
+            Expr::OuterReferenceColumn(_, column) => {
+                let at = self.outer.iter().position(|outer| outer == column);
+                let column = at.and_then(|at| self.columns.get(at)).cloned();
+                Ok(column.map_or_else(|| Transformed::no(expr), |column| Transformed::yes(Expr::Column(column))))
+            }
+            _ => Ok(Transformed::no(expr)),
+        })?;
+        Ok(replaced.data)
+    }
+
+    fn all_replaced(&self, exprs: &[Expr]) -> DataFusionResult<Vec<Expr>> {
+        exprs.iter().map(|expr| self.replaced(expr)).collect()
+    }
+
+    /// The plan for all combinations at once, whose columns it has besides its own; `None` where it is not understood.
+    pub fn pushed(&self, plan: &LogicalPlan) -> DataFusionResult<Option<LogicalPlan>> {
+        if all_outer_columns(plan).is_empty() {
+            return LogicalPlanBuilder::from(self.plan.clone()).cross_join(plan.clone())?.build().map(Some);
+        }
+        Ok(Some(match plan {
+            LogicalPlan::Filter(filter) => {
+                let Some(input) = self.pushed(&filter.input)? else { return Ok(None) };
+                LogicalPlan::Filter(Filter::try_new(self.replaced(&filter.predicate)?, Arc::new(input))?)
+            }
+            LogicalPlan::Projection(projection) => {
+                let Some(input) = self.pushed(&projection.input)? else { return Ok(None) };
+                let mut exprs = Vec::with_capacity(projection.expr.len() + self.columns.len());
+                for (expr, field) in projection.expr.iter().zip(projection.schema.fields()) {
+                    let replaced = self.replaced(expr)?;
+                    // a column of the outer row keeps the name that those above know
+                    let renamed = !matches!(expr, Expr::Alias(_) | Expr::Column(_));
+                    exprs.push(if renamed { replaced.alias(field.name()) } else { replaced });
+                }
+                exprs.extend(self.exprs());
+                LogicalPlan::Projection(Projection::try_new(exprs, Arc::new(input))?)
+            }
+            LogicalPlan::SubqueryAlias(alias) => {
+                let Some(input) = self.pushed(&alias.input)? else { return Ok(None) };
+                let own = alias.input.schema().columns().into_iter().map(|column| {
+                    let name = column.name.clone();
+                    Expr::Column(column).alias_qualified(Some(alias.alias.clone()), name)
+                });
+                LogicalPlanBuilder::from(input).project(own.chain(self.exprs()).collect::<Vec<_>>())?.build()?
+            }
+            LogicalPlan::Aggregate(aggregate) => {
+                let Some(input) = self.pushed(&aggregate.input)? else { return Ok(None) };
+                let groups = self.exprs().chain(self.all_replaced(&aggregate.group_expr)?).collect();
+                let mut values = Vec::with_capacity(aggregate.aggr_expr.len());
+                for expr in &aggregate.aggr_expr {
+                    let replaced = self.replaced(expr)?;
+                    values.push(if &replaced == expr {
+                        replaced
+                    } else {
+                        replaced.alias(expr.schema_name().to_string())
+                    });
+                }
+                LogicalPlan::Aggregate(Aggregate::try_new(Arc::new(input), groups, values)?)
+            }
+            LogicalPlan::Unnest(unnest) => {
+                let Some(input) = self.pushed(&unnest.input)? else { return Ok(None) };
+                let columns = unnest.exec_columns.clone();
+                LogicalPlanBuilder::from(input).unnest_columns_with_options(columns, unnest.options.clone())?.build()?
+            }
+            LogicalPlan::Distinct(Distinct::All(input)) => {
+                let Some(input) = self.pushed(input)? else { return Ok(None) };
+                LogicalPlan::Distinct(Distinct::All(Arc::new(input)))
+            }
+            LogicalPlan::Sort(sort) if sort.fetch.is_none() => {
+                let Some(input) = self.pushed(&sort.input)? else { return Ok(None) };
+                LogicalPlan::Sort(Sort { expr: sort.expr.clone(), input: Arc::new(input), fetch: None })
+            }
+            LogicalPlan::Limit(limit) => return self.pushed_limit(limit),
+            LogicalPlan::Window(window) => return self.pushed_window(window),
+            LogicalPlan::Join(join) if join.join_type == JoinType::Inner => return self.pushed_join(join),
+            _ => return Ok(None),
+        }))
+    }
+
+    fn pushed_join(&self, join: &Join) -> DataFusionResult<Option<LogicalPlan>> {
+        let right = all_outer_columns(&join.right);
+        let (left, right) = match (all_outer_columns(&join.left).is_empty(), right.is_empty()) {
+            (_, true) => (self.pushed(&join.left)?, Some(join.right.as_ref().clone())),
+            (true, false) => (Some(join.left.as_ref().clone()), self.pushed(&join.right)?),
+            (false, false) => return Ok(None),
+        };
+        let (Some(left), Some(right)) = (left, right) else { return Ok(None) };
+        let mut conditions = Vec::new();
+        for (left, right) in &join.on {
+            conditions.push(self.replaced(left)?.eq(self.replaced(right)?));
+        }
+        if let Some(filter) = &join.filter {
+            conditions.push(self.replaced(filter)?);
+        }
+        LogicalPlanBuilder::from(left).join_on(right, JoinType::Inner, conditions)?.build().map(Some)
+    }
+
+    /// The windows of each combination by themselves.
+    fn pushed_window(&self, window: &Window) -> DataFusionResult<Option<LogicalPlan>> {
+        let Some(input) = self.pushed(&window.input)? else { return Ok(None) };
+        let mut columns: Vec<Expr> = input.schema().columns().into_iter().map(Expr::Column).collect();
+        let mut windows = Vec::with_capacity(window.window_expr.len());
+        for expr in &window.window_expr {
+            let mut replaced = self.replaced(expr)?;
+            let Expr::WindowFunction(function) = &mut replaced else { return Ok(None) };
+            function.params.partition_by.extend(self.exprs());
+            let computed = Column::new_unqualified(replaced.schema_name().to_string());
+            columns.push(Expr::Column(computed).alias(expr.schema_name().to_string()));
+            windows.push(replaced);
+        }
+        LogicalPlanBuilder::from(input).window(windows)?.project(columns)?.build().map(Some)
+    }
+
+    /// The first rows of each combination: those whose number in the order asked for is small enough.
+    fn pushed_limit(&self, limit: &Limit) -> DataFusionResult<Option<LogicalPlan>> {
+        let (SkipType::Literal(skip), FetchType::Literal(fetch)) = (limit.get_skip_type()?, limit.get_fetch_type()?)
+        else {
+            return Ok(None);
+        };
+        // what is computed of each row may as well be computed of the rows that stay
+        if let LogicalPlan::Projection(projection) = limit.input.as_ref() {
+            let below = LogicalPlan::Limit(Limit { input: projection.input.clone(), ..limit.clone() });
+            let projection = Projection::try_new(projection.expr.clone(), Arc::new(below))?;
+            return self.pushed(&LogicalPlan::Projection(projection));
+        }
+        let (keys, input) = match limit.input.as_ref() {
+            LogicalPlan::Sort(sort) if sort.fetch.is_none() => (sort.expr.as_slice(), &sort.input),
+            _ => (&[][..], &limit.input),
+        };
+        let Some(pushed) = self.pushed(input)? else { return Ok(None) };
+        let keys = keys.iter().map(|key| Ok(SortExpr { expr: self.replaced(&key.expr)?, ..key.clone() }));
+        let keys = keys.collect::<DataFusionResult<Vec<_>>>()?;
+        let columns: Vec<Expr> = pushed.schema().columns().into_iter().map(Expr::Column).collect();
+        let number = row_number().partition_by(self.exprs().collect());
+        let number = if keys.is_empty() { number.build()? } else { number.order_by(keys).build()? };
+        let name = Column::new_unqualified(number.schema_name().to_string());
+        let number_of = || cast(Expr::Column(name.clone()), DataType::Int64);
+        let whole = |count: usize| lit(i64::try_from(count).unwrap_or(i64::MAX));
+        let mut stays = number_of().gt(whole(skip));
+        if let Some(fetch) = fetch {
+            stays = stays.and(number_of().lt_eq(whole(skip.saturating_add(fetch))));
+        }
+        LogicalPlanBuilder::from(pushed).window([number])?.filter(stays)?.project(columns)?.build().map(Some)
+    }
+}

@@ -1,0 +1,65 @@
+//! `JOIN LATERAL (SELECT … LIMIT n)`: subqueries of FROM that DataFusion does not join by itself.
+
+use std::cell::Cell;
+
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::common::{Column, NullEquality, TableReference};
+use datafusion::error::Result as DataFusionResult;
+use datafusion::logical_expr::utils::conjunction;
+use datafusion::logical_expr::{Expr, Join, JoinType, LogicalPlan, LogicalPlanBuilder, Subquery};
+
+use super::domain::Domain;
+use super::{all_outer_columns, is_hard};
+
+/// The rows of the left side with those of the subquery; `None` where DataFusion does it, or the subquery is not understood.
+pub(super) fn joined(join: &Join, count: &Cell<usize>) -> DataFusionResult<Option<LogicalPlan>> {
+    let Some((subquery, alias)) = subquery_of(&join.right) else { return Ok(None) };
+    let outer: Vec<Column> = all_outer_columns(&subquery.subquery).into_iter().collect();
+    let ours = !outer.is_empty() && outer.iter().all(|column| join.left.schema().has_column(column));
+    if !ours || !matches!(join.join_type, JoinType::Inner | JoinType::Left) || !is_ours(&subquery.subquery) {
+        return Ok(None);
+    }
+    count.set(count.get() + 1);
+    let result_name = format!("lateral_{}", count.get());
+    let domain = Domain::of(&join.left, outer.clone(), count.get())?;
+    let Some(plan) = domain.pushed(&subquery.subquery)? else { return Ok(None) };
+    let own = subquery.subquery.schema().columns().into_iter().map(|column| {
+        let name = column.name.clone();
+        let qualifier = alias.clone().or_else(|| column.relation.clone());
+        Expr::Column(column).alias_qualified(qualifier, name)
+    });
+    let keys = domain.keys();
+    let keyed = domain.exprs().zip(&keys).map(|(column, key)| column.alias_qualified(Some(result_name.as_str()), key));
+    let result = LogicalPlanBuilder::from(plan).project(own.chain(keyed).collect::<Vec<_>>())?.build()?;
+    let right: Vec<Column> = keys.iter().map(|key| Column::new(Some(result_name.as_str()), key)).collect();
+    let on = join.on.iter().map(|(left, right)| left.clone().eq(right.clone()));
+    let filter = conjunction(on.chain(join.filter.clone()));
+    let columns = join.schema.columns().into_iter().map(Expr::Column);
+    LogicalPlanBuilder::from(join.left.as_ref().clone())
+        .join_detailed(result, join.join_type, (outer, right), filter, NullEquality::NullEqualsNull)?
+        .project(columns.collect::<Vec<_>>())?
+        .build()
+        .map(Some)
+}
+
+fn subquery_of(plan: &LogicalPlan) -> Option<(&Subquery, Option<TableReference>)> {
+    match plan {
+        LogicalPlan::Subquery(subquery) => Some((subquery, None)),
+        LogicalPlan::SubqueryAlias(alias) => {
+            let (subquery, _) = subquery_of(&alias.input)?;
+            Some((subquery, Some(alias.alias.clone())))
+        }
+        _ => None,
+    }
+}
+
+/// Whether DataFusion leaves it as it is, and each of its rows comes of rows: an aggregate of everything has one of nothing.
+fn is_ours(plan: &LogicalPlan) -> bool {
+    let (mut limits, mut of_nothing) = (false, false);
+    let _ = plan.apply(|node| {
+        limits |= matches!(node, LogicalPlan::Limit(_) | LogicalPlan::Distinct(_) | LogicalPlan::Window(_));
+        of_nothing |= matches!(node, LogicalPlan::Aggregate(aggregate) if aggregate.group_expr.is_empty());
+        Ok(TreeNodeRecursion::Continue)
+    });
+    (limits || is_hard(plan)) && !of_nothing
+}
