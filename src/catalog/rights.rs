@@ -1,7 +1,7 @@
 //! What users may do with a relation, as GRANT and REVOKE have left it.
 //!
-//! A relation of which neither has spoken is everybody's. From then on it has an owner, who may do anything; the others may
-//! do what they, or everybody, were given.
+//! A relation of which neither has spoken is everybody's. From then on it is as in PostgreSQL: it has an owner, who may do
+//! anything; the others may do what they, or everybody, were given, and nothing else.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -53,19 +53,12 @@ impl Privilege {
 }
 
 /// Who holds which privileges on one relation, besides its owner.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Rights(BTreeMap<String, BTreeSet<Privilege>>);
 
 /// What everybody is called among the users: PostgreSQL's access lists leave the name out.
 pub const EVERYBODY: &str = "";
-
-impl Default for Rights {
-    /// Those of a relation of which nothing was said.
-    fn default() -> Self {
-        Self(BTreeMap::from([(EVERYBODY.to_owned(), Privilege::ALL.into())]))
-    }
-}
 
 impl Rights {
     pub fn grant(&mut self, user: &str, privileges: &[Privilege]) {
@@ -97,8 +90,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn everybody_may_do_anything_until_it_is_taken_away() {
+    fn what_was_not_granted_is_forbidden() {
         let mut rights = Rights::default();
+        rights.grant(EVERYBODY, &[Privilege::Delete]);
         assert!(rights.allow("ann", Privilege::Delete));
         rights.grant("ann", &[Privilege::Select]);
         rights.revoke(EVERYBODY, &Privilege::ALL);

@@ -110,7 +110,7 @@ def small_project(host: str, port: int, cursor) -> None:
         project.dbt("snapshot")
         project.dbt("test")
         project.dbt("run", "--full-refresh")
-        assert "14.50" in project.dbt("show", "--inline", "select total from {{ ref('customers') }} where customer = 'ANN'")
+        assert "14.5" in project.dbt("show", "--inline", "select total from {{ ref('customers') }} where customer = 'ANN'")
         project.dbt("docs", "generate")
         catalog = (folder / "target/catalog.json").read_text()
         assert '"customers"' in catalog and "What each customer has paid" in (folder / "target/manifest.json").read_text()

@@ -113,3 +113,7 @@ update dml_t set b = b || '2' returning b;
 delete from dml_t returning id;
 rollback;
 select count(*) from dml_t;
+begin;
+merge into dml_t as t using (select 901 as id, 7 as a, 'm' as b) as s on t.id = s.id when matched then update set a = s.a when not matched and id > 900 then insert (id, a, b) values (id, a, upper(b));
+select id, a, b from dml_t where id = 901;
+rollback;

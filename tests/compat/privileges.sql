@@ -31,3 +31,4 @@ grant usage on employees to public;
 revoke select on nosuch from public;
 grant usage on schema public to public;
 create role nosuch nosuch;
+select current_role = current_user, current_role;

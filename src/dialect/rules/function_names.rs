@@ -28,6 +28,10 @@ impl VisitorMut for Renamer {
         if let Expr::SimilarTo { negated, expr: text, pattern, escape_char } = expr {
             *expr = similar_to(*negated, text, pattern, escape_char.as_ref());
         }
+        if matches!(expr, Expr::Identifier(Ident { value, quote_style: None, .. }) if value.eq_ignore_ascii_case("current_role"))
+        {
+            *expr = call("session_user", Vec::new());
+        }
         if let Expr::Function(function) = expr {
             let name = own_name(function);
             if let Some((_, known)) = NAMES.iter().find(|(given, _)| name.as_deref() == Some(*given)) {

@@ -1,6 +1,11 @@
 //! MERGE, as PostgreSQL 15 has it.
 
-use datafusion::sql::sqlparser::ast::{self, MergeAction, MergeClauseKind, MergeInsertKind};
+use std::ops::ControlFlow;
+
+use datafusion::sql::sqlparser::ast::{
+    self, Ident, MergeAction, MergeClauseKind, MergeInsertKind, VisitMut, VisitorMut,
+};
+use datafusion::sql::sqlparser::tokenizer::Span;
 
 use super::clauses::{self, Clause, Value};
 use super::effects::{Effect, Twice};
@@ -41,7 +46,16 @@ pub(super) async fn plan(
     items.extend(target.columns().iter().map(|field| target.item(field.name())));
     let mut list = Vec::with_capacity(merge.clauses.len());
     for clause in &merge.clauses {
+        let from = items.len();
         list.push(planned_clause(clause, statement, &target, &mut items)?);
+        // where nothing matched there is no row of the target to name
+        if let (false, Some(source)) = (is_matched(clause), source_name(&merge.source)) {
+            let source = Ident { span: Span::empty(), ..source.clone() };
+            let given = items.get_mut(from..).unwrap_or_default();
+            for item in given {
+                let _ = item.visit(&mut OfSource { source: source.clone(), depth: 0 });
+            }
+        }
     }
     let outer = list.iter().any(|clause| !clause.matched);
     let from = clauses::joined(merge.source.clone(), target.factor(), merge.on.as_ref().clone(), outer);
@@ -53,6 +67,46 @@ pub(super) async fn plan(
         hint: "Ensure that not more than one source row matches any one target row.",
     });
     Work::new(planner, statement, with, target, Verb::Merge, changes, layout, None, &[]).await
+}
+
+/// What the statement calls the source.
+fn source_name(source: &ast::TableFactor) -> Option<&Ident> {
+    match source {
+        ast::TableFactor::Table { alias: Some(alias), .. } | ast::TableFactor::Derived { alias: Some(alias), .. } => {
+            Some(&alias.name)
+        }
+        ast::TableFactor::Table { name, .. } => name.0.last()?.as_ident(),
+        _ => None,
+    }
+}
+
+/// Has bare names stand for columns of the source.
+struct OfSource {
+    source: Ident,
+    depth: usize,
+}
+
+impl VisitorMut for OfSource {
+    type Break = ();
+
+    fn pre_visit_query(&mut self, _: &mut ast::Query) -> ControlFlow<()> {
+        self.depth += 1;
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_query(&mut self, _: &mut ast::Query) -> ControlFlow<()> {
+        self.depth -= 1;
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_expr(&mut self, expr: &mut ast::Expr) -> ControlFlow<()> {
+        if let ast::Expr::Identifier(name) = expr
+            && self.depth == 0
+        {
+            *expr = ast::Expr::CompoundIdentifier(vec![self.source.clone(), name.clone()]);
+        }
+        ControlFlow::Continue(())
+    }
 }
 
 fn is_matched(clause: &ast::MergeClause) -> bool {

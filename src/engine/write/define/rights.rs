@@ -68,11 +68,12 @@ fn give(change: &Change, object: &Arc<Object>, users: &[String], privileges: &[P
             false => rights.revoke(user, privileges),
         }
     }
-    let open = privileges.iter().all(|privilege| rights.allow(EVERYBODY, *privilege));
-    if grants && open && !users.iter().any(|user| user == EVERYBODY) {
-        let name = &object.name;
-        change
-            .notice("00000", format!("everybody has these privileges on \"{name}\": REVOKE ALL ON {name} FROM PUBLIC"));
+    if object.rights.is_none() {
+        let (noun, name) = (object.noun(), &object.name.name);
+        change.notice(
+            "00000",
+            format!("{noun} \"{name}\" was everybody's: from now on only those who are granted rights have them"),
+        );
     }
     change.overlay.edit(&object.name, |object| object.rights = Some(rights))
 }
