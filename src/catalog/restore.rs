@@ -107,7 +107,7 @@ impl Overlay {
     /// Puts the table's row as its log is here now. What it held before may have come from a model; other content has not.
     async fn restage(&self, object: &Object, pin: Option<u64>, other_content: bool) -> Result<()> {
         let location = object.location().unwrap_or_default().to_owned();
-        let snapshot = self.tables().snapshot_in(self.lake(), &location).await?;
+        let snapshot = self.tables().snapshot_in(self.lake(), &location, None).await?;
         let kind = ObjectKind::Table {
             location,
             // squashed into one commit when published

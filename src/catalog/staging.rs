@@ -17,7 +17,7 @@ use super::rights::Rights;
 use super::{Column, Object, ObjectKind, Provenance, temporary};
 use crate::error::{Error, ErrorKind, Result};
 use crate::names::TableName;
-use crate::table::{Definition, WriteMode, WriteSpec, Written};
+use crate::table::{Definition, Snapshot, WriteMode, WriteSpec, Written};
 
 /// A table about to be written.
 struct Target {
@@ -29,6 +29,8 @@ struct Target {
     /// Of a materialized view.
     query: Option<String>,
     rights: Option<Rights>,
+    /// The newest version that was read here, or that at the pin.
+    known: Option<Arc<Snapshot>>,
 }
 
 impl Overlay {
@@ -45,7 +47,8 @@ impl Overlay {
             return Box::pin(temporary.write(name, spec, provenance, input, session)).await;
         }
         let target = self.target_of(name, spec).await?;
-        let written = self.tables.write(&self.lake, &target.location, spec, input, session).await?;
+        let written =
+            self.tables.write(&self.lake, &target.location, spec, input, session, target.known.as_deref()).await?;
         if matches!(spec.mode, WriteMode::Overwrite | WriteMode::Replace) {
             self.forget_buffered(name);
         }
@@ -66,7 +69,10 @@ impl Overlay {
             return Box::pin(temporary.write_batches(name, spec, provenance, schema, batches)).await;
         }
         let target = self.target_of(name, spec).await?;
-        let written = self.tables.write_batches(&self.lake, &target.location, spec, schema, batches).await?;
+        let written = self
+            .tables
+            .write_batches(&self.lake, &target.location, spec, schema, batches, target.known.as_deref())
+            .await?;
         if matches!(spec.mode, WriteMode::Overwrite | WriteMode::Replace) {
             self.forget_buffered(name);
         }
@@ -85,8 +91,9 @@ impl Overlay {
         if let Some(temporary) = self.temporary_of(name) {
             return temporary.put_view(name, definition, columns, comment, provenance);
         }
-        let existing = self.object(name).filter(|object| matches!(object.kind, ObjectKind::View { .. }));
-        let (id, oid) = existing.as_ref().map_or_else(|| (Uuid::now_v7(), 0), |object| (object.id, object.oid));
+        let replaced = self.object(name);
+        let existing = replaced.as_ref().filter(|object| matches!(object.kind, ObjectKind::View { .. }));
+        let (id, oid) = existing.map_or_else(|| (Uuid::now_v7(), 0), |object| (object.id, object.oid));
         let kind = ObjectKind::View { definition };
         let object = Object {
             id,
@@ -98,7 +105,7 @@ impl Overlay {
             provenance,
             constraints: Vec::new(),
             query: None,
-            rights: existing.and_then(|object| object.rights.clone()),
+            rights: replaced.and_then(|object| object.rights.clone()),
         };
         self.stage(Staged { object: Some(Arc::new(object)), snapshot: None }, name);
         Ok(())
@@ -153,7 +160,7 @@ impl Overlay {
             return Box::pin(temporary.redefine(name, definition)).await;
         }
         let target = self.target(name).await?;
-        self.tables.redefine(&self.lake, &target.location, definition).await?;
+        self.tables.redefine(&self.lake, &target.location, definition, target.known.as_deref()).await?;
         let provenance = self.known(name)?.provenance.clone();
         self.stage_table(target, provenance).await
     }
@@ -204,9 +211,11 @@ impl Overlay {
                         pin,
                         query: object.query.clone(),
                         rights: object.rights.clone(),
+                        known: None,
                     }
                 }
-                ObjectKind::View { .. } => self.new_target(name).await?,
+                // what takes the place of another has its rights
+                ObjectKind::View { .. } => Target { rights: object.rights.clone(), ..self.new_target(name).await? },
                 ObjectKind::Broken { message, .. } => {
                     return Err(Error::new(
                         ErrorKind::DataCorrupted,
@@ -218,6 +227,8 @@ impl Overlay {
             None => self.new_target(name).await?,
         };
         target.pin = self.freeze(&target.location, target.pin);
+        let here = self.snapshot(name).filter(|snapshot| snapshot.location() == target.location);
+        target.known = here.or_else(|| self.tables.remembered(&target.location, target.pin?));
         Ok(target)
     }
 
@@ -228,11 +239,11 @@ impl Overlay {
         if self.base.names_location(&location) || self.tables.head(&location).await?.is_some() {
             location = format!("{location}-{}", &id.simple().to_string()[24..]);
         }
-        Ok(Target { id, oid: 0, name: name.clone(), location, pin: None, query: None, rights: None })
+        Ok(Target { id, oid: 0, name: name.clone(), location, pin: None, query: None, rights: None, known: None })
     }
 
     async fn stage_table(&self, target: Target, provenance: Option<Provenance>) -> Result<()> {
-        let snapshot = self.tables.snapshot_in(&self.lake, &target.location).await?;
+        let snapshot = self.tables.snapshot_in(&self.lake, &target.location, target.known.as_deref()).await?;
         let object = Object {
             id: target.id,
             oid: target.oid,

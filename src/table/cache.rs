@@ -3,7 +3,7 @@
 //! Invariant: no lock is held while a log is read; statements that ask for the same snapshot at once read it once.
 //! Invariant: a version of a table never changes, so entries are never invalidated, only evicted.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
@@ -35,7 +35,7 @@ struct Entry {
 
 #[derive(Debug, Default)]
 struct Entries {
-    by_key: HashMap<Key, Entry>,
+    by_key: BTreeMap<Key, Entry>,
     /// Counts uses: the entry with the smallest number was used longest ago.
     clock: u64,
 }
@@ -67,6 +67,18 @@ impl SnapshotCache {
             Err(_) => self.forget_failed(&key, &cell),
         }
         snapshot
+    }
+
+    /// The snapshot, where it is remembered.
+    pub(super) fn get(&self, location: &str, version: u64) -> Option<Arc<Snapshot>> {
+        self.entries.lock().by_key.get(&(location.to_owned(), version))?.cell.get().cloned()
+    }
+
+    /// The newest one remembered of the versions before this one.
+    pub(super) fn earlier(&self, location: &str, version: u64) -> Option<Arc<Snapshot>> {
+        let entries = self.entries.lock();
+        let before = (location.to_owned(), 0)..(location.to_owned(), version);
+        entries.by_key.range(before).rev().find_map(|(_, entry)| entry.cell.get().cloned())
     }
 
     /// Forgets all: another lake stands at this place.

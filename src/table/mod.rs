@@ -97,7 +97,8 @@ impl Tables {
             Some(version) => version,
             None => self.head(location).await?.ok_or_else(|| errors::not_a_table(location))?,
         };
-        let load = Snapshot::load(&self.lake, location, Some(known), ScanPath::Auto);
+        let earlier = self.snapshots.earlier(location, known);
+        let load = Snapshot::load(&self.lake, location, Some(known), ScanPath::Auto, earlier.as_deref());
         match self.snapshots.get_or_load(location, known, load).await {
             // where the log has newer versions only, there is a table all the same
             Err(error) if error.kind() == ErrorKind::UndefinedTable && self.head(location).await?.is_some() => {
@@ -115,14 +116,25 @@ impl Tables {
         self.snapshots.clear();
     }
 
-    /// The table's newest version as seen through `lake` (an overlay); never remembered.
-    pub async fn snapshot_in(&self, lake: &LakeStore, location: &str) -> Result<Arc<Snapshot>> {
-        Snapshot::load(lake, location, None, ScanPath::Auto).await.map(Arc::new)
+    /// The lake's table as of a version, where it is remembered.
+    pub fn remembered(&self, location: &str, version: u64) -> Option<Arc<Snapshot>> {
+        self.snapshots.get(location, version)
+    }
+
+    /// The table's newest version as seen through `lake` (an overlay), read on from one that it shows too, if any is
+    /// known; never remembered.
+    pub async fn snapshot_in(
+        &self,
+        lake: &LakeStore,
+        location: &str,
+        known: Option<&Snapshot>,
+    ) -> Result<Arc<Snapshot>> {
+        Snapshot::load(lake, location, None, ScanPath::Auto, known).await.map(Arc::new)
     }
 
     /// The table with a provider of one's choice; never remembered. For comparing the two.
     pub async fn snapshot_by(&self, location: &str, version: Option<u64>, path: ScanPath) -> Result<Arc<Snapshot>> {
-        Snapshot::load(&self.lake, location, version, path).await.map(Arc::new)
+        Snapshot::load(&self.lake, location, version, path, None).await.map(Arc::new)
     }
 
     /// The newest `limit` commits that the table's log still holds, newest first.

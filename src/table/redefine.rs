@@ -9,7 +9,7 @@ use deltalake::protocol::DeltaOperation;
 
 use super::target::Target;
 use super::write::put;
-use super::{Definition, Tables};
+use super::{Definition, Snapshot, Tables};
 use crate::error::Result;
 use crate::store::LakeStore;
 
@@ -18,8 +18,14 @@ impl Tables {
     /// end, which are null in the rows that are there. Whether the rows fit what is asked of them is the caller's to know.
     ///
     /// Errors: as of [`Tables::write`].
-    pub async fn redefine(&self, lake: &LakeStore, location: &str, definition: &Definition) -> Result<u64> {
-        let target = Target::redefined(lake, location, definition).await?;
+    pub async fn redefine(
+        &self,
+        lake: &LakeStore,
+        location: &str,
+        definition: &Definition,
+        known: Option<&Snapshot>,
+    ) -> Result<u64> {
+        let target = Target::redefined(lake, location, definition, known).await?;
         let properties = definition.properties.clone().into_iter().collect();
         let operation = DeltaOperation::SetTableProperties { properties };
         put(&target, CommitProperties::default(), HashMap::new(), target.definition_actions(), operation).await

@@ -10,10 +10,12 @@ use datafusion::arrow::datatypes::{Field, Fields, Schema, SchemaRef};
 use datafusion::catalog::TableProvider;
 use datafusion::datasource::table_schema::TableSchema;
 use datafusion::execution::object_store::ObjectStoreUrl;
+use deltalake::DeltaResult;
 use deltalake::delta_datafusion::{DeltaScanConfig, DeltaScanNext};
 use deltalake::kernel::EagerSnapshot;
 use deltalake::kernel::transaction::PROTOCOL;
 use deltalake::logstore::LogStoreRef;
+use deltalake::table::state::DeltaTableState;
 use futures::FutureExt;
 use object_store::path::Path;
 use url::Position;
@@ -31,6 +33,10 @@ use crate::store::LakeStore;
 pub struct Snapshot {
     location: String,
     version: u64,
+    /// The log as delta-rs has read it: what newer versions are read on from.
+    delta: EagerSnapshot,
+    /// The version up to which the log was read as a whole.
+    read_whole: u64,
     definition: Definition,
     created: Option<DateTime<Utc>>,
     rules: Arc<Rules>,
@@ -40,6 +46,9 @@ pub struct Snapshot {
     provider: Arc<dyn TableProvider>,
     plain: Option<Arc<ParquetScan>>,
 }
+
+/// Versions that are read on from another before the log is read as a whole again: each adds a batch of its own.
+const READ_ON_MAX: u64 = 50;
 
 /// Which provider a snapshot is given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,20 +60,33 @@ pub enum ScanPath {
 }
 
 impl Snapshot {
-    /// Reads the log as far as `version` (or its head) through `lake`.
+    /// Reads the log as far as `version` (or its head) through `lake`, on from an earlier version where one is known,
+    /// which `lake` must show too.
     ///
     /// A panic inside delta-rs becomes an internal error here: a broken table must not take its reader down.
-    pub(super) async fn load(lake: &LakeStore, location: &str, version: Option<u64>, path: ScanPath) -> Result<Self> {
-        let loading = AssertUnwindSafe(Self::load_unguarded(lake, location, version, path));
+    pub(super) async fn load(
+        lake: &LakeStore,
+        location: &str,
+        version: Option<u64>,
+        path: ScanPath,
+        known: Option<&Self>,
+    ) -> Result<Self> {
+        let loading = AssertUnwindSafe(Self::load_unguarded(lake, location, version, path, known));
         loading.catch_unwind().await.unwrap_or_else(|_| {
             Err(Error::internal(format!("the log of table \"{location}\" made the Delta reader panic")))
         })
     }
 
-    async fn load_unguarded(lake: &LakeStore, location: &str, version: Option<u64>, path: ScanPath) -> Result<Self> {
+    async fn load_unguarded(
+        lake: &LakeStore,
+        location: &str,
+        version: Option<u64>,
+        path: ScanPath,
+        known: Option<&Self>,
+    ) -> Result<Self> {
         let log_store = log::log_store(lake, location)?;
         let failed = |error| errors::from_delta(error, location);
-        let delta = EagerSnapshot::try_new(log_store.as_ref(), version).await.map_err(failed)?;
+        let (delta, read_whole) = read(&log_store, version, known).await.map_err(failed)?;
         PROTOCOL.can_read_from_protocol(delta.protocol()).map_err(|error| failed(error.into()))?;
         let definition = Definition::read(delta.metadata(), &delta.schema())
             .map_err(|error| error.context(format_args!("table \"{location}\"")))?;
@@ -82,6 +104,7 @@ impl Snapshot {
         Ok(Self {
             location: location.to_owned(),
             version: delta.version(),
+            read_whole,
             rules: Arc::new(Rules::of(&delta.schema(), configuration)),
             created: metadata.created_time().and_then(DateTime::from_timestamp_millis),
             metadata: serde_json::to_value(metadata)
@@ -89,9 +112,10 @@ impl Snapshot {
             totals,
             provider: match &plain {
                 Some(scan) => Arc::clone(scan) as Arc<dyn TableProvider>,
-                None => Arc::new(delta_rs_scan(delta, &logical, location, store)?),
+                None => Arc::new(delta_rs_scan(delta.clone(), &logical, location, store)?),
             },
             plain,
+            delta,
             definition,
             log_store,
         })
@@ -179,8 +203,12 @@ impl Snapshot {
     /// Version of the last `txn` action of this application. Reads the log.
     pub async fn txn_version(&self, app_id: &str) -> Result<Option<i64>> {
         let failed = |error| errors::from_delta(error, &self.location);
-        let delta = EagerSnapshot::try_new(self.log_store.as_ref(), Some(self.version)).await.map_err(failed)?;
-        delta.transaction_version(self.log_store.as_ref(), app_id).await.map_err(failed)
+        self.delta.transaction_version(self.log_store.as_ref(), app_id).await.map_err(failed)
+    }
+
+    /// The log as of this version.
+    pub(super) fn delta(&self) -> &EagerSnapshot {
+        &self.delta
     }
 
     /// A scan of this version. Cheap; may be called per statement.
@@ -231,10 +259,35 @@ impl Snapshot {
 
     /// About how much memory the snapshot takes, in bytes.
     pub(super) fn weight(&self) -> u64 {
-        const BASE: u64 = 16 * 1024;
-        let per_file = 512 + 320 * self.definition.schema.fields().len() as u64;
+        const BASE: u64 = 32 * 1024;
+        // the scan's files, and the actions of the log that they are of
+        let per_file = 1024 + 480 * self.definition.schema.fields().len() as u64;
         BASE + self.totals.files as u64 * per_file
     }
+}
+
+/// The log as of the version, and the version up to which it was read as a whole.
+async fn read(
+    log_store: &LogStoreRef,
+    version: Option<u64>,
+    known: Option<&Snapshot>,
+) -> DeltaResult<(EagerSnapshot, u64)> {
+    let near = |known: &&Snapshot| {
+        version.is_none_or(|version| version >= known.version)
+            && version.unwrap_or(known.version) < known.read_whole + READ_ON_MAX
+    };
+    if let Some(known) = known.filter(near) {
+        let mut state = DeltaTableState::new(known.delta.clone());
+        // what cannot be read on from here may still be read as a whole, and else says why
+        if state.update(log_store.as_ref(), version).await.is_ok()
+            && version.is_none_or(|version| state.version() == version)
+        {
+            return Ok((state.snapshot().clone(), known.read_whole));
+        }
+    }
+    let whole = EagerSnapshot::try_new(log_store.as_ref(), version).await?;
+    let version = whole.version();
+    Ok((whole, version))
 }
 
 /// Our own scan, where nothing about the table needs delta-rs's.

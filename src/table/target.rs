@@ -13,7 +13,7 @@ use super::definition::{ColumnDefinition, ConstraintKind, Definition};
 use super::matched::Replaced;
 use super::rules::{CHECK_PREFIX, GENERATED};
 use super::write::{WriteMode, WriteSpec};
-use super::{errors, log, schema};
+use super::{Snapshot, errors, log, schema};
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::LakeStore;
 
@@ -47,8 +47,14 @@ pub(super) struct Target {
 
 impl Target {
     /// Reads the table that `lake` shows, and works out what writing rows of these columns makes of it.
-    pub(super) async fn open(lake: &LakeStore, location: &str, spec: &WriteSpec, input: &Schema) -> Result<Self> {
-        let (log_store, base) = at_head(lake, location).await?;
+    pub(super) async fn open(
+        lake: &LakeStore,
+        location: &str,
+        spec: &WriteSpec,
+        input: &Schema,
+        known: Option<&Snapshot>,
+    ) -> Result<Self> {
+        let (log_store, base) = at_head(lake, location, known).await?;
         let named = |error: Error| error.context(format_args!("table \"{location}\""));
         let input = schema::storable_schema(input).map_err(named)?;
         let Some(base) = base else {
@@ -66,8 +72,13 @@ impl Target {
     }
 
     /// The table that `lake` shows, to be given another definition.
-    pub(super) async fn redefined(lake: &LakeStore, location: &str, definition: &Definition) -> Result<Self> {
-        let (log_store, base) = at_head(lake, location).await?;
+    pub(super) async fn redefined(
+        lake: &LakeStore,
+        location: &str,
+        definition: &Definition,
+        known: Option<&Snapshot>,
+    ) -> Result<Self> {
+        let (log_store, base) = at_head(lake, location, known).await?;
         let base = base.ok_or_else(|| errors::not_a_table(location))?;
         check_plain(&base, location)?;
         let named = |error: Error| error.context(format_args!("table \"{location}\""));
@@ -191,9 +202,16 @@ impl Target {
 }
 
 /// The table's log, and its newest version if there is one.
-async fn at_head(lake: &LakeStore, location: &str) -> Result<(LogStoreRef, Option<EagerSnapshot>)> {
+async fn at_head(
+    lake: &LakeStore,
+    location: &str,
+    known: Option<&Snapshot>,
+) -> Result<(LogStoreRef, Option<EagerSnapshot>)> {
     let log_store = log::log_store(lake, location)?;
     let Some(head) = log::head(lake, location).await? else { return Ok((log_store, None)) };
+    if let Some(known) = known.filter(|known| known.version() == head) {
+        return Ok((log_store, Some(known.delta().clone())));
+    }
     let base = EagerSnapshot::try_new(log_store.as_ref(), Some(head)).await;
     let base = base.map_err(|error| errors::from_delta(error, location))?;
     Ok((log_store, Some(base)))

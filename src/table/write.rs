@@ -28,7 +28,7 @@ use super::definition::Definition;
 use super::matched::Replaced;
 use super::target::Target;
 use super::writer::{self, Files};
-use super::{Tables, errors, log};
+use super::{Snapshot, Tables, errors, log};
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::LakeStore;
 
@@ -101,7 +101,8 @@ pub struct Written {
 
 impl Tables {
     /// Runs `input` in `session` and commits its rows through `lake` (normally an overlay) on top of the version that
-    /// `lake` shows; makes the table if there is none. One commit, no retries, no checkpoint, no log clean-up.
+    /// `lake` shows; makes the table if there is none. `known` is a snapshot that `lake` shows, its newest at best: it
+    /// need not be read again. One commit, no retries, no checkpoint, no log clean-up.
     ///
     /// Errors: `SerializationFailure` when another writer was first, `FeatureNotSupported` for a column type or a table
     /// that cannot be written, `NotNullViolation`; and whatever running `input` gives.
@@ -112,9 +113,10 @@ impl Tables {
         spec: &WriteSpec,
         input: LogicalPlan,
         session: &SessionState,
+        known: Option<&Snapshot>,
     ) -> Result<Written> {
         let plan = session.create_physical_plan(&input).await.map_err(errors::from_plan)?;
-        let target = Target::open(lake, location, spec, &plan.schema()).await?;
+        let target = Target::open(lake, location, spec, &plan.schema(), known).await?;
         // rows that come sorted stay sorted, which only one writer can do
         let writers = if plan.output_ordering().is_some() { 1 } else { session.config().target_partitions() };
         let streams = execute_stream_partitioned(plan, session.task_ctx()).map_err(errors::from_plan)?;
@@ -131,8 +133,9 @@ impl Tables {
         spec: &WriteSpec,
         schema: SchemaRef,
         batches: BoxStream<'static, Result<RecordBatch>>,
+        known: Option<&Snapshot>,
     ) -> Result<Written> {
-        let target = Target::open(lake, location, spec, &schema).await?;
+        let target = Target::open(lake, location, spec, &schema, known).await?;
         let writers = std::thread::available_parallelism().map_or(1, usize::from);
         let files = writer::write_streams(&target, vec![batches], writers).await?;
         commit(&target, spec, &files).await
@@ -145,14 +148,14 @@ impl Tables {
     pub async fn append_direct(&self, location: &str, spec: &WriteSpec, batch: RecordBatch) -> Result<Written> {
         let _turn = self.turn(location).await;
         let schema: &Schema = batch.schema_ref();
-        let mut target = Target::open(&self.lake, location, spec, schema).await?;
+        let mut target = Target::open(&self.lake, location, spec, schema, None).await?;
         let rows = futures::stream::once(futures::future::ready(Ok(batch.clone()))).boxed();
         let files = writer::write_streams(&target, vec![rows], 1).await?;
         for attempt in 1..=DIRECT_ATTEMPTS {
             match commit(&target, spec, &files).await {
                 Err(error) if error.kind() == ErrorKind::SerializationFailure && attempt < DIRECT_ATTEMPTS => {
                     tokio::time::sleep(Duration::from_millis(u64::from(5 * attempt))).await;
-                    target = Target::open(&self.lake, location, spec, schema).await?;
+                    target = Target::open(&self.lake, location, spec, schema, None).await?;
                 }
                 Err(error) if error.kind() == ErrorKind::SerializationFailure => break,
                 Err(error) => return Err(error),

@@ -38,7 +38,7 @@ impl Lake {
 
     async fn write_in(&self, store: &LakeStore, location: &str, spec: &WriteSpec, sql: &str) -> Result<Written> {
         let plan = self.context.sql(sql).await.unwrap().into_unoptimized_plan();
-        self.tables.write(store, location, spec, plan, &self.context.state()).await
+        self.tables.write(store, location, spec, plan, &self.context.state(), None).await
     }
 
     /// Registers the table's version (or head) as `t` and answers the query as text.
@@ -278,7 +278,7 @@ async fn a_large_write_streams_into_row_groups_and_a_small_one_is_one_file() {
     let batches = (0..64).map(|part| Ok(numbers(part * 8192..(part + 1) * 8192)));
     let schema: SchemaRef = numbers(0..0).schema();
     let stream = futures::stream::iter(batches.collect::<Vec<_>>()).boxed();
-    let written = lake.tables.write_batches(&lake.store, "x/large", &overwrite(), schema, stream).await.unwrap();
+    let written = lake.tables.write_batches(&lake.store, "x/large", &overwrite(), schema, stream, None).await.unwrap();
     assert_eq!(written.rows, 64 * 8192);
     assert_eq!(lake.query("x/large", None, "select count(distinct n), sum(n) from t").await, "524288,137438691328");
     let on_disk: u64 = parquet_files(&lake.path("x/large")).iter().map(|file| file.metadata().unwrap().len()).sum();
@@ -357,7 +357,7 @@ async fn a_write_that_another_overtakes_is_a_conflict() {
             Ok(numbers(0..1))
         });
         let schema = numbers(0..0).schema();
-        let lost = lake.tables.write_batches(&lake.store, location, &append(), schema, overtaken.boxed()).await;
+        let lost = lake.tables.write_batches(&lake.store, location, &append(), schema, overtaken.boxed(), None).await;
         let error = lost.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::SerializationFailure, "{}", error.chain());
         assert!(error.kind().retryable());
@@ -517,7 +517,7 @@ async fn text_batches_need_no_session() {
     let schema = Arc::new(Schema::new(vec![Field::new("s", DataType::Utf8, false)]));
     let batch = RecordBatch::try_new(Arc::clone(&schema), vec![Arc::new(StringArray::from(vec!["a", "b"]))]).unwrap();
     let stream = futures::stream::iter([Ok(batch)]).boxed();
-    let written = lake.tables.write_batches(&lake.store, "x/s", &append(), schema, stream).await.unwrap();
+    let written = lake.tables.write_batches(&lake.store, "x/s", &append(), schema, stream, None).await.unwrap();
     assert_eq!((written.version, written.rows), (0, 2));
     assert_eq!(lake.query("x/s", None, "select s from t order by s").await, "a;b");
 }
