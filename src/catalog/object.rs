@@ -137,6 +137,14 @@ impl Column {
 }
 
 impl Object {
+    /// The query of a view, materialized or not.
+    pub fn defining_query(&self) -> Option<&str> {
+        match &self.kind {
+            ObjectKind::View { definition } => Some(definition),
+            _ => self.query.as_deref(),
+        }
+    }
+
     /// What PostgreSQL calls an object of this kind.
     pub fn noun(&self) -> &'static str {
         match &self.kind {

@@ -40,7 +40,9 @@ impl Overlay {
     /// Brings an object of an earlier release back: its name, its columns, and what it held.
     async fn restore(&self, then: &Arc<Object>) -> Result<()> {
         // what is past is not a way around what was forbidden since
-        let rights = self.object(&then.name).map_or_else(|| then.rights.clone(), |now| now.rights.clone());
+        let renamed = || self.base().objects.values().find(|now| now.id == then.id).cloned();
+        let now = self.object(&then.name).or_else(renamed);
+        let rights = now.map_or_else(|| then.rights.clone(), |now| now.rights.clone());
         let ObjectKind::Table { location, version: Some(version), rows, bytes } = &then.kind else {
             if matches!(then.kind, ObjectKind::View { .. }) {
                 self.put_object(Object { rights, ..Object::clone(then) });

@@ -74,8 +74,15 @@ impl Overlay {
         holder.ends.lock().insert(name.clone(), drop);
     }
 
-    /// The transaction has ended: does what was said of its temporary tables.
-    pub async fn end_transaction(&self) -> Result<()> {
+    /// The transaction ends: does what was said of the temporary tables beside it.
+    pub async fn end_own(&self) -> Result<()> {
+        match self.beside() {
+            Some(own) => own.end_transaction().await,
+            None => Ok(()),
+        }
+    }
+
+    async fn end_transaction(&self) -> Result<()> {
         let ends: Vec<(TableName, bool)> = self.ends.lock().iter().map(|(name, drop)| (name.clone(), *drop)).collect();
         for (name, drop) in ends {
             let Some(object) = self.object(&name) else {

@@ -16,11 +16,13 @@
 //! Invariant: replaced tokens carry the span of what they replace, so later errors point at the user's text.
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident, ObjectName, Statement,
+    Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, ObjectName, Statement,
 };
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::Parser;
-use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
+use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
+
+use super::rules::plain_call;
 
 /// Type of a column of which a statement gives only the name.
 pub const UNTYPED: &str = "unknown";
@@ -39,7 +41,6 @@ pub enum Command {
         with_data: bool,
     },
     SetSchema {
-        kind: &'static str,
         name: ObjectName,
         schema: Ident,
     },
@@ -254,6 +255,17 @@ fn recursive_view(tokens: &mut Vec<TokenWithSpan>, view: usize) {
     tokens.splice(close + 2..close + 2, head);
 }
 
+/// The tag of an ALTER that [`rewrite`] has made one of a table.
+pub fn alter_tag(text: &str) -> &'static str {
+    let tokens = Tokenizer::new(&PostgreSqlDialect {}, text).tokenize_with_location().unwrap_or_default();
+    let words: Vec<_> = tokens.into_iter().filter(|t| !matches!(t.token, Token::Whitespace(_))).take(3).collect();
+    match () {
+        () if are(&words, 0, "alter view") => "ALTER VIEW",
+        () if are(&words, 0, "alter materialized view") => "ALTER MATERIALIZED VIEW",
+        () => "ALTER TABLE",
+    }
+}
+
 /// `ALTER VIEW … RENAME | OWNER | SET SCHEMA` as of a table; `ALTER VIEW v AS q` stays.
 fn alter_view(tokens: &mut Vec<TokenWithSpan>) {
     if is(tokens.get(1), "materialized") {
@@ -311,8 +323,11 @@ const HARMLESS: [(&str, &str); 8] = [
     ("reassign owned", "REASSIGN OWNED"),
 ];
 
+const REVOKED_BY_DEFAULT: &str = "ALTER DEFAULT PRIVILEGES … REVOKE";
+
 /// What PostgreSQL has and Lakewire has not.
-const REFUSED: [&str; 17] = [
+const REFUSED: [&str; 18] = [
+    REVOKED_BY_DEFAULT,
     "CREATE STATISTICS",
     "CREATE RULE",
     "CREATE FOREIGN",
@@ -334,6 +349,10 @@ const REFUSED: [&str; 17] = [
 
 /// A statement that sqlparser cannot parse, as a `CALL` that carries a [`Command`].
 pub fn parse_command(tokens: &[TokenWithSpan]) -> Option<Statement> {
+    // what is new is everybody's: granting more changes nothing, and less is not kept
+    if are(tokens, 0, "alter default privileges") && tokens.iter().any(|token| is(Some(token), "revoke")) {
+        return Some(call(REVOKED_BY_DEFAULT, Vec::new()));
+    }
     if let Some((_, tag)) = HARMLESS.iter().find(|(words, _)| are(tokens, 0, words)) {
         return Some(call(tag, Vec::new()));
     }
@@ -369,18 +388,8 @@ fn name_at(tokens: &[TokenWithSpan], at: usize, end: usize) -> Option<ObjectName
 }
 
 fn call(what: &str, arguments: Vec<Ident>) -> Statement {
-    let argument = |ident| FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Identifier(ident)));
-    let args = arguments.into_iter().map(argument).collect();
-    Statement::Call(Function {
-        name: ObjectName::from(vec![Ident::with_quote('"', COMMAND), Ident::with_quote('"', what)]),
-        uses_odbc_syntax: false,
-        parameters: FunctionArguments::None,
-        args: FunctionArguments::List(FunctionArgumentList { duplicate_treatment: None, args, clauses: Vec::new() }),
-        filter: None,
-        null_treatment: None,
-        over: None,
-        within_group: Vec::new(),
-    })
+    let name = ObjectName::from(vec![Ident::with_quote('"', COMMAND), Ident::with_quote('"', what)]);
+    Statement::Call(plain_call(name, arguments.into_iter().map(Expr::Identifier).collect()))
 }
 
 /// The command that a statement carries.
@@ -403,7 +412,7 @@ pub fn command(statement: &Statement) -> Option<Command> {
         }
         "SET SCHEMA" => {
             let schema = parts.pop()?;
-            Command::SetSchema { kind: "TABLE", name: ObjectName::from(parts), schema }
+            Command::SetSchema { name: ObjectName::from(parts), schema }
         }
         tag => match HARMLESS.iter().find(|(_, known)| *known == tag) {
             Some((_, tag)) => Command::Harmless(tag),
@@ -444,15 +453,24 @@ mod tests {
     }
 
     #[test]
+    fn an_alter_has_the_tag_of_what_it_says() {
+        assert_eq!(alter_tag("/* a */ alter -- b\n materialized view v rename to w"), "ALTER MATERIALIZED VIEW");
+        assert_eq!(alter_tag("/*view*/alter view v rename to w"), "ALTER VIEW");
+        assert_eq!(alter_tag("alter table view rename to w"), "ALTER TABLE");
+    }
+
+    #[test]
     fn commands_are_known_by_their_first_words() {
         let of = |sql: &str| command(&parse_single(sql).unwrap().ast);
         assert_eq!(of("vacuum (full, analyze) t"), Some(Command::Harmless("VACUUM")));
+        assert!(matches!(of("alter default privileges grant select on tables to x"), Some(Command::Harmless(_))));
+        assert!(matches!(of("alter default privileges revoke all on tables from x"), Some(Command::Refused(_))));
         assert_eq!(of("checkpoint"), Some(Command::Harmless("CHECKPOINT")));
         assert_eq!(of("create rule r as on insert to t do nothing"), Some(Command::Refused("CREATE RULE")));
         assert_eq!(of("call refresh_gold()"), None);
         let view = ObjectName::from(vec![Ident::new("s"), Ident::new("v")]);
         assert_eq!(of("refresh materialized view s.v with no data"), Some(Command::Refresh { view, with_data: false }));
         let (name, schema) = (ObjectName::from(vec![Ident::new("t")]), Ident::new("s"));
-        assert_eq!(of("alter table t set schema s"), Some(Command::SetSchema { kind: "TABLE", name, schema }));
+        assert_eq!(of("alter table t set schema s"), Some(Command::SetSchema { name, schema }));
     }
 }

@@ -32,7 +32,7 @@ use crate::names::TableName;
 
 pub use copy::{CopyValue, options as copy_options};
 pub use cursor::MOVE;
-pub use definitions::{Command, LIKE, command};
+pub use definitions::{Command, LIKE, alter_tag, command};
 pub use merge::{is_nothing, is_nothing_column};
 pub use normalize::normalized;
 pub use position::{identifier_position, literal_position, names_parameter, operator_position, place_of, placeholder};

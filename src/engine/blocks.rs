@@ -88,9 +88,6 @@ async fn end_block(session: &mut Session) -> Result<&'static str> {
                 session.after_rollback();
                 return Err(error);
             }
-            if let Some(temporary) = &session.temporary {
-                temporary.end_transaction().await?;
-            }
             session.settings = block.lasting;
             session.after_commit();
             "COMMIT"

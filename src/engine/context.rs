@@ -7,7 +7,6 @@ use std::sync::Arc;
 use datafusion::common::config::{ConfigEntry, ConfigExtension, ConfigOptions, ExtensionOptions};
 use datafusion::error::{DataFusionError, Result};
 
-use super::roles::Roles;
 use super::running::Running;
 use super::sessions::SessionEntry;
 use super::settings::Settings;
@@ -23,7 +22,6 @@ struct Inner {
     user: String,
     entry: Option<Arc<SessionEntry>>,
     running: Arc<Running>,
-    roles: Arc<Roles>,
     settings: Settings,
     search_path: Vec<String>,
     metadata: Arc<Metadata>,
@@ -40,12 +38,12 @@ impl SessionInfo {
     pub fn new(
         user: &str,
         entry: Option<Arc<SessionEntry>>,
-        (running, roles): (Arc<Running>, Arc<Roles>),
+        running: Arc<Running>,
         settings: Settings,
         metadata: Arc<Metadata>,
     ) -> Self {
         let search_path = settings.search_path(user);
-        Self(Arc::new(Inner { user: user.to_owned(), entry, running, roles, settings, search_path, metadata }))
+        Self(Arc::new(Inner { user: user.to_owned(), entry, running, settings, search_path, metadata }))
     }
 
     /// Of the session whose plan is being evaluated. `None` for plans made outside the engine.
@@ -77,14 +75,14 @@ impl SessionInfo {
         let sessions = self.0.running.sessions.all();
         let users = sessions.iter().map(|entry| entry.user.as_str());
         let names: BTreeSet<&str> =
-            users.chain([self.user()]).chain(self.0.roles.names()).filter(|name| *name != OWNER).collect();
+            users.chain([self.user()]).chain(self.0.running.roles.names()).filter(|name| *name != OWNER).collect();
         let owner = Role { oid: OWNER_OID, name: OWNER.to_owned() };
         let others = names.into_iter().map(|name| Role { oid: role_oid(name), name: name.to_owned() });
         std::iter::once(owner).chain(others).collect()
     }
     /// Whether the user owns all that is the lake's.
     pub fn is_owner(&self, user: &str) -> bool {
-        self.0.roles.is_owner(user)
+        self.0.running.roles.is_owner(user)
     }
     pub fn settings(&self) -> &Settings {
         &self.0.settings

@@ -108,12 +108,14 @@ pub(super) fn reads_clock(plan: &LogicalPlan) -> bool {
 /// Plans and starts the query; its memory is its own.
 pub(super) async fn rows(
     resources: &Resources,
-    state: &SessionState,
+    state: &Arc<SessionState>,
     plan: &LogicalPlan,
     guard: Guard,
 ) -> Result<BatchStream> {
-    let physical = guard.run(async { state.create_physical_plan(plan).await.map_err(errors::from_datafusion) }).await?;
     let schema = output_schema(plan);
+    let (planned_in, plan) = (Arc::clone(state), plan.clone());
+    let work = async move { planned_in.create_physical_plan(&plan).await.map_err(errors::from_datafusion) };
+    let physical = guard.run(resources.workers().apart(work)).await?;
     // What the optimizer made of a column's nullability may differ; its data is right.
     start(resources, state, physical, schema, guard)
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use datafusion::arrow::array::{RecordBatch, StringArray};
+use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::display::DisplayableExecutionPlan;
 use datafusion::scalar::ScalarValue;
 use datafusion::sql::sqlparser::ast;
@@ -11,6 +12,7 @@ use futures::TryStreamExt;
 use tokio_util::sync::CancellationToken;
 
 use super::interrupt::interruptible;
+use super::planner::Planner;
 use super::session::{Outcome, Session};
 use super::{BatchStream, control, errors, execute, write};
 use crate::dialect::Statement;
@@ -66,23 +68,35 @@ fn read_options(analyze: bool, verbose: bool, list: &[ast::UtilityOption]) -> Re
     Ok(options)
 }
 
+/// What a statement does besides reading, where it does, and the plan of what it reads.
+async fn physical_plan(
+    planner: &Planner,
+    statement: &Statement,
+    params: Vec<ScalarValue>,
+) -> Result<(String, Arc<dyn ExecutionPlan>)> {
+    let (header, mut plan) = match write::changes_rows(&statement.ast) {
+        true => write::explained(planner, statement).await.map(|(header, plan)| (header + "\n", plan))?,
+        false => (String::new(), planner.plan(statement).await?),
+    };
+    if !params.is_empty() {
+        plan = plan.with_param_values(params).map_err(errors::from_datafusion)?;
+    }
+    let physical = planner.state().create_physical_plan(&plan).await;
+    Ok((header, physical.map_err(|error| errors::in_statement(error, statement))?))
+}
+
 async fn plan_text(
     session: &mut Session,
     statement: &Statement,
     params: &[ScalarValue],
     options: &Options,
 ) -> Result<String> {
-    let planner = session.planner_now().await?;
+    let planner = Arc::new(session.planner_now().await?);
+    let (resources, guard) = (&session.shared.resources, session.guard().clone());
     let began = Instant::now();
-    let (header, mut plan) = match write::changes_rows(&statement.ast) {
-        true => write::explained(&planner, statement).await.map(|(header, plan)| (header + "\n", plan))?,
-        false => (String::new(), planner.plan(statement).await?),
-    };
-    if !params.is_empty() {
-        plan = plan.with_param_values(params.to_vec()).map_err(errors::from_datafusion)?;
-    }
-    let state = planner.state();
-    let physical = state.create_physical_plan(&plan).await.map_err(|error| errors::in_statement(error, statement))?;
+    let params = params.to_vec();
+    let plan = |planner: Arc<Planner>, statement| async move { physical_plan(&planner, &statement, params).await };
+    let (header, physical) = planner.apart(&guard, statement, plan).await?;
     let planned_in = began.elapsed();
     if !options.analyze {
         let tree = DisplayableExecutionPlan::new(physical.as_ref()).indent(options.verbose).to_string();
@@ -91,8 +105,8 @@ async fn plan_text(
     let began = Instant::now();
     let stop = CancellationToken::new();
     let physical = interruptible(physical, &stop).map_err(errors::from_datafusion)?;
-    let (resources, guard) = (&session.shared.resources, session.guard().clone());
-    let rows = execute::start_interruptible(resources, state, physical.clone(), physical.schema(), guard, stop)?;
+    let rows =
+        execute::start_interruptible(resources, planner.state(), physical.clone(), physical.schema(), guard, stop)?;
     let count = rows.try_fold(0usize, |count, batch| async move { Ok(count + batch.num_rows()) }).await?;
     let tree = DisplayableExecutionPlan::with_metrics(physical.as_ref()).indent(options.verbose).to_string();
     Ok(format!(

@@ -7,6 +7,7 @@
 
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::sql::sqlparser::ast::{
@@ -16,10 +17,11 @@ use datafusion::sql::sqlparser::ast::{
 use super::names::Relation;
 use super::planner::Planner;
 use super::session::{Outcome, Session};
-use super::write::names::reference;
-use crate::catalog::{Object, ObjectKind};
+use super::write::{self, names::reference};
+use crate::catalog::{Object, ObjectKind, Privilege};
 use crate::dialect::{self, Statement, folded, place_of};
 use crate::error::{Error, ErrorKind, Result};
+use crate::names::TableName;
 
 /// Tables that read each other through views are looked through this deep.
 const DEPTH_MAX: usize = 32;
@@ -99,10 +101,7 @@ fn above_the_tables(plan: &LogicalPlan, is: fn(&LogicalPlan) -> bool) -> bool {
 pub(super) async fn take(session: &mut Session, statement: &Statement) -> Result<()> {
     let ast::Statement::Query(query) = &statement.ast else { return Ok(()) };
     let Some(lock) = query.locks.first() else { return Ok(()) };
-    if session.setting("transaction_read_only").is_some_and(|value| value == "on") {
-        let message = format!("cannot execute SELECT {} in a read-only transaction", strength(lock));
-        return Err(Error::new(ErrorKind::ReadOnlyTransaction, message));
-    }
+    write::check_not_read_only(session, &format!("SELECT {}", strength(lock)))?;
     let mut names = Vec::new();
     let everything = query.locks.iter().any(|lock| lock.of.is_none());
     let of: BTreeSet<String> =
@@ -142,15 +141,17 @@ pub(super) async fn lock_tables(session: &mut Session, lock: &ast::Lock) -> Resu
     Ok(Outcome::command("LOCK TABLE"))
 }
 
+/// # Errors
+/// `42501` where the user may not change what is to be locked.
 async fn hold(session: &mut Session, names: &[ObjectName], must_exist: bool) -> Result<()> {
-    if session.transaction.block().is_none() {
-        return Ok(());
-    }
     let planner = session.planner_now().await?;
     let mut tables = Vec::new();
     for name in names {
         match planner.relation(&reference(name)?) {
-            Ok(Relation::Object(object)) => tables_of(&planner, object, DEPTH_MAX, &mut tables),
+            Ok(Relation::Object(object)) => {
+                planner.check_right(&object, Privilege::Update)?;
+                tables_of(&planner, object, DEPTH_MAX, &mut tables);
+            }
             // what is the server's own nobody changes
             Ok(Relation::Provider(_)) => {}
             Err(error) if must_exist => return Err(error),
@@ -167,12 +168,7 @@ async fn hold(session: &mut Session, names: &[ObjectName], must_exist: bool) -> 
 }
 
 /// The tables that an object's rows come from.
-fn tables_of(
-    planner: &Planner,
-    object: std::sync::Arc<Object>,
-    depth: usize,
-    found: &mut Vec<crate::names::TableName>,
-) {
+fn tables_of(planner: &Planner, object: Arc<Object>, depth: usize, found: &mut Vec<TableName>) {
     match &object.kind {
         ObjectKind::View { definition } if depth > 0 => {
             for name in dialect::relations(definition) {

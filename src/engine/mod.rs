@@ -115,7 +115,6 @@ struct Shared {
     system: RwLock<Vec<Arc<dyn SystemTables>>>,
     plans: plan_cache::PlanCache,
     running: Arc<Running>,
-    roles: Arc<roles::Roles>,
     /// PostgreSQL's catalogs of the last release asked for.
     metadata: Mutex<Option<(Arc<Release>, Arc<Metadata>)>>,
 }
@@ -142,8 +141,7 @@ impl Engine {
             procedures: OnceLock::new(),
             system: RwLock::new(vec![Arc::new(system::CatalogTables { settings: config.entries().to_vec() })]),
             plans: plan_cache::PlanCache::default(),
-            running: Arc::default(),
-            roles: Arc::new(roles::Roles::new(config)),
+            running: Arc::new(Running::new(roles::Roles::new(config))),
             metadata: Mutex::new(None),
         };
         Ok(Arc::new(Self { shared: Arc::new(shared) }))
@@ -184,8 +182,8 @@ impl Engine {
     }
 
     /// Runs a plan made by [`Engine::plan`] in a state made by [`Engine::state`], until cancelled.
-    pub async fn execute(&self, state: &SessionState, plan: &LogicalPlan, cancel: CancelHandle) -> Result<BatchStream> {
-        execute::rows(&self.shared.resources, state, plan, Guard::new(cancel)).await
+    pub async fn execute(&self, state: SessionState, plan: &LogicalPlan, cancel: CancelHandle) -> Result<BatchStream> {
+        execute::rows(&self.shared.resources, &Arc::new(state), plan, Guard::new(cancel)).await
     }
 
     /// Runs long work apart from the threads that serve clients.
@@ -271,8 +269,8 @@ impl Shared {
     }
 
     fn internal_state(self: &Arc<Self>, scope: &Scope) -> SessionState {
-        let process = (self.running.clone(), self.roles.clone());
-        let info = SessionInfo::new(INTERNAL_USER, None, process, self.settings.clone(), self.metadata(scope));
+        let info =
+            SessionInfo::new(INTERNAL_USER, None, self.running.clone(), self.settings.clone(), self.metadata(scope));
         let mut state = self.state_for(scope, info);
         state.register_catalog_list(Arc::new(ScopeCatalog::new(self.clone(), scope.clone())));
         state

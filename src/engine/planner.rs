@@ -32,6 +32,7 @@ use datafusion::sql::sqlparser::ast::{self, TableFactor, Visit, Visitor};
 
 use super::number_series::{integers, is_integer, widened};
 use super::sql_types::SqlTypes;
+use super::stream::Guard;
 use super::typing::Typing;
 use super::{Shared, decorrelate, errors, execute, time_travel, whole_rows};
 use crate::catalog::Scope;
@@ -114,7 +115,7 @@ impl Planner {
 
     /// The user, where that is one whose rights may end.
     pub fn limited_user(&self) -> Option<&str> {
-        self.user.as_deref().filter(|user| !self.shared.roles.is_owner(user))
+        self.user.as_deref().filter(|user| !self.shared.running.roles.is_owner(user))
     }
 
     /// The planner for statements whose parameters have these types, where there are any.
@@ -158,6 +159,21 @@ impl Planner {
     pub async fn plan_with_types(&self, statement: &Statement) -> Result<LogicalPlan> {
         let plan = self.plan(statement).await?;
         execute::coerced(plan, self.state.config_options()).map_err(|error| errors::in_statement(error, statement))
+    }
+
+    /// Makes a plan away from the threads that serve clients, as long as the guard lets it: one that takes long keeps
+    /// nobody waiting, and a cancel is obeyed meanwhile.
+    pub fn apart<T, F>(
+        self: &Arc<Self>,
+        guard: &Guard,
+        statement: &Statement,
+        plan: impl FnOnce(Arc<Self>, Statement) -> F,
+    ) -> impl Future<Output = Result<T>>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T>> + Send + 'static,
+    {
+        guard.run(self.shared.resources.workers().apart(plan(self.clone(), statement.clone())))
     }
 
     pub(super) async fn plan_at(&self, statement: &Statement, depth: usize) -> Result<LogicalPlan> {

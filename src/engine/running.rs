@@ -1,4 +1,4 @@
-//! What only the running server knows: who is connected, what was run how often, who holds which advisory lock.
+//! What only the running server knows: who there is, who is connected, what was run how often, who holds which advisory lock.
 
 use std::collections::{HashMap, HashSet};
 
@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
+use super::roles::Roles;
 use super::sessions::Sessions;
 use super::statements::StatementStats;
 use crate::error::{Error, ErrorKind, Result};
@@ -17,15 +18,17 @@ pub struct Running {
     pub sessions: Sessions,
     pub statements: StatementStats,
     pub locks: AdvisoryLocks,
+    pub roles: Roles,
 }
 
-impl Default for Running {
-    fn default() -> Self {
+impl Running {
+    pub fn new(roles: Roles) -> Self {
         Self {
             started_at: Utc::now(),
             sessions: Sessions::default(),
             statements: StatementStats::default(),
             locks: AdvisoryLocks::default(),
+            roles,
         }
     }
 }

@@ -298,16 +298,16 @@ impl Session {
                 Ok(Outcome::Rows { stream, tag: "SELECT" })
             }
             ast::Statement::Declare { stmts } if let Some(query) = &prepared.query => {
-                cursors::declare(self, stmts, query, params).await
+                Box::pin(cursors::declare(self, stmts, query, params)).await
             }
             ast::Statement::Copy { values, .. } => match &prepared.query {
-                Some(query) => copy::start(self, query, values).await,
+                Some(query) => Box::pin(copy::start(self, query, values)).await,
                 None => copy::begin(self, &statement, values).await,
             },
             ast::Statement::Fetch { name, direction, into, .. } => {
-                cursors::fetch(self, name, direction, into.as_ref()).await
+                Box::pin(cursors::fetch(self, name, direction, into.as_ref())).await
             }
-            ast::Statement::Explain { .. } => explain::explain(self, &statement, params).await,
+            ast::Statement::Explain { .. } => Box::pin(explain::explain(self, &statement, params)).await,
             _ => Box::pin(control::execute(self, &statement, params)).await,
         }
     }
@@ -325,7 +325,7 @@ impl Session {
             Some(planned) if self.still_holds(planned).await? => planned.clone(),
             _ => {
                 let types: Vec<_> = prepared.parameters.iter().cloned().map(Some).collect();
-                let planned = guard.run(self.plan(&prepared.statement, &types)).await?;
+                let planned = guard.run(Box::pin(self.plan(&prepared.statement, &types))).await?;
                 let changed = prepared
                     .schema
                     .as_ref()
@@ -439,7 +439,7 @@ impl Session {
         let info = SessionInfo::new(
             &self.user,
             self.entry.clone(),
-            (self.shared.running.clone(), self.shared.roles.clone()),
+            self.shared.running.clone(),
             self.settings.clone(),
             metadata,
         );

@@ -44,10 +44,15 @@ impl Workers {
 impl Workers {
     /// Runs work that may keep its thread for long, planning above all, on a thread of its own: whoever waits for it can
     /// stop waiting.
-    pub async fn apart<T: Send + 'static>(&self, work: impl Future<Output = Result<T>> + Send + 'static) -> Result<T> {
-        let handle = self.handle.clone();
-        let done = self.handle.spawn_blocking(move || handle.block_on(work)).await;
-        done.unwrap_or_else(|error| Err(Error::internal(format!("a statement panicked: {error}"))))
+    pub fn apart<T, F>(&self, work: F) -> impl Future<Output = Result<T>> + use<T, F>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T>> + Send + 'static,
+    {
+        // what waits holds none of it: a connection's task is as large as the largest future in it
+        let (handle, work) = (self.handle.clone(), Box::pin(work));
+        let done = self.handle.spawn_blocking(move || handle.block_on(work));
+        async { done.await.unwrap_or_else(|error| Err(Error::internal(format!("a statement panicked: {error}")))) }
     }
 }
 

@@ -78,7 +78,7 @@ impl Connection {
         self.link.writer.put(&CopyInResponse::new(code as i8, count, vec![code; columns]));
         self.link.flush().await?;
         let (sender, receiver) = mpsc::channel(PIECES_AHEAD);
-        let work = self.session.copy_from(copy, receiver);
+        let work = Box::pin(self.session.copy_from(copy, receiver));
         if let Outcome::Command { tag } = self.link.receive(running, sender, work).await? {
             self.link.writer.put(&CommandComplete::new(tag));
         }

@@ -223,7 +223,7 @@ impl Connection {
         if !was_executed && !self.link.reader.has(b'S') {
             self.session.begin_implicit().await?;
         }
-        let work = self.session.execute_portal(name, rows_max.unwrap_or(usize::MAX));
+        let work = Box::pin(self.session.execute_portal(name, rows_max.unwrap_or(usize::MAX)));
         let stream = self.link.watch(running, false, work).await?;
         let mut cursor = Cursor::new(stream, "SELECT", formats, self.style())?;
         match cursor.send(&mut self.link, running, rows_max).await? {

@@ -92,7 +92,7 @@ async fn find_failures(
     cancel: &CancelHandle,
 ) -> Result<Found> {
     let plan = engine.plan(scope, &test.sql).await.map_err(|error| errors::located(error, &test.sql))?;
-    let mut rows = engine.execute(&engine.state(scope)?, &plan, cancel.clone()).await?;
+    let mut rows = engine.execute(engine.state(scope)?, &plan, cancel.clone()).await?;
     let mut failures = 0;
     let mut sample = Vec::new();
     let (mut sampled, mut bytes) = (0, 0);

@@ -9,11 +9,7 @@ use datafusion::arrow::array::{Int64Array, RecordBatch};
 use datafusion::arrow::datatypes::{DataType, Field, Schema};
 use tokio_postgres::Client;
 
-use crate::support::{Server, connect, error, rows, value};
-
-async fn run(client: &Client, sql: &str) {
-    client.batch_execute(sql).await.unwrap_or_else(|error| panic!("{sql}: {error:?}"));
-}
+use crate::support::{Server, connect, error, rows, run, value};
 
 fn serve(lake: &Path, settings: &[&str]) -> Server {
     let settings = [&["lake.adopt_interval=100ms"], settings].concat();

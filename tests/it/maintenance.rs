@@ -5,11 +5,7 @@ use std::time::{Duration, Instant};
 
 use tokio_postgres::Client;
 
-use crate::support::{Server, error, python, rows, value};
-
-async fn run(client: &Client, sql: &str) {
-    client.batch_execute(sql).await.unwrap_or_else(|error| panic!("{sql}: {error:?}"));
-}
+use crate::support::{Server, error, python, rows, run, value};
 
 fn serve(lake: &Path, settings: &[&str]) -> Server {
     Server::serve(lake, &settings.iter().flat_map(|setting| ["--set", setting]).collect::<Vec<_>>())

@@ -2,28 +2,14 @@
 
 use tokio_postgres::Client;
 
-use crate::support::{Server, connect, error, rows, value};
+use crate::support::{Lake, connect, error, rows, run, value};
 
-struct Lake {
-    server: Server,
-    _folder: tempfile::TempDir,
+fn lake() -> Lake {
+    Lake::with(&["--set", "server.password=own", "--set", "users.ann=a", "--set", "users.bob=b"])
 }
 
-impl Lake {
-    fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let settings = ["server.password=own", "users.ann=a", "users.bob=b"];
-        let settings: Vec<&str> = settings.iter().flat_map(|setting| ["--set", setting]).collect();
-        Self { server: Server::serve(folder.path(), &settings), _folder: folder }
-    }
-
-    async fn client(&self, user: &str, password: &str) -> Client {
-        connect(&self.server.url.replace("lakewire@", &format!("{user}:{password}@"))).await
-    }
-}
-
-async fn run(client: &Client, sql: &str) {
-    client.batch_execute(sql).await.unwrap_or_else(|error| panic!("{sql}: {error:?}"));
+async fn client(lake: &Lake, user: &str, password: &str) -> Client {
+    connect(&lake.server.url.replace("lakewire@", &format!("{user}:{password}@"))).await
 }
 
 async fn forbidden(client: &Client, sql: &str) {
@@ -33,9 +19,9 @@ async fn forbidden(client: &Client, sql: &str) {
 
 #[tokio::test]
 async fn a_table_is_everybody_s_until_rights_are_taken_away() {
-    let lake = Lake::new();
+    let lake = lake();
     let (owner, ann, bob) =
-        (lake.client("lakewire", "own").await, lake.client("ann", "a").await, lake.client("bob", "b").await);
+        (client(&lake, "lakewire", "own").await, client(&lake, "ann", "a").await, client(&lake, "bob", "b").await);
     run(&owner, "create table t as select 1 as a; create view v as select a from t").await;
     run(&ann, "insert into t values (2)").await;
     let before = value(&owner, "select max(release) from lakewire.releases").await;
@@ -98,8 +84,8 @@ async fn a_table_is_everybody_s_until_rights_are_taken_away() {
 
 #[tokio::test]
 async fn rights_are_part_of_transactions_and_outlive_rebuilding() {
-    let lake = Lake::new();
-    let (owner, bob) = (lake.client("lakewire", "own").await, lake.client("bob", "b").await);
+    let lake = lake();
+    let (owner, bob) = (client(&lake, "lakewire", "own").await, client(&lake, "bob", "b").await);
     run(&owner, "create schema s; create table s.t as select 1 as a; create table s.u as select 2 as a").await;
     run(&owner, "begin; revoke all on all tables in schema s from public; rollback").await;
     assert_eq!(value(&bob, "select a from s.t").await, "1");

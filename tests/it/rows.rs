@@ -6,46 +6,26 @@ use std::path::Path;
 
 use tokio_postgres::{Client, SimpleQueryMessage};
 
-use crate::support::{Server, error, rows, value};
+use crate::support::{Lake, Server, error, rows, run, value};
 
-struct Lake {
-    server: Server,
-    folder: tempfile::TempDir,
-}
-
-impl Lake {
-    fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        Self { server: Server::serve(folder.path(), &[]), folder }
-    }
-
-    async fn client(&self) -> Client {
-        self.server.connect().await
-    }
-
-    /// The data files that the newest commits of a table name.
-    fn files(&self, table: &str) -> BTreeSet<String> {
-        let log = self.folder.path().join("public").join(table).join("_delta_log");
-        let mut commits: Vec<_> = std::fs::read_dir(&log).unwrap().map(|entry| entry.unwrap().path()).collect();
-        commits.sort();
-        let mut files = BTreeSet::new();
-        for commit in commits.iter().filter(|path| path.extension().is_some_and(|end| end == "json")) {
-            for line in std::fs::read_to_string(commit).unwrap().lines() {
-                let action: serde_json::Value = serde_json::from_str(line).unwrap();
-                if let Some(path) = action["add"]["path"].as_str() {
-                    files.insert(path.to_owned());
-                }
-                if let Some(path) = action["remove"]["path"].as_str() {
-                    files.remove(path);
-                }
+/// The data files that the newest commits of a table name.
+fn files(lake: &Lake, table: &str) -> BTreeSet<String> {
+    let log = lake.folder.path().join("public").join(table).join("_delta_log");
+    let mut commits: Vec<_> = std::fs::read_dir(&log).unwrap().map(|entry| entry.unwrap().path()).collect();
+    commits.sort();
+    let mut files = BTreeSet::new();
+    for commit in commits.iter().filter(|path| path.extension().is_some_and(|end| end == "json")) {
+        for line in std::fs::read_to_string(commit).unwrap().lines() {
+            let action: serde_json::Value = serde_json::from_str(line).unwrap();
+            if let Some(path) = action["add"]["path"].as_str() {
+                files.insert(path.to_owned());
+            }
+            if let Some(path) = action["remove"]["path"].as_str() {
+                files.remove(path);
             }
         }
-        files
     }
-}
-
-async fn run(client: &Client, sql: &str) {
-    client.batch_execute(sql).await.unwrap_or_else(|error| panic!("{sql}: {error:?}"));
+    files
 }
 
 async fn changed(client: &Client, sql: &str) -> u64 {
@@ -189,13 +169,13 @@ async fn only_files_with_changed_rows_are_rewritten() {
     for from in [0, 1000, 2000] {
         run(&client, &format!("insert into t select g, 0 from generate_series({from} + 1, {from} + 1000) g")).await;
     }
-    let before = lake.files("t");
+    let before = files(&lake, "t");
     assert!(before.len() >= 3, "{before:?}");
     assert_eq!(changed(&client, "update t set n = 1 where id between 1500 and 1510").await, 11);
-    let after = lake.files("t");
+    let after = files(&lake, "t");
     assert_eq!(before.difference(&after).count(), 1, "{before:?} {after:?}");
     assert_eq!(changed(&client, "delete from t where id <= 1000").await, 1000);
-    let last = lake.files("t");
+    let last = files(&lake, "t");
     assert_eq!(
         (after.difference(&last).count(), last.difference(&after).count()),
         (1, 0),
@@ -215,7 +195,7 @@ async fn only_files_with_changed_rows_are_rewritten() {
         ]
     );
     assert_eq!(changed(&client, "delete from t").await, 2005);
-    assert_eq!(lake.files("t").len(), 0);
+    assert_eq!(files(&lake, "t").len(), 0);
     assert!(Path::new(&lake.folder.path().join("public/t/_delta_log")).exists());
 }
 
@@ -246,7 +226,7 @@ async fn rows_of_a_transaction_wait_for_one_file() {
     run(&client, "rollback to a").await;
     assert_eq!(value(&client, "select count(*) from t").await, "100");
     run(&client, "commit").await;
-    assert_eq!(lake.files("t").len(), 1);
+    assert_eq!(files(&lake, "t").len(), 1);
     assert_eq!(value(&other, "select count(*) from t").await, "100");
     run(&client, "begin; insert into t values (1, 'again'); update t set name = 'both' where id = 1").await;
     assert_eq!(value(&client, "select count(*) from t where name = 'both'").await, "2");

@@ -100,7 +100,7 @@ impl Lab {
         let scope = self.catalog.scope();
         let plan = self.engine.plan(&scope, sql).await.unwrap_or_else(|e| panic!("{sql}: {}", e.chain()));
         let state = self.engine.state(&scope).unwrap();
-        let rows = self.engine.execute(&state, &plan, CancelHandle::default()).await.unwrap();
+        let rows = self.engine.execute(state, &plan, CancelHandle::default()).await.unwrap();
         text(&rows.try_collect::<Vec<_>>().await.unwrap_or_else(|e| panic!("{sql}: {}", e.chain())))
     }
 

@@ -190,3 +190,29 @@ pub fn psql(url: &str, arguments: &[&str]) -> Option<String> {
     assert!(output.status.success(), "psql {arguments:?}: {text}");
     Some(text)
 }
+
+/// A server over a lake of its own that begins empty.
+pub struct Lake {
+    pub server: Server,
+    pub folder: tempfile::TempDir,
+}
+
+impl Lake {
+    pub fn new() -> Self {
+        Self::with(&[])
+    }
+
+    pub fn with(arguments: &[&str]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        Self { server: Server::serve(folder.path(), arguments), folder }
+    }
+
+    pub async fn client(&self) -> Client {
+        self.server.connect().await
+    }
+}
+
+/// Runs statements that must succeed.
+pub async fn run(client: &Client, sql: &str) {
+    client.batch_execute(sql).await.unwrap_or_else(|error| panic!("{sql}: {error:?}"));
+}

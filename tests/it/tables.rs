@@ -12,7 +12,7 @@ use datafusion::prelude::{SessionConfig, SessionContext};
 use futures::StreamExt;
 use lakewire::error::{ErrorKind, Result};
 use lakewire::store::{LakeStore, OverlayStore, StoreOptions};
-use lakewire::table::{CacheLimits, ScanPath, TableSettings, Tables, WriteMode, WriteSpec, Written};
+use lakewire::table::{CacheLimits, ScanPath, Snapshot, TableSettings, Tables, WriteMode, WriteSpec, Written};
 use serde_json::json;
 
 /// A lake in a folder of its own, and a session to query it with.
@@ -316,7 +316,7 @@ async fn what_an_overlay_writes_only_its_holder_sees() {
     assert_eq!(lake.write_in(&inside, "x/t", &overwrite(), "select 3 as a, 4 as b").await.unwrap().version, 2);
     lake.write_in(&inside, "x/new", &overwrite(), "select 5 as c").await.unwrap();
 
-    let seen = lake.tables.snapshot_in(&inside, "x/t").await.unwrap();
+    let seen = lake.tables.snapshot_in(&inside, "x/t", None).await.unwrap();
     assert_eq!(seen.version(), 2);
     lake.register(seen.provider().unwrap());
     assert_eq!(lake.rows("select * from t").await.unwrap(), "3,4");
@@ -327,7 +327,40 @@ async fn what_an_overlay_writes_only_its_holder_sees() {
     assert_eq!(lake.tables.head("x/new").await.unwrap(), None);
     // another writer goes first, outside: the frozen overlay does not notice
     lake.write("x/t", &append(), "select 9 as a").await.unwrap();
-    assert_eq!(lake.tables.snapshot_in(&inside, "x/t").await.unwrap().version(), 2);
+    assert_eq!(lake.tables.snapshot_in(&inside, "x/t", Some(&seen)).await.unwrap().version(), 2);
+}
+
+/// Every version read on from the one before it says what the same version says that is read as a whole.
+#[tokio::test(flavor = "multi_thread")]
+async fn versions_that_are_read_on_are_those_that_are_read_whole() {
+    let lake = lake();
+    let mut spec = overwrite();
+    spec.comment = Some("first".to_owned());
+    lake.write("x/t", &spec, "select 1 as a").await.unwrap();
+    lake.tables.snapshot("x/t", Some(0)).await.unwrap();
+    // past the point where the log is read whole again, and past two checkpoints
+    for version in 1..120_u64 {
+        let written = match version % 20 {
+            19 => lake.write("x/t", &overwrite(), &format!("select {version} as a, 'x' as b{version}")).await,
+            7 => {
+                lake.tables.checkpoint("x/t").await.unwrap();
+                lake.write("x/t", &append(), &format!("select {version} as a")).await
+            }
+            _ => lake.write("x/t", &append(), &format!("select {version} as a")).await,
+        };
+        assert_eq!(written.unwrap().version, version);
+        let on = lake.tables.snapshot("x/t", Some(version)).await.unwrap();
+        let whole = Tables::new(lake.store.clone()).snapshot("x/t", Some(version)).await.unwrap();
+        let told =
+            |s: &Snapshot| (s.version(), s.files(), s.rows(), s.bytes(), s.schema(), s.comment().map(str::to_owned));
+        assert_eq!(told(&on), told(&whole), "version {version}");
+        let mut rows = Vec::new();
+        for snapshot in [on, whole] {
+            lake.register(snapshot.provider().unwrap());
+            rows.push(lake.rows("select * from t order by a").await.unwrap());
+        }
+        assert_eq!(rows[0], rows[1], "version {version}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

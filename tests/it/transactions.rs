@@ -2,27 +2,7 @@
 
 use tokio_postgres::Client;
 
-use crate::support::{Server, error, rows, value};
-
-struct Lake {
-    server: Server,
-    _folder: tempfile::TempDir,
-}
-
-impl Lake {
-    fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        Self { server: Server::serve(folder.path(), &[]), _folder: folder }
-    }
-
-    async fn client(&self) -> Client {
-        self.server.connect().await
-    }
-}
-
-async fn run(client: &Client, sql: &str) {
-    client.batch_execute(sql).await.unwrap_or_else(|error| panic!("{sql}: {error:?}"));
-}
+use crate::support::{Lake, error, rows, run, value};
 
 async fn releases(client: &Client) -> u64 {
     value(client, "select max(release) from lakewire.releases").await.parse().unwrap()

@@ -3,31 +3,11 @@
 use futures::future::join_all;
 use tokio_postgres::Client;
 
-use crate::support::{Server, error, rows, value};
-
-struct Lake {
-    server: Server,
-    _folder: tempfile::TempDir,
-}
-
-impl Lake {
-    fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        Self { server: Server::serve(folder.path(), &[]), _folder: folder }
-    }
-
-    async fn client(&self) -> Client {
-        self.server.connect().await
-    }
-}
+use crate::support::{Lake, error, rows, run, value};
 
 /// How many rows the statement says it changed.
 async fn changed(client: &Client, sql: &str) -> u64 {
     client.execute(sql, &[]).await.unwrap_or_else(|error| panic!("{sql}: {error:?}"))
-}
-
-async fn run(client: &Client, sql: &str) {
-    client.batch_execute(sql).await.unwrap_or_else(|error| panic!("{sql}: {error:?}"));
 }
 
 #[tokio::test]

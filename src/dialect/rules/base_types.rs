@@ -5,12 +5,9 @@
 
 use std::ops::ControlFlow;
 
-use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident,
-    ObjectName, Query, SetExpr, Statement, VisitMut, VisitorMut,
-};
+use datafusion::sql::sqlparser::ast::{BinaryOperator, Expr, Query, SetExpr, Statement, VisitMut, VisitorMut};
 
-use super::Facts;
+use super::{Facts, call};
 
 /// OID of a type → OID of what it is made of in the end; 0 where it is no domain.
 const FUNCTION: &str = "lakewire_base_type";
@@ -30,21 +27,7 @@ impl VisitorMut for Rewriter {
         if let Expr::Subquery(query) = expr
             && let Some(of) = followed(query)
         {
-            let args = vec![FunctionArg::Unnamed(FunctionArgExpr::Expr(of))];
-            *expr = Expr::Function(Function {
-                name: ObjectName::from(vec![Ident::new(FUNCTION)]),
-                uses_odbc_syntax: false,
-                parameters: FunctionArguments::None,
-                args: FunctionArguments::List(FunctionArgumentList {
-                    duplicate_treatment: None,
-                    args,
-                    clauses: Vec::new(),
-                }),
-                filter: None,
-                null_treatment: None,
-                over: None,
-                within_group: Vec::new(),
-            });
+            *expr = call(FUNCTION, vec![of]);
         }
         ControlFlow::Continue(())
     }

@@ -5,11 +5,11 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident,
-    ObjectName, Statement, UnaryOperator, ValueWithSpan, VisitMut, VisitorMut,
+    BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, ObjectName, Statement,
+    UnaryOperator, ValueWithSpan, VisitMut, VisitorMut,
 };
 
-use super::Facts;
+use super::{Facts, call};
 
 /// PostgreSQL's name, DataFusion's.
 const NAMES: &[(&str, &str)] =
@@ -58,23 +58,6 @@ fn similar_to(negated: bool, text: &Expr, pattern: &Expr, escape: Option<&ValueW
     let pattern = call("similar_to_escape", arguments);
     let matches = call("regexp_like", vec![text.clone(), pattern]);
     if negated { Expr::UnaryOp { op: UnaryOperator::Not, expr: Box::new(matches) } } else { matches }
-}
-
-pub(super) fn call(name: &str, arguments: Vec<Expr>) -> Expr {
-    Expr::Function(Function {
-        name: ObjectName::from(vec![Ident::new(name)]),
-        uses_odbc_syntax: false,
-        parameters: FunctionArguments::None,
-        args: FunctionArguments::List(FunctionArgumentList {
-            duplicate_treatment: None,
-            args: arguments.into_iter().map(|value| FunctionArg::Unnamed(FunctionArgExpr::Expr(value))).collect(),
-            clauses: Vec::new(),
-        }),
-        filter: None,
-        null_treatment: None,
-        over: None,
-        within_group: Vec::new(),
-    })
 }
 
 /// The name, if it is written without a schema or with `pg_catalog`.

@@ -28,7 +28,10 @@ mod values_types;
 
 use std::ops::ControlFlow;
 
-use datafusion::sql::sqlparser::ast::{ObjectName, Statement, Visit, Visitor};
+use datafusion::sql::sqlparser::ast::{
+    Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident, ObjectName,
+    Statement, Visit, Visitor,
+};
 
 pub use array_subquery::GATHERED;
 pub use column_names::{repeated_name, visible_name};
@@ -95,6 +98,30 @@ fn plannable(statement: &Statement) -> bool {
             | Statement::Merge(_)
             | Statement::CreateTable(_)
     )
+}
+
+/// `name(arguments …)`.
+fn call(name: &str, arguments: Vec<Expr>) -> Expr {
+    Expr::Function(plain_call(ObjectName::from(vec![Ident::new(name)]), arguments))
+}
+
+/// A call without anything but its arguments.
+pub fn plain_call(name: ObjectName, arguments: Vec<Expr>) -> Function {
+    let argument = |value| FunctionArg::Unnamed(FunctionArgExpr::Expr(value));
+    Function {
+        name,
+        uses_odbc_syntax: false,
+        parameters: FunctionArguments::None,
+        args: FunctionArguments::List(FunctionArgumentList {
+            duplicate_treatment: None,
+            args: arguments.into_iter().map(argument).collect(),
+            clauses: Vec::new(),
+        }),
+        filter: None,
+        null_treatment: None,
+        over: None,
+        within_group: Vec::new(),
+    }
 }
 
 /// The relation's own name, lower case, if it is one of PostgreSQL's catalogs.

@@ -34,26 +34,7 @@ impl VisitorMut for Rewriter {
         let new = match expr {
             Expr::AnyOp { left, compare_op, right, .. } => compared(left, compare_op, right, false),
             Expr::AllOp { left, compare_op, right } => compared(left, compare_op, right, true),
-            Expr::Like { any: true, negated, expr: text, pattern, escape_char } => elements(pattern).map(|patterns| {
-                let like = |pattern: &Expr| Expr::Like {
-                    any: false,
-                    negated: *negated,
-                    expr: text.clone(),
-                    pattern: Box::new(pattern.clone()),
-                    escape_char: escape_char.clone(),
-                };
-                joined(patterns.iter().map(like), false)
-            }),
-            Expr::ILike { any: true, negated, expr: text, pattern, escape_char } => elements(pattern).map(|patterns| {
-                let like = |pattern: &Expr| Expr::ILike {
-                    any: false,
-                    negated: *negated,
-                    expr: text.clone(),
-                    pattern: Box::new(pattern.clone()),
-                    escape_char: escape_char.clone(),
-                };
-                joined(patterns.iter().map(like), false)
-            }),
+            Expr::Like { any: true, .. } | Expr::ILike { any: true, .. } => liked(expr),
             _ => None,
         };
         if let Some(new) = new {
@@ -61,6 +42,19 @@ impl VisitorMut for Rewriter {
         }
         ControlFlow::Continue(())
     }
+}
+
+/// `x LIKE ANY (ARRAY[…])` with one pattern at a time.
+fn liked(like: &Expr) -> Option<Expr> {
+    let (Expr::Like { pattern, .. } | Expr::ILike { pattern, .. }) = like else { return None };
+    let one = |wanted: &Expr| {
+        let mut like = like.clone();
+        if let Expr::Like { any, pattern, .. } | Expr::ILike { any, pattern, .. } = &mut like {
+            (*any, **pattern) = (false, wanted.clone());
+        }
+        like
+    };
+    elements(pattern).map(|patterns| joined(patterns.iter().map(one), false))
 }
 
 fn peeled(expr: &Expr) -> &Expr {

@@ -5,12 +5,9 @@
 
 use std::ops::ControlFlow;
 
-use datafusion::sql::sqlparser::ast::{
-    DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident, ObjectName,
-    Statement, TypedString, VisitMut, VisitorMut,
-};
+use datafusion::sql::sqlparser::ast::{DataType, Expr, Statement, TypedString, VisitMut, VisitorMut};
 
-use super::Facts;
+use super::{Facts, call};
 
 /// What the functions' names begin with; the type's name follows.
 pub const REG_IN: &str = "lakewire_";
@@ -47,7 +44,7 @@ impl VisitorMut for Rewriter {
             _ => None,
         };
         if let Some((kind, operand)) = cast {
-            *expr = call(kind, operand);
+            *expr = reg_call(kind, operand);
         }
         ControlFlow::Continue(())
     }
@@ -62,18 +59,8 @@ fn kind(data_type: &DataType) -> Option<&'static str> {
     KINDS.iter().find(|kind| **kind == name).copied()
 }
 
-fn call(kind: &str, operand: Expr) -> Expr {
-    let args = vec![FunctionArg::Unnamed(FunctionArgExpr::Expr(operand))];
-    Expr::Function(Function {
-        name: ObjectName::from(vec![Ident::new(format!("{REG_IN}{kind}"))]),
-        uses_odbc_syntax: false,
-        parameters: FunctionArguments::None,
-        args: FunctionArguments::List(FunctionArgumentList { duplicate_treatment: None, args, clauses: Vec::new() }),
-        filter: None,
-        null_treatment: None,
-        over: None,
-        within_group: Vec::new(),
-    })
+fn reg_call(kind: &str, operand: Expr) -> Expr {
+    call(&format!("{REG_IN}{kind}"), vec![operand])
 }
 
 #[cfg(test)]

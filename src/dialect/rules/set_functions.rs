@@ -6,11 +6,10 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident, ObjectName,
-    Statement, TableFactor, Visit, VisitMut, Visitor, VisitorMut,
+    Expr, FunctionArg, ObjectName, Statement, TableFactor, Visit, VisitMut, Visitor, VisitorMut,
 };
 
-use super::Facts;
+use super::{Facts, call};
 
 /// All of them, but those of [`RECORD_FUNCTIONS`].
 pub const SET_FUNCTIONS: &[&str] = &[
@@ -71,20 +70,7 @@ impl VisitorMut for Rewriter {
             && name_of(&function.name).is_some_and(|name| SET_FUNCTIONS.contains(&name.as_str()) || name == SERIES)
         {
             let array = Expr::Function(function.clone());
-            *expr = Expr::Function(Function {
-                name: ObjectName::from(vec![Ident::new("unnest")]),
-                uses_odbc_syntax: false,
-                parameters: FunctionArguments::None,
-                args: FunctionArguments::List(FunctionArgumentList {
-                    duplicate_treatment: None,
-                    args: vec![FunctionArg::Unnamed(FunctionArgExpr::Expr(array))],
-                    clauses: Vec::new(),
-                }),
-                filter: None,
-                null_treatment: None,
-                over: None,
-                within_group: Vec::new(),
-            });
+            *expr = call("unnest", vec![array]);
         }
         ControlFlow::Continue(())
     }

@@ -6,12 +6,11 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, CastKind, DataType, DateTimeField, Expr, Function, FunctionArg, FunctionArgExpr,
-    FunctionArgumentList, FunctionArguments, Ident, Interval, IntervalFields, ObjectName, Statement, Value, VisitMut,
-    VisitorMut, WindowFrameBound, WindowType,
+    BinaryOperator, CastKind, DataType, DateTimeField, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments,
+    Interval, IntervalFields, Statement, Value, VisitMut, VisitorMut, WindowFrameBound, WindowType,
 };
 
-use super::Facts;
+use super::{Facts, call};
 
 pub fn apply(statement: &mut Statement, _facts: Facts) {
     let _ = statement.visit(&mut Rewriter);
@@ -75,20 +74,6 @@ fn restore(bound: &mut WindowFrameBound) {
 
 fn text(text: String) -> Expr {
     Expr::Value(Value::SingleQuotedString(text).into())
-}
-
-fn call(name: &str, args: Vec<Expr>) -> Expr {
-    let args = args.into_iter().map(|arg| FunctionArg::Unnamed(FunctionArgExpr::Expr(arg))).collect();
-    Expr::Function(Function {
-        name: ObjectName::from(vec![Ident::new(name)]),
-        uses_odbc_syntax: false,
-        parameters: FunctionArguments::None,
-        args: FunctionArguments::List(FunctionArgumentList { duplicate_treatment: None, args, clauses: Vec::new() }),
-        filter: None,
-        null_treatment: None,
-        over: None,
-        within_group: Vec::new(),
-    })
 }
 
 fn cast(interval: &Interval) -> Option<Expr> {

@@ -8,8 +8,7 @@ use datafusion::sql::sqlparser::ast::{
     BinaryOperator, CastKind, DataType, ExactNumberInfo, Expr, Statement, UnaryOperator, Value, VisitMut, VisitorMut,
 };
 
-use super::Facts;
-use super::function_names::call;
+use super::{Facts, call};
 
 pub fn apply(statement: &mut Statement, _facts: Facts) {
     let _ = statement.visit(&mut Rewriter);

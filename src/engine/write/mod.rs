@@ -82,13 +82,13 @@ pub(super) async fn prepare(
     statement: Arc<Statement>,
     hints: &[Option<Type>],
 ) -> Result<Prepared> {
-    let planner = session.planner_now().await?.with_parameters(hints);
+    let planner = Arc::new(session.planner_now().await?.with_parameters(hints));
     if let Some(constants) = constants::Constants::of(&statement.ast)
         && let Some(parameters) = constants.parameters(&planner, &statement, hints).await?
     {
         return Ok(Prepared { statement, parameters, schema: None, plan: None, query: None });
     }
-    let parts = with::Parts::plan(&planner, &statement).await?;
+    let parts = with::Parts::plan_apart(&planner, &session.guard, &statement).await?;
     let parameters = parameters::types_in(&parts.plans(), &statement, hints)?;
     let schema = match &parts.last {
         with::Last::Change(work) => work.returning.as_ref().map(|returning| execute::client_schema(&returning.plan)),
@@ -123,11 +123,8 @@ pub(super) async fn execute(session: &mut Session, statement: &Statement, params
             Ok(outcome) => publish(&session.shared, overlay, operation(&statement.ast)).await.map(|()| outcome),
             Err(error) => Err(error),
         };
-        if let (Some(temporary), Some(before)) = (&temporary, &before) {
-            match &published {
-                Ok(_) => temporary.end_transaction().await?,
-                Err(_) => temporary.return_to(before),
-            }
+        if let (Some(temporary), Some(before), Err(_)) = (&temporary, &before, &published) {
+            temporary.return_to(before);
         }
         match published {
             // Nobody has seen anything of it yet: as if the statement had come a moment later.
@@ -147,6 +144,7 @@ pub(super) async fn append(session: &mut Session, copy: &CopyFrom, rows: BatchSt
     }
     let overlay = catalog.begin();
     overlay.put_beside(session.temporary.as_ref());
+    // one write, which is there or not: nothing is to be brought back
     let written = Change::new(session, overlay.clone()).append(copy, rows).await?;
     publish(&session.shared, overlay, operation(&copy.statement.ast)).await?;
     Ok(written)
@@ -189,8 +187,9 @@ async fn turn(session: &mut Session, statement: &ast::Statement) -> Result<Optio
     session.guard.run(turn).await
 }
 
-/// Publishes on a task of its own: a client that leaves meanwhile must not leave half of it to others.
+/// Ends a transaction. Publishes on a task of its own: a client that leaves meanwhile must not leave half of it to others.
 pub(super) async fn publish(shared: &Arc<Shared>, overlay: Arc<Overlay>, operation: &'static str) -> Result<()> {
+    overlay.end_own().await?;
     let catalog = shared.catalog.clone();
     let published =
         shared.resources.workers().spawn(async move { catalog.publish(&overlay, operation).await.map(drop) });
@@ -201,6 +200,12 @@ pub(super) fn check_writable(session: &Session, statement: &ast::Statement) -> R
     if define::only_temporary(statement) {
         return Ok(());
     }
+    check_not_read_only(session, operation(statement))
+}
+
+/// # Errors
+/// `25006` where the session may only read.
+pub(super) fn check_not_read_only(session: &Session, operation: &str) -> Result<()> {
     let on = |name: &str| session.setting(name).is_some_and(|value| value == "on");
     let read_only = match session.transaction.block() {
         Some(_) => on("transaction_read_only"),
@@ -210,7 +215,7 @@ pub(super) fn check_writable(session: &Session, statement: &ast::Statement) -> R
     if !read_only && !in_the_past {
         return Ok(());
     }
-    let message = format!("cannot execute {} in a read-only transaction", operation(statement));
+    let message = format!("cannot execute {operation} in a read-only transaction");
     let error = Error::new(ErrorKind::ReadOnlyTransaction, message);
     Err(if in_the_past { error.with_hint("RESET lakewire.as_of: the past cannot be changed") } else { error })
 }
@@ -232,7 +237,7 @@ fn operation(statement: &ast::Statement) -> &'static str {
 struct Change {
     shared: Arc<Shared>,
     overlay: Arc<Overlay>,
-    planner: Planner,
+    planner: Arc<Planner>,
     guard: Guard,
     notices: NoticeSink,
     /// Whether a transaction goes on after it.
@@ -243,7 +248,7 @@ impl Change {
     fn new(session: &mut Session, overlay: Arc<Overlay>) -> Self {
         Self {
             shared: session.shared.clone(),
-            planner: session.planner_over(overlay.scope()),
+            planner: Arc::new(session.planner_over(overlay.scope())),
             overlay,
             guard: session.guard.clone(),
             notices: session.notice_sink(),
@@ -265,6 +270,12 @@ impl Change {
 
     fn state(&self) -> &Arc<SessionState> {
         self.planner.state()
+    }
+
+    /// The plan of a query, over what the transaction sees now.
+    async fn plan(&self, query: &Statement) -> Result<LogicalPlan> {
+        let plan = |planner: Arc<Planner>, query| async move { planner.plan_with_types(&query).await };
+        self.planner.apart(&self.guard, query, plan).await
     }
 
     /// Writes the plan's rows, on the threads of queries, until the statement is cancelled or its time is over.

@@ -135,7 +135,7 @@ pub(super) async fn change(change: &Change, statement: &Statement, params: &[Sca
         append(change, &target, vec![batch], futures::stream::empty().boxed()).await?;
         return Ok(Outcome::command(format!("INSERT 0 {rows}")));
     }
-    let parts = change.guard.run(Box::pin(Parts::plan(&change.planner, statement))).await?;
+    let parts = Parts::plan_apart(&change.planner, &change.guard, statement).await?;
     parts.run(change, statement, params).await
 }
 

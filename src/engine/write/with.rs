@@ -19,7 +19,7 @@ use crate::dialect::{Statement, folded};
 use crate::engine::planned::bind;
 use crate::engine::planner::Planner;
 use crate::engine::session::Outcome;
-use crate::engine::stream::BatchStream;
+use crate::engine::stream::{BatchStream, Guard};
 use crate::engine::{errors, execute};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -50,6 +50,12 @@ pub(super) fn changes_in_with(statement: &ast::Statement) -> bool {
 }
 
 impl Parts {
+    /// [`Self::plan`], away from the threads that serve clients.
+    pub async fn plan_apart(planner: &Arc<Planner>, guard: &Guard, statement: &Statement) -> Result<Self> {
+        let plan = |planner: Arc<Planner>, statement| async move { Self::plan(&planner, &statement).await };
+        planner.apart(guard, statement, plan).await
+    }
+
     pub async fn plan(planner: &Planner, statement: &Statement) -> Result<Self> {
         let ast::Statement::Query(query) = &statement.ast else {
             return Ok(Self {

@@ -17,6 +17,7 @@ use crate::catalog::{Object, ObjectKind};
 use crate::dialect::folded;
 use crate::error::{Error, ErrorKind, Result};
 use crate::names::TableName;
+use crate::pgcatalog::OWNER;
 use crate::table::ConstraintKind;
 
 pub(super) async fn table(change: &Change, alter: &ast::AlterTable) -> Result<()> {
@@ -52,7 +53,10 @@ pub(super) fn set_schema(change: &Change, name: &ObjectName, schema: &ast::Ident
 
 fn of_view(change: &Change, view: &Arc<Object>, operation: &Operation) -> Result<()> {
     match operation {
-        Operation::OwnerTo { .. } => Ok(()),
+        Operation::OwnerTo { new_owner } => {
+            owner_stays(change, new_owner);
+            Ok(())
+        }
         Operation::RenameColumn { old_column_name, new_column_name } => {
             alter_columns::rename_in_view(change, view, &folded(old_column_name), &folded(new_column_name))
         }
@@ -96,15 +100,31 @@ async fn one(change: &Change, table: &Arc<Object>, operation: &Operation) -> Res
             definition.properties.extend(options::properties(given)?);
             change.overlay.redefine(&table.name, &definition).await
         }
-        // all that is the lake's belongs to one owner, and there are no triggers or replicas
-        Operation::OwnerTo { .. }
-        | Operation::ReplicaIdentity { .. }
-        | Operation::EnableTrigger { .. }
-        | Operation::DisableTrigger { .. } => Ok(()),
+        Operation::OwnerTo { new_owner } => {
+            owner_stays(change, new_owner);
+            Ok(())
+        }
+        // there are no triggers or replicas
+        Operation::ReplicaIdentity { .. } | Operation::EnableTrigger { .. } | Operation::DisableTrigger { .. } => {
+            Ok(())
+        }
         other => {
             let words: Vec<String> = other.to_string().split_whitespace().take(3).map(str::to_uppercase).collect();
             Err(unsupported(&format!("ALTER TABLE … {}", words.join(" "))))
         }
+    }
+}
+
+/// All that is the lake's belongs to one owner: another is not kept, and told so.
+pub(super) fn owner_stays(change: &Change, new: &ast::Owner) {
+    let is_owner = match new {
+        ast::Owner::Ident(ident) => change.shared.running.roles.is_owner(&folded(ident)),
+        ast::Owner::CurrentRole | ast::Owner::CurrentUser | ast::Owner::SessionUser => {
+            change.planner.limited_user().is_none()
+        }
+    };
+    if !is_owner {
+        change.notice("00000", format!("the owner stays \"{OWNER}\": grant what {new} is to do"));
     }
 }
 

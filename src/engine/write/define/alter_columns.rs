@@ -189,9 +189,7 @@ pub(super) async fn rename(change: &Change, table: &Arc<Object>, old: &str, new:
     }
     rewrite(change, table, definition, |column| (column == new).then(|| quoted(old))).await?;
     for reader in readers(change, &table.name) {
-        let ((ObjectKind::View { definition }, _) | (_, Some(definition))) = (&reader.kind, &reader.query) else {
-            continue;
-        };
+        let Some(definition) = reader.defining_query() else { continue };
         if plan(change, definition).await.is_err() {
             let message = format!("renaming a column that view \"{}\" reads", reader.name.name);
             return Err(unsupported(&message).with_hint("drop the view, rename the column, and make the view again"));
@@ -302,9 +300,7 @@ async fn set_type(
     mut definition: Definition,
 ) -> Result<()> {
     for reader in readers(change, &table.name) {
-        let ((ObjectKind::View { definition }, _) | (_, Some(definition))) = (&reader.kind, &reader.query) else {
-            continue;
-        };
+        let Some(definition) = reader.defining_query() else { continue };
         if checks::names_in(&format!("({definition})")).is_ok_and(|names| names.contains(column)) {
             let message = "cannot alter type of a column used by a view or rule";
             let detail = format!("rule _RETURN on view {} depends on column \"{column}\"", shown(change, &reader.name));

@@ -6,9 +6,9 @@ use datafusion::sql::sqlparser::ast::{ObjectName, ObjectType};
 
 use super::super::names::{check_schema, reference};
 use super::super::{Change, unsupported};
-use super::relations::{readers, shown};
+use super::relations::{readers, told};
 use super::schemas;
-use crate::catalog::{Object, ObjectKind};
+use crate::catalog::Object;
 use crate::engine::names::Relation;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -131,7 +131,7 @@ fn dependants(change: &Change, doomed: &[Arc<Object>]) -> Vec<(Arc<Object>, Arc<
 
 fn drop_all(change: &Change, doomed: &[Arc<Object>], cascade: bool) -> Result<()> {
     let dependants = dependants(change, doomed);
-    let told = |object: &Object| format!("{} {}", object.noun(), shown(change, &object.name));
+    let told = |object: &Object| told(change, object);
     if !cascade && !dependants.is_empty() {
         let lines: Vec<String> =
             dependants.iter().map(|(reader, of)| format!("{} depends on {}", told(reader), told(of))).collect();
@@ -194,7 +194,7 @@ fn drop_schema(change: &Change, schema: &str, if_exists: bool, cascade: bool) ->
     inside.retain(|object| object.name.schema == schema);
     inside.sort_by_key(|object| object.oid);
     let outside = dependants(change, &inside);
-    let told = |object: &Object| format!("{} {}", object.noun(), shown(change, &object.name));
+    let told = |object: &Object| told(change, object);
     if !cascade && !inside.is_empty() {
         let lines = inside.iter().map(|object| format!("{} depends on schema {schema}", told(object)));
         let others = outside.iter().map(|(reader, of)| format!("{} depends on {}", told(reader), told(of)));
@@ -215,9 +215,7 @@ fn drop_schema(change: &Change, schema: &str, if_exists: bool, cascade: bool) ->
 pub(super) async fn settle_readers(change: &Change, object: &Object, what: &str, cascade: bool) -> Result<()> {
     let mut broken = Vec::new();
     for reader in readers(change, &object.name) {
-        let ((ObjectKind::View { definition }, _) | (_, Some(definition))) = (&reader.kind, &reader.query) else {
-            continue;
-        };
+        let Some(definition) = reader.defining_query() else { continue };
         if super::relations::plan(change, definition).await.is_err() {
             broken.push(reader);
         }
@@ -226,13 +224,9 @@ pub(super) async fn settle_readers(change: &Change, object: &Object, what: &str,
         return Ok(());
     }
     if cascade {
-        cascades(
-            change,
-            &broken.iter().map(|view| format!("{} {}", view.noun(), shown(change, &view.name))).collect::<Vec<_>>(),
-        );
+        cascades(change, &broken.iter().map(|view| told(change, view)).collect::<Vec<_>>());
         return drop_all(change, &broken, true);
     }
-    let lines: Vec<String> =
-        broken.iter().map(|view| format!("{} {} depends on {what}", view.noun(), shown(change, &view.name))).collect();
+    let lines: Vec<String> = broken.iter().map(|view| format!("{} depends on {what}", told(change, view))).collect();
     Err(depended_on(format!("cannot drop {what} because other objects depend on it"), &lines))
 }

@@ -24,7 +24,7 @@ use datafusion::scalar::ScalarValue;
 use datafusion::sql::sqlparser::ast::{self, ObjectType};
 
 use super::{Change, unsupported};
-use crate::dialect::{Command, Statement, command, place_of};
+use crate::dialect::{Command, Statement, alter_tag, command, place_of};
 use crate::engine::planned::locate;
 use crate::engine::session::Outcome;
 use crate::error::{Error, ErrorKind, Result};
@@ -100,15 +100,6 @@ fn located(error: Error, statement: &Statement) -> Error {
     }
 }
 
-/// `ALTER VIEW` is carried out as `ALTER TABLE`, and its tag says what it was.
-fn alter_tag(statement: &Statement) -> &'static str {
-    match statement.text.split_whitespace().nth(1) {
-        Some(word) if word.eq_ignore_ascii_case("view") => "ALTER VIEW",
-        Some(word) if word.eq_ignore_ascii_case("materialized") => "ALTER MATERIALIZED VIEW",
-        _ => "ALTER TABLE",
-    }
-}
-
 async fn carry_out(change: &Change, statement: &Statement, params: &[ScalarValue]) -> Result<Outcome> {
     let done = |tag: &str| Ok(Outcome::command(tag));
     let Some(tag) = tag(&statement.ast) else { return Err(unsupported("this statement")) };
@@ -127,7 +118,7 @@ async fn carry_out(change: &Change, statement: &Statement, params: &[ScalarValue
         }
         ast::Statement::AlterTable(table) => {
             alter::table(change, table).await?;
-            done(alter_tag(statement))
+            done(alter_tag(&statement.text))
         }
         ast::Statement::AlterSchema(schema) => {
             schemas::alter(change, schema)?;
@@ -163,9 +154,9 @@ async fn carry_out(change: &Change, statement: &Statement, params: &[ScalarValue
                 views::refresh(change, &view, with_data).await?;
                 done(tag)
             }
-            Some(Command::SetSchema { name, schema, .. }) => {
+            Some(Command::SetSchema { name, schema }) => {
                 alter::set_schema(change, &name, &schema)?;
-                done(alter_tag(statement))
+                done(alter_tag(&statement.text))
             }
             _ => Err(unsupported(tag)),
         },

@@ -38,6 +38,11 @@ pub(super) fn shown(change: &Change, name: &TableName) -> String {
     if visible { name.name.clone() } else { format!("{}.{}", name.schema, name.name) }
 }
 
+/// What messages about dependences call it.
+pub(super) fn told(change: &Change, object: &Object) -> String {
+    format!("{} {}", object.noun(), shown(change, &object.name))
+}
+
 /// Where a new relation goes.
 pub(super) fn place(change: &Change, name: &ObjectName, temporary: bool) -> Result<TableName> {
     let given = reference(name)?;
@@ -106,9 +111,8 @@ pub(super) fn owned_if(change: &Change, name: &ObjectName, if_exists: bool) -> R
 
 /// Views, materialized or not, whose queries name the relation.
 pub(super) fn readers(change: &Change, name: &TableName) -> Vec<Arc<Object>> {
-    let reads = |object: &Arc<Object>| match (&object.kind, &object.query) {
-        (ObjectKind::View { definition }, _) | (_, Some(definition)) => dialect::relations(definition).contains(name),
-        _ => false,
+    let reads = |object: &Arc<Object>| {
+        object.defining_query().is_some_and(|definition| dialect::relations(definition).contains(name))
     };
     change.overlay.scope().objects().into_iter().filter(reads).collect()
 }
@@ -116,7 +120,7 @@ pub(super) fn readers(change: &Change, name: &TableName) -> Vec<Arc<Object>> {
 /// The plan of a query in the lake's dialect, over what the transaction sees now.
 pub(super) async fn plan(change: &Change, sql: &str) -> Result<LogicalPlan> {
     let statement = dialect::parse_single(sql)?;
-    change.guard.run(change.planner.plan_with_types(&statement)).await.map_err(Error::without_position)
+    change.plan(&statement).await.map_err(Error::without_position)
 }
 
 /// A name as SQL has it.

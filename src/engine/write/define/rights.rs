@@ -33,9 +33,11 @@ pub(super) fn carry_out(change: &Change, order: &Order<'_>) -> Result<()> {
             names.iter().map(|name| known(change, name)).collect::<Result<Vec<_>>>()?
         }
         Some(GrantObjects::AllTablesInSchema { schemas }) => inside(change, schemas)?,
+        Some(GrantObjects::Schemas(names)) if order.grants => {
+            return names.iter().try_for_each(|name| schemas::check_exists(change, reference(name)?.table()));
+        }
         Some(
-            GrantObjects::Schemas(_)
-            | GrantObjects::Databases(_)
+            GrantObjects::Databases(_)
             | GrantObjects::Sequences(_)
             | GrantObjects::AllSequencesInSchema { .. }
             | GrantObjects::AllFunctionsInSchema { .. }

@@ -4,6 +4,7 @@ use datafusion::sql::sqlparser::ast::{self, AlterSchemaOperation};
 
 use super::super::names::{check_schema, reference};
 use super::super::{Change, unsupported};
+use super::alter::owner_stays;
 use super::relations;
 use crate::dialect::folded;
 use crate::error::{Error, ErrorKind, Result};
@@ -17,10 +18,7 @@ pub(super) fn create(change: &Change, name: &ast::SchemaName, if_not_exists: boo
         }
         ast::SchemaName::UnnamedAuthorization(owner) => folded(owner),
     };
-    if schema.starts_with("pg_") {
-        return Err(Error::new(ErrorKind::ReservedName, format!("unacceptable schema name \"{schema}\""))
-            .with_detail("The prefix \"pg_\" is reserved for system schemas."));
-    }
+    check_free_for_users(&schema)?;
     if exists(change, &schema) || schema == "information_schema" {
         let message = format!("schema \"{schema}\" already exists");
         if !if_not_exists {
@@ -31,6 +29,14 @@ pub(super) fn create(change: &Change, name: &ast::SchemaName, if_not_exists: boo
     }
     change.overlay.put_schema(&schema, true);
     Ok(())
+}
+
+fn check_free_for_users(schema: &str) -> Result<()> {
+    if !schema.starts_with("pg_") {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::ReservedName, format!("unacceptable schema name \"{schema}\""))
+        .with_detail("The prefix \"pg_\" is reserved for system schemas."))
 }
 
 pub(super) fn exists(change: &Change, schema: &str) -> bool {
@@ -52,7 +58,7 @@ pub(super) fn alter(change: &Change, schema: &ast::AlterSchema) -> Result<()> {
     check_exists(change, &name)?;
     for operation in &schema.operations {
         match operation {
-            AlterSchemaOperation::OwnerTo { .. } => {}
+            AlterSchemaOperation::OwnerTo { owner } => owner_stays(change, owner),
             AlterSchemaOperation::Rename { name: new } => rename(change, &name, reference(new)?.table())?,
             _ => return Err(unsupported("this form of ALTER SCHEMA")),
         }
@@ -64,13 +70,11 @@ fn rename(change: &Change, old: &str, new: &str) -> Result<()> {
     if exists(change, new) {
         return Err(Error::new(ErrorKind::DuplicateSchema, format!("schema \"{new}\" already exists")));
     }
-    if new.starts_with("pg_") {
-        return Err(Error::new(ErrorKind::ReservedName, format!("unacceptable schema name \"{new}\""))
-            .with_detail("The prefix \"pg_\" is reserved for system schemas."));
-    }
+    check_free_for_users(new)?;
     change.overlay.put_schema(new, true);
     for object in change.overlay.scope().objects() {
         if object.name.schema == old {
+            change.planner.check_owner(&object)?;
             relations::rename(change, &object.name, &TableName::new(new, object.name.name.as_str()))?;
         }
     }

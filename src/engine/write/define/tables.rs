@@ -110,7 +110,7 @@ pub(super) async fn select_into(
 }
 
 pub(super) async fn planned(change: &Change, query: &Statement, params: &[ScalarValue]) -> Result<LogicalPlan> {
-    let planned = change.guard.run(change.planner.plan_with_types(query)).await?;
+    let planned = change.plan(query).await?;
     Ok(bind(&planned, query, params)?.unwrap_or(planned))
 }
 
