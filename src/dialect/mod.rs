@@ -37,7 +37,8 @@ pub use merge::{is_nothing, is_nothing_column};
 pub use normalize::normalized;
 pub use position::{identifier_position, literal_position, names_parameter, operator_position, place_of, placeholder};
 pub use rules::{
-    GATHERED, RECORD_FUNCTIONS, RELATION, RELATION_FUNCTIONS, SET_FUNCTIONS, SINGLE_VALUE, repeated_name, visible_name,
+    GATHERED, RECORD_FUNCTIONS, RELATION, RELATION_FUNCTIONS, SET_FUNCTIONS, SINGLE_VALUE, call, repeated_name,
+    visible_name,
 };
 
 /// How deep expressions may nest before `54001`.
@@ -74,8 +75,9 @@ pub fn parse(sql: &str) -> Result<Vec<Statement>> {
                 }
                 error::from_parser(&positions, tokens, &parse_error)
             })?;
-            refused::check(&ast)?;
-            Ok(Statement { text: text.to_owned(), offset, ast: rules::apply(ast) })
+            let statement = Statement { text: text.to_owned(), offset, ast };
+            refused::check(&statement)?;
+            Ok(Statement { ast: rules::apply(statement.ast), ..statement })
         })
         .collect()
 }

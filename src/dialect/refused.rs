@@ -1,23 +1,33 @@
-//! Queries that DataFusion would answer with other rows than PostgreSQL, without a word: they are refused.
+//! Queries that DataFusion would answer with other rows than PostgreSQL, or where PostgreSQL has an error, without a word.
 //!
-//! Invariant: what is refused here has another way to be said, and the hint says it.
+//! Invariant: what is refused here though PostgreSQL answers has another way to be said, and the hint says it.
 
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    JoinConstraint, JoinOperator, Query, Select, SetExpr, SetOperator, SetQuantifier, Statement, Visit, Visitor,
+    Expr, Ident, OrderBy, OrderByKind, Query, Select, SelectItem, SetExpr, SetOperator, SetQuantifier, Visit, Visitor,
 };
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
 
+use super::folded;
+use super::position::place_of;
 use crate::error::{Error, ErrorKind, Result};
 
 /// # Errors
-/// `0A000` for the first such query in the statement.
-pub fn check(statement: &Statement) -> Result<()> {
-    match statement.visit(&mut Finder) {
+/// `0A000` for the first such query in the statement; `42702` for a name in ORDER BY that two columns have.
+pub fn check(statement: &super::Statement) -> Result<()> {
+    match statement.ast.visit(&mut Finder) {
         ControlFlow::Continue(()) => Ok(()),
-        ControlFlow::Break((what, hint)) => {
+        ControlFlow::Break(Refused::Query(what, hint)) => {
             Err(Error::new(ErrorKind::FeatureNotSupported, format!("{what} is not supported")).with_hint(hint))
+        }
+        ControlFlow::Break(Refused::Order(name)) => {
+            let message = format!("ORDER BY \"{}\" is ambiguous", folded(&name));
+            let error = Error::new(ErrorKind::AmbiguousColumn, message);
+            Err(match place_of(statement, &name) {
+                Some(position) => error.at(position),
+                None => error,
+            })
         }
     }
 }
@@ -51,43 +61,55 @@ pub fn two_phase(tokens: &[TokenWithSpan]) -> Result<()> {
 
 struct Finder;
 
-impl Visitor for Finder {
+enum Refused {
     /// What is refused, and what to write instead.
-    type Break = (&'static str, &'static str);
+    Query(&'static str, &'static str),
+    Order(Ident),
+}
 
-    fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<Self::Break> {
-        set_operations(&query.body)
-    }
+impl Visitor for Finder {
+    type Break = Refused;
 
-    fn pre_visit_select(&mut self, select: &Select) -> ControlFlow<Self::Break> {
-        for join in select.from.iter().flat_map(|table| &table.joins) {
-            let constraint = match &join.join_operator {
-                JoinOperator::Right(constraint)
-                | JoinOperator::RightOuter(constraint)
-                | JoinOperator::FullOuter(constraint) => constraint,
-                _ => continue,
-            };
-            // the common column would be the left side's, which is null where only the right side has a row
-            if matches!(constraint, JoinConstraint::Using(_) | JoinConstraint::Natural) {
-                return ControlFlow::Break((
-                    "RIGHT or FULL JOIN with USING or NATURAL",
-                    "join with ON a.id = b.id and select coalesce(a.id, b.id)",
-                ));
-            }
+    fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<Refused> {
+        if let (SetExpr::Select(select), Some(OrderBy { kind: OrderByKind::Expressions(order), .. })) =
+            (query.body.as_ref(), &query.order_by)
+            && let Some(name) = order.iter().find_map(|order| ambiguous(select, &order.expr))
+        {
+            return ControlFlow::Break(Refused::Order(name.clone()));
         }
-        ControlFlow::Continue(())
+        set_operations(&query.body)
     }
 }
 
+/// The name, if columns of the result that differ both have it.
+fn ambiguous<'e>(select: &Select, order: &'e Expr) -> Option<&'e Ident> {
+    let Expr::Identifier(name) = order else { return None };
+    let wanted = folded(name);
+    fn named<'s>(item: &'s SelectItem, wanted: &str) -> Option<&'s Expr> {
+        let (name, expr) = match item {
+            SelectItem::ExprWithAlias { expr, alias } => (alias, expr),
+            SelectItem::UnnamedExpr(expr @ Expr::Identifier(column)) => (column, expr),
+            SelectItem::UnnamedExpr(expr @ Expr::CompoundIdentifier(path)) => (path.last()?, expr),
+            _ => return None,
+        };
+        (folded(name) == wanted).then_some(expr)
+    }
+    let mut columns = select.projection.iter().filter_map(|item| named(item, &wanted));
+    let first = columns.next()?;
+    // `a` and `t.a` may be one column
+    let bare = |expr: &Expr| matches!(expr, Expr::Identifier(column) if folded(column) == wanted);
+    columns.any(|other| other != first && !bare(other) && !bare(first)).then_some(name)
+}
+
 /// DataFusion does not count how often a row occurs on each side.
-fn set_operations(body: &SetExpr) -> ControlFlow<(&'static str, &'static str)> {
+fn set_operations(body: &SetExpr) -> ControlFlow<Refused> {
     let SetExpr::SetOperation { op, set_quantifier, left, right } = body else { return ControlFlow::Continue(()) };
     match (op, set_quantifier) {
-        (SetOperator::Except, SetQuantifier::All) => ControlFlow::Break((
+        (SetOperator::Except, SetQuantifier::All) => ControlFlow::Break(Refused::Query(
             "EXCEPT ALL",
             "number equal rows by row_number() over (partition by all columns) on both sides, and use EXCEPT",
         )),
-        (SetOperator::Intersect, SetQuantifier::All) => ControlFlow::Break((
+        (SetOperator::Intersect, SetQuantifier::All) => ControlFlow::Break(Refused::Query(
             "INTERSECT ALL",
             "number equal rows by row_number() over (partition by all columns) on both sides, and use INTERSECT",
         )),

@@ -1,14 +1,19 @@
-//! Functions of floats that fail where PostgreSQL's do, instead of giving NaN or infinity.
+//! Functions of floats that fail where PostgreSQL's do, instead of giving NaN or infinity, and that round as its do.
 //!
 //! Blocked by: DataFusion's follow IEEE 754. Remove when they can be told otherwise.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use datafusion::arrow::array::AsArray;
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Float64Type};
+use datafusion::common::plan_err;
 use datafusion::error::{DataFusionError, Result};
-use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature};
+use datafusion::logical_expr::expr::ScalarFunction;
+use datafusion::logical_expr::{
+    ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, SimpleScalarUDF, Volatility,
+};
+use datafusion::scalar::ScalarValue;
 
 use crate::error::{Error, ErrorKind};
 
@@ -48,6 +53,34 @@ impl ScalarUDFImpl for Checked {
         check(self.name(), &given, &result, rows)?;
         Ok(result)
     }
+}
+
+/// `round` of a float: halves go to the even neighbor.
+pub(super) fn round_to_even(number: Expr) -> Expr {
+    static ROUND: LazyLock<Arc<ScalarUDF>> = LazyLock::new(|| {
+        let signature = Signature::exact(vec![DataType::Float64], Volatility::Immutable);
+        let rounded = |args: &[ColumnarValue]| {
+            let rows = args.iter().find_map(|arg| match arg {
+                ColumnarValue::Array(array) => Some(array.len()),
+                ColumnarValue::Scalar(_) => None,
+            });
+            let Some(number) = args.first() else { return plan_err!("round of nothing") };
+            let numbers = number.to_array(rows.unwrap_or(1))?;
+            let rounded = numbers.as_primitive::<Float64Type>().unary::<_, Float64Type>(f64::round_ties_even);
+            match rows {
+                Some(_) => Ok(ColumnarValue::Array(Arc::new(rounded))),
+                None => ScalarValue::try_from_array(&rounded, 0).map(ColumnarValue::Scalar),
+            }
+        };
+        let implementation = Arc::new(rounded);
+        Arc::new(ScalarUDF::from(SimpleScalarUDF::new_with_signature(
+            "round",
+            signature,
+            DataType::Float64,
+            implementation,
+        )))
+    });
+    Expr::ScalarFunction(ScalarFunction::new_udf(ROUND.clone(), vec![number]))
 }
 
 fn check(function: &str, given: &[ColumnarValue], result: &ColumnarValue, rows: usize) -> Result<()> {

@@ -9,6 +9,7 @@ mod array_agg;
 mod base;
 mod blocks;
 mod buffered;
+mod common_columns;
 mod context;
 mod control;
 mod copy;

@@ -10,8 +10,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use datafusion::arrow::datatypes::{DataType, Schema, SchemaRef};
 use datafusion::catalog::{TableFunctionArgs, TableProvider};
-use datafusion::common::DFSchema;
 use datafusion::common::tree_node::TreeNode;
+use datafusion::common::{DFSchema, DFSchemaRef};
 use datafusion::common::{TableReference, plan_err};
 use datafusion::config::ConfigOptions;
 use datafusion::datasource::cte_worktable::CteWorkTable;
@@ -34,7 +34,7 @@ use super::number_series::{integers, is_integer, widened};
 use super::sql_types::SqlTypes;
 use super::stream::Guard;
 use super::typing::Typing;
-use super::{Shared, decorrelate, errors, execute, time_travel, whole_rows};
+use super::{Shared, common_columns, decorrelate, errors, execute, time_travel, whole_rows};
 use crate::catalog::Scope;
 use crate::dialect::{self, Statement};
 use crate::error::{Error, ErrorKind, Result};
@@ -190,6 +190,7 @@ impl Planner {
         let names = self.names_in(statement, known, depth).await?;
         let mut ast = statement.ast.clone();
         whole_rows::expand(&mut ast, &names.tables);
+        common_columns::expand(&mut ast, &|query| names.columns_of(query, statement))?;
         let assigns = matches!(ast, ast::Statement::Insert(_) | ast::Statement::Update(_));
         SqlToRel::new_with_options(&names, dialect::parser_options(self.state.config_options()))
             .statement_to_plan(DfStatement::Statement(Box::new(ast)))
@@ -391,6 +392,15 @@ struct Names<'a> {
 }
 
 impl Names<'_> {
+    fn columns_of(&self, query: ast::Query, statement: &Statement) -> Result<DFSchemaRef> {
+        let names = self.planner.names(self.tables.clone(), self.functions.clone());
+        let query = DfStatement::Statement(Box::new(ast::Statement::Query(Box::new(query))));
+        let plan = SqlToRel::new_with_options(&names, dialect::parser_options(self.state().config_options()))
+            .statement_to_plan(query)
+            .map_err(|error| errors::in_statement(error, statement))?;
+        Ok(plan.schema().clone())
+    }
+
     fn state(&self) -> &SessionState {
         &self.planner.state
     }

@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int64Array, ListArray, UInt64Array};
+use datafusion::arrow::array::{
+    Array, ArrayRef, AsArray, BooleanArray, Int32Array, Int64Array, ListArray, UInt64Array,
+};
 use datafusion::arrow::buffer::OffsetBuffer;
 use datafusion::arrow::compute::{CastOptions, cast_with_options, concat, take};
-use datafusion::arrow::datatypes::{DataType, Field};
+use datafusion::arrow::datatypes::{DataType, Field, Int32Type};
 use datafusion::error::Result as DataFusionResult;
 use datafusion::functions_nested::{array_has, cardinality, dimension, length, position};
 use datafusion::logical_expr::simplify::{ExprSimplifyResult, SimplifyContext};
@@ -144,7 +146,18 @@ impl ScalarUDFImpl for Narrowed {
         let wanted = args.return_field.clone();
         let types: Vec<DataType> = args.arg_fields.iter().map(|field| field.data_type().clone()).collect();
         args.return_field = Arc::new(Field::new("", self.inner.inner().return_type(&types)?, true));
-        self.inner.inner().invoke_with_args(args)?.cast_to(wanted.data_type(), None)
+        let found = self.inner.inner().invoke_with_args(args)?.cast_to(wanted.data_type(), None)?;
+        // an empty array has no dimension
+        match (self.name(), found) {
+            ("array_length" | "array_ndims", ColumnarValue::Scalar(ScalarValue::Int32(Some(0)))) => {
+                Ok(ColumnarValue::Scalar(ScalarValue::Int32(None)))
+            }
+            ("array_length" | "array_ndims", ColumnarValue::Array(numbers)) => {
+                let numbers = numbers.as_primitive::<Int32Type>().iter().map(|number| number.filter(|n| *n > 0));
+                Ok(ColumnarValue::Array(Arc::new(numbers.collect::<Int32Array>())))
+            }
+            (_, found) => Ok(found),
+        }
     }
 }
 

@@ -12,8 +12,14 @@ use datafusion::sql::sqlparser::ast::{
 use super::{Facts, call};
 
 /// PostgreSQL's name, DataFusion's.
-const NAMES: &[(&str, &str)] =
-    &[("ceiling", "ceil"), ("every", "bool_and"), ("sign", "signum"), ("variance", "var_samp")];
+const NAMES: &[(&str, &str)] = &[
+    ("array_remove", "array_remove_all"),
+    ("array_replace", "array_replace_all"),
+    ("ceiling", "ceil"),
+    ("every", "bool_and"),
+    ("sign", "signum"),
+    ("variance", "var_samp"),
+];
 
 pub fn apply(statement: &mut Statement, _facts: Facts) {
     let _ = statement.visit(&mut Renamer);

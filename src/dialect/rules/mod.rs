@@ -101,7 +101,7 @@ fn plannable(statement: &Statement) -> bool {
 }
 
 /// `name(arguments …)`.
-fn call(name: &str, arguments: Vec<Expr>) -> Expr {
+pub fn call(name: &str, arguments: Vec<Expr>) -> Expr {
     Expr::Function(plain_call(ObjectName::from(vec![Ident::new(name)]), arguments))
 }
 

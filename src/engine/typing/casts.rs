@@ -103,9 +103,9 @@ fn of_number(expr: Box<Expr>, given: &DataType, field: FieldRef) -> Transformed<
         match given {
             DataType::Decimal128(..) => return Transformed::yes(*expr),
             DataType::Float32 | DataType::Float64 => return Transformed::yes(exact::to_free(*expr)),
-            DataType::Int8 | DataType::Int16 | DataType::UInt8 => return as_decimal(expr, 5),
-            DataType::Int32 | DataType::UInt16 => return as_decimal(expr, 10),
-            DataType::Int64 | DataType::UInt32 | DataType::UInt64 => return as_decimal(expr, 20),
+            DataType::Int8 | DataType::Int16 | DataType::UInt8 => return as_decimal(expr, 5, 0),
+            DataType::Int32 | DataType::UInt16 => return as_decimal(expr, 10, 0),
+            DataType::Int64 | DataType::UInt32 | DataType::UInt64 => return as_decimal(expr, 20, 0),
             _ => {}
         }
     }
@@ -126,14 +126,15 @@ fn small_constant(expr: &Expr, wanted: &DataType) -> Option<ScalarValue> {
 pub(super) fn widened(expr: Expr, given: &DataType, wanted: &DataType) -> Expr {
     if wanted.is_decimal() {
         let digits = if matches!(given, DataType::Int64 | DataType::UInt32 | DataType::UInt64) { 20 } else { 10 };
-        return as_decimal(Box::new(expr), digits).data;
+        return as_decimal(Box::new(expr), digits, 0).data;
     }
     if given == wanted { expr } else { Expr::Cast(Cast::new(Box::new(expr), wanted.clone())) }
 }
 
-pub(super) fn as_decimal(expr: Box<Expr>, digits: u8) -> Transformed<Expr> {
+/// As a numeric whose precision is not told.
+pub(super) fn as_decimal(expr: Box<Expr>, digits: u8, scale: i8) -> Transformed<Expr> {
     let undeclared = HashMap::from([(TYPE_MODIFIER_KEY.to_owned(), "-1".to_owned())]);
-    let field = Field::new("", DataType::Decimal128(digits, 0), false).with_metadata(undeclared);
+    let field = Field::new("", DataType::Decimal128(digits, scale), false).with_metadata(undeclared);
     Transformed::yes(Expr::Cast(Cast::new_from_field(expr, Arc::new(field))))
 }
 

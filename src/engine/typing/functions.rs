@@ -60,7 +60,7 @@ fn byte_of_name(name: Expr, at: Expr) -> Expr {
 }
 
 /// How many decimals: the type of `round(x, 2)` depends on it, and a cast that coercion puts around it would hide it.
-fn constant(decimals: &Expr) -> Option<Expr> {
+fn constant(decimals: &Expr) -> Option<(i32, Expr)> {
     let number = match decimals {
         Expr::Literal(ScalarValue::Int64(Some(number)), _) => *number,
         Expr::Negative(negated) => match negated.as_ref() {
@@ -69,7 +69,7 @@ fn constant(decimals: &Expr) -> Option<Expr> {
         },
         _ => return None,
     };
-    i32::try_from(number).ok().map(lit)
+    i32::try_from(number).ok().map(|number| (number, lit(number)))
 }
 
 /// A series of integers is of integers (DataFusion's are all `bigint`), one of dates is of instants.
@@ -90,6 +90,37 @@ fn series(typing: &Typing, call: ScalarFunction, schema: &DFSchema) -> Result<Tr
     }
     let integers = DataType::new_list(DataType::Int32, true);
     Ok(Transformed::yes(Expr::Cast(Cast::new(Box::new(series.data), integers))))
+}
+
+/// `round` and `trunc`: of integers they are floats, or numerics where decimals are asked for; floats are rounded to even.
+fn rounded(typing: &Typing, call: ScalarFunction, schema: &DFSchema) -> Result<Transformed<Expr>> {
+    let ScalarFunction { func, mut args } = call;
+    let decimals = args.get(1).and_then(constant);
+    let Some(number) = args.first_mut() else { return narrowed(typing, ScalarFunction::new_udf(func, args), schema) };
+    let mut data_type = number.get_type(schema)?;
+    if data_type.is_integer() {
+        data_type = if decimals.is_some() { DataType::Decimal128(20, 0) } else { DataType::Float64 };
+        *number = Expr::Cast(Cast::new(Box::new(number.clone()), data_type.clone()));
+    } else if data_type == DataType::Float32 {
+        data_type = DataType::Float64;
+        *number = Expr::Cast(Cast::new(Box::new(number.clone()), DataType::Float64));
+    }
+    if let (DataType::Float64, "round", [number]) = (&data_type, func.name(), args.as_slice()) {
+        return Ok(Transformed::yes(math::round_to_even(number.clone())));
+    }
+    let truncates = func.name() == "trunc";
+    if let (Some((_, constant)), Some(second)) = (&decimals, args.get_mut(1)) {
+        *second = constant.clone();
+    }
+    let call = narrowed(typing, ScalarFunction::new_udf(func, args), schema)?;
+    match (data_type, decimals) {
+        (DataType::Decimal128(digits, scale), Some((kept, _))) if truncates && kept < i32::from(scale) => {
+            let kept = i8::try_from(kept.max(0)).unwrap_or(scale);
+            let digits = digits.saturating_sub((scale - kept).unsigned_abs());
+            Ok(casts::as_decimal(Box::new(call.data), digits.max(1), kept))
+        }
+        _ => Ok(Transformed::yes(call.data)),
+    }
 }
 
 pub(super) fn scalar(typing: &Typing, call: ScalarFunction, schema: &DFSchema) -> Result<Transformed<Expr>> {
@@ -117,14 +148,10 @@ pub(super) fn scalar(typing: &Typing, call: ScalarFunction, schema: &DFSchema) -
     {
         // a whole number has no decimals, whatever the type had
         let digits = digits.saturating_sub(scale.unsigned_abs()).saturating_add(1);
-        return Ok(casts::as_decimal(Box::new(Expr::ScalarFunction(call)), digits));
+        return Ok(casts::as_decimal(Box::new(Expr::ScalarFunction(call)), digits, 0));
     }
-    if let ("round" | "trunc", [_, decimals]) = (function, call.args.as_slice())
-        && let Some(decimals) = constant(decimals)
-    {
-        let args = call.args.into_iter().take(1).chain([decimals]).collect();
-        let call = narrowed(typing, ScalarFunction::new_udf(call.func, args), schema)?;
-        return Ok(Transformed::yes(call.data));
+    if let "round" | "trunc" = function {
+        return rounded(typing, call, schema);
     }
     if function == "generate_series" {
         return series(typing, call, schema);
@@ -194,6 +221,9 @@ const INTEGER: &[&str] = &[
     "bit_length",
 ];
 const INTEGER_OF_INTEGERS: &[&str] = &["gcd", "lcm"];
+/// Functions whose result is of integers where all that they are given is.
+const INTEGERS_OF_INTEGERS: &[&str] =
+    &["array_append", "array_prepend", "array_concat", "array_remove_all", "array_replace_all"];
 
 /// The call with PostgreSQL's result type.
 fn narrowed(typing: &Typing, call: ScalarFunction, schema: &DFSchema) -> Result<Transformed<Expr>> {
@@ -204,8 +234,19 @@ fn narrowed(typing: &Typing, call: ScalarFunction, schema: &DFSchema) -> Result<
                 let known = typing.operand(arg, schema);
                 known.is_ok_and(|known| known.known().is_some_and(|(pg_type, _)| *pg_type == Type::INT4))
             });
+    let of_integers = INTEGERS_OF_INTEGERS.contains(&name)
+        && call.args.iter().all(|arg| {
+            let known = typing.operand(arg, schema);
+            known.is_ok_and(|known| {
+                known.known().is_some_and(|(pg_type, _)| [Type::INT4, Type::INT4_ARRAY].contains(pg_type))
+            })
+        });
     let call = Expr::ScalarFunction(call);
     match call.get_type(schema) {
+        Ok(DataType::List(item)) if of_integers && *item.data_type() == DataType::Int64 => {
+            let integers = DataType::new_list(DataType::Int32, true);
+            Ok(Transformed::yes(Expr::Cast(Cast::new(Box::new(call), integers))))
+        }
         Ok(DataType::Int64 | DataType::UInt64 | DataType::UInt32) if narrow => {
             Ok(Transformed::yes(Expr::Cast(Cast::new(Box::new(call), DataType::Int32))))
         }

@@ -39,8 +39,6 @@ select t.typname as type_name, t.typtype as type_sub_kind, t.typcategory as type
     t.typelem as dimension, t.typbasetype as base_type_id, t.typnotnull as mandatory
 from pg_catalog.pg_type t where t.typname in ('int4', 'numeric', 'bool') order by 1;
 -- columns only
--- differs in names: NATURAL JOIN leaves the common columns where they are
--- differs in types: as the names
 with languages as (select oid as lang_oid, lanname as lang from pg_catalog.pg_language),
     routines as (
         select proname as r_name, prolang as lang_oid, oid as r_id, proargnames as arg_names, proargmodes as arg_modes,
