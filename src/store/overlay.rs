@@ -70,6 +70,30 @@ impl OverlayStore {
         self.state.read().upper.clone()
     }
 
+    /// Both lists as one, sorted as an object store would list: the log readers count on it.
+    fn listed(
+        &self,
+        base: BoxStream<'static, Result<ObjectMeta>>,
+        upper: BoxStream<'static, Result<ObjectMeta>>,
+    ) -> BoxStream<'static, Result<ObjectMeta>> {
+        let this = self.clone();
+        stream::once(async move {
+            let upper: Vec<_> = upper.try_collect().await?;
+            let mut all: Vec<_> = base
+                .try_filter(|meta| {
+                    let shown = !matches!(this.place(&meta.location), Place::Log { visible: false });
+                    std::future::ready(shown)
+                })
+                .try_collect()
+                .await?;
+            all.extend(upper);
+            all.sort_by(|a, b| a.location.cmp(&b.location));
+            Ok::<_, Error>(stream::iter(all.into_iter().map(Ok)))
+        })
+        .try_flatten()
+        .boxed()
+    }
+
     /// Freezes the log of the table at `root` at version `pin`; a log must be frozen before it is read or written here.
     /// Freezing twice keeps the first pin; answers the one that holds.
     pub fn freeze(&self, root: Path, pin: Option<u64>) -> Option<u64> {
@@ -237,25 +261,12 @@ impl ObjectStore for OverlayStore {
     }
 
     fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
-        let this = self.clone();
-        let prefix = prefix.cloned();
-        // Sorted as an object store would list: the log readers count on it.
-        stream::once(async move {
-            let base = this.base.list(prefix.as_ref());
-            let upper: Vec<_> = this.upper().list(prefix.as_ref()).try_collect().await?;
-            let mut all: Vec<_> = base
-                .try_filter(|meta| {
-                    let shown = !matches!(this.place(&meta.location), Place::Log { visible: false });
-                    std::future::ready(shown)
-                })
-                .try_collect()
-                .await?;
-            all.extend(upper);
-            all.sort_by(|a, b| a.location.cmp(&b.location));
-            Ok::<_, Error>(stream::iter(all.into_iter().map(Ok)))
-        })
-        .try_flatten()
-        .boxed()
+        self.listed(self.base.list(prefix), self.upper().list(prefix))
+    }
+
+    /// The base looks at no file before the offset: a log may be long.
+    fn list_with_offset(&self, prefix: Option<&Path>, offset: &Path) -> BoxStream<'static, Result<ObjectMeta>> {
+        self.listed(self.base.list_with_offset(prefix, offset), self.upper().list_with_offset(prefix, offset))
     }
 
     async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
