@@ -298,11 +298,18 @@ impl Catalog {
         overlays.iter().filter(|(_, begun)| begun.strong_count() > 0).map(|(at, _)| *at).min()
     }
 
-    /// Whether somebody has changes of the table that are not published yet.
+    /// Whether somebody has changes of the table that are not published yet, added rows apart.
     pub fn is_being_changed(&self, name: &TableName, by_others_than: Option<&Arc<Overlay>>) -> bool {
+        self.others(by_others_than).any(|overlay| overlay.has_changed(name))
+    }
+
+    /// [`Self::is_being_changed`], or may be: a transaction that knows the table is under way.
+    pub fn may_be_changed(&self, name: &TableName, by_others_than: Option<&Arc<Overlay>>) -> bool {
+        self.others(by_others_than).any(|overlay| overlay.may_change(name))
+    }
+
+    fn others(&self, than: Option<&Arc<Overlay>>) -> impl Iterator<Item = Arc<Overlay>> {
         let overlays: Vec<_> = self.overlays.lock().iter().filter_map(|(_, begun)| begun.upgrade()).collect();
-        let others = overlays.iter().filter(|overlay| by_others_than.is_none_or(|own| !Arc::ptr_eq(own, overlay)));
-        let touches = |overlay: &Arc<Overlay>| overlay.staged(name).is_some() || overlay.buffered(name).is_some();
-        others.into_iter().any(|overlay| touches(overlay) || overlay.has_read(name))
+        overlays.into_iter().filter(move |overlay| than.is_none_or(|own| !Arc::ptr_eq(own, overlay)))
     }
 }

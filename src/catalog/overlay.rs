@@ -43,6 +43,10 @@ pub struct Overlay {
     /// Whether what is read is minded.
     minds_reads: bool,
     read: Mutex<BTreeSet<TableName>>,
+    /// Of which more is changed than that rows are added.
+    changed: Mutex<BTreeSet<TableName>>,
+    /// Whether nothing but adding rows is to be done through this.
+    only_adds: AtomicBool,
     /// Tables whose new versions have the same rows.
     rewritten: Mutex<BTreeSet<TableName>>,
     /// Comments put on schemas, or taken away.
@@ -110,6 +114,8 @@ impl Overlay {
             minded: Mutex::default(),
             minds_reads: false,
             read: Mutex::default(),
+            changed: Mutex::default(),
+            only_adds: false.into(),
             rewritten: Mutex::default(),
             schema_comments: Mutex::default(),
             temporary: None,
@@ -144,8 +150,24 @@ impl Overlay {
         self.rewritten.lock().contains(name)
     }
 
-    pub(super) fn has_read(&self, name: &TableName) -> bool {
-        self.read.lock().contains(name)
+    /// Says that nothing but adding rows is to be done through this.
+    pub fn set_only_adds(&self) {
+        self.only_adds.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn note_changed(&self, name: &TableName) {
+        self.changed.lock().insert(name.clone());
+    }
+
+    /// Whether more is changed of the table than that rows are added, or it must be as it was.
+    pub(super) fn has_changed(&self, name: &TableName) -> bool {
+        self.changed.lock().contains(name) || self.minded.lock().contains(name)
+    }
+
+    /// Whether what is done through this may yet come to change the table, for it knows it.
+    pub(super) fn may_change(&self, name: &TableName) -> bool {
+        let knows = || self.read.lock().contains(name) || self.staged(name).is_some() || self.buffered(name).is_some();
+        self.has_changed(name) || !self.only_adds.load(Ordering::Relaxed) && knows()
     }
 
     pub(super) fn minded(&self) -> Vec<TableName> {

@@ -159,6 +159,7 @@ impl Overlay {
         if let Some(temporary) = self.temporary_of(name) {
             return Box::pin(temporary.redefine(name, definition)).await;
         }
+        self.note_changed(name);
         let target = self.target(name).await?;
         self.tables.redefine(&self.lake, &target.location, definition, target.known.as_deref()).await?;
         let provenance = self.known(name)?.provenance.clone();
@@ -172,7 +173,12 @@ impl Overlay {
 
     /// A new object gets an OID that is free as far as the base knows; publishing gives it another where it was taken
     /// meanwhile.
-    fn stage(&self, mut staged: Staged, name: &TableName) {
+    fn stage(&self, staged: Staged, name: &TableName) {
+        self.note_changed(name);
+        self.put_staged(staged, name);
+    }
+
+    fn put_staged(&self, mut staged: Staged, name: &TableName) {
         let mut all = self.staged.lock();
         if let Some(object) = staged.object.as_mut().filter(|object| object.oid == 0) {
             let used = all.values().filter_map(|staged| staged.object.as_ref()).map(|object| object.oid + 1).max();
@@ -188,6 +194,9 @@ impl Overlay {
     }
 
     async fn target_of(&self, name: &TableName, spec: &WriteSpec) -> Result<Target> {
+        if spec.mode != WriteMode::Append {
+            self.note_changed(name);
+        }
         if spec.mode == WriteMode::Overwrite {
             self.mind(name);
         }
@@ -262,7 +271,7 @@ impl Overlay {
             query: target.query,
             rights: target.rights,
         };
-        self.stage(Staged { object: Some(Arc::new(object)), snapshot: Some(snapshot) }, &target.name);
+        self.put_staged(Staged { object: Some(Arc::new(object)), snapshot: Some(snapshot) }, &target.name);
         Ok(())
     }
 }

@@ -4,12 +4,13 @@
 //! Invariant: a failure is logged, and hurts nothing but order.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::Runner;
 use super::upkeep::rewrite;
-use crate::catalog::{Object, Release};
+use crate::catalog::{Catalog, Object, Release};
 use crate::error::{ErrorKind, Result};
 use crate::names::TableName;
 use crate::runlog::LogTable;
@@ -18,6 +19,14 @@ use crate::table::OptimizeSpec;
 /// How often what is old is looked for, and how often in each table.
 const HOURLY: Duration = Duration::from_secs(3600);
 const DAILY: Duration = Duration::from_secs(86_400);
+/// How often to see whether a table has grown by many commits; opens nothing.
+const GLANCE: Duration = Duration::from_secs(1);
+/// Files are put together to these parts of the size that is aimed at, so that a small file is not rewritten with all
+/// of its table.
+const TIERS: [u64; 3] = [64, 8, 1];
+/// How many times as many small files as are allowed are put together although a transaction may come to change the
+/// table: it would have to be retried.
+const URGENT: usize = 4;
 /// Tables vacuumed in one go.
 const VACUUMS_MAX: usize = 20;
 
@@ -26,13 +35,15 @@ pub struct Maintenance {
     runner: Arc<Runner>,
     /// The newest release whose tables were looked at.
     seen: Option<Arc<Release>>,
+    /// Versions up to which tables were looked at for small files.
+    compacted: BTreeMap<TableName, u64>,
     vacuumed: BTreeMap<TableName, Instant>,
     expired: Option<Instant>,
 }
 
 impl Maintenance {
     pub fn new(runner: Arc<Runner>) -> Self {
-        Self { runner, seen: None, vacuumed: BTreeMap::new(), expired: None }
+        Self { runner, seen: None, compacted: BTreeMap::new(), vacuumed: BTreeMap::new(), expired: None }
     }
 
     /// Until the future is dropped.
@@ -41,10 +52,36 @@ impl Maintenance {
         if interval.is_zero() {
             return std::future::pending().await;
         }
+        let mut looked = Instant::now();
         loop {
-            tokio::time::sleep(interval).await;
-            self.look().await;
+            tokio::time::sleep(interval.min(GLANCE)).await;
+            for object in self.grown() {
+                told(&object.name, "compact", self.compact(&object).await);
+            }
+            if looked.elapsed() >= interval {
+                self.look().await;
+                looked = Instant::now();
+            }
         }
+    }
+
+    /// Tables that have had so many commits since they were looked at that their files are worth a look.
+    fn grown(&mut self) -> Vec<Arc<Object>> {
+        let enough = self.runner.config().maintenance.compact_files as u64;
+        let now = self.runner.catalog().current();
+        let mut grown = Vec::new();
+        for object in now.objects.values() {
+            let Some(version) = object.version() else { continue };
+            let looked_at = self.compacted.entry(object.name.clone()).or_insert(version);
+            if version < *looked_at {
+                *looked_at = version;
+            } else if enough > 0 && version - *looked_at >= enough {
+                *looked_at = version;
+                grown.push(object.clone());
+            }
+        }
+        self.compacted.retain(|name, _| now.get(name).is_some());
+        grown
     }
 
     async fn look(&mut self) {
@@ -84,15 +121,19 @@ impl Maintenance {
             return Ok(());
         }
         let snapshot = catalog.tables().snapshot(location, Some(version)).await?;
-        let files = snapshot.files();
-        let target = self.runner.target_file_size();
-        if files < settings.compact_files || snapshot.bytes() / (files as u64).max(1) > target.get() / 4 {
+        let sizes = TIERS.map(|part| self.runner.target_file_size().get() / part);
+        let small = |size: &u64| snapshot.files_below(size / 4);
+        let Some(size) = sizes.into_iter().find(|size| small(size) >= settings.compact_files) else { return Ok(()) };
+        let Some(target_bytes) = NonZeroU64::new(size) else { return Ok(()) };
+        let urgent = small(&size) >= URGENT * settings.compact_files;
+        if !urgent && catalog.may_be_changed(&object.name, None) {
             return Ok(());
         }
         let overlay = catalog.begin();
-        let spec = OptimizeSpec { target_bytes: target, zorder: Vec::new() };
-        rewrite(self.runner.engine(), &overlay, &object.name, &spec).await?;
-        if catalog.is_being_changed(&object.name, Some(&overlay)) {
+        rewrite(self.runner.engine(), &overlay, &object.name, &OptimizeSpec { target_bytes, zorder: Vec::new() })
+            .await?;
+        let changed = if urgent { Catalog::is_being_changed } else { Catalog::may_be_changed };
+        if changed(catalog, &object.name, Some(&overlay)) {
             return Ok(());
         }
         catalog.publish(&overlay, &format!("compact {}", object.name)).await?;

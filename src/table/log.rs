@@ -70,11 +70,15 @@ pub(super) fn log_store(lake: &LakeStore, location: &str) -> Result<LogStoreRef>
     ))
 }
 
-/// Newest version in the log; `None` where there is no log.
-pub(super) async fn head(lake: &LakeStore, location: &str) -> Result<Option<u64>> {
-    // the checkpoint only saves listing: where the hint leads nowhere, all of the log is listed
-    if let Some(checkpoint) = last_checkpoint(lake, location).await {
-        let newest = newest_version(lake, location, Some(checkpoint)).await?;
+/// Newest version in the log, of which one may be known; `None` where there is no log.
+pub(super) async fn head(lake: &LakeStore, location: &str, known: Option<u64>) -> Result<Option<u64>> {
+    let hint = match known {
+        Some(known) => Some(known),
+        None => last_checkpoint(lake, location).await,
+    };
+    // the hint only saves listing: where it leads nowhere, all of the log is listed
+    if let Some(hint) = hint {
+        let newest = newest_version(lake, location, Some(hint)).await?;
         if newest.is_some() {
             return Ok(newest);
         }

@@ -80,12 +80,12 @@ impl Tables {
 
     /// Newest version in the table's log; `None` where there is no log. One listing, nothing is replayed.
     pub async fn head(&self, location: &str) -> Result<Option<u64>> {
-        log::head(&self.lake, location).await
+        log::head(&self.lake, location, None).await
     }
 
     /// Newest version as seen through `lake` (an overlay).
     pub async fn head_in(&self, lake: &LakeStore, location: &str) -> Result<Option<u64>> {
-        log::head(lake, location).await
+        log::head(lake, location, None).await
     }
 
     /// The table as of `version` (or its head), remembered by (location, version).

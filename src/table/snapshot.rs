@@ -150,6 +150,15 @@ impl Snapshot {
         self.totals.files
     }
 
+    /// Files smaller than this; all, or none, by their average where they are not known one by one.
+    pub fn files_below(&self, bytes: u64) -> usize {
+        match &self.plain {
+            Some(scan) => scan.files().files().iter().filter(|file| file.object_meta.size < bytes).count(),
+            None if self.totals.bytes / (self.totals.files as u64).max(1) < bytes => self.totals.files,
+            None => 0,
+        }
+    }
+
     /// Whether deletion vectors hide rows of its files.
     pub fn has_deletions(&self) -> bool {
         self.totals.deletions

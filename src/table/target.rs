@@ -208,7 +208,9 @@ async fn at_head(
     known: Option<&Snapshot>,
 ) -> Result<(LogStoreRef, Option<EagerSnapshot>)> {
     let log_store = log::log_store(lake, location)?;
-    let Some(head) = log::head(lake, location).await? else { return Ok((log_store, None)) };
+    let Some(head) = log::head(lake, location, known.map(Snapshot::version)).await? else {
+        return Ok((log_store, None));
+    };
     if let Some(known) = known.filter(|known| known.version() == head) {
         return Ok((log_store, Some(known.delta().clone())));
     }

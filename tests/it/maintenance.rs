@@ -225,6 +225,33 @@ async fn small_files_are_compacted_by_themselves_and_nobody_conflicts_with_that(
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn files_are_put_together_while_rows_keep_coming() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = serve(folder.path(), &["maintenance.interval=1h", "maintenance.compact_files=8"]);
+    let (one, other) = (server.connect().await, server.connect().await);
+    fill(&one, "t", 1).await;
+    // until the writers have met three compactions, one by statements of their own and one in transactions
+    let write = async |client: &tokio_postgres::Client, first: u64, insert: &dyn Fn(u64) -> String| {
+        let mut rows_written = 0;
+        loop {
+            run(client, &insert(first + rows_written)).await;
+            rows_written += 1;
+            let compacted = "select count(*) from lakewire.releases where operation = 'compact public.t'";
+            if rows_written % 5 == 0 && value(client, compacted).await.parse::<u64>().unwrap() >= 3 {
+                return rows_written;
+            }
+            assert!(rows_written < 5000, "nothing is compacted");
+        }
+    };
+    let (single, blocks) = tokio::join!(
+        write(&one, 10_000, &|n| format!("insert into t values ({n}, 'x')")),
+        write(&other, 20_000, &|n| format!("begin; insert into t values ({n}, 'x'); commit")),
+    );
+    let expected = format!("{0} {0}", 1 + single + blocks);
+    assert_eq!(value(&one, "select count(distinct n) || ' ' || count(*) from t").await, expected);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_was_made_from_a_table_stays_up_to_date_when_the_table_is_rewritten() {
     let folder = tempfile::tempdir().unwrap();
     let project = folder.path().join("sql");

@@ -116,6 +116,9 @@ pub(super) async fn execute(session: &mut Session, statement: &Statement, params
     let mut attempt = 1;
     loop {
         let overlay = catalog.begin();
+        if adds_only(&statement.ast) {
+            overlay.set_only_adds();
+        }
         overlay.put_beside(temporary.as_ref());
         mind(session, &overlay, &statement.ast).await?;
         let outcome = Change::new(session, overlay.clone()).apply(statement, params).await;
@@ -143,6 +146,7 @@ pub(super) async fn append(session: &mut Session, copy: &CopyFrom, rows: BatchSt
         return Change::new(session, overlay).append(copy, rows).await;
     }
     let overlay = catalog.begin();
+    overlay.set_only_adds();
     overlay.put_beside(session.temporary.as_ref());
     // one write, which is there or not: nothing is to be brought back
     let written = Change::new(session, overlay.clone()).append(copy, rows).await?;
