@@ -1,11 +1,9 @@
-//! Queries that DataFusion would answer with other rows than PostgreSQL, or where PostgreSQL has an error, without a word.
-//!
-//! Invariant: what is refused here though PostgreSQL answers has another way to be said, and the hint says it.
+//! Statements that PostgreSQL refuses, and that DataFusion would answer, or would not know.
 
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, Ident, OrderBy, OrderByKind, Query, Select, SelectItem, SetExpr, SetOperator, SetQuantifier, Visit, Visitor,
+    Expr, Ident, OrderBy, OrderByKind, Query, Select, SelectItem, SetExpr, Visit, Visitor,
 };
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
 
@@ -14,14 +12,11 @@ use super::position::place_of;
 use crate::error::{Error, ErrorKind, Result};
 
 /// # Errors
-/// `0A000` for the first such query in the statement; `42702` for a name in ORDER BY that two columns have.
+/// `42702` for a name in ORDER BY that two columns have.
 pub fn check(statement: &super::Statement) -> Result<()> {
     match statement.ast.visit(&mut Finder) {
         ControlFlow::Continue(()) => Ok(()),
-        ControlFlow::Break(Refused::Query(what, hint)) => {
-            Err(Error::new(ErrorKind::FeatureNotSupported, format!("{what} is not supported")).with_hint(hint))
-        }
-        ControlFlow::Break(Refused::Order(name)) => {
+        ControlFlow::Break(name) => {
             let message = format!("ORDER BY \"{}\" is ambiguous", folded(&name));
             let error = Error::new(ErrorKind::AmbiguousColumn, message);
             Err(match place_of(statement, &name) {
@@ -61,23 +56,17 @@ pub fn two_phase(tokens: &[TokenWithSpan]) -> Result<()> {
 
 struct Finder;
 
-enum Refused {
-    /// What is refused, and what to write instead.
-    Query(&'static str, &'static str),
-    Order(Ident),
-}
-
 impl Visitor for Finder {
-    type Break = Refused;
+    type Break = Ident;
 
-    fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<Refused> {
+    fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<Ident> {
         if let (SetExpr::Select(select), Some(OrderBy { kind: OrderByKind::Expressions(order), .. })) =
             (query.body.as_ref(), &query.order_by)
             && let Some(name) = order.iter().find_map(|order| ambiguous(select, &order.expr))
         {
-            return ControlFlow::Break(Refused::Order(name.clone()));
+            return ControlFlow::Break(name.clone());
         }
-        set_operations(&query.body)
+        ControlFlow::Continue(())
     }
 }
 
@@ -99,23 +88,4 @@ fn ambiguous<'e>(select: &Select, order: &'e Expr) -> Option<&'e Ident> {
     // `a` and `t.a` may be one column
     let bare = |expr: &Expr| matches!(expr, Expr::Identifier(column) if folded(column) == wanted);
     columns.any(|other| other != first && !bare(other) && !bare(first)).then_some(name)
-}
-
-/// DataFusion does not count how often a row occurs on each side.
-fn set_operations(body: &SetExpr) -> ControlFlow<Refused> {
-    let SetExpr::SetOperation { op, set_quantifier, left, right } = body else { return ControlFlow::Continue(()) };
-    match (op, set_quantifier) {
-        (SetOperator::Except, SetQuantifier::All) => ControlFlow::Break(Refused::Query(
-            "EXCEPT ALL",
-            "number equal rows by row_number() over (partition by all columns) on both sides, and use EXCEPT",
-        )),
-        (SetOperator::Intersect, SetQuantifier::All) => ControlFlow::Break(Refused::Query(
-            "INTERSECT ALL",
-            "number equal rows by row_number() over (partition by all columns) on both sides, and use INTERSECT",
-        )),
-        _ => {
-            set_operations(left)?;
-            set_operations(right)
-        }
-    }
 }

@@ -12,10 +12,16 @@ use super::rules::takes_relation;
 /// The table function that time travel is put into.
 pub const TABLE_AT: &str = "table_at";
 
-/// White space dropped; `ABORT` → `ROLLBACK`; [`rewrite_lock`]; `TABLE t` → `SELECT * FROM t`; `rfm(TABLE t` → `rfm(t`; `t VERSION AS OF 3` and `t TIMESTAMP AS OF '…'` → `table_at('t', …) AS t`.
+/// White space dropped; `U&'…'` → `'…'`; `ABORT` → `ROLLBACK`; [`rewrite_lock`]; `TABLE t` → `SELECT * FROM t`; `rfm(TABLE t` → `rfm(t`; `t VERSION AS OF 3` and `t TIMESTAMP AS OF '…'` → `table_at('t', …) AS t`.
 pub fn rewrite(tokens: &[TokenWithSpan]) -> Vec<TokenWithSpan> {
     let mut out: Vec<TokenWithSpan> =
         tokens.iter().filter(|token| !matches!(token.token, Token::Whitespace(_) | Token::EOF)).cloned().collect();
+    for token in &mut out {
+        // its escapes are read by now
+        if let Token::UnicodeStringLiteral(text) = &mut token.token {
+            token.token = Token::SingleQuotedString(std::mem::take(text));
+        }
+    }
     if let Some(first) = out.first_mut()
         && keyword(&first.token) == Some(Keyword::ABORT)
     {

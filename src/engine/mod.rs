@@ -25,6 +25,7 @@ mod locks;
 mod math;
 mod memory;
 mod modes;
+mod multisets;
 mod names;
 mod notify;
 mod number_series;

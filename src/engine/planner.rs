@@ -34,7 +34,7 @@ use super::number_series::{integers, is_integer, widened};
 use super::sql_types::SqlTypes;
 use super::stream::Guard;
 use super::typing::Typing;
-use super::{Shared, common_columns, decorrelate, errors, execute, time_travel, whole_rows};
+use super::{Shared, common_columns, decorrelate, errors, execute, multisets, time_travel, whole_rows};
 use crate::catalog::Scope;
 use crate::dialect::{self, Statement};
 use crate::error::{Error, ErrorKind, Result};
@@ -194,6 +194,7 @@ impl Planner {
         let assigns = matches!(ast, ast::Statement::Insert(_) | ast::Statement::Update(_));
         SqlToRel::new_with_options(&names, dialect::parser_options(self.state.config_options()))
             .statement_to_plan(DfStatement::Statement(Box::new(ast)))
+            .and_then(multisets::counted)
             .and_then(pgfunctions::laterals_unfolded)
             .and_then(|plan| names.typing.settle(plan, assigns))
             .and_then(sort_intervals)

@@ -127,3 +127,11 @@ with e(id, name, dep) as (values (1, 'a', 1), (2, 'b', null), (3, 'c', 9)), d(de
 with e(id, name, dep) as (values (1, 'a', 1), (2, 'b', null), (3, 'c', 9)), d(dep, title) as (values (1::bigint, 'x'), (2, 'y')), f(dep, name, x) as (values (1, 'a', 10), (9, 'c', 11), (7, 'z', 12)) select dep from e full join f using (dep) group by dep having dep > 1 order by 1;
 with e(id, name, dep) as (values (1, 'a', 1), (2, 'b', null), (3, 'c', 9)), d(dep, title) as (values (1::bigint, 'x'), (2, 'y')), f(dep, name, x) as (values (1, 'a', 10), (9, 'c', 11), (7, 'z', 12)), e2 as (select * from e join d using (dep)) select * from e2 join f using (dep);
 with e(id, name, dep) as (values (1, 'a', 1), (2, 'b', null), (3, 'c', 9)), d(dep, title) as (values (1::bigint, 'x'), (2, 'y')), f(dep, name, x) as (values (1, 'a', 10), (9, 'c', 11), (7, 'z', 12)) select case when dep is null then 'n' else 'y' end as c from e left join d using (dep) order by id;
+select department_id from employees except all select 10 order by 1;
+select department_id from employees intersect all select * from (values (10), (10), (20), (null::int)) b order by 1;
+select * from (values (1, 'a'), (1, 'a'), (2, 'b')) a(x, y) except all select * from (values (1::bigint, 'a')) b order by 1;
+select count(*) from (select region from sales except all select distinct region from sales) s;
+with c as (select region from sales) select * from c intersect all select region from c where region <> 'east' order by 1;
+select distinct department_id from employees except all select 10 order by 1;
+(select 1 union all select 1 union all select 2) except all select 1 order by 1;
+select 1 union all (select 1 intersect all select 1);

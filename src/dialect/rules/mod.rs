@@ -4,12 +4,14 @@
 
 mod array_subquery;
 mod base_types;
+mod cast_arguments;
 mod catalog_functions;
 mod column_names;
 mod ctid;
 mod empty_catalogs;
 mod fetch_first;
 mod field_access;
+mod float_literals;
 mod function_columns;
 mod function_names;
 mod inner_ctes;
@@ -62,6 +64,7 @@ const RULES: &[Rule] = &[
     fetch_first::apply,
     quantified::apply,
     unary_operators::apply,
+    float_literals::apply,
     base_types::apply,
     inner_ctes::apply,
     empty_catalogs::apply,
@@ -71,6 +74,7 @@ const RULES: &[Rule] = &[
     reg_casts::apply,
     scalar_subqueries::apply,
     field_access::apply,
+    cast_arguments::apply,
     function_names::apply,
     integer_literals::apply,
     pg_catalog_crate::apply,

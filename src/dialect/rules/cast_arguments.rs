@@ -1,0 +1,144 @@
+//! Aggregates that differ by a cast only, `avg(x), avg(x::float8)`: the cast is put into `coalesce(…)`.
+//!
+//! Blocked by: DataFusion leaves casts out of the names it knows aggregates by, and takes the two for one. Remove when it
+//! tells them apart.
+
+use std::collections::{HashMap, HashSet};
+use std::ops::ControlFlow;
+
+use datafusion::sql::sqlparser::ast::{Expr, Function, Query, Statement, Visit, VisitMut, Visitor, VisitorMut};
+
+use super::{Facts, call};
+
+const AGGREGATES: &[&str] = &[
+    "array_agg",
+    "avg",
+    "bool_and",
+    "bool_or",
+    "corr",
+    "count",
+    "every",
+    "max",
+    "min",
+    "stddev",
+    "stddev_pop",
+    "stddev_samp",
+    "string_agg",
+    "sum",
+    "var_pop",
+    "var_samp",
+    "variance",
+];
+
+pub fn apply(statement: &mut Statement, _facts: Facts) {
+    let _ = statement.visit(&mut Queries);
+}
+
+struct Queries;
+
+impl VisitorMut for Queries {
+    type Break = ();
+
+    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
+        let mut calls = Calls::default();
+        let _ = Visit::visit(query, &mut calls);
+        if !calls.alike.is_empty() {
+            let _ = VisitMut::visit(query, &mut Wrapper { alike: calls.alike });
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+/// Calls of aggregates by what DataFusion would call them.
+#[derive(Default)]
+struct Calls {
+    first: HashMap<String, String>,
+    alike: HashSet<String>,
+}
+
+impl Visitor for Calls {
+    type Break = ();
+
+    fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
+        if let Expr::Function(function) = expr
+            && is_aggregate(function)
+        {
+            let (plain, text) = (without_casts(function), function.to_string());
+            match self.first.get(&plain) {
+                Some(known) if *known != text => drop(self.alike.insert(plain)),
+                Some(_) => {}
+                None => drop(self.first.insert(plain, text)),
+            }
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+fn is_aggregate(function: &Function) -> bool {
+    let name = function.name.0.last().and_then(|part| part.as_ident());
+    name.is_some_and(|name| AGGREGATES.iter().any(|known| name.value.eq_ignore_ascii_case(known)))
+}
+
+fn without_casts(function: &Function) -> String {
+    struct Bare;
+    impl VisitorMut for Bare {
+        type Break = ();
+        fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+            if let Expr::Cast { expr: inner, .. } | Expr::Nested(inner) = expr {
+                *expr = inner.as_ref().clone();
+            }
+            ControlFlow::Continue(())
+        }
+    }
+    let mut bare = function.clone();
+    let _ = VisitMut::visit(&mut bare, &mut Bare);
+    bare.to_string().to_lowercase()
+}
+
+struct Wrapper {
+    alike: HashSet<String>,
+}
+
+impl VisitorMut for Wrapper {
+    type Break = ();
+
+    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        if let Expr::Function(function) = expr
+            && is_aggregate(function)
+            && self.alike.contains(&without_casts(function))
+        {
+            let _ = VisitMut::visit(&mut function.args, &mut Casts);
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+struct Casts;
+
+impl VisitorMut for Casts {
+    type Break = ();
+
+    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        if matches!(expr, Expr::Cast { .. }) {
+            *expr = call("coalesce", vec![expr.clone()]);
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::dialect::parse_single;
+
+    fn check(sql: &str, expected: &str) {
+        assert_eq!(parse_single(sql).unwrap().ast.to_string(), expected, "{sql}");
+    }
+
+    #[test]
+    fn aggregates_that_differ_by_a_cast_are_told_apart() {
+        check(
+            "select avg(x) as a, avg(x::real) as b, sum(x::real) as c from t",
+            "SELECT avg(x) AS a, avg(coalesce(x::REAL)) AS b, sum(x::REAL) AS c FROM t",
+        );
+    }
+}
