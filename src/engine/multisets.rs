@@ -5,21 +5,49 @@
 
 use std::sync::Arc;
 
-use datafusion::common::tree_node::Transformed;
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, NullEquality};
 use datafusion::error::Result;
 use datafusion::functions_window::expr_fn::row_number;
-use datafusion::logical_expr::{Expr, ExprFunctionExt, Join, JoinType, LogicalPlan, LogicalPlanBuilder};
+use datafusion::logical_expr::expr::{Exists, InSubquery};
+use datafusion::logical_expr::{Expr, ExprFunctionExt, Join, JoinType, LogicalPlan, LogicalPlanBuilder, Subquery};
 
 const NUMBER: &str = "\u{1}nth";
 
 /// The plan as DataFusion has made it from a statement, with these operations counting.
 pub(super) fn counted(plan: LogicalPlan) -> Result<LogicalPlan> {
+    let mut found = false;
+    plan.apply_with_subqueries(|node| {
+        found |= matches!(node, LogicalPlan::Join(join) if keeps_all(join));
+        Ok(if found { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
+    })?;
+    if !found {
+        return Ok(plan);
+    }
     let counting = |node| match node {
         LogicalPlan::Join(join) if keeps_all(&join) => count(join).map(Transformed::yes),
         other => Ok(Transformed::no(other)),
     };
     Ok(plan.transform_up_with_subqueries(counting)?.data)
+}
+
+/// [`counted`] for the queries in an expression.
+pub(super) fn counted_in(expr: Expr) -> Result<Expr> {
+    let counting = |expr| match expr {
+        Expr::ScalarSubquery(of) => Ok(Transformed::yes(Expr::ScalarSubquery(counted_subquery(of)?))),
+        Expr::Exists(Exists { subquery, negated }) => {
+            Ok(Transformed::yes(Expr::Exists(Exists { subquery: counted_subquery(subquery)?, negated })))
+        }
+        Expr::InSubquery(of) => {
+            Ok(Transformed::yes(Expr::InSubquery(InSubquery { subquery: counted_subquery(of.subquery)?, ..of })))
+        }
+        other => Ok(Transformed::no(other)),
+    };
+    Ok(expr.transform_up(counting)?.data)
+}
+
+fn counted_subquery(subquery: Subquery) -> Result<Subquery> {
+    Ok(subquery.with_plan(Arc::new(counted(subquery.subquery.as_ref().clone())?)))
 }
 
 /// Whether the join stands for one of them: without ALL, what is on the left is distinct. No other join of a statement

@@ -35,6 +35,8 @@ pub struct Maintenance {
     runner: Arc<Runner>,
     /// The newest release whose tables were looked at.
     seen: Option<Arc<Release>>,
+    /// The newest release in which grown tables were looked for.
+    glanced: Option<Arc<Release>>,
     /// Versions up to which tables were looked at for small files.
     compacted: BTreeMap<TableName, u64>,
     vacuumed: BTreeMap<TableName, Instant>,
@@ -43,7 +45,7 @@ pub struct Maintenance {
 
 impl Maintenance {
     pub fn new(runner: Arc<Runner>) -> Self {
-        Self { runner, seen: None, compacted: BTreeMap::new(), vacuumed: BTreeMap::new(), expired: None }
+        Self { runner, seen: None, glanced: None, compacted: BTreeMap::new(), vacuumed: BTreeMap::new(), expired: None }
     }
 
     /// Until the future is dropped.
@@ -69,6 +71,10 @@ impl Maintenance {
     fn grown(&mut self) -> Vec<Arc<Object>> {
         let enough = self.runner.config().maintenance.compact_files as u64;
         let now = self.runner.catalog().current();
+        if self.glanced.as_ref().is_some_and(|glanced| Arc::ptr_eq(glanced, &now)) {
+            return Vec::new();
+        }
+        self.glanced = Some(now.clone());
         let mut grown = Vec::new();
         for object in now.objects.values() {
             let Some(version) = object.version() else { continue };

@@ -230,7 +230,7 @@ async fn files_are_put_together_while_rows_keep_coming() {
     let server = serve(folder.path(), &["maintenance.interval=1h", "maintenance.compact_files=8"]);
     let (one, other) = (server.connect().await, server.connect().await);
     fill(&one, "t", 1).await;
-    // until the writers have met three compactions, one by statements of their own and one in transactions
+    // one writes by statements of their own, the other in transactions, until both have met three compactions
     let write = async |client: &tokio_postgres::Client, first: u64, insert: &dyn Fn(u64) -> String| {
         let mut rows_written = 0;
         loop {

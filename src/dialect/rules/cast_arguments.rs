@@ -6,7 +6,7 @@
 use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
 
-use datafusion::sql::sqlparser::ast::{Expr, Function, Query, Statement, Visit, VisitMut, Visitor, VisitorMut};
+use datafusion::sql::sqlparser::ast::{Expr, Function, Statement, Visit, VisitMut, Visitor, VisitorMut};
 
 use super::{Facts, call};
 
@@ -31,19 +31,33 @@ const AGGREGATES: &[&str] = &[
 ];
 
 pub fn apply(statement: &mut Statement, _facts: Facts) {
-    let _ = statement.visit(&mut Queries);
+    let mut seen = Seen::default();
+    let _ = Visit::visit(statement, &mut seen);
+    if seen.aggregates < 2 || !seen.casts {
+        return;
+    }
+    let mut calls = Calls::default();
+    let _ = Visit::visit(statement, &mut calls);
+    if !calls.alike.is_empty() {
+        let _ = VisitMut::visit(statement, &mut Wrapper { alike: calls.alike });
+    }
 }
 
-struct Queries;
+/// Whether there is anything to compare: few statements have it.
+#[derive(Default)]
+struct Seen {
+    aggregates: usize,
+    casts: bool,
+}
 
-impl VisitorMut for Queries {
+impl Visitor for Seen {
     type Break = ();
 
-    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
-        let mut calls = Calls::default();
-        let _ = Visit::visit(query, &mut calls);
-        if !calls.alike.is_empty() {
-            let _ = VisitMut::visit(query, &mut Wrapper { alike: calls.alike });
+    fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
+        match expr {
+            Expr::Function(function) if is_aggregate(function) => self.aggregates += 1,
+            Expr::Cast { .. } => self.casts = true,
+            _ => {}
         }
         ControlFlow::Continue(())
     }

@@ -26,18 +26,18 @@ use crate::error::{Error, Result};
 /// The columns of a query that stands alone.
 pub(super) type Columns<'a> = &'a dyn Fn(Query) -> Result<DFSchemaRef>;
 
-/// Puts every join with common columns into words that leave no doubt.
+/// Puts every join with common columns, in a statement or an expression, into words that leave no doubt.
 ///
 /// # Errors
 /// `42703` and `42702` where a side does not have the column, or has it twice; `0A000` where its columns cannot be known.
-pub(super) fn expand(statement: &mut Statement, columns: Columns) -> Result<()> {
+pub(super) fn expand(part: &mut impl VisitMut, columns: Columns) -> Result<()> {
     let mut finder = Finder { found: false };
-    let _ = statement.visit(&mut finder);
+    let _ = part.visit(&mut finder);
     if !finder.found {
         return Ok(());
     }
     let Statement::Query(all) = parse_single("SELECT *")?.ast else { return Err(Error::internal("not a query")) };
-    Scope { columns, all: &all, with: Vec::new(), recursive: false }.nested(statement)
+    Scope { columns, all: &all, with: Vec::new(), recursive: false }.nested(part)
 }
 
 struct Finder {
@@ -60,8 +60,17 @@ fn has_common(from: &TableWithJoins) -> bool {
         _ => false,
     };
     let common = |join: &Join| {
-        matches!(constraint(&mut join.join_operator.clone()), Some(JoinConstraint::Using(_) | JoinConstraint::Natural))
-            || inside(&join.relation)
+        let (JoinOperator::Join(constraint)
+        | JoinOperator::Inner(constraint)
+        | JoinOperator::Left(constraint)
+        | JoinOperator::LeftOuter(constraint)
+        | JoinOperator::Right(constraint)
+        | JoinOperator::RightOuter(constraint)
+        | JoinOperator::FullOuter(constraint)) = &join.join_operator
+        else {
+            return inside(&join.relation);
+        };
+        matches!(constraint, JoinConstraint::Using(_) | JoinConstraint::Natural) || inside(&join.relation)
     };
     inside(&from.relation) || from.joins.iter().any(common)
 }
