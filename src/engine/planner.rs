@@ -206,22 +206,15 @@ impl Planner {
     pub(super) async fn exprs(
         &self,
         statement: &Statement,
-        items: Vec<ast::Expr>,
+        mut items: Vec<ast::Expr>,
         columns: &DFSchema,
     ) -> Result<Vec<Expr>> {
         let names = self.names_in(statement, HashMap::new(), 0).await?;
         let planner = SqlToRel::new_with_options(&names, dialect::parser_options(self.state.config_options()));
         let plan = |item| planner.sql_to_expr(item, columns, &mut PlannerContext::new());
-        let mut items = items;
-        items
-            .iter_mut()
-            .try_for_each(|item| common_columns::expand(item, &|query| names.columns_of(query, statement)))?;
-        items
-            .into_iter()
-            .map(plan)
-            .map(|expr| expr.and_then(multisets::counted_in))
-            .collect::<DataFusionResult<_>>()
-            .map_err(|error| errors::in_statement(error, statement))
+        common_columns::expand(&mut items, &|query| names.columns_of(query, statement))?;
+        let planned = items.into_iter().map(|item| plan(item).and_then(multisets::counted_in));
+        planned.collect::<DataFusionResult<_>>().map_err(|error| errors::in_statement(error, statement))
     }
 
     /// Everything that the statement names, opened.
