@@ -4,8 +4,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{Field, Schema, SchemaRef};
+use datafusion::catalog::TableProvider;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::config::ConfigOptions;
+use datafusion::datasource::source_as_provider;
 use datafusion::error::Result as DataFusionResult;
 use datafusion::execution::{SessionState, TaskContext};
 use datafusion::logical_expr::{Expr, LogicalPlan, Volatility};
@@ -18,8 +20,10 @@ use super::errors;
 use super::interrupt::interruptible;
 use super::runtime::Resources;
 use super::stream::{BatchStream, Guard};
+use super::system::SystemTableProvider;
 use crate::dialect::visible_name;
 use crate::error::Result;
+use crate::pgcatalog;
 use crate::pgtypes::TYPE_MODIFIER_KEY;
 
 /// The columns of a plan as the client sees them.
@@ -87,22 +91,53 @@ fn is_declared_in(expr: &Expr, input: &LogicalPlan) -> bool {
     }
 }
 
-/// Whether the plan's rows depend on when it is executed (`now()`, `current_date` …).
+/// Whether the optimizer may put a value in the plan that another execution would not find: that of a function of the
+/// clock or the session (`now()`, `pg_backend_pid()`) whose arguments are constant.
 pub(super) fn reads_clock(plan: &LogicalPlan) -> bool {
-    let is_stable = |expr: &Expr| match expr {
-        Expr::ScalarFunction(call) => call.func.signature().volatility == Volatility::Stable,
+    let is_settled = |expr: &Expr| match expr {
+        Expr::ScalarFunction(call) => {
+            call.func.signature().volatility == Volatility::Stable && !call.args.iter().any(reads_row)
+        }
         _ => false,
     };
     let mut found = false;
     let _ = plan.apply_with_subqueries(|node| {
         node.apply_expressions(|expr| {
             expr.apply(|expr| {
-                found |= is_stable(expr);
+                found |= is_settled(expr);
                 Ok(if found { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
             })
         })
     });
     found
+}
+
+fn reads_row(expr: &Expr) -> bool {
+    let is_column = |expr: &Expr| Ok(matches!(expr, Expr::Column(_) | Expr::OuterReferenceColumn(..)));
+    expr.exists(is_column).unwrap_or_default()
+}
+
+/// Whether all relations of the plan are catalogs, whose rows are few and in memory.
+pub(super) fn reads_catalogs_only(plan: &LogicalPlan) -> bool {
+    let mut only = true;
+    let _ = plan.apply_with_subqueries(|node| {
+        if let LogicalPlan::TableScan(scan) = node {
+            only = source_as_provider(&scan.source).is_ok_and(|provider| is_catalog(provider.as_ref()));
+        }
+        Ok(if only { TreeNodeRecursion::Continue } else { TreeNodeRecursion::Stop })
+    });
+    only
+}
+
+fn is_catalog(provider: &dyn TableProvider) -> bool {
+    pgcatalog::is_catalog(provider) || provider.downcast_ref::<SystemTableProvider>().is_some()
+}
+
+/// The state for plans whose rows are so few that to split them takes longer than to compute them.
+pub(super) fn in_one_partition(state: &SessionState) -> SessionState {
+    let mut state = state.clone();
+    state.config_mut().options_mut().execution.target_partitions = 1;
+    state
 }
 
 /// Plans and starts the query; its memory is its own.

@@ -81,7 +81,10 @@ async fn physical_plan(
     if !params.is_empty() {
         plan = plan.with_param_values(params).map_err(errors::from_datafusion)?;
     }
-    let physical = planner.state().create_physical_plan(&plan).await;
+    let physical = match execute::reads_catalogs_only(&plan) {
+        true => execute::in_one_partition(planner.state()).create_physical_plan(&plan).await,
+        false => planner.state().create_physical_plan(&plan).await,
+    };
     Ok((header, physical.map_err(|error| errors::in_statement(error, statement))?))
 }
 

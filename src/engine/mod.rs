@@ -38,6 +38,7 @@ mod portals;
 mod postgres_settings;
 mod presence;
 mod procedures;
+mod queries;
 mod reg_values;
 mod rights;
 mod roles;

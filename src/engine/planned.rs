@@ -23,6 +23,8 @@ pub(super) struct Planned {
     /// The plan optimized, once it was executed without parameters; not where it reads the clock or the session.
     pub optimized: OnceLock<LogicalPlan>,
     pub reads_clock: bool,
+    /// No relation but PostgreSQL's catalogs and the server's own.
+    pub reads_catalogs: bool,
     /// Whose `"$user"` the names were looked up with.
     pub user: String,
     pub basis: Basis,

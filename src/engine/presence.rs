@@ -22,7 +22,7 @@ impl Session {
         let entry = Arc::new(SessionEntry::new(pid, &self.user, self.addresses, application, Box::new(end)));
         self.shared.running.sessions.enter(entry.clone());
         self.entry = Some(entry);
-        self.state = None;
+        self.states = None;
     }
 
     /// Tells the list of sessions that the client has been answered and may take its time.

@@ -1,22 +1,18 @@
-//! One client's session: settings, transaction, prepared plans.
+//! One client's session: settings, transaction, prepared statements.
 //!
-//! Invariant: a plan is used again only for the release and the settings it was made under.
+//! Invariant: one statement at a time; after an error within a transaction nothing but its end is taken.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use datafusion::arrow::datatypes::SchemaRef;
-use datafusion::execution::SessionState;
 use datafusion::scalar::ScalarValue;
 use datafusion::sql::sqlparser::ast;
 
-use super::context::SessionInfo;
 use super::copy::CopyFrom;
 use super::cursors::Cursors;
-use super::planned::{Basis, Planned, bind, locate, same_columns};
-use super::planner::Planner;
+use super::planned::Planned;
+use super::queries::States;
 use super::sessions::SessionEntry;
 use super::settings::Settings;
 use super::statements::Execution;
@@ -25,11 +21,11 @@ use super::time_travel::Past;
 use super::transaction::Transaction;
 use super::{
     BatchStream, CancelHandle, NoticeSink, Shared, control, copy, cursors, execute, explain, locks, parameters,
-    procedures, reg_values, write,
+    procedures, write,
 };
 use crate::catalog::{Overlay, Scope};
 use crate::dialect::Statement;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::pgtypes::{CopyFormat, Encoding, Type};
 
 /// Start-up parameters of a connection.
@@ -121,8 +117,8 @@ pub struct Session {
     notices: NoticeSink,
     unread_notices: Option<tokio::sync::mpsc::UnboundedReceiver<Notice>>,
     told_settings: Vec<(String, String)>,
-    /// DataFusion's state for the last basis: making one copies every function registry.
-    pub(super) state: Option<(Basis, Arc<SessionState>)>,
+    /// Of the last basis.
+    pub(super) states: Option<States>,
     /// What only this session sees; none where the folder for it cannot be addressed.
     pub(super) temporary: Option<Arc<Overlay>>,
     past: Past,
@@ -147,7 +143,7 @@ impl Session {
             notices,
             unread_notices: Some(unread),
             told_settings: Vec::new(),
-            state: None,
+            states: None,
             temporary,
             past: Past::default(),
         };
@@ -312,150 +308,6 @@ impl Session {
         }
     }
 
-    /// The rows of a prepared query, good until `rows_guard` ends them.
-    pub(super) async fn query(
-        &mut self,
-        prepared: &Prepared,
-        params: &[ScalarValue],
-        rows_guard: Guard,
-    ) -> Result<BatchStream> {
-        let guard = self.guard.clone();
-        locks::take(self, &prepared.statement).await?;
-        let planned = match &prepared.plan {
-            Some(planned) if self.still_holds(planned).await? => planned.clone(),
-            _ => {
-                let types: Vec<_> = prepared.parameters.iter().cloned().map(Some).collect();
-                let planned = guard.run(Box::pin(self.plan(&prepared.statement, &types))).await?;
-                let changed = prepared
-                    .schema
-                    .as_ref()
-                    .is_some_and(|schema| !same_columns(schema, &execute::client_schema(&planned.logical)));
-                if changed {
-                    return Err(Error::new(ErrorKind::FeatureNotSupported, "cached plan must not change result type")
-                        .with_hint("prepare the statement again: the columns of a table it reads have changed"));
-                }
-                planned
-            }
-        };
-        planned.used.store(true, Ordering::Relaxed);
-        let scope = self.scope().await?;
-        let state = self.state(&scope, &planned.basis);
-        let state = if planned.reads_clock { self.at_clock(&state) } else { state };
-        let bound = bind(&planned.logical, &prepared.statement, params)?;
-        let optimized = match (&bound, planned.optimized.get()) {
-            (None, Some(known)) => known.clone(),
-            _ => {
-                let plan = bound.as_ref().unwrap_or(&planned.logical).clone();
-                let (state, statement) = (Arc::clone(&state), Arc::clone(&prepared.statement));
-                let work = async move {
-                    let optimized = state.optimize(&plan);
-                    optimized.map_err(|error| locate(super::errors::in_statement(error, &statement), &statement))
-                };
-                let optimized = guard.run(self.shared.resources.workers().apart(work)).await?;
-                if bound.is_none() && !planned.reads_clock {
-                    // Another session may have been first, with the same plan.
-                    let _ = planned.optimized.set(optimized.clone());
-                }
-                optimized
-            }
-        };
-        let schema = execute::client_schema(bound.as_ref().unwrap_or(&planned.logical));
-        execute::optimized_rows(&self.shared.resources, &state, optimized, schema, rows_guard).await
-    }
-
-    async fn still_holds(&mut self, planned: &Planned) -> Result<bool> {
-        let basis = Basis::new(&self.scope().await?, &self.settings);
-        let fresh = !planned.follows_head || !planned.used.load(Ordering::Relaxed);
-        Ok(fresh && planned.basis.is(&basis))
-    }
-
-    /// The statement's plan; the one that any session made for the same text under the same basis, if there is one.
-    async fn plan(&mut self, statement: &Statement, parameters: &[Option<Type>]) -> Result<Arc<Planned>> {
-        let basis = Basis::new(&self.scope().await?, &self.settings);
-        let key = plan_key(&statement.text, parameters);
-        let known = self.shared.plans.get(&key);
-        if let Some(planned) = known.filter(|known| known.basis.is(&basis) && known.user == self.user) {
-            return Ok(planned);
-        }
-        let planned = self.plan_anew(statement, parameters).await?;
-        if !planned.follows_head && planned.basis.overlay.is_none() && planned.basis.temporary.is_none() {
-            self.shared.plans.put(&key, planned.clone());
-        }
-        Ok(planned)
-    }
-
-    async fn plan_anew(&mut self, statement: &Statement, parameters: &[Option<Type>]) -> Result<Arc<Planned>> {
-        let scope = self.scope().await?;
-        let (planner, basis) = self.planner(scope);
-        let planner = planner.with_parameters(parameters);
-        let statement = statement.clone();
-        let work = async move {
-            let logical = planner.plan_with_types(&statement).await.map_err(|error| locate(error, &statement))?;
-            let logical = reg_values::shown(logical).map_err(super::errors::from_datafusion)?;
-            Ok((logical, planner.follows_head()))
-        };
-        let (logical, follows_head) = self.shared.resources.workers().apart(work).await?;
-        let reads_clock = execute::reads_clock(&logical);
-        Ok(Arc::new(Planned {
-            logical,
-            optimized: OnceLock::new(),
-            reads_clock,
-            user: self.user.clone(),
-            basis,
-            follows_head,
-            used: AtomicBool::new(false),
-        }))
-    }
-
-    fn planner(&mut self, scope: Scope) -> (Planner, Basis) {
-        let basis = Basis::new(&scope, &self.settings);
-        let state = self.state(&scope, &basis);
-        let metadata = match SessionInfo::of(state.config_options()) {
-            Some(info) => info.metadata().clone(),
-            None => self.shared.metadata(&scope),
-        };
-        let path = self.settings.search_path(&self.user);
-        (Planner::new(self.shared.clone(), scope, state, path, metadata).for_user(&self.user), basis)
-    }
-
-    /// A planner for what the session sees now. Its scope is fresh, so tables that follow their heads are too.
-    pub(super) async fn planner_now(&mut self) -> Result<Planner> {
-        let scope = self.scope().await?;
-        Ok(self.planner_over(scope))
-    }
-
-    pub(super) fn planner_over(&mut self, scope: Scope) -> Planner {
-        self.planner(scope).0
-    }
-
-    /// The state for plans over the scope, made under the basis.
-    fn state(&mut self, scope: &Scope, basis: &Basis) -> Arc<SessionState> {
-        if let Some((known, state)) = &self.state
-            && known.names_as(basis)
-        {
-            return state.clone();
-        }
-        let metadata = self.shared.metadata(scope);
-        let info = SessionInfo::new(
-            &self.user,
-            self.entry.clone(),
-            self.shared.running.clone(),
-            self.settings.clone(),
-            metadata,
-        );
-        let state = Arc::new(self.shared.state_for(scope, info));
-        self.state = Some((basis.clone(), state.clone()));
-        state
-    }
-
-    /// The state with its clock at the transaction's beginning, or now.
-    fn at_clock(&self, state: &SessionState) -> Arc<SessionState> {
-        let mut state = state.clone();
-        state.execution_props_mut().query_execution_start_time =
-            Some(self.transaction.started_at().unwrap_or_else(chrono::Utc::now));
-        Arc::new(state)
-    }
-
     /// What a statement of this session sees now.
     pub(super) async fn scope(&mut self) -> Result<Scope> {
         match self.transaction.block_mut() {
@@ -476,13 +328,4 @@ impl Session {
     fn named_schema(&self, name: Option<&ast::ObjectName>) -> Option<SchemaRef> {
         self.named.get(&procedures::procedure_name(name?))?.schema.clone()
     }
-}
-
-/// What a plan is remembered by: the statement, and the types that its parameters were given.
-fn plan_key<'a>(text: &'a str, parameters: &[Option<Type>]) -> Cow<'a, str> {
-    if parameters.iter().all(Option::is_none) {
-        return Cow::Borrowed(text);
-    }
-    let oids = parameters.iter().map(|given| given.as_ref().map_or(0, Type::oid).to_string()).collect::<Vec<_>>();
-    Cow::Owned(format!("{text}\0{}", oids.join(",")))
 }

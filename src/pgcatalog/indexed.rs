@@ -16,6 +16,8 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::scalar::ScalarValue;
 use parking_lot::Mutex;
 
+use super::live::LiveTable;
+
 /// Fewer rows are looked through.
 const ROWS_MIN: usize = 200;
 
@@ -26,6 +28,11 @@ pub struct CatalogTable {
     all: MemTable,
     /// By column.
     indexes: Mutex<HashMap<usize, Arc<Index>>>,
+}
+
+/// Whether a relation of a plan is one of PostgreSQL's catalogs.
+pub fn is_catalog(provider: &dyn TableProvider) -> bool {
+    provider.downcast_ref::<CatalogTable>().is_some() || provider.downcast_ref::<LiveTable>().is_some()
 }
 
 /// Where the rows of each value are.

@@ -21,7 +21,7 @@ type Make = fn(&SessionInfo, &SchemaRef) -> Result<RecordBatch>;
 
 /// One of them within a plan.
 #[derive(Debug)]
-struct LiveTable {
+pub(super) struct LiveTable {
     schema: SchemaRef,
     make: Make,
 }
