@@ -77,8 +77,7 @@ fn ambiguous<'e>(select: &Select, order: &'e Expr) -> Option<&'e Ident> {
     fn named<'s>(item: &'s SelectItem, wanted: &str) -> Option<&'s Expr> {
         let (name, expr) = match item {
             SelectItem::ExprWithAlias { expr, alias } => (alias, expr),
-            SelectItem::UnnamedExpr(expr @ Expr::Identifier(column)) => (column, expr),
-            SelectItem::UnnamedExpr(expr @ Expr::CompoundIdentifier(path)) => (path.last()?, expr),
+            SelectItem::UnnamedExpr(expr) => (column_of(expr)?, expr),
             _ => return None,
         };
         (folded(name) == wanted).then_some(expr)
@@ -87,5 +86,17 @@ fn ambiguous<'e>(select: &Select, order: &'e Expr) -> Option<&'e Ident> {
     let first = columns.next()?;
     // `a` and `t.a` may be one column
     let bare = |expr: &Expr| matches!(expr, Expr::Identifier(column) if folded(column) == wanted);
-    columns.any(|other| other != first && !bare(other) && !bare(first)).then_some(name)
+    let cast = |expr: &Expr| matches!(expr, Expr::Cast { .. });
+    let one = |other: &Expr| cast(other) == cast(first) && (bare(other) || bare(first));
+    columns.any(|other| other != first && !one(other)).then_some(name)
+}
+
+/// The column that an expression without a name is named after.
+fn column_of(expr: &Expr) -> Option<&Ident> {
+    match expr {
+        Expr::Identifier(column) => Some(column),
+        Expr::CompoundIdentifier(path) => path.last(),
+        Expr::Cast { expr, .. } => column_of(expr),
+        _ => None,
+    }
 }

@@ -8,7 +8,7 @@ use datafusion::arrow::datatypes::{DataType, Field, FieldRef, IntervalUnit, Time
 use datafusion::error::Result as DataFusionResult;
 use datafusion::logical_expr::planner::TypePlanner;
 use datafusion::sql::sqlparser::ast::{
-    ArrayElemTypeDef, DataType as SqlType, ExactNumberInfo, IntervalFields, ObjectName, TimezoneInfo,
+    ArrayElemTypeDef, CharacterLength, DataType as SqlType, ExactNumberInfo, IntervalFields, ObjectName, TimezoneInfo,
 };
 
 use crate::pgcatalog::PgOidTypePlanner;
@@ -39,7 +39,14 @@ impl TypePlanner for SqlTypes {
                 modifier = interval_modifier(fields.as_ref(), *precision);
                 DataType::Interval(IntervalUnit::MonthDayNano)
             }
-            SqlType::Character(_) | SqlType::CharacterVarying(_) | SqlType::CharVarying(_) => DataType::Utf8View,
+            SqlType::Varchar(length)
+            | SqlType::CharacterVarying(length)
+            | SqlType::CharVarying(length)
+            | SqlType::Nvarchar(length) => return Ok(Some(text("varchar", length.as_ref(), None))),
+            SqlType::Char(length) | SqlType::Character(length) => {
+                return Ok(Some(text("bpchar", length.as_ref(), Some(1))));
+            }
+            SqlType::Custom(name, _) if is_named(name, "bpchar") => return Ok(Some(text("bpchar", None, None))),
             SqlType::Numeric(ExactNumberInfo::None)
             | SqlType::Decimal(ExactNumberInfo::None)
             | SqlType::Dec(ExactNumberInfo::None) => FREE,
@@ -107,6 +114,20 @@ fn interval_modifier(fields: Option<&IntervalFields>, precision: Option<u64>) ->
     };
     let digits = precision.map_or(0xffff, |digits| digits.min(6) as i32);
     (fields.is_some() || precision.is_some()).then_some((range << 16) | digits)
+}
+
+/// Text of at most so many characters, as PostgreSQL counts them in a type modifier: with a header of four.
+fn text(pg_type: &str, length: Option<&CharacterLength>, otherwise: Option<u64>) -> FieldRef {
+    let given = match length {
+        Some(CharacterLength::IntegerLength { length, .. }) => Some(*length),
+        Some(CharacterLength::Max) => None,
+        None => otherwise,
+    };
+    let field = marked(DataType::Utf8View, pg_type);
+    let Some(modifier) = given.and_then(|length| i32::try_from(length).ok()?.checked_add(4)) else { return field };
+    let mut metadata = field.metadata().clone();
+    metadata.insert(TYPE_MODIFIER_KEY.to_owned(), modifier.to_string());
+    Arc::new(field.as_ref().clone().with_metadata(metadata))
 }
 
 /// A type whose name its Arrow type does not tell.

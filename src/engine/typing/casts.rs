@@ -12,6 +12,7 @@ use datafusion::logical_expr::expr::Cast;
 use datafusion::scalar::ScalarValue;
 
 use super::kinds::{Kind, is_plain, is_text, kind, name};
+use super::lengths;
 use super::literals;
 use super::place::{Place, at};
 use super::{Operand, Typing};
@@ -26,6 +27,8 @@ pub(super) fn cast(typing: &Typing, cast: Cast, schema: &DFSchema, assigns: bool
         Operand::Unknown => return unknown(typing, *expr, &target, declared(field), assigns),
         Operand::Known(from, given) => (from, given),
     };
+    let from_padded = from == Type::BPCHAR && matches!(target, Type::TEXT | Type::VARCHAR | Type::NAME) && !assigns;
+    let expr = if from_padded { Box::new(lengths::unpadded(*expr)) } else { expr };
     let said = said(&field, &given, &target);
     let renamed = said != field;
     let mut cast = known(expr, (&from, &given), (&target, said), assigns)?;

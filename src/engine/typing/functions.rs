@@ -16,6 +16,7 @@ use datafusion::scalar::ScalarValue;
 use super::casts;
 use super::choices::{alike, named};
 use super::kinds::{Kind, is_plain, kind, name};
+use super::lengths;
 use super::operators::operands;
 use super::place::{Place, at};
 use super::{Operand, Typing, field_of};
@@ -49,6 +50,7 @@ const OF_TEXT: &[(&str, &str)] = &[
     ("chr", "i"),
     ("character_length", "t"),
     ("substr", "tii"),
+    ("md5", "t"),
 ];
 
 /// `name[0]`: a name is an array of its characters, which are counted from 0.
@@ -184,17 +186,29 @@ pub(super) fn scalar(typing: &Typing, call: ScalarFunction, schema: &DFSchema) -
     })
 }
 
-/// The sum of bigints is a numeric.
-pub(super) fn aggregate(mut call: AggregateFunction, schema: &DFSchema) -> Result<Transformed<Expr>> {
-    let changed = call.func.name() == "sum" && widen(&mut call.params.args, schema)?;
+/// The sum of bigints is a numeric; of a `char(n)` its text is taken.
+pub(super) fn aggregate(typing: &Typing, mut call: AggregateFunction, schema: &DFSchema) -> Result<Transformed<Expr>> {
+    let changed = arguments(typing, call.func.name(), &mut call.params.args, schema)?;
     let typed = Expr::AggregateFunction(call);
     Ok(if changed { Transformed::yes(typed) } else { Transformed::no(typed) })
 }
 
-pub(super) fn window(mut call: Box<WindowFunction>, schema: &DFSchema) -> Result<Transformed<Expr>> {
-    let changed = call.fun.name() == "sum" && widen(&mut call.params.args, schema)?;
+/// [`aggregate`] over a window.
+pub(super) fn window(typing: &Typing, mut call: Box<WindowFunction>, schema: &DFSchema) -> Result<Transformed<Expr>> {
+    let changed = arguments(typing, &call.fun.name().to_owned(), &mut call.params.args, schema)?;
     let typed = Expr::WindowFunction(call);
     Ok(if changed { Transformed::yes(typed) } else { Transformed::no(typed) })
+}
+
+fn arguments(typing: &Typing, function: &str, args: &mut [Expr], schema: &DFSchema) -> Result<bool> {
+    match (function, args) {
+        ("sum", args) => widen(args, schema),
+        ("min" | "max" | "string_agg", [text, ..]) if lengths::is_padded(&typing.operand(text, schema)?) => {
+            *text = lengths::unpadded(text.clone());
+            Ok(true)
+        }
+        _ => Ok(false),
+    }
 }
 
 fn widen(args: &mut [Expr], schema: &DFSchema) -> Result<bool> {
@@ -286,7 +300,10 @@ fn of_text(typing: &Typing, function: &str, signature: &str, args: &[Expr], sche
         let shown = if function == "character_length" { "length" } else { function };
         return Err(no_function(shown, &known));
     }
-    let typed = args.iter().zip(wanted).map(|(arg, wanted)| {
+    let typed = args.iter().zip(&known).zip(wanted).map(|((arg, known), wanted)| {
+        if lengths::is_padded(known) {
+            return Ok(lengths::unpadded(arg.clone()));
+        }
         let pg_type = if wanted == 't' { Type::TEXT } else { Type::INT4 };
         match arrow_type(&pg_type) {
             Some(data_type) => typing.read(arg.clone(), &pg_type, &field_of(data_type)),

@@ -14,6 +14,7 @@ mod casts;
 mod choices;
 mod functions;
 mod kinds;
+mod lengths;
 mod literals;
 mod operators;
 mod place;
@@ -187,10 +188,16 @@ impl Typing {
             Expr::Between(between) => operators::between(self, between, schema),
             Expr::InList(list) => choices::in_list(self, list, schema),
             Expr::Case(case) => choices::case(self, case, schema),
-            Expr::Cast(cast) => casts::cast(self, cast, schema, assigns),
+            Expr::Cast(cast) => match lengths::apart(&cast) {
+                Some((to_text, length)) => {
+                    let text = casts::cast(self, to_text, schema, assigns)?.data;
+                    Ok(Transformed::yes(lengths::cut(text_casts::change(text, schema)?.data, length)))
+                }
+                None => casts::cast(self, cast, schema, assigns),
+            },
             Expr::ScalarFunction(call) => functions::scalar(self, call, schema),
-            Expr::AggregateFunction(call) => functions::aggregate(call, schema),
-            Expr::WindowFunction(call) => functions::window(call, schema),
+            Expr::AggregateFunction(call) => functions::aggregate(self, call, schema),
+            Expr::WindowFunction(call) => functions::window(self, call, schema),
             other => Ok(Transformed::no(other)),
         }
     }

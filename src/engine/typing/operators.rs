@@ -7,6 +7,7 @@ use datafusion::logical_expr::{Between, BinaryExpr, Expr, Like, Operator};
 use datafusion::scalar::ScalarValue;
 
 use super::kinds::{Kind, is_integer, is_plain, kind, name};
+use super::lengths;
 use super::place::{Place, at};
 use super::{Operand, Typing, field_of};
 use crate::error::{Error, ErrorKind};
@@ -62,22 +63,28 @@ pub(super) fn operands(
         "&" | "|" | "#" | "<<" | ">>" => Sort::Bits,
         _ => return Ok((left, right)),
     };
+    let unpadded = |kind: Sort, left: Expr, right: Expr| match kind {
+        Sort::Pattern if !matches!(symbol, "~" | "~*" | "!~" | "!~*") => Ok((left, right)),
+        Sort::Comparison | Sort::Concatenation | Sort::Pattern => lengths::unpadded_pair(typing, left, right, schema),
+        _ => Ok((left, right)),
+    };
     let known = (typing.operand(&left, schema)?, typing.operand(&right, schema)?);
     match (known.0.known(), known.1.known()) {
         (Some((l, _)), Some((r, _))) if exists(kind, symbol, l, r) => {
             let narrow = kind == Sort::Bits && *l == Type::INT4 && *r == Type::INT4;
-            Ok(if narrow { (as_integer(left), as_integer(right)) } else { (left, right) })
+            let (left, right) = if narrow { (as_integer(left), as_integer(right)) } else { (left, right) };
+            unpadded(kind, left, right)
         }
         (Some((l, _)), Some((r, _))) => Err(missing(kind, symbol, &name(l), &name(r))),
         (Some((l, field)), None) => {
             let wanted = for_unknown(kind, symbol, l, false)?;
             let right = take(typing, right, wanted, l, field)?;
-            Ok((left, right))
+            unpadded(kind, left, right)
         }
         (None, Some((r, field))) => {
             let wanted = for_unknown(kind, symbol, r, true)?;
             let left = take(typing, left, wanted, r, field)?;
-            Ok((left, right))
+            unpadded(kind, left, right)
         }
         (None, None) => both_unknown(typing, kind, symbol, left, right),
     }
