@@ -17,7 +17,7 @@ use datafusion::logical_expr::{
 use datafusion::scalar::ScalarValue;
 
 use super::external;
-use super::row::{Env, Function, Output, Returns, Value, strict};
+use super::row::{Env, Function, Output, Returns, Value, lax, strict};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Those that look at texts or lengths only.
@@ -31,7 +31,20 @@ pub const FUNCTIONS: &[&[Function]] = &[&[
         let length = args.first().map_or(0, |array| array.texts().len());
         Ok(if length > 0 && dimension_of(args) == 1 { Output::Int(1) } else { Output::Null })
     }),
+    lax("array_to_string", "text[] text text?", Returns::Text, joined),
 ]];
+
+/// The elements with the second between them; NULL is left out, or is the third.
+fn joined(_: &Env, args: &[Value<'_>]) -> Result<Output> {
+    let [array, between, rest @ ..] = args else { return Ok(Output::Null) };
+    if array.is_null() || between.is_null() {
+        return Ok(Output::Null);
+    }
+    let null = rest.first().filter(|null| !null.is_null()).map(Value::text);
+    let texts = array.texts();
+    let shown: Vec<&str> = texts.iter().filter_map(|text| text.as_deref().or(null)).collect();
+    Ok(Output::Text(shown.join(between.text())))
+}
 
 fn dimension_of(args: &[Value<'_>]) -> i64 {
     args.get(1).map_or(1, Value::int)

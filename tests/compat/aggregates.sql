@@ -67,3 +67,4 @@ select percentile_cont(0.5) within group (order by i) from (values (interval '1 
 select percentile_cont(1.5) within group (order by id) from employees;
 select percentile_disc(0.5) within group (order by id) filter (where id > 100), mode() within group (order by name) filter (where false) from employees;
 select department_id, percentile_cont(0.5) within group (order by salary) from employees group by department_id order by department_id;
+select sum(a::int), sum(a::bigint), sum(a::real), sum(a) from (values (1.5), (2.5)) t(a);

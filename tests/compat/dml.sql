@@ -117,3 +117,8 @@ begin;
 merge into dml_t as t using (select 901 as id, 7 as a, 'm' as b) as s on t.id = s.id when matched then update set a = s.a when not matched and id > 900 then insert (id, a, b) values (id, a, upper(b));
 select id, a, b from dml_t where id = 901;
 rollback;
+begin;
+insert into dml_t (id, b) values (801, 'u') returning id, (select count(*) from employees e left join departments d on d.id = e.department_id), (select count(*) from (select 1 as k union all select 2) x join (select 2 as k) y using (k));
+insert into dml_t (id, b) values (802, 'v') returning (select count(*) from (select 1 as k union all select 1 union all select 2 except all select 1) z);
+update dml_t set b = (select max(k)::text from (select 1 as k union all select 2) x natural join (select 2 as k) y) where id = 801 returning b;
+rollback;

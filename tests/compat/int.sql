@@ -72,3 +72,5 @@ select +5;
 select 1 + null;
 select ~5, ~(-1), ~5::bigint, @ -5, @ 2.5;
 select |/ 16.0, ||/ 8.0, ceiling(2.1), ceiling(-2.5::float8);
+select pg_typeof(~5), pg_typeof(~5::bigint), pg_typeof(~5::smallint), pg_typeof(-2147483648), pg_typeof(2147483648);
+select floor(5), round(12345, -2), round(1::bigint, 3), trunc(17, 2);

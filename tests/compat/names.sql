@@ -45,3 +45,5 @@ select 1 "a b", 2 as "c""d";
 select all id from employees where id = 1;
 select pg_catalog.pg_class.relname from pg_catalog.pg_class where relname = 'employees';
 select relname from pg_class where relname = 'employees';
+select current_schema, current_schema(), substr('abc', 2), substring('abc', 2), true::text;
+select a, a::int from (values ('1')) t(a) order by a;

@@ -192,3 +192,4 @@ select date_trunc('month', ts) m, count(*) from times group by m order by m;
 select ts, lag(ts) over (order by ts), ts - lag(ts) over (order by ts) from times where ts is not null order by ts;
 select array_agg(ts order by ts) from times where id < 4;
 select coalesce(ts, timestamp '2000-01-01'), case when ts > timestamp '2000-01-01' then ts else timestamp '2000-01-01' end from times order by id;
+select 'now'::timestamptz = now(), date 'today' = current_date, now() = 'now', 'now'::timestamp = localtimestamp;

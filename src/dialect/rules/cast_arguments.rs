@@ -3,7 +3,7 @@
 //! Blocked by: DataFusion leaves casts out of the names it knows aggregates by, and takes the two for one. Remove when it
 //! tells them apart.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{Expr, Function, Statement, Visit, VisitMut, Visitor, VisitorMut};
@@ -38,8 +38,9 @@ pub fn apply(statement: &mut Statement, _facts: Facts) {
     }
     let mut calls = Calls::default();
     let _ = Visit::visit(statement, &mut calls);
-    if !calls.alike.is_empty() {
-        let _ = VisitMut::visit(statement, &mut Wrapper { alike: calls.alike });
+    calls.written.retain(|_, written| written.len() > 1);
+    if !calls.written.is_empty() {
+        let _ = VisitMut::visit(statement, &mut Wrapper { written: calls.written });
     }
 }
 
@@ -66,8 +67,8 @@ impl Visitor for Seen {
 /// Calls of aggregates by what DataFusion would call them.
 #[derive(Default)]
 struct Calls {
-    first: HashMap<String, String>,
-    alike: HashSet<String>,
+    /// How each is written, the first first.
+    written: HashMap<String, Vec<String>>,
 }
 
 impl Visitor for Calls {
@@ -78,10 +79,9 @@ impl Visitor for Calls {
             && is_aggregate(function)
         {
             let (plain, text) = (without_casts(function), function.to_string());
-            match self.first.get(&plain) {
-                Some(known) if *known != text => drop(self.alike.insert(plain)),
-                Some(_) => {}
-                None => drop(self.first.insert(plain, text)),
+            let written = self.written.entry(plain).or_default();
+            if !written.contains(&text) {
+                written.push(text);
             }
         }
         ControlFlow::Continue(())
@@ -110,7 +110,7 @@ fn without_casts(function: &Function) -> String {
 }
 
 struct Wrapper {
-    alike: HashSet<String>,
+    written: HashMap<String, Vec<String>>,
 }
 
 impl VisitorMut for Wrapper {
@@ -119,22 +119,26 @@ impl VisitorMut for Wrapper {
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
         if let Expr::Function(function) = expr
             && is_aggregate(function)
-            && self.alike.contains(&without_casts(function))
+            && let Some(written) = self.written.get(&without_casts(function))
+            && let Some(place) = written.iter().position(|text| *text == function.to_string())
         {
-            let _ = VisitMut::visit(&mut function.args, &mut Casts);
+            let _ = VisitMut::visit(&mut function.args, &mut Casts { times: place + 1 });
         }
         ControlFlow::Continue(())
     }
 }
 
-struct Casts;
+/// Puts the casts of one call into `coalesce`, each so often that no other call looks the same.
+struct Casts {
+    times: usize,
+}
 
 impl VisitorMut for Casts {
     type Break = ();
 
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
         if matches!(expr, Expr::Cast { .. }) {
-            *expr = call("coalesce", vec![expr.clone()]);
+            *expr = call("coalesce", vec![expr.clone(); self.times]);
         }
         ControlFlow::Continue(())
     }
@@ -152,7 +156,12 @@ mod tests {
     fn aggregates_that_differ_by_a_cast_are_told_apart() {
         check(
             "select avg(x) as a, avg(x::real) as b, sum(x::real) as c from t",
-            "SELECT avg(x) AS a, avg(coalesce(x::REAL)) AS b, sum(x::REAL) AS c FROM t",
+            "SELECT avg(x) AS a, avg(coalesce(x::REAL, x::REAL)) AS b, sum(x::REAL) AS c FROM t",
+        );
+        check(
+            "select sum(x) as a, sum(x::real) as b, sum(x::bigint) as c, sum(x::real) as d from t",
+            "SELECT sum(x) AS a, sum(coalesce(x::REAL, x::REAL)) AS b, \
+             sum(coalesce(x::BIGINT, x::BIGINT, x::BIGINT)) AS c, sum(coalesce(x::REAL, x::REAL)) AS d FROM t",
         );
     }
 }

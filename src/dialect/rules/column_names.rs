@@ -61,7 +61,7 @@ fn name_columns(items: &mut [SelectItem]) {
         match item {
             SelectItem::UnnamedExpr(expr) => {
                 let (name, is_column) = match &*expr {
-                    Expr::Identifier(ident) => (folded(ident), true),
+                    Expr::Identifier(ident) => (folded(ident), !is_call(ident)),
                     Expr::CompoundIdentifier(idents) => (idents.last().map(folded).unwrap_or_default(), true),
                     expr => (figure_name(expr).unwrap_or_else(|| "?column?".to_owned()), false),
                 };
@@ -82,6 +82,11 @@ fn name_columns(items: &mut [SelectItem]) {
             _ => {}
         }
     }
+}
+
+/// Whether a word is a function's that is called without parentheses.
+fn is_call(word: &Ident) -> bool {
+    word.quote_style.is_none() && ["current_role", "current_schema"].contains(&folded(word).as_str())
 }
 
 /// PostgreSQL's `FigureColname`: the name of an unnamed expression, if it has a better one than `?column?`.
@@ -124,7 +129,7 @@ fn figure_name(expr: &Expr) -> Option<String> {
         Expr::Ceil { .. } => "ceil".to_owned(),
         Expr::Floor { .. } => "floor".to_owned(),
         Expr::Position { .. } => "position".to_owned(),
-        Expr::Substring { .. } => "substring".to_owned(),
+        Expr::Substring { shorthand, .. } => if *shorthand { "substr" } else { "substring" }.to_owned(),
         Expr::Overlay { .. } => "overlay".to_owned(),
         Expr::Trim { trim_where, .. } => match trim_where.map(|place| place.to_string()).as_deref() {
             Some("LEADING") => "ltrim".to_owned(),
@@ -133,9 +138,6 @@ fn figure_name(expr: &Expr) -> Option<String> {
         },
         Expr::AtTimeZone { .. } => "timezone".to_owned(),
         Expr::BinaryOp { op: BinaryOperator::Overlaps, .. } => "overlaps".to_owned(),
-        Expr::Value(value) if matches!(value.value, datafusion::sql::sqlparser::ast::Value::Boolean(_)) => {
-            "bool".to_owned()
-        }
         _ => return None,
     };
     Some(name)

@@ -36,7 +36,7 @@ impl VisitorMut for Renamer {
         }
         if matches!(expr, Expr::Identifier(Ident { value, quote_style: None, .. }) if value.eq_ignore_ascii_case("current_role"))
         {
-            *expr = call("session_user", Vec::new());
+            *expr = call("current_role", Vec::new());
         }
         if let Expr::Function(function) = expr {
             let name = own_name(function);

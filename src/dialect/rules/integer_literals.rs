@@ -189,10 +189,15 @@ impl VisitorMut for Narrower {
     }
 
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
-        let Expr::Value(value) = &*expr else { return ControlFlow::Continue(()) };
+        let (literal, sign) = match &*expr {
+            Expr::UnaryOp { op: UnaryOperator::Minus, expr } => (expr.as_ref(), "-"),
+            literal => (literal, ""),
+        };
+        let Expr::Value(value) = literal else { return ControlFlow::Continue(()) };
         let Value::Number(text, _) = &value.value else { return ControlFlow::Continue(()) };
         // what a rule has put there has no place
-        if value.span != Span::empty() && !self.bare.contains(&value.span) && text.parse::<i32>().is_ok() {
+        let counts = value.span == Span::empty() || self.bare.contains(&value.span);
+        if !counts && format!("{sign}{text}").parse::<i32>().is_ok() {
             let number = Box::new(expr.clone());
             *expr = Expr::Cast {
                 kind: CastKind::Cast,
@@ -218,6 +223,7 @@ mod tests {
     fn numbers_that_give_a_type_get_theirs() {
         check("select 1 as a, 3000000000 as b, 1.5 as c", "SELECT CAST(1 AS INTEGER) AS a, 3000000000 AS b, 1.5 AS c");
         check("select a + 1 as a from t", "SELECT a + CAST(1 AS INTEGER) AS a FROM t");
+        check("select -2147483648 as a, -1 as b", "SELECT CAST(-2147483648 AS INTEGER) AS a, -CAST(1 AS INTEGER) AS b");
         check("values (1, 'a')", "VALUES (CAST(1 AS INTEGER), 'a')");
     }
 

@@ -24,12 +24,14 @@ impl VisitorMut for Rewriter {
         let operand = operand.as_ref().clone();
         *expr = match op {
             UnaryOperator::PGAbs => call("abs", vec![operand]),
-            UnaryOperator::PGSquareRoot => call("sqrt", vec![double(operand)]),
-            UnaryOperator::PGCubeRoot => call("cbrt", vec![double(operand)]),
+            UnaryOperator::PGSquareRoot => call("sqrt", vec![cast(operand, DataType::Double(ExactNumberInfo::None))]),
+            UnaryOperator::PGCubeRoot => call("cbrt", vec![cast(operand, DataType::Double(ExactNumberInfo::None))]),
             // the complement of two: all bits of x turned over are −1 − x
             UnaryOperator::BitwiseNot => {
                 let one = Expr::Value(Value::Number("1".to_owned(), false).with_empty_span());
                 let one = Expr::UnaryOp { op: UnaryOperator::Minus, expr: Box::new(one) };
+                // the narrowest: the result has the operand's type
+                let one = cast(one, DataType::SmallInt(None));
                 let turned = Expr::BinaryOp { left: one.into(), op: BinaryOperator::Minus, right: operand.into() };
                 Expr::Nested(Box::new(turned))
             }
@@ -39,11 +41,11 @@ impl VisitorMut for Rewriter {
     }
 }
 
-fn double(expr: Expr) -> Expr {
+fn cast(expr: Expr, data_type: DataType) -> Expr {
     Expr::Cast {
         kind: CastKind::DoubleColon,
         expr: Box::new(Expr::Nested(Box::new(expr))),
-        data_type: DataType::Double(ExactNumberInfo::None),
+        data_type,
         array: false,
         format: None,
     }

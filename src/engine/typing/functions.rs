@@ -101,7 +101,11 @@ fn rounded(typing: &Typing, call: ScalarFunction, schema: &DFSchema) -> Result<T
     let Some(number) = args.first_mut() else { return narrowed(typing, ScalarFunction::new_udf(func, args), schema) };
     let mut data_type = number.get_type(schema)?;
     if data_type.is_integer() {
-        data_type = if decimals.is_some() { DataType::Decimal128(20, 0) } else { DataType::Float64 };
+        data_type = match decimals {
+            // with as many decimals as are asked for
+            Some((kept, _)) => DataType::Decimal128(38, i8::try_from(kept.clamp(0, 18)).unwrap_or_default()),
+            None => DataType::Float64,
+        };
         *number = Expr::Cast(Cast::new(Box::new(number.clone()), data_type.clone()));
     } else if data_type == DataType::Float32 {
         data_type = DataType::Float64;
@@ -151,6 +155,12 @@ pub(super) fn scalar(typing: &Typing, call: ScalarFunction, schema: &DFSchema) -
         // a whole number has no decimals, whatever the type had
         let digits = digits.saturating_sub(scale.unsigned_abs()).saturating_add(1);
         return Ok(casts::as_decimal(Box::new(Expr::ScalarFunction(call)), digits, 0));
+    }
+    if let ("floor" | "ceil", [number]) = (function, call.args.as_slice())
+        && number.get_type(schema)?.is_integer()
+    {
+        let number = Expr::Cast(Cast::new(Box::new(number.clone()), DataType::Float64));
+        return Ok(Transformed::yes(Expr::ScalarFunction(ScalarFunction::new_udf(call.func, vec![number]))));
     }
     if let "round" | "trunc" = function {
         return rounded(typing, call, schema);
@@ -272,11 +282,12 @@ fn narrowed(typing: &Typing, call: ScalarFunction, schema: &DFSchema) -> Result<
 fn any(typing: &Typing, args: &[Expr], schema: &DFSchema) -> Result<Option<Vec<Expr>>> {
     let [list, item] = args else { return Ok(None) };
     let known = (typing.operand(list, schema)?, typing.operand(item, schema)?);
+    let unpadded = if lengths::is_padded(&known.1) { lengths::unpadded(item.clone()) } else { item.clone() };
     match (&known.0, &known.1) {
         (Operand::Unknown, Operand::Known(pg_type, field)) => crate::pgtypes::array_type(pg_type).map(|array| {
             let data_type = datafusion::arrow::datatypes::DataType::new_list(field.data_type().clone(), true);
             let list = typing.read(list.clone(), &array, &field_of(data_type));
-            list.map(|list| vec![list, item.clone()])
+            list.map(|list| vec![list, unpadded])
         }),
         (Operand::Known(pg_type, _), Operand::Unknown) => crate::pgtypes::element_of(pg_type)
             .and_then(|element| arrow_type(&element).map(|data_type| (element, data_type)))
@@ -284,6 +295,7 @@ fn any(typing: &Typing, args: &[Expr], schema: &DFSchema) -> Result<Option<Vec<E
                 let item = typing.read(item.clone(), &element, &field_of(data_type));
                 item.map(|item| vec![list.clone(), item])
             }),
+        _ if unpadded != *item => Some(Ok(vec![list.clone(), unpadded])),
         _ => None,
     }
     .transpose()

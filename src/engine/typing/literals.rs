@@ -17,6 +17,7 @@ use datafusion::scalar::ScalarValue;
 use super::kinds::{Kind, is_integer, kind};
 use super::place::{Place, at};
 use crate::pgfunctions::session_style;
+use crate::pgfunctions::time::value_of_clock;
 use crate::pgtypes::{self, FREE, Style, Type};
 
 /// A whole number that does not fit a bigint is a `numeric`.
@@ -43,11 +44,14 @@ pub(super) fn read(
     if !is_read(pg_type) {
         return Ok(Expr::Literal(ScalarValue::Utf8(Some(text)), metadata));
     }
-    let late = is_of_the_clock(&text, pg_type);
-    let Some(style) = style.filter(|_| !late) else {
+    if is_of_the_clock(&text, pg_type)
+        && let Some(now) = value_of_clock(Expr::Literal(ScalarValue::Utf8(Some(text.clone())), None), data_type)
+    {
+        return Ok(now);
+    }
+    let Some(style) = style else {
         let field = Arc::new(Field::new("", data_type.clone(), true));
-        let volatility = if late { Volatility::Stable } else { Volatility::Immutable };
-        let reader = Reader::new(pg_type.clone(), &field, volatility);
+        let reader = Reader::new(pg_type.clone(), &field, Volatility::Immutable);
         let text = Expr::Literal(ScalarValue::Utf8(Some(text)), metadata);
         return Ok(Expr::ScalarFunction(ScalarFunction::new_udf(Arc::new(ScalarUDF::from(reader)), vec![text])));
     };

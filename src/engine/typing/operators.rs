@@ -64,8 +64,7 @@ pub(super) fn operands(
         _ => return Ok((left, right)),
     };
     let unpadded = |kind: Sort, left: Expr, right: Expr| match kind {
-        Sort::Pattern if !matches!(symbol, "~" | "~*" | "!~" | "!~*") => Ok((left, right)),
-        Sort::Comparison | Sort::Concatenation | Sort::Pattern => lengths::unpadded_pair(typing, left, right, schema),
+        Sort::Comparison | Sort::Concatenation => lengths::unpadded_pair(typing, left, right, schema),
         _ => Ok((left, right)),
     };
     let known = (typing.operand(&left, schema)?, typing.operand(&right, schema)?);

@@ -120,6 +120,11 @@ fn change(expr: Expr, field: FieldRef, schema: &DFSchema) -> DataFusionResult<Tr
     Ok(Transformed::yes(TimeCast::of(expr, to, modifier)))
 }
 
+/// `'now'` and its kin as a value of a type that has a date or a time: the same for the whole statement.
+pub fn value_of_clock(text: Expr, data_type: &DataType) -> Option<Expr> {
+    Ty::of(data_type).filter(|ty| ty.is_temporal()).map(|ty| TimeCast::of(text, ty, None))
+}
+
 /// The expression, cast.
 pub(super) fn cast_to(expr: Expr, to: Ty) -> Expr {
     match expr {

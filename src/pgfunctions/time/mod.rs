@@ -23,7 +23,7 @@ mod zones;
 use datafusion::logical_expr::ScalarUDF;
 
 pub use aggregates::with_intervals;
-pub use cast::{rewrite_casts, sort_intervals};
+pub use cast::{rewrite_casts, sort_intervals, value_of_clock};
 pub use planner::TimePlanner;
 pub use series::TimeSeries;
 
