@@ -11,6 +11,7 @@ mod definitions;
 mod error;
 mod merge;
 mod normalize;
+mod places;
 mod position;
 mod refused;
 pub mod rules;
@@ -35,6 +36,7 @@ pub use cursor::MOVE;
 pub use definitions::{Command, LIKE, alter_tag, command};
 pub use merge::{is_nothing, is_nothing_column};
 pub use normalize::normalized;
+pub use places::place_told;
 pub use position::{identifier_position, literal_position, names_parameter, operator_position, place_of, placeholder};
 pub use rules::{
     GATHERED, RECORD_FUNCTIONS, RELATION, RELATION_FUNCTIONS, SET_FUNCTIONS, SINGLE_VALUE, call, repeated_name,

@@ -24,8 +24,8 @@ use super::{
     procedures, write,
 };
 use crate::catalog::{Overlay, Scope};
-use crate::dialect::Statement;
-use crate::error::Result;
+use crate::dialect::{Statement, place_told};
+use crate::error::{Error, Result};
 use crate::pgtypes::{CopyFormat, Encoding, Type};
 
 /// Start-up parameters of a connection.
@@ -169,8 +169,8 @@ impl Session {
             entry.tell(&statement.text);
         }
         let guard = self.guard.clone();
-        let prepared = guard.run(Box::pin(self.prepare_unguarded(statement, hints))).await;
-        self.note_failure(prepared)
+        let prepared = guard.run(Box::pin(self.prepare_unguarded(statement.clone(), hints))).await;
+        self.note_failure(prepared.map_err(|error| placed(error, &statement)))
     }
 
     /// Executes with values for the parameters, in the order of `Prepared::parameters`. Control statements (SET, SHOW,
@@ -183,6 +183,7 @@ impl Session {
         let execution = Execution::begin(&self.shared.running, &self.user, &prepared.statement.text);
         // on the heap, as are the largest within: a connection's own future would be a hundred times larger
         let outcome = execution.over(Box::pin(self.execute_unnoted(prepared, params)).await);
+        let outcome = outcome.map_err(|error| placed(error, &prepared.statement));
         self.tell_named();
         self.note_failure(outcome)
     }
@@ -327,5 +328,16 @@ impl Session {
 
     fn named_schema(&self, name: Option<&ast::ObjectName>) -> Option<SchemaRef> {
         self.named.get(&procedures::procedure_name(name?))?.schema.clone()
+    }
+}
+
+/// The error with its place in the statement, where its words tell it.
+fn placed(error: Error, statement: &Statement) -> Error {
+    match error.position() {
+        None => match place_told(statement, error.message()) {
+            Some(position) => error.at(position),
+            None => error,
+        },
+        Some(_) => error,
     }
 }

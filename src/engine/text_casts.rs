@@ -34,7 +34,11 @@ pub(super) fn change(expr: Expr, schema: &DFSchema) -> DataFusionResult<Transfor
     let given = cast.expr.get_type(schema);
     match given {
         Ok(given) if cast.field.data_type() == &DataType::Utf8View && is_written_otherwise(&given) => {
-            Ok(Transformed::yes(Expr::ScalarFunction(ScalarFunction::new_udf(function(), vec![*cast.expr]))))
+            let text = Expr::ScalarFunction(ScalarFunction::new_udf(function(), vec![*cast.expr]));
+            Ok(Transformed::yes(match cast.field.metadata().is_empty() {
+                true => text,
+                false => Expr::Cast(Cast::new_from_field(Box::new(text), cast.field)),
+            }))
         }
         Ok(given) if given.is_string() && cast.field.data_type().is_binary() => {
             let bytes = pgfunctions::call("byteain", vec![*cast.expr])?;

@@ -88,7 +88,8 @@ impl Visitor for Calls {
     }
 }
 
-fn is_aggregate(function: &Function) -> bool {
+/// Whether it is one of the aggregates that people use.
+pub fn is_aggregate(function: &Function) -> bool {
     let name = function.name.0.last().and_then(|part| part.as_ident());
     name.is_some_and(|name| AGGREGATES.iter().any(|known| name.value.eq_ignore_ascii_case(known)))
 }

@@ -36,6 +36,7 @@ use datafusion::sql::sqlparser::ast::{
 };
 
 pub use array_subquery::GATHERED;
+pub use cast_arguments::is_aggregate;
 pub use column_names::{repeated_name, visible_name};
 pub use reg_casts::REG_IN;
 pub use relation_arguments::{RELATION, RELATION_FUNCTIONS, takes_relation};

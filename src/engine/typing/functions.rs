@@ -162,6 +162,11 @@ pub(super) fn scalar(typing: &Typing, call: ScalarFunction, schema: &DFSchema) -
         let number = Expr::Cast(Cast::new(Box::new(number.clone()), DataType::Float64));
         return Ok(Transformed::yes(Expr::ScalarFunction(ScalarFunction::new_udf(call.func, vec![number]))));
     }
+    if let ("signum", [number]) = (function, call.args.as_slice())
+        && number.get_type(schema)?.is_decimal()
+    {
+        return Ok(casts::as_decimal(Box::new(Expr::ScalarFunction(call)), 1, 0));
+    }
     if let "round" | "trunc" = function {
         return rounded(typing, call, schema);
     }
