@@ -17,7 +17,6 @@ order by case when nspname = pg_catalog.current_schema() then -1::bigint else n.
 select t.relkind as table_kind, t.relname as table_name, t.oid as table_id, t.relhasoids as table_with_oids
 from (select relkind, relname, oid, false as relhasoids, relnamespace from pg_catalog.pg_class) t
 where relnamespace = 'public'::regnamespace and relkind in ('r', 'm', 'v', 'f', 'p') order by table_kind, table_id;
--- differs in types: an array cast to varchar is said to be text
 select t.relkind as table_kind, t.relname as table_name,
     pg_catalog.array_to_string(t.reloptions, ',') as options, t.relpersistence as persistence,
     (select pg_catalog.array_agg(inhparent::bigint order by inhseqno)::varchar from pg_catalog.pg_inherits where t.oid = inhrelid) as ancestors,
