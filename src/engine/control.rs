@@ -12,7 +12,7 @@ use super::procedures::{constant, procedure_name};
 use super::session::{Outcome, Session};
 use super::settings::{canonical, unknown};
 use super::time_travel::AsOf;
-use super::{BatchStream, blocks, cursors, errors, locks, modes, notify, procedures};
+use super::{BatchStream, blocks, cursors, errors, explain, locks, modes, notify, procedures};
 use crate::dialect::{self, Command, Statement, folded};
 use crate::error::{Error, ErrorKind, Result};
 use crate::pgtypes::time::{MICROS_PER_HOUR, Zone, parse_interval};
@@ -22,7 +22,7 @@ use crate::pgtypes::{Style, Type};
 pub(super) fn result_schema(statement: &ast::Statement) -> Option<SchemaRef> {
     match statement {
         ast::Statement::ShowVariable { variable } => Some(show_schema(&show_name(variable))),
-        ast::Statement::Explain { .. } => Some(text_columns(&["QUERY PLAN"])),
+        ast::Statement::Explain { .. } => explain::schema(statement),
         _ => None,
     }
 }

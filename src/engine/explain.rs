@@ -1,9 +1,10 @@
-//! `EXPLAIN`: the physical plan as text, one line a row.
+//! `EXPLAIN`: the physical plan as text, one line a row, or as JSON.
 
 use std::sync::Arc;
 use std::time::Instant;
 
 use datafusion::arrow::array::{RecordBatch, StringArray};
+use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::display::DisplayableExecutionPlan;
 use datafusion::scalar::ScalarValue;
@@ -12,15 +13,32 @@ use futures::TryStreamExt;
 use tokio_util::sync::CancellationToken;
 
 use super::interrupt::interruptible;
+use super::plan_json::{self, Measured};
 use super::planner::Planner;
 use super::session::{Outcome, Session};
-use super::{BatchStream, control, errors, execute, write};
+use super::{BatchStream, errors, execute, write};
 use crate::dialect::Statement;
 use crate::error::{Error, ErrorKind, Result};
+use crate::pgtypes::PG_TYPE_KEY;
 
 struct Options {
     analyze: bool,
     verbose: bool,
+    json: bool,
+}
+
+/// The one column of what EXPLAIN shows.
+pub(super) fn schema(statement: &ast::Statement) -> Option<SchemaRef> {
+    let ast::Statement::Explain { options, .. } = statement else { return None };
+    let json = options.iter().flatten().any(is_json);
+    let field = Field::new("QUERY PLAN", DataType::Utf8, true);
+    let told = json.then(|| (PG_TYPE_KEY.to_owned(), "json".to_owned()));
+    Some(Arc::new(Schema::new(vec![field.with_metadata(told.into_iter().collect())])))
+}
+
+fn is_json(option: &ast::UtilityOption) -> bool {
+    let value = option.arg.as_ref().map(|value| value.to_string().to_lowercase());
+    option.name.value.eq_ignore_ascii_case("format") && value.as_deref() == Some("json")
 }
 
 pub(super) async fn explain(session: &mut Session, whole: &Statement, params: &[ScalarValue]) -> Result<Outcome> {
@@ -39,24 +57,26 @@ pub(super) async fn explain(session: &mut Session, whole: &Statement, params: &[
     let statement = Statement { text: whole.text.clone(), offset: whole.offset, ast: inner.as_ref().clone() };
     let guard = session.guard.clone();
     let text = guard.run(plan_text(session, &statement, params, &options)).await?;
-    let schema = control::result_schema(&whole.ast).ok_or_else(|| Error::internal("EXPLAIN shows a plan"))?;
-    let lines = Arc::new(StringArray::from(text.lines().collect::<Vec<_>>()));
+    let schema = schema(&whole.ast).ok_or_else(|| Error::internal("EXPLAIN shows a plan"))?;
+    let lines = if options.json { vec![text.as_str()] } else { text.lines().collect() };
+    let lines = Arc::new(StringArray::from(lines));
     let batch =
         RecordBatch::try_new(schema.clone(), vec![lines]).map_err(|error| errors::from_datafusion(error.into()))?;
     Ok(Outcome::Rows { stream: BatchStream::of(schema, vec![batch]), tag: "EXPLAIN" })
 }
 
 fn read_options(analyze: bool, verbose: bool, list: &[ast::UtilityOption]) -> Result<Options> {
-    let mut options = Options { analyze, verbose };
+    let mut options = Options { analyze, verbose, json: false };
     for option in list {
         let value = option.arg.as_ref().map(|value| value.to_string().to_lowercase());
         let on = !matches!(value.as_deref(), Some("false" | "off" | "0"));
         match option.name.value.to_lowercase().as_str() {
             "analyze" => options.analyze = on,
             "verbose" => options.verbose = on,
+            "format" if is_json(option) => options.json = true,
             "format" if value.as_deref() != Some("text") => {
-                return Err(Error::new(ErrorKind::FeatureNotSupported, "EXPLAIN writes text only")
-                    .with_hint("leave FORMAT out"));
+                return Err(Error::new(ErrorKind::FeatureNotSupported, "EXPLAIN writes text and JSON only")
+                    .with_hint("leave FORMAT out, or write FORMAT JSON"));
             }
             // Costs are not estimated in PostgreSQL's unit; the rest is part of ANALYZE's output.
             "costs" | "buffers" | "timing" | "summary" | "settings" | "wal" | "format" => {}
@@ -73,10 +93,10 @@ async fn physical_plan(
     planner: &Planner,
     statement: &Statement,
     params: Vec<ScalarValue>,
-) -> Result<(String, Arc<dyn ExecutionPlan>)> {
-    let (header, mut plan) = match write::changes_rows(&statement.ast) {
-        true => write::explained(planner, statement).await.map(|(header, plan)| (header + "\n", plan))?,
-        false => (String::new(), planner.plan(statement).await?),
+) -> Result<(Option<String>, Arc<dyn ExecutionPlan>)> {
+    let (change, mut plan) = match write::changes_rows(&statement.ast) {
+        true => write::explained(planner, statement).await.map(|(change, plan)| (Some(change), plan))?,
+        false => (None, planner.plan(statement).await?),
     };
     if !params.is_empty() {
         plan = plan.with_param_values(params).map_err(errors::from_datafusion)?;
@@ -85,7 +105,7 @@ async fn physical_plan(
         true => execute::in_one_partition(planner.state()).create_physical_plan(&plan).await,
         false => planner.state().create_physical_plan(&plan).await,
     };
-    Ok((header, physical.map_err(|error| errors::in_statement(error, statement))?))
+    Ok((change, physical.map_err(|error| errors::in_statement(error, statement))?))
 }
 
 async fn plan_text(
@@ -99,11 +119,16 @@ async fn plan_text(
     let began = Instant::now();
     let params = params.to_vec();
     let plan = |planner: Arc<Planner>, statement| async move { physical_plan(&planner, &statement, params).await };
-    let (header, physical) = planner.apart(&guard, statement, plan).await?;
-    let planned_in = began.elapsed();
+    let (change, physical) = planner.apart(&guard, statement, plan).await?;
+    let planning = began.elapsed().as_secs_f64() * 1e3;
     if !options.analyze {
-        let tree = DisplayableExecutionPlan::new(physical.as_ref()).indent(options.verbose).to_string();
-        return Ok(header + &tree);
+        return Ok(match options.json {
+            true => plan_json::document(physical.as_ref(), change.as_deref(), None),
+            false => {
+                let tree = DisplayableExecutionPlan::new(physical.as_ref()).indent(options.verbose).to_string();
+                change.map(|change| change + "\n").unwrap_or_default() + &tree
+            }
+        });
     }
     let began = Instant::now();
     let stop = CancellationToken::new();
@@ -111,11 +136,15 @@ async fn plan_text(
     let rows =
         execute::start_interruptible(resources, planner.state(), physical.clone(), physical.schema(), guard, stop)?;
     let count = rows.try_fold(0usize, |count, batch| async move { Ok(count + batch.num_rows()) }).await?;
+    let measured = Measured { planning, execution: began.elapsed().as_secs_f64() * 1e3 };
+    if options.json {
+        return Ok(plan_json::document(physical.as_ref(), None, Some(&measured)));
+    }
     let tree = DisplayableExecutionPlan::with_metrics(physical.as_ref()).indent(options.verbose).to_string();
     Ok(format!(
         "{}\nRows: {count}\nPlanning Time: {:.3} ms\nExecution Time: {:.3} ms",
         tree.trim_end(),
-        planned_in.as_secs_f64() * 1e3,
-        began.elapsed().as_secs_f64() * 1e3,
+        measured.planning,
+        measured.execution,
     ))
 }

@@ -31,6 +31,7 @@ mod notify;
 mod number_series;
 mod parameters;
 mod plan_cache;
+mod plan_json;
 mod planned;
 mod planner;
 mod planner_words;

@@ -255,6 +255,25 @@ async fn a_change_is_explained_and_not_made() {
     assert_eq!(value(&client, "select count(*) from t").await, "1");
 }
 
+#[tokio::test]
+async fn plans_are_explained_as_json_too() {
+    let lake = Lake::new();
+    let client = lake.client().await;
+    run(&client, "create table t (id int, b text); insert into t values (1, 'x'), (2, 'y')").await;
+    let read = |text: String| serde_json::from_str::<serde_json::Value>(&text).expect("EXPLAIN gives a document");
+    let sql = "select a.b, count(*) from t a join t b using (id) group by a.b order by 1";
+    let plan = read(value(&client, &format!("explain (format json) {sql}")).await);
+    let nodes = plan.to_string();
+    assert!(nodes.contains("\"Node Type\":\"Hash Join\"") && nodes.contains("\"Seq Scan\""), "{nodes}");
+    assert!(plan[0]["Plan"]["Plans"].is_array() && plan[0].get("Execution Time").is_none(), "{plan}");
+    let measured = read(value(&client, &format!("explain (analyze, format json) {sql}")).await);
+    assert!(measured[0]["Execution Time"].is_number(), "{measured}");
+    assert_eq!(measured[0]["Plan"]["Actual Rows"], 2, "{measured}");
+    let change = read(value(&client, "explain (format json) update t set b = 'z' where id = 2").await);
+    assert_eq!(change[0]["Change"], "Update on t");
+    assert_eq!(error(&client, "explain (format xml) select 1").await.0, "0A000");
+}
+
 /// A table as another engine, or CREATE TABLE, leaves it: empty, with things that it asks of rows.
 fn asking_table(lake: &Path) {
     use serde_json::json;

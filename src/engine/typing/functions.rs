@@ -129,6 +129,26 @@ fn rounded(typing: &Typing, call: ScalarFunction, schema: &DFSchema) -> Result<T
     }
 }
 
+/// Functions that give whole numbers: of a numeric a numeric without decimals, of an integer a float.
+fn whole(call: &ScalarFunction, schema: &DFSchema) -> Result<Option<Expr>> {
+    let (function, [number]) = (call.func.name(), call.args.as_slice()) else { return Ok(None) };
+    if !["floor", "ceil", "trunc", "signum"].contains(&function) {
+        return Ok(None);
+    }
+    let as_numeric = |digits| casts::as_decimal(Box::new(Expr::ScalarFunction(call.clone())), digits, 0).data;
+    Ok(match number.get_type(schema)? {
+        DataType::Decimal128(..) if function == "signum" => Some(as_numeric(1)),
+        DataType::Decimal128(digits, scale) if scale > 0 => {
+            Some(as_numeric(digits.saturating_sub(scale.unsigned_abs()).saturating_add(1)))
+        }
+        given if given.is_integer() && matches!(function, "floor" | "ceil") => {
+            let number = Expr::Cast(Cast::new(Box::new(number.clone()), DataType::Float64));
+            Some(Expr::ScalarFunction(ScalarFunction::new_udf(call.func.clone(), vec![number])))
+        }
+        _ => None,
+    })
+}
+
 pub(super) fn scalar(typing: &Typing, call: ScalarFunction, schema: &DFSchema) -> Result<Transformed<Expr>> {
     let function = call.func.name();
     if let "coalesce" | "greatest" | "least" = function {
@@ -148,24 +168,8 @@ pub(super) fn scalar(typing: &Typing, call: ScalarFunction, schema: &DFSchema) -
     {
         return Ok(Transformed::yes(byte_of_name(name.clone(), at.clone())));
     }
-    if let ("floor" | "ceil" | "trunc", [number]) = (function, call.args.as_slice())
-        && let DataType::Decimal128(digits, scale) = number.get_type(schema)?
-        && scale > 0
-    {
-        // a whole number has no decimals, whatever the type had
-        let digits = digits.saturating_sub(scale.unsigned_abs()).saturating_add(1);
-        return Ok(casts::as_decimal(Box::new(Expr::ScalarFunction(call)), digits, 0));
-    }
-    if let ("floor" | "ceil", [number]) = (function, call.args.as_slice())
-        && number.get_type(schema)?.is_integer()
-    {
-        let number = Expr::Cast(Cast::new(Box::new(number.clone()), DataType::Float64));
-        return Ok(Transformed::yes(Expr::ScalarFunction(ScalarFunction::new_udf(call.func, vec![number]))));
-    }
-    if let ("signum", [number]) = (function, call.args.as_slice())
-        && number.get_type(schema)?.is_decimal()
-    {
-        return Ok(casts::as_decimal(Box::new(Expr::ScalarFunction(call)), 1, 0));
+    if let Some(whole) = whole(&call, schema)? {
+        return Ok(Transformed::yes(whole));
     }
     if let "round" | "trunc" = function {
         return rounded(typing, call, schema);
@@ -210,7 +214,7 @@ pub(super) fn aggregate(typing: &Typing, mut call: AggregateFunction, schema: &D
 
 /// [`aggregate`] over a window.
 pub(super) fn window(typing: &Typing, mut call: Box<WindowFunction>, schema: &DFSchema) -> Result<Transformed<Expr>> {
-    let changed = arguments(typing, &call.fun.name().to_owned(), &mut call.params.args, schema)?;
+    let changed = arguments(typing, call.fun.name(), &mut call.params.args, schema)?;
     let typed = Expr::WindowFunction(call);
     Ok(if changed { Transformed::yes(typed) } else { Transformed::no(typed) })
 }
