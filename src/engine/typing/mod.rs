@@ -269,20 +269,49 @@ impl Typing {
 impl ExprPlanner for Typing {
     fn plan_binary_op(&self, expr: RawBinaryExpr, schema: &DFSchema) -> DataFusionResult<PlannerResult<RawBinaryExpr>> {
         let RawBinaryExpr { op, left, right } = expr;
-        let left = self.operand_settled(left, schema)?;
-        let right = self.operand_settled(right, schema)?;
+        let (left, left_written) = self.operand_settled(left, schema)?;
+        let (right, right_written) = self.operand_settled(right, schema)?;
         let (left, right) = operators::operands(self, &op.to_string(), left, right, schema)?;
+        let left = as_written(left, left_written, schema);
+        let right = as_written(right, right_written, schema);
         Ok(PlannerResult::Original(RawBinaryExpr { op, left, right }))
     }
 }
 
 impl Typing {
-    /// An operand while planning: operators below it have been through [`Self::plan_binary_op`] already.
-    fn operand_settled(&self, expr: Expr, schema: &DFSchema) -> DataFusionResult<Expr> {
+    /// An operand while planning, and how it is written where that is otherwise: operators below it have been through
+    /// [`Self::plan_binary_op`] already.
+    fn operand_settled(&self, expr: Expr, schema: &DFSchema) -> DataFusionResult<(Expr, Option<Written>)> {
         match expr {
-            Expr::Column(_) | Expr::BinaryExpr(_) | Expr::OuterReferenceColumn(..) => Ok(expr),
-            other => Ok(self.expression(other, schema, false)?.data),
+            Expr::Column(_) | Expr::BinaryExpr(_) | Expr::OuterReferenceColumn(..) => Ok((expr, None)),
+            expr => {
+                let settled = self.expression(expr.clone(), schema, false)?.data;
+                let written = (settled != expr).then(|| Written { expr, settled: settled.clone() });
+                Ok((settled, written))
+            }
         }
+    }
+}
+
+/// An operand as it is written, and with its types settled.
+struct Written {
+    expr: Expr,
+    settled: Expr,
+}
+
+/// The operand as it is written, where the operator asks for nothing else and knows it that way too: it may have to equal
+/// an expression of GROUP BY, or be the same aggregate as another. Which number it is shows when the plan is settled.
+fn as_written(taken: Expr, written: Option<Written>, schema: &DFSchema) -> Expr {
+    let known_alike = |written: &Written| match (written.expr.to_field(schema), written.settled.to_field(schema)) {
+        (Ok((_, before)), Ok((_, after))) => {
+            let same = before.data_type() == after.data_type() && before.metadata() == after.metadata();
+            same || before.data_type().is_numeric() && after.data_type().is_numeric()
+        }
+        _ => false,
+    };
+    match written {
+        Some(written) if taken == written.settled && known_alike(&written) => written.expr,
+        _ => taken,
     }
 }
 
