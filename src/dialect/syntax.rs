@@ -28,6 +28,7 @@ pub fn rewrite(tokens: &[TokenWithSpan]) -> Vec<TokenWithSpan> {
         first.token = Token::make_keyword("ROLLBACK");
     }
     merge::rewrite(&mut out);
+    mark_symmetric(&mut out);
     for at in (0..out.len()).rev() {
         if is_word(out.get(at), "for") {
             rewrite_lock(&mut out, at);
@@ -46,6 +47,22 @@ pub fn rewrite(tokens: &[TokenWithSpan]) -> Vec<TokenWithSpan> {
         }
     }
     out
+}
+
+/// `BETWEEN SYMMETRIC a AND b` → `BETWEEN !! a AND b`: an operator that PostgreSQL has no longer, which a rule takes off again.
+fn mark_symmetric(tokens: &mut Vec<TokenWithSpan>) {
+    for at in (1..tokens.len()).rev() {
+        if !is_word(tokens.get(at - 1), "between") {
+            continue;
+        }
+        if is_word(tokens.get(at), "asymmetric") {
+            tokens.remove(at);
+        } else if is_word(tokens.get(at), "symmetric")
+            && let Some(word) = tokens.get_mut(at)
+        {
+            word.token = Token::DoubleExclamationMark;
+        }
+    }
 }
 
 fn keyword(token: &Token) -> Option<Keyword> {

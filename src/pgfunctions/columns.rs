@@ -31,6 +31,8 @@ pub enum Kind {
     Any,
     /// Anything, as JSON.
     ToJson,
+    /// The same; what is a row or an array begins a line of its own.
+    ToJsonLine,
 }
 
 impl Kind {
@@ -46,6 +48,7 @@ impl Kind {
             "text[]" => Self::Texts,
             "json" => Self::Json,
             "tojson" => Self::ToJson,
+            "tojson-line" => Self::ToJsonLine,
             _ => Self::Any,
         }
     }
@@ -62,7 +65,7 @@ impl Kind {
             let marked = !field.metadata().is_empty();
             return Some(match self {
                 Self::Json => marked,
-                Self::Text | Self::Any | Self::ToJson => !marked || self == Self::Text,
+                Self::Text | Self::Any | Self::ToJson | Self::ToJsonLine => !marked || self == Self::Text,
                 _ => false,
             });
         }
@@ -76,7 +79,7 @@ impl Kind {
             Self::Bool => *given == T::Boolean,
             Self::Bytes => matches!(given, T::Binary | T::LargeBinary | T::BinaryView),
             Self::Texts => matches!(given, T::List(_) | T::LargeList(_) | T::FixedSizeList(..)),
-            Self::Any | Self::ToJson => return Some(true),
+            Self::Any | Self::ToJson | Self::ToJsonLine => return Some(true),
         };
         let very = match self {
             Self::Float => given.is_floating(),
@@ -182,6 +185,12 @@ impl Column {
             Kind::Text | Kind::Json => Self::Text(cast(array, &DataType::Utf8)?.as_string().clone()),
             Kind::Any => Self::Text(pgtypes::texts(field, array, style)?.as_string().clone()),
             Kind::ToJson => Self::Text(pgtypes::json_texts(field, array, style)?.as_string().clone()),
+            Kind::ToJsonLine if array.data_type().is_nested() => {
+                let texts = pgtypes::json_texts(field, array, style)?;
+                let lines = texts.as_string::<i32>().iter().map(|text| text.map(|text| format!("\n {text}")));
+                Self::Text(lines.collect())
+            }
+            Kind::ToJsonLine => Self::Text(pgtypes::json_texts(field, array, style)?.as_string().clone()),
             Kind::Int => {
                 let array = if unknown { &parsed(array, &Type::INT8, style)? } else { array };
                 Self::Int(cast(array, &DataType::Int64)?.as_primitive::<Int64Type>().clone())

@@ -60,7 +60,7 @@ pub fn relation_planner() -> Arc<dyn RelationPlanner> {
     Arc::new(sets::Sets)
 }
 
-pub use json::rewrite_casts as rewrite_json_casts;
+pub use json::{JsonType, rewrite_casts as rewrite_json_casts};
 pub use sets::laterals_unfolded;
 
 /// A call of a function of ours.

@@ -35,7 +35,16 @@ pub struct ColumnRule {
     pub default: Option<String>,
     pub generated: Option<String>,
     pub identity: Option<Identity>,
-    pub length: Option<Length>,
+    pub text: Option<TextForm>,
+}
+
+/// What the declared type of a text column asks of its texts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TextForm {
+    Length(Length),
+    Json,
+    Jsonb,
+    Uuid,
 }
 
 /// Who may give an identity column its values.
@@ -101,7 +110,7 @@ impl Rules {
                     "by default" => Identity::ByDefault,
                     _ => Identity::Always,
                 }),
-                length: declared_length(field).or_else(|| length(&text(LENGTH)?)),
+                text: declared_form(field).or_else(|| length(&text(LENGTH)?).map(TextForm::Length)),
             };
             if rule != ColumnRule::default() {
                 rules.columns.insert(field.name().clone(), rule);
@@ -135,13 +144,19 @@ fn condition_in(invariant: &str) -> Option<String> {
     Some(value.get("expression")?.get("expression")?.as_str()?.to_owned())
 }
 
-/// PostgreSQL counts four bytes of header.
-fn declared_length(field: &StructField) -> Option<Length> {
+/// As our metadata tells it: PostgreSQL counts four bytes of header in a length.
+fn declared_form(field: &StructField) -> Option<TextForm> {
     let [name, modifier] = PG_TYPE.map(|key| text_of(field, key));
-    let max = usize::try_from(modifier?.parse::<i64>().ok()? - 4).ok()?;
+    let length = |padded| {
+        let max = usize::try_from(modifier?.parse::<i64>().ok()? - 4).ok()?;
+        Some(TextForm::Length(Length { max, padded }))
+    };
     match name?.as_str() {
-        "varchar" => Some(Length { max, padded: false }),
-        "bpchar" | "char" => Some(Length { max, padded: true }),
+        "varchar" => length(false),
+        "bpchar" | "char" => length(true),
+        "json" => Some(TextForm::Json),
+        "jsonb" => Some(TextForm::Jsonb),
+        "uuid" => Some(TextForm::Uuid),
         _ => None,
     }
 }

@@ -29,3 +29,4 @@ select id from texts where b = 'yes' order by id;
 select case when b then 'y' else 'n' end from texts order by id;
 select xor(true, false);
 select true || 'x';
+select 5 between symmetric 7 and 3, 5 not between symmetric 7 and 3, 5 between symmetric 7 + 1 and 9, 5 between asymmetric 7 and 3, 1 between symmetric null and 2;

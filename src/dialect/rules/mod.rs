@@ -23,6 +23,7 @@ mod reg_casts;
 mod relation_arguments;
 mod scalar_subqueries;
 mod set_functions;
+mod symmetric;
 mod tableoid;
 mod time_syntax;
 mod unary_operators;
@@ -63,6 +64,7 @@ const RULES: &[Rule] = &[
     like_escape::apply,
     values_types::apply,
     fetch_first::apply,
+    symmetric::apply,
     quantified::apply,
     unary_operators::apply,
     float_literals::apply,

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int64Array, RecordBatch, StringViewArray};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int64Array, RecordBatch};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Int64Type, Schema, SchemaRef};
 use datafusion::common::DFSchema;
@@ -16,7 +16,7 @@ use datafusion::physical_plan::PhysicalExpr;
 use datafusion::sql::sqlparser::ast;
 use parking_lot::Mutex;
 
-use super::assign;
+use super::{assign, text_forms};
 use crate::catalog::Object;
 use crate::dialect;
 use crate::engine::planner::Planner;
@@ -24,7 +24,7 @@ use crate::engine::{SessionInfo, errors};
 use crate::error::{Error, ErrorKind, Result};
 use crate::pgtypes::texts;
 use crate::table::Snapshot;
-use crate::table::rules::{Identity, Length, Rules};
+use crate::table::rules::{Identity, Rules, TextForm};
 
 /// A value longer than this many bytes is cut short in a message, as PostgreSQL does.
 const SHOWN_BYTES_MAX: usize = 64;
@@ -39,7 +39,7 @@ pub(super) struct TableRules {
     defaults: Vec<Option<Expr>>,
     generated: Vec<(usize, Arc<dyn PhysicalExpr>)>,
     checks: Vec<(String, Arc<dyn PhysicalExpr>)>,
-    lengths: Vec<(usize, Length)>,
+    texts: Vec<(usize, TextForm)>,
     /// Identity columns, and the next value of each.
     identity: Vec<(usize, Mutex<Option<i64>>)>,
     session: Option<SessionInfo>,
@@ -74,7 +74,7 @@ impl TableRules {
             defaults: vec![None; schema.fields().len()],
             generated: Vec::new(),
             checks: Vec::new(),
-            lengths: Vec::new(),
+            texts: Vec::new(),
             identity: Vec::new(),
             session: SessionInfo::of(planner.state().config_options()).cloned(),
             schema,
@@ -109,8 +109,8 @@ impl TableRules {
                 let value = assign::assigned(value, field, &columns)?;
                 ready.generated.push((index, physical(planner.state(), value, &columns)?));
             }
-            if let Some(length) = rule.length {
-                ready.lengths.push((index, length));
+            if let Some(form) = rule.text {
+                ready.texts.push((index, form));
             }
             if rule.identity.is_some() {
                 ready.identity.push((index, Mutex::new(None)));
@@ -195,14 +195,14 @@ impl TableRules {
     /// get their number from the table from those that had one.
     ///
     /// # Errors
-    /// `23502`, `23514`, `22001`; and what computing a column gives.
+    /// `23502`, `23514`, `22001`, `22P02`; and what computing a column gives.
     pub fn finish(&self, columns: Vec<ArrayRef>, rows: usize, is_new: impl Fn(usize) -> bool) -> Result<RecordBatch> {
         let mut columns = columns;
         for (index, next) in &self.identity {
             columns[*index] = numbered(&columns[*index], next, &is_new)?;
         }
-        for (index, length) in &self.lengths {
-            columns[*index] = within(&columns[*index], *length)?;
+        for (index, form) in &self.texts {
+            columns[*index] = text_forms::formed(&columns[*index], *form)?;
         }
         if !self.generated.is_empty() {
             let row = self.batch(columns.clone(), rows, true)?;
@@ -317,34 +317,4 @@ fn numbered(column: &ArrayRef, next: &Mutex<Option<i64>>, is_new: impl Fn(usize)
     let strict = datafusion::arrow::compute::CastOptions { safe: false, ..Default::default() };
     datafusion::arrow::compute::cast_with_options(&filled, column.data_type(), &strict)
         .map_err(|_| Error::new(ErrorKind::NumericOutOfRange, "an identity column has reached the end of its type"))
-}
-
-/// The texts, none longer than the column takes; blanks at the end do not count.
-fn within(column: &ArrayRef, length: Length) -> Result<ArrayRef> {
-    let failed = |error| Error::internal("a text column is not text").with_source(error);
-    let given = cast(column, &DataType::Utf8View).map_err(failed)?;
-    let given: &StringViewArray = given.as_string_view();
-    let fits = |text: &str| match length.padded {
-        true => text.chars().count() == length.max,
-        false => text.len() <= length.max || text.chars().count() <= length.max,
-    };
-    if given.iter().flatten().all(fits) {
-        return Ok(column.clone());
-    }
-    let name = if length.padded { "character" } else { "character varying" };
-    let cut = |text: Option<&str>| match text {
-        None => Ok(None),
-        Some(text) => {
-            let end = text.char_indices().nth(length.max).map_or(text.len(), |(at, _)| at);
-            let (kept, rest) = text.split_at(end);
-            if !rest.chars().all(|letter| letter == ' ') {
-                let message = format!("value too long for type {name}({})", length.max);
-                return Err(Error::new(ErrorKind::StringTooLong, message));
-            }
-            let blanks = if length.padded { length.max - kept.chars().count() } else { 0 };
-            Ok(Some(format!("{kept}{}", " ".repeat(blanks))))
-        }
-    };
-    let cut: StringViewArray = given.iter().map(cut).collect::<Result<_>>()?;
-    cast(&cut, column.data_type()).map_err(failed)
 }

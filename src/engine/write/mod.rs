@@ -19,6 +19,7 @@ pub(super) mod names;
 mod returning;
 mod rows;
 mod target;
+mod text_forms;
 mod update;
 mod with;
 

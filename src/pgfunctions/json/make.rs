@@ -21,7 +21,7 @@ pub const FUNCTIONS: &[Function] = &[
     strict("json_strip_nulls", "json", Returns::Json, |_, args| strip_nulls(args)),
     strict("jsonb_strip_nulls", "json", Returns::Jsonb, |_, args| Ok(Output::Text(strip(jsonb(args, 0)?).to_text()))),
     // what the aggregates are made of
-    lax("json_element", "tojson", Returns::Text, |_, args| Ok(Output::from(or_null(at(args, 0))))),
+    lax("json_element", "tojson-line", Returns::Text, |_, args| Ok(Output::from(or_null(at(args, 0))))),
     lax("json_pair", "any tojson", Returns::Text, pair),
     strict("json_array_of", "text[]", Returns::Json, |_, args| Ok(Output::Text(array_of(args)))),
     strict("jsonb_array_of", "text[]", Returns::Jsonb, |_, args| normalized(&array_of(args))),
@@ -110,12 +110,10 @@ fn pair(_: &Env, args: &[Value<'_>]) -> Result<Output> {
     Ok(Output::Text(format!("{text} : {}", or_null(value))))
 }
 
-/// Rows and arrays begin a line of their own, as in PostgreSQL.
+/// Of elements that may begin a line: all but the first do.
 fn array_of(args: &[Value<'_>]) -> String {
-    let items = at(args, 0).texts();
-    let nested = items.iter().flatten().any(|item| item.starts_with(['{', '[']));
-    let items: Vec<&str> = items.into_iter().map(|item| item.unwrap_or("null")).collect();
-    format!("[{}]", items.join(if nested { ", \n " } else { ", " }))
+    let items: Vec<&str> = at(args, 0).texts().into_iter().map(|item| item.unwrap_or("null")).collect();
+    format!("[{}]", items.join(", ").trim_start())
 }
 
 fn object_of(args: &[Value<'_>]) -> String {

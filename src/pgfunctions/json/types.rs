@@ -2,6 +2,8 @@
 //!
 //! Invariant: a mark is that of the expression's own type; a cast to another type has lost it, whatever its field says.
 
+use std::borrow::Cow;
+
 use datafusion::arrow::datatypes::{DataType, Field};
 use datafusion::common::DFSchema;
 use datafusion::common::tree_node::Transformed;
@@ -9,7 +11,9 @@ use datafusion::error::Result as DataFusionResult;
 use datafusion::logical_expr::expr::{Alias, Cast};
 use datafusion::logical_expr::{Expr, ExprSchemable};
 
-use crate::error::{Error, ErrorKind};
+use super::parse::Json;
+use super::value::Value as Jsonb;
+use crate::error::{Error, ErrorKind, Result};
 use crate::pgfunctions::{call, external, type_name};
 use crate::pgtypes::PG_TYPE_KEY;
 
@@ -60,6 +64,20 @@ impl JsonType {
     /// The expression, known to be of this type.
     pub fn mark(self, expr: Expr) -> DataFusionResult<Expr> {
         call(if self == Self::Json { "json_mark" } else { "jsonb_mark" }, vec![expr])
+    }
+
+    /// A text read as a value of this type; Owned where it is written otherwise.
+    ///
+    /// # Errors
+    /// `22P02`, saying where the text is no JSON.
+    pub fn read_text(self, text: &str) -> Result<Cow<'_, str>> {
+        match self {
+            Self::Json => Json::parse(text).map(|_| Cow::Borrowed(text)),
+            Self::Jsonb => {
+                let written = Jsonb::parse(text)?.to_text();
+                Ok(if written == text { Cow::Borrowed(text) } else { Cow::Owned(written) })
+            }
+        }
     }
 
     /// The expression read as a value of this type.
