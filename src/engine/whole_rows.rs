@@ -13,7 +13,7 @@ use datafusion::common::TableReference;
 use datafusion::logical_expr::TableSource;
 use datafusion::sql::sqlparser::ast::{
     Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident, ObjectName, Query,
-    Select, SelectItem, SetExpr, Statement, TableFactor, Value, VisitMut, VisitorMut,
+    Select, SelectItem, SelectItemQualifiedWildcardKind, SetExpr, Statement, TableFactor, Value, VisitMut, VisitorMut,
 };
 
 use crate::dialect::{folded, visible_name};
@@ -54,11 +54,61 @@ impl Expander<'_> {
             }
             TableFactor::Derived { subquery, alias: Some(alias), .. } => {
                 let given = alias.columns.iter().map(|column| folded(&column.name)).collect();
-                let columns = query_columns(subquery).map(|columns| renamed(columns, given));
+                let columns = self.query_columns(subquery).map(|columns| renamed(columns, given));
                 Some(Relation { name: folded(&alias.name), columns })
             }
             _ => None,
         }
+    }
+
+    /// The relations of a FROM.
+    fn relations(&self, select: &Select) -> Vec<Relation> {
+        let factors = select
+            .from
+            .iter()
+            .flat_map(|from| std::iter::once(&from.relation).chain(from.joins.iter().map(|join| &join.relation)));
+        factors.filter_map(|factor| self.relation(factor)).collect()
+    }
+
+    /// The columns of a query whose text, and whose relations, name them all.
+    fn query_columns(&self, query: &Query) -> Option<Vec<String>> {
+        self.set_columns(query.body.as_ref())
+    }
+
+    fn set_columns(&self, set: &SetExpr) -> Option<Vec<String>> {
+        match set {
+            SetExpr::Select(select) => self.select_columns(select),
+            SetExpr::Query(query) => self.query_columns(query),
+            SetExpr::SetOperation { left, .. } => self.set_columns(left),
+            SetExpr::Values(values) => {
+                let width = values.rows.first()?.content.len();
+                Some((1..=width).map(|number| format!("column{number}")).collect())
+            }
+            _ => None,
+        }
+    }
+
+    fn select_columns(&self, select: &Select) -> Option<Vec<String>> {
+        let mut columns = Vec::new();
+        for item in &select.projection {
+            match item {
+                SelectItem::ExprWithAlias { alias, .. } => columns.push(visible_name(&folded(alias)).to_owned()),
+                SelectItem::UnnamedExpr(Expr::Identifier(column)) => columns.push(folded(column)),
+                SelectItem::UnnamedExpr(Expr::CompoundIdentifier(parts)) => columns.push(folded(parts.last()?)),
+                // of one relation: what joins bring may have to be merged
+                SelectItem::Wildcard(_) => match self.relations(select).as_slice() {
+                    [Relation { columns: Some(all), .. }] if is_one(select) => columns.extend(all.iter().cloned()),
+                    _ => return None,
+                },
+                SelectItem::QualifiedWildcard(SelectItemQualifiedWildcardKind::ObjectName(name), _) => {
+                    let wanted = name.0.last()?.as_ident().map(folded)?;
+                    let relation = self.relations(select).into_iter().find(|relation| relation.name == wanted)?;
+                    columns.extend(relation.columns?);
+                }
+                _ => return None,
+            }
+        }
+        Some(columns)
     }
 
     fn source_columns(&self, parts: &[String]) -> Option<Vec<String>> {
@@ -67,27 +117,15 @@ impl Expander<'_> {
     }
 }
 
+/// Whether a FROM has one relation only.
+fn is_one(select: &Select) -> bool {
+    matches!(select.from.as_slice(), [from] if from.joins.is_empty())
+}
+
 /// The columns under the names that an alias gives the first of them.
 fn renamed(mut columns: Vec<String>, given: Vec<String>) -> Vec<String> {
     columns.iter_mut().zip(given).for_each(|(column, given)| *column = given);
     columns
-}
-
-/// The columns of a query whose text names them all.
-fn query_columns(query: &Query) -> Option<Vec<String>> {
-    match query.body.as_ref() {
-        SetExpr::Select(select) => {
-            let name = |item: &SelectItem| match item {
-                SelectItem::ExprWithAlias { alias, .. } => Some(visible_name(&folded(alias)).to_owned()),
-                SelectItem::UnnamedExpr(Expr::Identifier(column)) => Some(folded(column)),
-                SelectItem::UnnamedExpr(Expr::CompoundIdentifier(parts)) => parts.last().map(folded),
-                _ => None,
-            };
-            select.projection.iter().map(name).collect()
-        }
-        SetExpr::Query(query) => query_columns(query),
-        _ => None,
-    }
 }
 
 impl VisitorMut for Expander<'_> {
@@ -96,18 +134,14 @@ impl VisitorMut for Expander<'_> {
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
         for cte in query.with.iter().flat_map(|with| &with.cte_tables) {
             let given = cte.alias.columns.iter().map(|column| folded(&column.name)).collect();
-            let columns = query_columns(&cte.query).map(|columns| renamed(columns, given));
+            let columns = self.query_columns(&cte.query).map(|columns| renamed(columns, given));
             self.with.push((folded(&cte.alias.name), columns));
         }
         ControlFlow::Continue(())
     }
 
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
-        let factors = select
-            .from
-            .iter()
-            .flat_map(|from| std::iter::once(&from.relation).chain(from.joins.iter().map(|join| &join.relation)));
-        let relations: Vec<Relation> = factors.filter_map(|factor| self.relation(factor)).collect();
+        let relations = self.relations(select);
         let is_column =
             |name: &String| relations.iter().any(|relation| relation.columns.iter().flatten().any(|c| c == name));
         let rows: HashMap<String, Expr> = relations

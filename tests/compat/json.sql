@@ -151,3 +151,7 @@ update json_kept set a = 'nope';
 select a, b, u from json_kept order by n;
 select count(*) from json_kept where a = '{"y":2}';
 drop table json_kept;
+select row_to_json(x) from (select * from departments order by id limit 2) x;
+select json_agg(x order by n desc) from (select 1 as n union all select 2) x;
+select json_agg(x) from (select d.*, 1 as one from departments d where id = 10) x;
+with w as (select * from departments) select to_jsonb(w) from w where id = 10;
