@@ -29,6 +29,8 @@ pub fn rewrite(tokens: &[TokenWithSpan]) -> Vec<TokenWithSpan> {
     }
     merge::rewrite(&mut out);
     mark_symmetric(&mut out);
+    rewrite_null_tests(&mut out);
+    drop_only(&mut out);
     for at in (0..out.len()).rev() {
         if is_word(out.get(at), "for") {
             rewrite_lock(&mut out, at);
@@ -61,6 +63,42 @@ fn mark_symmetric(tokens: &mut Vec<TokenWithSpan>) {
             && let Some(word) = tokens.get_mut(at)
         {
             word.token = Token::DoubleExclamationMark;
+        }
+    }
+}
+
+/// `x ISNULL` → `x IS NULL`, `x NOTNULL` → `x IS NOT NULL`.
+fn rewrite_null_tests(tokens: &mut Vec<TokenWithSpan>) {
+    for at in (1..tokens.len()).rev() {
+        let words: &[&str] = if is_word(tokens.get(at), "isnull") {
+            &["IS", "NULL"]
+        } else if is_word(tokens.get(at), "notnull") {
+            &["IS", "NOT", "NULL"]
+        } else {
+            continue;
+        };
+        let ends_operand = match tokens.get(at - 1).map(|t| &t.token) {
+            Some(Token::Word(_)) => !is_word(tokens.get(at - 1), "as"),
+            Some(Token::RParen | Token::RBracket | Token::Number(..) | Token::SingleQuotedString(_)) => true,
+            Some(Token::Placeholder(_)) => true,
+            _ => false,
+        };
+        let is_call = tokens.get(at + 1).is_some_and(|t| matches!(t.token, Token::LParen | Token::Period));
+        if let (true, false, Some(test)) = (ends_operand, is_call, tokens.get(at).cloned()) {
+            let new = words.iter().map(|word| TokenWithSpan { token: Token::make_keyword(word), span: test.span });
+            tokens.splice(at..=at, new);
+        }
+    }
+}
+
+/// `FROM ONLY t` → `FROM t`: no table has children.
+fn drop_only(tokens: &mut Vec<TokenWithSpan>) {
+    for at in (1..tokens.len()).rev() {
+        let names_table = ["from", "update", "join", "table", "into", "using"].iter().any(|word| is_word(tokens.get(at - 1), word))
+            || tokens.get(at - 1).is_some_and(|t| t.token == Token::Comma);
+        let next = tokens.get(at + 1).map(|t| &t.token);
+        if names_table && is_word(tokens.get(at), "only") && matches!(next, Some(Token::Word(_))) {
+            tokens.remove(at);
         }
     }
 }

@@ -3,6 +3,7 @@
 //! They stand before DataFusion's of the same names, which still answer for floats and intervals.
 
 mod moments;
+mod reals;
 
 use std::sync::Arc;
 
@@ -19,10 +20,11 @@ use datafusion::logical_expr::{
 };
 
 use self::moments::{Averages, Moments};
+pub(super) use self::reals::sum_of_reals;
 use crate::pgtypes::QUOTIENT;
 
 /// The functions that replace DataFusion's of the same names. `sum` is not among them: [`super::typing`] widens what it
-/// adds up.
+/// adds up, and takes [`sum_of_reals`] where it adds up reals.
 pub(super) fn functions() -> Vec<AggregateUDF> {
     let exact = |inner: Arc<AggregateUDF>, moment| {
         let aliases = inner.aliases().to_vec();

@@ -14,18 +14,23 @@ mod field_access;
 mod float_literals;
 mod function_columns;
 mod function_names;
+mod grouping_positions;
 mod inner_ctes;
 mod integer_literals;
 mod like_escape;
 mod pg_catalog_crate;
+mod precedence;
 mod quantified;
 mod reg_casts;
 mod relation_arguments;
+mod row_comparisons;
 mod scalar_subqueries;
 mod set_functions;
+mod slices;
 mod symmetric;
 mod tableoid;
 mod time_syntax;
+mod type_functions;
 mod unary_operators;
 mod values_types;
 
@@ -53,11 +58,14 @@ pub struct Facts {
 
 type Rule = fn(&mut Statement, Facts);
 
-/// In order: relations in arguments are made visible to all others first, then names are taken from the text as written.
+/// In order: operators are bound, relations in arguments are made visible to all others, then names are taken from the text
+/// as written.
 const RULES: &[Rule] = &[
+    precedence::apply,
     relation_arguments::apply,
     catalog_functions::apply,
     column_names::apply,
+    type_functions::apply,
     set_functions::apply,
     function_columns::apply,
     time_syntax::apply,
@@ -66,6 +74,9 @@ const RULES: &[Rule] = &[
     fetch_first::apply,
     symmetric::apply,
     quantified::apply,
+    row_comparisons::apply,
+    grouping_positions::apply,
+    slices::apply,
     unary_operators::apply,
     float_literals::apply,
     base_types::apply,

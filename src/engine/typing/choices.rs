@@ -116,8 +116,13 @@ pub(super) fn in_list(typing: &Typing, list: InList, schema: &DFSchema) -> Resul
     let symbol = if negated { "<>" } else { "=" };
     let mut left = *expr;
     let mut items = Vec::with_capacity(list.len());
-    if matches!(typing.operand(&left, schema)?, Operand::Unknown) {
+    let of_their_common_type = match typing.operand(&left, schema)? {
         // the items give the type
+        Operand::Unknown => true,
+        // beside several numbers a real is no double, as it is beside one
+        Operand::Known(pg_type, _) => pg_type == Type::FLOAT4 && list.len() > 1,
+    };
+    if of_their_common_type {
         let mut all = list;
         all.insert(0, left);
         let mut all = alike(typing, all, schema, "IN")?.0.into_iter();

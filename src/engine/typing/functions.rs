@@ -3,13 +3,13 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use datafusion::arrow::datatypes::{DataType, Field, TimeUnit};
+use datafusion::arrow::datatypes::{DataType, Field, IntervalUnit, TimeUnit};
 use datafusion::common::DFSchema;
 use datafusion::common::tree_node::Transformed;
 use datafusion::error::Result;
 use datafusion::functions::unicode::expr_fn::substring;
 use datafusion::logical_expr::expr::{AggregateFunction, Cast, ScalarFunction, WindowFunction};
-use datafusion::logical_expr::{Expr, ExprSchemable};
+use datafusion::logical_expr::{Expr, ExprSchemable, WindowFunctionDefinition};
 use datafusion::prelude::lit;
 use datafusion::scalar::ScalarValue;
 
@@ -20,6 +20,7 @@ use super::lengths;
 use super::operators::operands;
 use super::place::{Place, at};
 use super::{Operand, Typing, field_of};
+use crate::engine::aggregates::sum_of_reals;
 use crate::engine::math;
 use crate::error::{Error, ErrorKind};
 use crate::pgcatalog::TYPE_OF;
@@ -74,8 +75,27 @@ fn constant(decimals: &Expr) -> Option<(i32, Expr)> {
     i32::try_from(number).ok().map(|number| (number, lit(number)))
 }
 
+/// The bounds of a series are of one type, if only one of them says which; the step of instants is an interval.
+fn read_bounds(typing: &Typing, args: &mut [Expr], schema: &DFSchema) -> Result<()> {
+    let operands = args.iter().take(2).map(|expr| typing.operand(expr, schema)).collect::<Result<Vec<_>>>()?;
+    let Some((pg_type, field)) = operands.iter().find_map(Operand::known) else { return Ok(()) };
+    let step = match kind(pg_type) {
+        Kind::Date | Kind::Timestamp => Some((Type::INTERVAL, field_of(DataType::Interval(IntervalUnit::MonthDayNano)))),
+        Kind::Number => None,
+        _ => return Ok(()),
+    };
+    for (position, arg) in args.iter_mut().enumerate() {
+        *arg = match &step {
+            Some((interval, interval_field)) if position == 2 => typing.read(arg.clone(), interval, interval_field)?,
+            _ => typing.read(arg.clone(), pg_type, field)?,
+        };
+    }
+    Ok(())
+}
+
 /// A series of integers is of integers (DataFusion's are all `bigint`), one of dates is of instants.
-fn series(typing: &Typing, call: ScalarFunction, schema: &DFSchema) -> Result<Transformed<Expr>> {
+fn series(typing: &Typing, mut call: ScalarFunction, schema: &DFSchema) -> Result<Transformed<Expr>> {
+    read_bounds(typing, &mut call.args, schema)?;
     let operands = call.args.iter().map(|expr| typing.operand(expr, schema)).collect::<Result<Vec<_>>>()?;
     if operands.iter().any(|operand| matches!(operand, Operand::Known(Type::DATE, _))) {
         let instant = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
@@ -207,16 +227,29 @@ pub(super) fn scalar(typing: &Typing, call: ScalarFunction, schema: &DFSchema) -
 
 /// The sum of bigints is a numeric; of a `char(n)` its text is taken.
 pub(super) fn aggregate(typing: &Typing, mut call: AggregateFunction, schema: &DFSchema) -> Result<Transformed<Expr>> {
-    let changed = arguments(typing, call.func.name(), &mut call.params.args, schema)?;
+    let mut changed = arguments(typing, call.func.name(), &mut call.params.args, schema)?;
+    if adds_reals(call.func.name(), &call.params.args, schema)? {
+        (call.func, changed) = (sum_of_reals(), true);
+    }
     let typed = Expr::AggregateFunction(call);
     Ok(if changed { Transformed::yes(typed) } else { Transformed::no(typed) })
 }
 
 /// [`aggregate`] over a window.
 pub(super) fn window(typing: &Typing, mut call: Box<WindowFunction>, schema: &DFSchema) -> Result<Transformed<Expr>> {
-    let changed = arguments(typing, call.fun.name(), &mut call.params.args, schema)?;
+    let mut changed = arguments(typing, call.fun.name(), &mut call.params.args, schema)?;
+    if adds_reals(call.fun.name(), &call.params.args, schema)? {
+        (call.fun, changed) = (WindowFunctionDefinition::AggregateUDF(sum_of_reals()), true);
+    }
     let typed = Expr::WindowFunction(call);
     Ok(if changed { Transformed::yes(typed) } else { Transformed::no(typed) })
+}
+
+fn adds_reals(function: &str, args: &[Expr], schema: &DFSchema) -> Result<bool> {
+    match args {
+        [value] if function == "sum" => Ok(value.get_type(schema)? == DataType::Float32),
+        _ => Ok(false),
+    }
 }
 
 fn arguments(typing: &Typing, function: &str, args: &mut [Expr], schema: &DFSchema) -> Result<bool> {

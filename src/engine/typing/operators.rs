@@ -1,9 +1,10 @@
 //! Operators: which types an unknown operand takes, and which pairs of types there is no operator for.
 
+use datafusion::arrow::datatypes::DataType;
 use datafusion::common::DFSchema;
 use datafusion::common::tree_node::Transformed;
 use datafusion::error::{DataFusionError, Result};
-use datafusion::logical_expr::{Between, BinaryExpr, Expr, Like, Operator};
+use datafusion::logical_expr::{Between, BinaryExpr, Cast, Expr, Like, Operator};
 use datafusion::scalar::ScalarValue;
 
 use super::kinds::{Kind, is_integer, is_plain, kind, name};
@@ -71,7 +72,11 @@ pub(super) fn operands(
     match (known.0.known(), known.1.known()) {
         (Some((l, _)), Some((r, _))) if exists(kind, symbol, l, r) => {
             let narrow = kind == Sort::Bits && *l == Type::INT4 && *r == Type::INT4;
-            let (left, right) = if narrow { (as_integer(left), as_integer(right)) } else { (left, right) };
+            let (left, right) = match (narrow, is_real_and_other(kind, l, r)) {
+                (true, _) => (as_integer(left), as_integer(right)),
+                (false, true) => (as_double(left), as_double(right)),
+                (false, false) => (left, right),
+            };
             unpadded(kind, left, right)
         }
         (Some((l, _)), Some((r, _))) => Err(missing(kind, symbol, &name(l), &name(r))),
@@ -87,6 +92,16 @@ pub(super) fn operands(
         }
         (None, None) => both_unknown(typing, kind, symbol, left, right),
     }
+}
+
+/// Whether a real is compared with a number of another type: both are doubles then, and `0.1::real` is more than `0.1`.
+fn is_real_and_other(sort: Sort, left: &Type, right: &Type) -> bool {
+    let is_number = kind(left) == Kind::Number && kind(right) == Kind::Number;
+    sort == Sort::Comparison && is_number && left != right && [left, right].contains(&&Type::FLOAT4)
+}
+
+fn as_double(expr: Expr) -> Expr {
+    Expr::Cast(Cast::new(Box::new(expr), DataType::Float64))
 }
 
 /// A whole number as an `integer`.
@@ -147,7 +162,7 @@ fn both_unknown(typing: &Typing, sort: Sort, symbol: &str, left: Expr, right: Ex
             return Err(not_unique(message, symbol));
         }
     };
-    let field = field_of(arrow_type(&pg_type).unwrap_or(datafusion::arrow::datatypes::DataType::Utf8));
+    let field = field_of(arrow_type(&pg_type).unwrap_or(DataType::Utf8));
     Ok((typing.read(left, &pg_type, &field)?, typing.read(right, &pg_type, &field)?))
 }
 
@@ -284,7 +299,7 @@ pub(super) fn like(typing: &Typing, expr: Expr, schema: &DFSchema) -> Result<Tra
             let keyword = if case_insensitive { "ILIKE" } else { "LIKE" };
             return Err(at(error, Place::Operator(keyword.to_owned())));
         }
-        let text = field_of(datafusion::arrow::datatypes::DataType::Utf8);
+        let text = field_of(DataType::Utf8);
         let expr = Box::new(typing.read(*expr, &Type::TEXT, &text)?);
         let pattern = Box::new(typing.read(*pattern, &Type::TEXT, &text)?);
         Ok(Like { negated, expr, pattern, escape_char, case_insensitive })

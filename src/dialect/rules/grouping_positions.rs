@@ -1,0 +1,60 @@
+//! Positions inside `ROLLUP`, `CUBE` and `GROUPING SETS`: `ROLLUP (1, 2)` → the first two columns of the list.
+//!
+//! Blocked by: DataFusion takes positions of plain GROUP BY only. Remove when it takes these.
+
+use std::ops::ControlFlow;
+
+use datafusion::sql::sqlparser::ast::{
+    Expr, GroupByExpr, Select, SelectItem, Statement, Value, VisitMut, VisitorMut,
+};
+
+use super::Facts;
+
+pub fn apply(statement: &mut Statement, _facts: Facts) {
+    let _ = statement.visit(&mut Rewriter);
+}
+
+struct Rewriter;
+
+impl VisitorMut for Rewriter {
+    type Break = ();
+
+    fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
+        let Select { group_by: GroupByExpr::Expressions(groups, _), projection, .. } = select else {
+            return ControlFlow::Continue(());
+        };
+        for group in groups {
+            let (Expr::GroupingSets(sets) | Expr::Cube(sets) | Expr::Rollup(sets)) = group else { continue };
+            for member in sets.iter_mut().flatten() {
+                if let Some(column) = at_position(member, projection) {
+                    *member = column;
+                }
+            }
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+fn at_position(member: &Expr, projection: &[SelectItem]) -> Option<Expr> {
+    let Expr::Value(value) = member else { return None };
+    let Value::Number(digits, _) = &value.value else { return None };
+    match projection.get(digits.parse::<usize>().ok()?.checked_sub(1)?)? {
+        SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } => Some(expr.clone()),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::dialect::parse_single;
+
+    #[test]
+    fn positions_are_columns() {
+        for (sql, expected) in [
+            ("SELECT a, b + c AS d FROM t GROUP BY ROLLUP (1, 2)", "SELECT a, b + c AS d FROM t GROUP BY ROLLUP (a, b + c)"),
+            ("SELECT a, b FROM t GROUP BY GROUPING SETS ((1, 2), ())", "SELECT a, b FROM t GROUP BY GROUPING SETS ((a, b), ())"),
+        ] {
+            assert_eq!(parse_single(sql).unwrap().ast.to_string(), expected);
+        }
+    }
+}
