@@ -94,8 +94,9 @@ fn rewrite_null_tests(tokens: &mut Vec<TokenWithSpan>) {
 /// `FROM ONLY t` → `FROM t`: no table has children.
 fn drop_only(tokens: &mut Vec<TokenWithSpan>) {
     for at in (1..tokens.len()).rev() {
-        let names_table = ["from", "update", "join", "table", "into", "using"].iter().any(|word| is_word(tokens.get(at - 1), word))
-            || tokens.get(at - 1).is_some_and(|t| t.token == Token::Comma);
+        let names_table =
+            ["from", "update", "join", "table", "into", "using"].iter().any(|word| is_word(tokens.get(at - 1), word))
+                || tokens.get(at - 1).is_some_and(|t| t.token == Token::Comma);
         let next = tokens.get(at + 1).map(|t| &t.token);
         if names_table && is_word(tokens.get(at), "only") && matches!(next, Some(Token::Word(_))) {
             tokens.remove(at);

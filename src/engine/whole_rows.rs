@@ -1,4 +1,5 @@
-//! A relation's name as an argument, `row_to_json(t)`: its row, as a structure of its columns.
+//! A relation's name as a value: `row_to_json(t)` takes its row, as a structure of its columns; `SELECT t` shows it, as the
+//! text of a composite value.
 //!
 //! Only where the relation's columns are known from its source or its text; a column of that name comes first, as in
 //! PostgreSQL.
@@ -12,215 +13,141 @@ use std::sync::Arc;
 use datafusion::common::TableReference;
 use datafusion::logical_expr::TableSource;
 use datafusion::sql::sqlparser::ast::{
-    Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident, ObjectName, Query,
-    Select, SelectItem, SelectItemQualifiedWildcardKind, SetExpr, Statement, TableFactor, Value, VisitMut, VisitorMut,
+    AccessExpr, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, Query, Select, SelectItem,
+    Statement, Value, VisitMut, VisitorMut,
 };
 
-use crate::dialect::{folded, visible_name};
+use super::known_relations::Known;
+use crate::dialect::{call, folded};
+use crate::pgfunctions::RECORD_OUT;
 
-/// Puts rows in the place of relations' names in arguments.
+/// Puts rows in the place of relations' names.
 pub(super) fn expand(statement: &mut Statement, tables: &HashMap<TableReference, Arc<dyn TableSource>>) {
-    let mut expander = Expander { tables, with: Vec::new() };
-    let _ = statement.visit(&mut expander);
+    let _ = statement.visit(&mut Expander { known: Known::new(tables) });
 }
 
 struct Expander<'a> {
-    tables: &'a HashMap<TableReference, Arc<dyn TableSource>>,
-    /// Queries of WITH seen so far, and their columns.
-    with: Vec<(String, Option<Vec<String>>)>,
-}
-
-/// A relation in FROM: the name it goes by, and its columns if they are known.
-struct Relation {
-    name: String,
-    columns: Option<Vec<String>>,
-}
-
-impl Expander<'_> {
-    fn relation(&self, factor: &TableFactor) -> Option<Relation> {
-        match factor {
-            TableFactor::Table { name, alias, args: None, .. } => {
-                let parts: Option<Vec<String>> = name.0.iter().map(|part| part.as_ident().map(folded)).collect();
-                let parts = parts?;
-                let own = parts.last()?.clone();
-                let cte = self.with.iter().rev().find(|(known, _)| parts.len() == 1 && *known == own);
-                let columns = match cte {
-                    Some((_, columns)) => columns.clone(),
-                    None => self.source_columns(&parts),
-                };
-                let Some(alias) = alias else { return Some(Relation { name: own, columns }) };
-                let given = alias.columns.iter().map(|column| folded(&column.name)).collect();
-                Some(Relation { name: folded(&alias.name), columns: columns.map(|columns| renamed(columns, given)) })
-            }
-            TableFactor::Derived { subquery, alias: Some(alias), .. } => {
-                let given = alias.columns.iter().map(|column| folded(&column.name)).collect();
-                let columns = self.query_columns(subquery).map(|columns| renamed(columns, given));
-                Some(Relation { name: folded(&alias.name), columns })
-            }
-            _ => None,
-        }
-    }
-
-    /// The relations of a FROM.
-    fn relations(&self, select: &Select) -> Vec<Relation> {
-        let factors = select
-            .from
-            .iter()
-            .flat_map(|from| std::iter::once(&from.relation).chain(from.joins.iter().map(|join| &join.relation)));
-        factors.filter_map(|factor| self.relation(factor)).collect()
-    }
-
-    /// The columns of a query whose text, and whose relations, name them all.
-    fn query_columns(&self, query: &Query) -> Option<Vec<String>> {
-        self.set_columns(query.body.as_ref())
-    }
-
-    fn set_columns(&self, set: &SetExpr) -> Option<Vec<String>> {
-        match set {
-            SetExpr::Select(select) => self.select_columns(select),
-            SetExpr::Query(query) => self.query_columns(query),
-            SetExpr::SetOperation { left, .. } => self.set_columns(left),
-            SetExpr::Values(values) => {
-                let width = values.rows.first()?.content.len();
-                Some((1..=width).map(|number| format!("column{number}")).collect())
-            }
-            _ => None,
-        }
-    }
-
-    fn select_columns(&self, select: &Select) -> Option<Vec<String>> {
-        let mut columns = Vec::new();
-        for item in &select.projection {
-            match item {
-                SelectItem::ExprWithAlias { alias, .. } => columns.push(visible_name(&folded(alias)).to_owned()),
-                SelectItem::UnnamedExpr(Expr::Identifier(column)) => columns.push(folded(column)),
-                SelectItem::UnnamedExpr(Expr::CompoundIdentifier(parts)) => columns.push(folded(parts.last()?)),
-                // of one relation: what joins bring may have to be merged
-                SelectItem::Wildcard(_) => match self.relations(select).as_slice() {
-                    [Relation { columns: Some(all), .. }] if is_one(select) => columns.extend(all.iter().cloned()),
-                    _ => return None,
-                },
-                SelectItem::QualifiedWildcard(SelectItemQualifiedWildcardKind::ObjectName(name), _) => {
-                    let wanted = name.0.last()?.as_ident().map(folded)?;
-                    let relation = self.relations(select).into_iter().find(|relation| relation.name == wanted)?;
-                    columns.extend(relation.columns?);
-                }
-                _ => return None,
-            }
-        }
-        Some(columns)
-    }
-
-    fn source_columns(&self, parts: &[String]) -> Option<Vec<String>> {
-        let (_, source) = self.tables.iter().find(|(reference, _)| reference.to_vec() == parts)?;
-        Some(source.schema().fields().iter().map(|field| field.name().clone()).collect())
-    }
-}
-
-/// Whether a FROM has one relation only.
-fn is_one(select: &Select) -> bool {
-    matches!(select.from.as_slice(), [from] if from.joins.is_empty())
-}
-
-/// The columns under the names that an alias gives the first of them.
-fn renamed(mut columns: Vec<String>, given: Vec<String>) -> Vec<String> {
-    columns.iter_mut().zip(given).for_each(|(column, given)| *column = given);
-    columns
+    known: Known<'a>,
 }
 
 impl VisitorMut for Expander<'_> {
     type Break = ();
 
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
-        for cte in query.with.iter().flat_map(|with| &with.cte_tables) {
-            let given = cte.alias.columns.iter().map(|column| folded(&column.name)).collect();
-            let columns = self.query_columns(&cte.query).map(|columns| renamed(columns, given));
-            self.with.push((folded(&cte.alias.name), columns));
-        }
+        self.known.enter(query);
         ControlFlow::Continue(())
     }
 
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
-        let relations = self.relations(select);
-        let is_column =
-            |name: &String| relations.iter().any(|relation| relation.columns.iter().flatten().any(|c| c == name));
-        let rows: HashMap<String, Expr> = relations
+        let relations = self.known.relations(select);
+        let is_column = |name: &String| relations.iter().any(|relation| relation.has(name));
+        let rows: HashMap<String, Members> = relations
             .iter()
             .filter(|relation| !is_column(&relation.name))
-            .filter_map(|relation| Some((relation.name.clone(), row(&relation.name, relation.columns.as_ref()?))))
+            .filter_map(|relation| Some((relation.name.clone(), members(&relation.name, relation.columns.as_ref()?))))
             .collect();
-        let mut arguments = Arguments { rows };
+        let mut rows = Rows { rows };
         for item in &mut select.projection {
-            if let SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } = item {
-                let _ = expr.visit(&mut arguments);
+            let shown = match item {
+                SelectItem::UnnamedExpr(Expr::Identifier(name)) => {
+                    rows.shown(&Expr::Identifier(name.clone())).map(|row| (row, name.clone()))
+                }
+                SelectItem::ExprWithAlias { expr, alias } => rows.shown(expr).map(|row| (row, alias.clone())),
+                _ => None,
+            };
+            if let Some((expr, alias)) = shown {
+                *item = SelectItem::ExprWithAlias { expr, alias };
+            } else if let SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } = item {
+                let _ = expr.visit(&mut rows);
             }
         }
         ControlFlow::Continue(())
     }
 }
 
-/// `row(a, b)`: its members are `f1`, `f2` …
-fn numbered(values: &[FunctionArg]) -> Option<Expr> {
-    let value = |argument: &FunctionArg| match argument {
-        FunctionArg::Unnamed(FunctionArgExpr::Expr(value)) => Some(value.clone()),
-        _ => None,
-    };
-    let values: Option<Vec<Expr>> = values.iter().map(value).collect();
-    Some(structure(values?.into_iter().enumerate().map(|(nth, value)| (format!("f{}", nth + 1), value))))
-}
+/// The columns of a row, by their names.
+type Members = Vec<(String, Expr)>;
 
-/// The row of a relation.
-fn row(relation: &str, columns: &[String]) -> Expr {
-    structure(columns.iter().map(|column| {
+fn members(relation: &str, columns: &[String]) -> Members {
+    let member = |column: &String| {
         let path = vec![Ident::with_quote('"', relation), Ident::with_quote('"', column.as_str())];
         (column.clone(), Expr::CompoundIdentifier(path))
-    }))
+    };
+    columns.iter().map(member).collect()
+}
+
+/// `row(a, b)` and `(a, b)`: the members are `f1`, `f2` …
+fn written(expr: &Expr) -> Option<Members> {
+    let values: Option<Vec<Expr>> = match expr {
+        Expr::Tuple(values) => Some(values.clone()),
+        Expr::Function(Function { name, args: FunctionArguments::List(list), .. })
+            if name.to_string().eq_ignore_ascii_case("row") =>
+        {
+            let value = |argument: &FunctionArg| match argument {
+                FunctionArg::Unnamed(FunctionArgExpr::Expr(value)) => Some(value.clone()),
+                _ => None,
+            };
+            list.args.iter().map(value).collect()
+        }
+        _ => None,
+    };
+    Some(values?.into_iter().enumerate().map(|(nth, value)| (format!("f{}", nth + 1), value)).collect())
 }
 
 /// `named_struct('id', t.id, …)`.
-fn structure(members: impl Iterator<Item = (String, Expr)>) -> Expr {
-    let member = |(name, value): (String, Expr)| {
-        let name = Expr::Value(Value::SingleQuotedString(name).with_empty_span());
-        [name, value].map(|expr| FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)))
-    };
-    Expr::Function(Function {
-        name: ObjectName::from(vec![Ident::new("named_struct")]),
-        uses_odbc_syntax: false,
-        parameters: FunctionArguments::None,
-        args: FunctionArguments::List(FunctionArgumentList {
-            duplicate_treatment: None,
-            args: members.flat_map(member).collect(),
-            clauses: Vec::new(),
-        }),
-        filter: None,
-        null_treatment: None,
-        over: None,
-        within_group: Vec::new(),
-    })
+fn structure(members: Members) -> Expr {
+    let name = |name| Expr::Value(Value::SingleQuotedString(name).with_empty_span());
+    call("named_struct", members.into_iter().flat_map(|(member, value)| [name(member), value]).collect())
 }
 
-struct Arguments {
-    rows: HashMap<String, Expr>,
+/// The rows that relations of one FROM have.
+struct Rows {
+    rows: HashMap<String, Members>,
 }
 
-impl VisitorMut for Arguments {
+impl Rows {
+    fn members(&self, expr: &Expr) -> Option<Members> {
+        match expr {
+            Expr::Identifier(name) => self.rows.get(&folded(name)).cloned(),
+            expr => written(expr),
+        }
+    }
+
+    /// The row as a client sees it.
+    fn shown(&self, expr: &Expr) -> Option<Expr> {
+        let values = self.members(expr)?.into_iter().map(|(_, value)| value);
+        Some(call(RECORD_OUT, values.collect()))
+    }
+
+    /// `(t).column`
+    fn member(&self, expr: &Expr) -> Option<Expr> {
+        let Expr::CompoundFieldAccess { root, access_chain } = expr else { return None };
+        let (Expr::Nested(row), [AccessExpr::Dot(Expr::Value(wanted))]) = (root.as_ref(), access_chain.as_slice())
+        else {
+            return None;
+        };
+        let (Expr::Identifier(relation), Value::SingleQuotedString(wanted)) = (row.as_ref(), &wanted.value) else {
+            return None;
+        };
+        let members = self.rows.get(&folded(relation))?;
+        members.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.clone())
+    }
+}
+
+impl VisitorMut for Rows {
     type Break = ();
 
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        if let Some(member) = self.member(expr) {
+            *expr = member;
+        }
         if let Expr::Function(Function { args: FunctionArguments::List(list), .. }) = expr {
             for argument in &mut list.args {
-                let FunctionArg::Unnamed(FunctionArgExpr::Expr(value)) = argument else { continue };
-                let row = match &*value {
-                    Expr::Identifier(name) => self.rows.get(&folded(name)).cloned(),
-                    Expr::Function(Function { name, args: FunctionArguments::List(list), .. })
-                        if name.to_string().eq_ignore_ascii_case("row") =>
-                    {
-                        numbered(&list.args)
-                    }
-                    _ => None,
-                };
-                if let Some(row) = row {
-                    *value = row;
+                if let FunctionArg::Unnamed(FunctionArgExpr::Expr(value)) = argument
+                    && !matches!(value, Expr::Tuple(_))
+                    && let Some(members) = self.members(value)
+                {
+                    *value = structure(members);
                 }
             }
         }

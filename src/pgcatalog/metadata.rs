@@ -12,7 +12,7 @@ use super::layout::LAYOUTS;
 use super::{constraints, information_schema, live, postgres, tables};
 use crate::catalog::{Column, ObjectKind, Rights, Scope};
 use crate::engine::{Signature, SystemTable};
-use crate::table::Constraint;
+use crate::table::{Constraint, ConstraintKind};
 
 /// Schemas that PostgreSQL has under fixed OIDs.
 const FIXED_SCHEMAS: &[(&str, u32)] =
@@ -247,6 +247,18 @@ impl Metadata {
             by_name
         });
         by_name.get(name)?.iter().filter_map(|index| relations.get(*index)).find(|relation| relation.schema == schema)
+    }
+
+    /// The columns of a table's primary key, by its name's parts; none where it has none.
+    pub fn primary_key(&self, name: &[String], search_path: &[String]) -> Vec<String> {
+        let relation = match name {
+            [.., schema, table] => self.find(schema, table),
+            [table] => self.first_named(table, search_path),
+            [] => None,
+        };
+        let keys = relation.iter().flat_map(|relation| &relation.constraints);
+        let mut primary = keys.filter(|key| matches!(key.kind, ConstraintKind::PrimaryKey { .. }));
+        primary.next().map(|key| key.kind.columns().to_vec()).unwrap_or_default()
     }
 
     /// The comment on a schema: what was said of it, else what the layers are for.

@@ -62,6 +62,7 @@ pub fn relation_planner() -> Arc<dyn RelationPlanner> {
 
 pub use json::{JsonType, rewrite_casts as rewrite_json_casts};
 pub use sets::laterals_unfolded;
+pub use text::RECORD_OUT;
 
 /// A call of a function of ours.
 pub fn call(name: &str, args: Vec<Expr>) -> DataFusionResult<Expr> {

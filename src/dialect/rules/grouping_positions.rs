@@ -4,9 +4,7 @@
 
 use std::ops::ControlFlow;
 
-use datafusion::sql::sqlparser::ast::{
-    Expr, GroupByExpr, Select, SelectItem, Statement, Value, VisitMut, VisitorMut,
-};
+use datafusion::sql::sqlparser::ast::{Expr, GroupByExpr, Select, SelectItem, Statement, Value, VisitMut, VisitorMut};
 
 use super::Facts;
 
@@ -51,8 +49,14 @@ mod tests {
     #[test]
     fn positions_are_columns() {
         for (sql, expected) in [
-            ("SELECT a, b + c AS d FROM t GROUP BY ROLLUP (1, 2)", "SELECT a, b + c AS d FROM t GROUP BY ROLLUP (a, b + c)"),
-            ("SELECT a, b FROM t GROUP BY GROUPING SETS ((1, 2), ())", "SELECT a, b FROM t GROUP BY GROUPING SETS ((a, b), ())"),
+            (
+                "SELECT a, b + c AS d FROM t GROUP BY ROLLUP (1, 2)",
+                "SELECT a, b + c AS d FROM t GROUP BY ROLLUP (a, b + c)",
+            ),
+            (
+                "SELECT a, b FROM t GROUP BY GROUPING SETS ((1, 2), ())",
+                "SELECT a, b FROM t GROUP BY GROUPING SETS ((a, b), ())",
+            ),
         ] {
             assert_eq!(parse_single(sql).unwrap().ast.to_string(), expected);
         }

@@ -69,7 +69,9 @@ fn under_leftmost(expr: &mut Expr, part: impl Fn(&Expr) -> bool) {
 
 fn last_operand(expr: &mut Expr) -> Option<&mut Expr> {
     match expr {
-        Expr::IsDistinctFrom(_, right) | Expr::IsNotDistinctFrom(_, right) | Expr::BinaryOp { right, .. } => Some(right),
+        Expr::IsDistinctFrom(_, right) | Expr::IsNotDistinctFrom(_, right) | Expr::BinaryOp { right, .. } => {
+            Some(right)
+        }
         Expr::UnaryOp { expr: operand, .. } => Some(operand),
         _ => None,
     }
@@ -99,10 +101,7 @@ fn is_arithmetic(op: &BinaryOperator) -> bool {
 
 fn is_weak_prefix(expr: &Expr) -> bool {
     use UnaryOperator as U;
-    matches!(
-        expr,
-        Expr::UnaryOp { op: U::BitwiseNot | U::PGSquareRoot | U::PGCubeRoot | U::PGAbs, .. }
-    )
+    matches!(expr, Expr::UnaryOp { op: U::BitwiseNot | U::PGSquareRoot | U::PGCubeRoot | U::PGAbs, .. })
 }
 
 #[cfg(test)]

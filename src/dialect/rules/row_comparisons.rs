@@ -152,8 +152,7 @@ fn in_query(left: &[Expr], query: &Query, negated: bool) -> Option<Expr> {
     let TableFactor::Derived { subquery, alias: Some(alias), .. } = &mut select.from.first_mut()?.relation else {
         return None;
     };
-    let names: Vec<Ident> =
-        (1..=left.len()).map(|number| Ident::with_quote('"', format!("{ROWS}{number}"))).collect();
+    let names: Vec<Ident> = (1..=left.len()).map(|number| Ident::with_quote('"', format!("{ROWS}{number}"))).collect();
     **subquery = query.clone();
     alias.columns = names.iter().map(|name| TableAliasColumnDef { name: name.clone(), data_type: None }).collect();
     let members: Vec<Expr> = names.into_iter().map(Expr::Identifier).collect();

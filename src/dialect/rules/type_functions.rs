@@ -14,8 +14,25 @@ use datafusion::sql::sqlparser::parser::Parser;
 use super::Facts;
 
 const TYPES: &[&str] = &[
-    "bool", "bpchar", "bytea", "date", "float4", "float8", "int2", "int4", "int8", "json", "jsonb", "name", "oid",
-    "regclass", "regproc", "regtype", "text", "timestamptz", "uuid",
+    "bool",
+    "bpchar",
+    "bytea",
+    "date",
+    "float4",
+    "float8",
+    "int2",
+    "int4",
+    "int8",
+    "json",
+    "jsonb",
+    "name",
+    "oid",
+    "regclass",
+    "regproc",
+    "regtype",
+    "text",
+    "timestamptz",
+    "uuid",
 ];
 
 pub fn apply(statement: &mut Statement, _facts: Facts) {
@@ -28,7 +45,8 @@ impl VisitorMut for Rewriter {
     type Break = ();
 
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
-        if let Expr::Function(Function { name, args: FunctionArguments::List(list), over: None, filter: None, .. }) = expr
+        if let Expr::Function(Function { name, args: FunctionArguments::List(list), over: None, filter: None, .. }) =
+            expr
             && let Some(data_type) = type_named(name)
             && let [FunctionArg::Unnamed(FunctionArgExpr::Expr(value))] = list.args.as_slice()
         {

@@ -2,13 +2,15 @@
 //!
 //! DataFusion joins such a subquery where each dependence is an equality of columns. The others are computed here for every
 //! combination of the outer values there is: the distinct values are joined into the subquery, which is grouped by them, and
-//! its result is joined back to the rows. [`predicates`] makes such subqueries of EXISTS and IN, [`lateral`] joins those of FROM. Blocked by: DataFusion's decorrelation. Remove when it takes any condition.
+//! its result is joined back to the rows. [`predicates`] makes such subqueries of EXISTS and IN, [`lateral`] joins those of FROM, [`values`] are
+//! lists of them. Blocked by: DataFusion's decorrelation. Remove when it takes any condition.
 //!
 //! Invariant: a subquery that is not understood stays as it is, and DataFusion says so.
 
 mod domain;
 mod lateral;
 mod predicates;
+mod values;
 
 use std::cell::Cell;
 use std::collections::BTreeSet;
@@ -80,6 +82,7 @@ fn changed(node: LogicalPlan, count: &Cell<usize>) -> DataFusionResult<Transform
             Some(plan) => Transformed::yes(plan),
             None => Transformed::no(LogicalPlan::Join(join)),
         }),
+        LogicalPlan::Values(list) => values::chosen(list),
         other => Ok(Transformed::no(other)),
     }
 }

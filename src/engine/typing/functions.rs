@@ -80,7 +80,9 @@ fn read_bounds(typing: &Typing, args: &mut [Expr], schema: &DFSchema) -> Result<
     let operands = args.iter().take(2).map(|expr| typing.operand(expr, schema)).collect::<Result<Vec<_>>>()?;
     let Some((pg_type, field)) = operands.iter().find_map(Operand::known) else { return Ok(()) };
     let step = match kind(pg_type) {
-        Kind::Date | Kind::Timestamp => Some((Type::INTERVAL, field_of(DataType::Interval(IntervalUnit::MonthDayNano)))),
+        Kind::Date | Kind::Timestamp => {
+            Some((Type::INTERVAL, field_of(DataType::Interval(IntervalUnit::MonthDayNano))))
+        }
         Kind::Number => None,
         _ => return Ok(()),
     };

@@ -8,4 +8,6 @@ mod strings;
 use super::row::Function;
 
 /// All of them.
+pub use strings::RECORD_OUT;
+
 pub const FUNCTIONS: &[&[Function]] = &[format::FUNCTIONS, numbers::FUNCTIONS, regexps::FUNCTIONS, strings::FUNCTIONS];

@@ -38,6 +38,7 @@ pub const FUNCTIONS: &[Function] = &[
         encoding(text(args, 1), "destination")?;
         Ok(Output::Bytes(text(args, 0).as_bytes().to_vec()))
     }),
+    lax(RECORD_OUT, "any*", Returns::Text, |_, args| Ok(Output::Text(record(args)))),
     lax("num_nulls", "any*", Returns::Int, |_, args| {
         Ok(Output::Int(args.iter().filter(|value| value.is_null()).count() as i64))
     }),
@@ -53,6 +54,20 @@ pub const FUNCTIONS: &[Function] = &[
         Ok(Output::Int(i64::from(*byte)))
     }),
 ];
+
+/// The function that shows its arguments as one composite value.
+pub const RECORD_OUT: &str = "record_out";
+
+/// `(1,"two words",,"")`
+fn record(values: &[Value<'_>]) -> String {
+    let plain = |text: &str| !text.is_empty() && !text.contains(|c: char| c.is_whitespace() || "(),\"\\".contains(c));
+    let member = |value: &Value<'_>| match value {
+        value if value.is_null() => String::new(),
+        value if plain(value.text()) => value.text().to_owned(),
+        value => format!("\"{}\"", value.text().replace('\\', "\\\\").replace('"', "\"\"")),
+    };
+    format!("({})", values.iter().map(member).collect::<Vec<_>>().join(","))
+}
 
 fn text<'a>(args: &[Value<'a>], nth: usize) -> &'a str {
     args.get(nth).map_or("", Value::text)
