@@ -81,6 +81,14 @@ error_kinds! {
     GeneratedAlways          "428C9" 2 false;
     InvalidParameter         "22023" 2 false;
     InvalidTextRepresentation "22P02" 2 false;
+    InvalidJsonDatetime      "22031" 2 false;
+    InvalidJsonSubscript     "22033" 2 false;
+    NonNumericJsonItem       "22036" 2 false;
+    SingletonJsonItemRequired "22038" 2 false;
+    JsonArrayNotFound        "22039" 2 false;
+    JsonMemberNotFound       "2203A" 2 false;
+    JsonNumberNotFound       "2203B" 2 false;
+    JsonObjectNotFound       "2203C" 2 false;
     InvalidBinaryRepresentation "22P03" 2 false;
     /// Data of COPY that is not laid out as its format says.
     BadCopyFormat            "22P04" 2 false;

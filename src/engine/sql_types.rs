@@ -57,6 +57,8 @@ impl TypePlanner for SqlTypes {
             SqlType::JSON => return Ok(Some(marked(DataType::Utf8View, "json"))),
             SqlType::JSONB => return Ok(Some(marked(DataType::Utf8View, "jsonb"))),
             SqlType::Custom(name, _) if is_named(name, "name") => return Ok(Some(marked(DataType::Utf8View, "name"))),
+            // a path is read anew wherever it is used
+            SqlType::Custom(name, _) if is_named(name, "jsonpath") => DataType::Utf8View,
             SqlType::Custom(name, _) if is_named(name, "oid") => return Ok(Some(marked(DataType::Int32, "oid"))),
             // quoted: PostgreSQL's one byte, unlike char(1)
             SqlType::Custom(name, _) if is_named(name, "char") => return Ok(Some(marked(DataType::Utf8View, "char"))),

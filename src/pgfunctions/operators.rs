@@ -83,6 +83,8 @@ fn refused(op: &Op) -> Option<&'static str> {
         Op::Question => "?",
         Op::QuestionAnd => "?&",
         Op::QuestionPipe => "?|",
+        Op::AtQuestion => "@?",
+        Op::AtAt => "@@",
         Op::Minus => "-",
         Op::HashMinus => "#-",
         _ => return None,
@@ -113,6 +115,8 @@ fn jsonb(op: &Op, left: &Expr, right: &Expr, schema: &DFSchema) -> DataFusionRes
         Op::Question => both("jsonb_exists"),
         Op::QuestionAnd => both("jsonb_exists_all"),
         Op::QuestionPipe => both("jsonb_exists_any"),
+        Op::AtQuestion => both("jsonb_path_exists_opr"),
+        Op::AtAt => both("jsonb_path_match_opr"),
         Op::HashMinus => both("jsonb_delete_path"),
         Op::Minus => both("jsonb_delete"),
         // a text is no jsonb, but a constant becomes one

@@ -19,6 +19,7 @@ use datafusion::scalar::ScalarValue;
 
 use super::columns::{Column, build};
 pub use super::columns::{Kind, Output, Returns, Value};
+use super::json::LastPath;
 use super::regex::Patterns;
 use super::{external, session_style, undefined};
 use crate::error::Result;
@@ -29,6 +30,7 @@ use crate::pgtypes::Style;
 pub struct Env {
     pub style: Style,
     pub patterns: RefCell<Patterns>,
+    pub paths: RefCell<LastPath>,
 }
 
 type Eval = fn(&Env, &[Value<'_>]) -> Result<Output>;

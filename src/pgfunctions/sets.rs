@@ -223,9 +223,12 @@ fn typed_members(call: &Call, object: &Expr, context: &mut dyn RelationPlannerCo
         let typed = context.sql_expr_to_logical_expr(null, &empty)?.to_field(&empty)?.1;
         let key = Expr::Literal(ScalarValue::Utf8(Some(name.clone())), None);
         let member = match JsonType::of_field(&typed) {
-            Some(json) => json.mark(super::call("json_object_field", vec![object.clone(), key])?)?,
+            Some(json) => json.mark(super::call(&format!("{}_object_field", json.name()), vec![object.clone(), key])?)?,
             None => {
-                let text = super::call("json_object_field_text", vec![object.clone(), key])?;
+                let mut text = super::call("json_object_field_text", vec![object.clone(), key])?;
+                if matches!(typed.data_type(), DataType::List(_)) {
+                    text = super::call("json_array_literal", vec![text])?;
+                }
                 let field = typed.as_ref().clone().with_name("").with_nullable(true);
                 Expr::Cast(datafusion::logical_expr::expr::Cast::new_from_field(Box::new(text), Arc::new(field)))
             }

@@ -46,7 +46,7 @@ pub use cast_arguments::is_aggregate;
 pub use column_names::{repeated_name, visible_name};
 pub use reg_casts::REG_IN;
 pub use relation_arguments::{RELATION, RELATION_FUNCTIONS, takes_relation};
-pub use scalar_subqueries::SINGLE_VALUE;
+pub use scalar_subqueries::{SINGLE_VALUE, one_value};
 pub use set_functions::{RECORD_FUNCTIONS, SET_FUNCTIONS};
 
 /// What a rule is told about the statement.

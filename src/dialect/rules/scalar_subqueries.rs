@@ -47,7 +47,7 @@ impl VisitorMut for Rewriter {
         {
             match value_alone(query) {
                 Some(value) => *expr = Expr::Nested(Box::new(value)),
-                None => aggregate(query),
+                None => one_value(query),
             }
         }
         ControlFlow::Continue(())
@@ -81,7 +81,8 @@ fn value_alone(query: &Query) -> Option<Expr> {
     (only_value && whole && !aggregates(value)).then(|| value.clone())
 }
 
-fn aggregate(query: &mut Query) {
+/// Makes the one value of the query an aggregate, where its rows are plain.
+pub fn one_value(query: &mut Query) {
     let is_first = match limited_to_one(query) {
         Some(is_first) => is_first,
         None => return,

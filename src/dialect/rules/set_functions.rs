@@ -26,6 +26,8 @@ pub const SET_FUNCTIONS: &[&str] = &[
     "jsonb_each",
     "jsonb_each_text",
     "jsonb_object_keys",
+    "jsonb_path_query",
+    "jsonb_path_query_tz",
     "regexp_matches",
     "regexp_split_to_table",
     "string_to_table",

@@ -9,7 +9,7 @@ use datafusion::common::tree_node::Transformed;
 use datafusion::error::Result;
 use datafusion::functions::unicode::expr_fn::substring;
 use datafusion::logical_expr::expr::{AggregateFunction, Cast, ScalarFunction, WindowFunction};
-use datafusion::logical_expr::{Expr, ExprSchemable, WindowFunctionDefinition};
+use datafusion::logical_expr::{Expr, ExprSchemable, Operator, WindowFunctionDefinition, binary_expr};
 use datafusion::prelude::lit;
 use datafusion::scalar::ScalarValue;
 
@@ -24,6 +24,7 @@ use crate::engine::aggregates::sum_of_reals;
 use crate::engine::math;
 use crate::error::{Error, ErrorKind};
 use crate::pgcatalog::TYPE_OF;
+use crate::pgfunctions;
 use crate::pgtypes::{PG_TYPE_KEY, Type, arrow_type};
 
 /// Functions of text, with the types of their arguments: no other type becomes text without a cast.
@@ -53,6 +54,13 @@ const OF_TEXT: &[(&str, &str)] = &[
     ("substr", "tii"),
     ("md5", "t"),
 ];
+
+/// `[1:2][1:3]`, where DataFusion's function gives `[2, 3]`.
+fn dimensions(call: ScalarFunction) -> Result<Expr> {
+    let lengths = pgfunctions::call("array_to_string", vec![Expr::ScalarFunction(call), lit("][1:")])?;
+    let joined = |left, right| binary_expr(left, Operator::StringConcat, right);
+    Ok(joined(joined(lit("[1:"), lengths), lit("]")))
+}
 
 /// `name[0]`: a name is an array of its characters, which are counted from 0.
 fn byte_of_name(name: Expr, at: Expr) -> Expr {
@@ -192,6 +200,9 @@ pub(super) fn scalar(typing: &Typing, call: ScalarFunction, schema: &DFSchema) -
     }
     if let Some(whole) = whole(&call, schema)? {
         return Ok(Transformed::yes(whole));
+    }
+    if function == "array_dims" {
+        return dimensions(call).map(Transformed::yes);
     }
     if let "round" | "trunc" = function {
         return rounded(typing, call, schema);

@@ -11,7 +11,7 @@ use super::returning::Returnable;
 use super::rows::Work;
 use super::target::{self, Target};
 use super::{assign, unsupported};
-use crate::dialect::Statement;
+use crate::dialect::{Statement, one_value};
 use crate::engine::errors;
 use crate::engine::planner::{Planner, settled};
 use crate::error::{Error, ErrorKind, Result};
@@ -85,6 +85,7 @@ fn parts(value: &ast::Expr, count: usize) -> Result<Vec<ast::Expr>> {
                     if let ast::SetExpr::Select(of_one) = one.body.as_mut() {
                         of_one.projection = vec![select.projection[index].clone()];
                     }
+                    one_value(&mut one);
                     ast::Expr::Subquery(Box::new(one))
                 };
                 (0..select.projection.len()).map(column).collect()

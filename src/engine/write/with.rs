@@ -1,7 +1,7 @@
 //! Statements that change rows inside WITH: `WITH gone AS (DELETE … RETURNING *) INSERT INTO archive SELECT * FROM gone`.
 //!
 //! Invariant: all parts are planned before the first is carried out, so each sees the tables as they were before.
-//! Invariant: no table is changed by two parts: what the second sees would not be what it changes.
+//! Invariant: rows of a table that are there go by one part only: another would look for them in files that are gone.
 
 use std::sync::Arc;
 
@@ -104,14 +104,15 @@ impl Parts {
             Last::Change(work) => Some(work.as_ref()),
             Last::Query(_) => None,
         };
-        let mut names: Vec<_> =
-            self.before.iter().map(|(work, _)| work).chain(last).map(|work| &work.target.object.name).collect();
-        let count = names.len();
-        names.sort();
-        names.dedup();
-        match names.len() == count {
+        let all = self.before.iter().map(|(work, _)| work).chain(last);
+        let mut replacing: Vec<_> =
+            all.filter(|work| work.layout.placed).map(|work| &work.target.object.name).collect();
+        let count = replacing.len();
+        replacing.sort();
+        replacing.dedup();
+        match replacing.len() == count {
             true => Ok(()),
-            false => Err(unsupported("changing one table twice in one statement")
+            false => Err(unsupported("updating or deleting rows of one table twice in one statement")
                 .with_hint("send the statements one after another, in one transaction")),
         }
     }

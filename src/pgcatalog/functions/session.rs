@@ -20,6 +20,9 @@ pub const FUNCTIONS: &[Definition] = &[
     strict("session_user", 0..=0, "name", user),
     strict("current_role", 0..=0, "name", user),
     strict("user", 0..=0, "name", user),
+    strict("current_query", 0..=0, "text", |session, _| {
+        Ok(ScalarValue::Utf8(session.entry().map(|entry| entry.activity().query)))
+    }),
     strict("current_setting", 1..=2, "text", current_setting),
     strict("set_config", 3..=3, "text", |_, args| Ok(utf8(args.get(1).map(text_of).unwrap_or_default()))),
     strict("pg_backend_pid", 0..=0, "int4", |session, _| Ok(ScalarValue::Int32(Some(session.backend_pid())))),

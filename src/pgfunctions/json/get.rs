@@ -52,6 +52,7 @@ pub const FUNCTIONS: &[Function] = &[
     strict("jsonb_each", "json", JSONB_PAIRS, |_, args| each(args, "jsonb_each", true, normalized)),
     strict("json_each_text", "json", TEXT_PAIRS, |_, args| each(args, "json_each_text", false, as_text)),
     strict("jsonb_each_text", "json", TEXT_PAIRS, |_, args| each(args, "jsonb_each_text", true, as_text)),
+    strict("json_array_literal", "text", Returns::Text, |_, args| array_literal(at(args, 0).text()).map(Output::Text)),
     // the same value, known to be of another type
     strict("json_mark", "any", Returns::Json, |_, args| Ok(Output::from(at(args, 0).text()))),
     strict("jsonb_mark", "any", Returns::Jsonb, |_, args| Ok(Output::from(at(args, 0).text()))),
@@ -61,6 +62,18 @@ pub const FUNCTIONS: &[Function] = &[
 const JSON_PAIRS: Returns = Returns::Table(&[("key", Returns::Text), ("value", Returns::Json)]);
 const JSONB_PAIRS: Returns = Returns::Table(&[("key", Returns::Text), ("value", Returns::Jsonb)]);
 const TEXT_PAIRS: Returns = Returns::Table(&[("key", Returns::Text), ("value", Returns::Text)]);
+
+/// The elements of a JSON array as an array of another type is written: `["x", null]` → `{"x",NULL}`. Other text stays.
+fn array_literal(text: &str) -> Result<String> {
+    fn literal(json: &Json<'_>) -> Result<String> {
+        let quoted = |text: &str| format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""));
+        Ok(match &json.kind {
+            Kind::Array(items) => format!("{{{}}}", items.iter().map(literal).collect::<Result<Vec<_>>>()?.join(",")),
+            _ => json.as_text()?.map_or_else(|| "NULL".to_owned(), |text| quoted(&text)),
+        })
+    }
+    if text.trim_start().starts_with('[') { literal(&Json::parse(text)?) } else { Ok(text.to_owned()) }
+}
 
 type Show = fn(&Json<'_>) -> Result<Output>;
 
