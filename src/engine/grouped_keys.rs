@@ -37,7 +37,7 @@ impl VisitorMut for Expander<'_> {
     type Break = ();
 
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
-        self.known.enter(query);
+        self.known.enter_all(query);
         let order_by = query.order_by.clone();
         self.body(&mut query.body, order_by.as_ref());
         ControlFlow::Continue(())

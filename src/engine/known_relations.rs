@@ -6,10 +6,12 @@ use std::sync::Arc;
 use datafusion::common::TableReference;
 use datafusion::logical_expr::TableSource;
 use datafusion::sql::sqlparser::ast::{
-    Expr, Query, Select, SelectItem, SelectItemQualifiedWildcardKind, SetExpr, TableFactor,
+    Cte, Expr, Query, Select, SelectItem, SelectItemQualifiedWildcardKind, SetExpr, TableFactor,
+    WildcardAdditionalOptions,
 };
 
-use crate::dialect::{folded, visible_name};
+use super::common_columns::has_common;
+use crate::dialect::folded;
 
 /// What a statement's FROMs may name.
 pub(super) struct Known<'a> {
@@ -39,12 +41,15 @@ impl<'a> Known<'a> {
     }
 
     /// Takes note of what the query's WITH names.
-    pub fn enter(&mut self, query: &Query) {
-        for cte in query.with.iter().flat_map(|with| &with.cte_tables) {
-            let given = cte.alias.columns.iter().map(|column| folded(&column.name)).collect();
-            let columns = self.query_columns(&cte.query).map(|columns| renamed(columns, given));
-            self.with.push((folded(&cte.alias.name), columns));
-        }
+    pub fn enter_all(&mut self, query: &Query) {
+        query.with.iter().flat_map(|with| &with.cte_tables).for_each(|cte| self.enter(cte));
+    }
+
+    /// Takes note of a query in WITH.
+    pub fn enter(&mut self, cte: &Cte) {
+        let given = cte.alias.columns.iter().map(|column| folded(&column.name)).collect();
+        let columns = self.query_columns(&cte.query).map(|columns| renamed(columns, given));
+        self.with.push((folded(&cte.alias.name), columns));
     }
 
     fn relation(&self, factor: &TableFactor) -> Option<Relation> {
@@ -104,18 +109,11 @@ impl<'a> Known<'a> {
         let mut columns = Vec::new();
         for item in &select.projection {
             match item {
-                SelectItem::ExprWithAlias { alias, .. } => columns.push(visible_name(&folded(alias)).to_owned()),
+                SelectItem::ExprWithAlias { alias, .. } => columns.push(folded(alias)),
                 SelectItem::UnnamedExpr(Expr::Identifier(column)) => columns.push(folded(column)),
                 SelectItem::UnnamedExpr(Expr::CompoundIdentifier(parts)) => columns.push(folded(parts.last()?)),
-                // of one relation: what joins bring may have to be merged
-                SelectItem::Wildcard(_) => match self.relations(select).as_slice() {
-                    [Relation { columns: Some(all), .. }] if is_one(select) => columns.extend(all.iter().cloned()),
-                    _ => return None,
-                },
-                SelectItem::QualifiedWildcard(SelectItemQualifiedWildcardKind::ObjectName(name), _) => {
-                    let wanted = name.0.last()?.as_ident().map(folded)?;
-                    let relation = self.relations(select).into_iter().find(|relation| relation.name == wanted)?;
-                    columns.extend(relation.columns?);
+                wildcard @ (SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..)) => {
+                    columns.extend(self.wildcard(select, wildcard)?.into_iter().map(|(_, column)| column));
                 }
                 _ => return None,
             }
@@ -123,15 +121,34 @@ impl<'a> Known<'a> {
         Some(columns)
     }
 
+    /// What a wildcard stands for: relations and their columns.
+    pub fn wildcard(&self, select: &Select, wildcard: &SelectItem) -> Option<Vec<(String, String)>> {
+        let none = WildcardAdditionalOptions::default();
+        let relations = match wildcard {
+            SelectItem::Wildcard(options) if *options == none && !select.from.iter().any(has_common) => {
+                let relations = self.relations(select);
+                let count: usize = select.from.iter().map(|from| 1 + from.joins.len()).sum();
+                (relations.len() == count).then_some(relations)?
+            }
+            SelectItem::QualifiedWildcard(SelectItemQualifiedWildcardKind::ObjectName(name), options)
+                if *options == none =>
+            {
+                let wanted = name.0.last()?.as_ident().map(folded)?;
+                vec![self.relations(select).into_iter().find(|relation| relation.name == wanted)?]
+            }
+            _ => return None,
+        };
+        let mut all = Vec::new();
+        for relation in relations {
+            all.extend(relation.columns?.into_iter().map(|column| (relation.name.clone(), column)));
+        }
+        Some(all)
+    }
+
     fn source_columns(&self, parts: &[String]) -> Option<Vec<String>> {
         let (_, source) = self.tables.iter().find(|(reference, _)| reference.to_vec() == parts)?;
         Some(source.schema().fields().iter().map(|field| field.name().clone()).collect())
     }
-}
-
-/// Whether a FROM has one relation only.
-fn is_one(select: &Select) -> bool {
-    matches!(select.from.as_slice(), [from] if from.joins.is_empty())
 }
 
 /// The columns under the names that an alias gives the first of them.

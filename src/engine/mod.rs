@@ -43,6 +43,7 @@ mod presence;
 mod procedures;
 mod queries;
 mod reg_values;
+mod repeated_columns;
 mod rights;
 mod roles;
 mod running;

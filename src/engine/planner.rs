@@ -34,7 +34,10 @@ use super::number_series::{integers, is_integer, widened};
 use super::sql_types::SqlTypes;
 use super::stream::Guard;
 use super::typing::Typing;
-use super::{Shared, common_columns, decorrelate, errors, execute, grouped_keys, multisets, time_travel, whole_rows};
+use super::{
+    Shared, common_columns, decorrelate, errors, execute, grouped_keys, multisets, repeated_columns, time_travel,
+    whole_rows,
+};
 use crate::catalog::Scope;
 use crate::dialect::{self, Statement};
 use crate::error::{Error, ErrorKind, Result};
@@ -192,6 +195,7 @@ impl Planner {
         whole_rows::expand(&mut ast, &names.tables);
         grouped_keys::expand(&mut ast, &names.tables, &|name| self.metadata.primary_key(name, &self.search_path));
         common_columns::expand(&mut ast, &|query| names.columns_of(query, statement))?;
+        repeated_columns::expand(&mut ast, &names.tables);
         let assigns = matches!(ast, ast::Statement::Insert(_) | ast::Statement::Update(_));
         SqlToRel::new_with_options(&names, dialect::parser_options(self.state.config_options()))
             .statement_to_plan(DfStatement::Statement(Box::new(ast)))

@@ -18,7 +18,7 @@ use datafusion::sql::sqlparser::ast::{
 };
 
 use super::known_relations::Known;
-use crate::dialect::{call, folded};
+use crate::dialect::{call, folded, visible_name};
 use crate::pgfunctions::RECORD_OUT;
 
 /// Puts rows in the place of relations' names.
@@ -34,7 +34,7 @@ impl VisitorMut for Expander<'_> {
     type Break = ();
 
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
-        self.known.enter(query);
+        self.known.enter_all(query);
         ControlFlow::Continue(())
     }
 
@@ -71,7 +71,7 @@ type Members = Vec<(String, Expr)>;
 fn members(relation: &str, columns: &[String]) -> Members {
     let member = |column: &String| {
         let path = vec![Ident::with_quote('"', relation), Ident::with_quote('"', column.as_str())];
-        (column.clone(), Expr::CompoundIdentifier(path))
+        (visible_name(column).to_owned(), Expr::CompoundIdentifier(path))
     };
     columns.iter().map(member).collect()
 }

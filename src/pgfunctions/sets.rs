@@ -26,7 +26,7 @@ use datafusion::sql::sqlparser::ast::{
 
 use super::json::JsonType;
 use super::{call, external};
-use crate::dialect::{RECORD_FUNCTIONS, SET_FUNCTIONS};
+use crate::dialect::{RECORD_FUNCTIONS, SET_FUNCTIONS, repeated_name};
 use crate::error::{Error, ErrorKind};
 
 /// The planner of functions in FROM.
@@ -223,7 +223,9 @@ fn typed_members(call: &Call, object: &Expr, context: &mut dyn RelationPlannerCo
         let typed = context.sql_expr_to_logical_expr(null, &empty)?.to_field(&empty)?.1;
         let key = Expr::Literal(ScalarValue::Utf8(Some(name.clone())), None);
         let member = match JsonType::of_field(&typed) {
-            Some(json) => json.mark(super::call(&format!("{}_object_field", json.name()), vec![object.clone(), key])?)?,
+            Some(json) => {
+                json.mark(super::call(&format!("{}_object_field", json.name()), vec![object.clone(), key])?)?
+            }
             None => {
                 let mut text = super::call("json_object_field_text", vec![object.clone(), key])?;
                 if matches!(typed.data_type(), DataType::List(_)) {
@@ -259,7 +261,8 @@ fn named_columns(call: &Call, count: usize, names: &[String]) -> TableAlias {
         .map(|(nth, name)| {
             let name = match nth {
                 0 if single && names.first() == Some(&call.name) => alias.name.clone(),
-                _ if count > 1 && nth < count => Ident::with_quote('"', &call.name),
+                0 if count > 1 => Ident::with_quote('"', &call.name),
+                _ if nth < count && count > 1 => Ident::with_quote('"', repeated_name(&call.name, nth)),
                 _ => Ident::with_quote('"', name),
             };
             TableAliasColumnDef { name, data_type: None }

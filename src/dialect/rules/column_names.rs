@@ -55,7 +55,6 @@ impl VisitorMut for Namer {
 }
 
 fn name_columns(items: &mut [SelectItem]) {
-    let wildcard = items.iter().any(|i| matches!(i, SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..)));
     let mut taken = HashSet::new();
     for (position, item) in items.iter_mut().enumerate() {
         match item {
@@ -66,11 +65,10 @@ fn name_columns(items: &mut [SelectItem]) {
                     expr => (figure_name(expr).unwrap_or_else(|| "?column?".to_owned()), false),
                 };
                 let repeated = !taken.insert(name.clone());
-                // A plain column keeps its qualifier unless it must differ from one that a wildcard brings.
-                if is_column && !repeated && !wildcard {
+                if is_column && !repeated {
                     continue;
                 }
-                let alias = if repeated || (is_column && wildcard) { repeated_name(&name, position) } else { name };
+                let alias = if repeated { repeated_name(&name, position) } else { name };
                 *item = SelectItem::ExprWithAlias { expr: expr.clone(), alias: Ident::with_quote('"', alias) };
             }
             SelectItem::ExprWithAlias { alias, .. } => {

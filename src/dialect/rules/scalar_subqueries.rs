@@ -179,6 +179,7 @@ pub fn aggregates(expr: &Expr) -> bool {
                                 let name = ident.value.to_lowercase();
                                 name.ends_with("_agg")
                                     || name.starts_with("regr_")
+                                    || name == SINGLE_VALUE
                                     || AGGREGATES.contains(&name.as_str())
                             })) =>
                 {

@@ -54,7 +54,7 @@ impl VisitorMut for Finder {
 }
 
 /// Whether a join in it, not in a query in it, has common columns.
-fn has_common(from: &TableWithJoins) -> bool {
+pub(super) fn has_common(from: &TableWithJoins) -> bool {
     let inside = |factor: &TableFactor| match factor {
         TableFactor::NestedJoin { table_with_joins, .. } => has_common(table_with_joins),
         _ => false,

@@ -80,6 +80,8 @@ impl Domain {
                 exprs.extend(self.exprs());
                 LogicalPlan::Projection(Projection::try_new(exprs, Arc::new(input))?)
             }
+            // a function in FROM, which may name what is around it
+            LogicalPlan::Subquery(subquery) => return self.pushed(&subquery.subquery),
             LogicalPlan::SubqueryAlias(alias) => {
                 let Some(input) = self.pushed(&alias.input)? else { return Ok(None) };
                 let own = alias.input.schema().columns().into_iter().map(|column| {

@@ -71,10 +71,13 @@ fn changed(node: LogicalPlan, count: &Cell<usize>) -> DataFusionResult<Transform
             let sorted = LogicalPlanBuilder::from(input).sort_with_limit(keys, sort.fetch)?;
             sorted.project(columns)?.build().map(Transformed::yes)
         }
-        LogicalPlan::Filter(filter) if holds_hard(&filter.predicate) => {
+        LogicalPlan::Filter(filter)
+            if holds_hard(&filter.predicate) || predicates::holds_such(&filter.predicate, is_beyond_conditions) =>
+        {
             let columns: Vec<Expr> = filter.input.schema().columns().into_iter().map(Expr::Column).collect();
             let mut input = filter.input.as_ref().clone();
-            let predicate = in_place(filter.predicate, &mut input, count)?;
+            let predicate = predicates::counted(filter.predicate, &input, is_beyond_conditions)?;
+            let predicate = in_place(predicate, &mut input, count)?;
             let filtered = LogicalPlan::Filter(Filter::try_new(predicate, Arc::new(input))?);
             Ok(Transformed::yes(LogicalPlanBuilder::from(filtered).project(columns)?.build()?))
         }
@@ -141,7 +144,7 @@ fn holds_hard(expr: &Expr) -> bool {
 
 /// The expression with columns in place of such subqueries, which are joined to the input.
 fn joined(expr: Expr, input: &mut LogicalPlan, count: &Cell<usize>) -> DataFusionResult<Expr> {
-    let expr = if predicates::holds(&expr) { predicates::counted(expr, input)? } else { expr };
+    let expr = if predicates::holds(&expr) { predicates::counted(expr, input, |_| true)? } else { expr };
     in_place(expr, input, count)
 }
 
@@ -201,6 +204,21 @@ fn is_hard(plan: &LogicalPlan) -> bool {
         Ok(if hard { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
     });
     hard
+}
+
+/// Whether it looks at the outer row elsewhere than in conditions.
+fn is_beyond_conditions(plan: &LogicalPlan) -> bool {
+    let mut beyond = false;
+    let _ = plan.apply(|node| {
+        if !matches!(node, LogicalPlan::Filter(_) | LogicalPlan::Join(_)) {
+            let _ = node.apply_expressions(|expr| {
+                beyond |= !outer_columns(expr).is_empty();
+                Ok(TreeNodeRecursion::Continue)
+            });
+        }
+        Ok(if beyond { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
+    });
+    beyond
 }
 
 fn is_equality(expr: &Expr) -> bool {

@@ -1,6 +1,7 @@
-//! `EXISTS (…)` and `x IN (…)` as values, anywhere but in a WHERE: they become counts of the subquery's rows.
+//! `EXISTS (…)` and `x IN (…)` that DataFusion does not join: as values, and in a WHERE where they look at the outer row
+//! otherwise than in a condition, as `unnest(t.tags)` in FROM does. They become counts of the subquery's rows.
 //!
-//! Blocked by: DataFusion joins such subqueries in filters only. Remove when it takes them as values.
+//! Blocked by: DataFusion joins such subqueries in filters only, by conditions. Remove when it takes the others.
 
 use std::sync::Arc;
 
@@ -20,10 +21,21 @@ pub(super) fn holds(expr: &Expr) -> bool {
     expr.exists(|expr| Ok(matches!(expr, Expr::Exists(_) | Expr::InSubquery(_)))).unwrap_or(false)
 }
 
-/// The expression with counts in their place. `input`: what its columns are of.
-pub(super) fn counted(expr: Expr, input: &LogicalPlan) -> Result<Expr> {
+/// Whether it holds one of the kind.
+pub(super) fn holds_such(expr: &Expr, is_such: impl Fn(&LogicalPlan) -> bool) -> bool {
+    let found = expr.exists(|expr| match expr {
+        Expr::Exists(Exists { subquery, .. }) | Expr::InSubquery(InSubquery { subquery, .. }) => {
+            Ok(is_such(&subquery.subquery))
+        }
+        _ => Ok(false),
+    });
+    found.unwrap_or(false)
+}
+
+/// The expression with counts in place of those of the kind. `input`: what its columns are of.
+pub(super) fn counted(expr: Expr, input: &LogicalPlan, is_such: impl Fn(&LogicalPlan) -> bool) -> Result<Expr> {
     let counted = expr.transform_up(|expr| match expr {
-        Expr::Exists(Exists { subquery, negated }) => {
+        Expr::Exists(Exists { subquery, negated }) if is_such(&subquery.subquery) => {
             let rows = unlimited(subquery.subquery.as_ref());
             // one row is enough; a limit in a subquery that depends on its row, DataFusion does not take
             let rows = match subquery.outer_ref_columns.is_empty() {
@@ -33,7 +45,7 @@ pub(super) fn counted(expr: Expr, input: &LogicalPlan) -> Result<Expr> {
             let found = number_of(rows)?;
             Ok(Transformed::yes(if negated { found.eq(lit(0i64)) } else { found.gt(lit(0i64)) }))
         }
-        Expr::InSubquery(within) => is_in(within, input).map(Transformed::yes),
+        Expr::InSubquery(within) if is_such(&within.subquery.subquery) => is_in(within, input).map(Transformed::yes),
         other => Ok(Transformed::no(other)),
     })?;
     Ok(counted.data)

@@ -69,7 +69,11 @@ pub(super) fn assigned(value: Expr, column: &FieldRef, schema: &dyn ExprSchema) 
         value => value,
     };
     check_value(&value, to, column.name(), schema)?;
-    value.cast_to(to, schema).map_err(errors::from_datafusion)
+    match value {
+        // DataFusion would cast inside, where rows are that nobody asks for
+        Expr::ScalarSubquery(_) => Ok(cast(value, to.clone())),
+        value => value.cast_to(to, schema).map_err(errors::from_datafusion),
+    }
 }
 
 fn assignable(from: &DataType, to: &DataType) -> bool {

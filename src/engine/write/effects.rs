@@ -9,6 +9,7 @@ use std::sync::Arc;
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch};
 use datafusion::arrow::compute::{filter, filter_record_batch};
 use datafusion::arrow::datatypes::{Int32Type, Int64Type};
+use datafusion::arrow::error::ArrowError;
 use datafusion::arrow::row::{OwnedRow, RowConverter, SortField};
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryPool, MemoryReservation};
 use parking_lot::Mutex;
@@ -46,8 +47,8 @@ pub(super) struct Layout {
     pub values: bool,
     /// What a row that is changed a second time is: nothing, or an error with these words.
     pub twice: Option<Twice>,
-    /// Columns that no two inserted rows may share: the second is passed over, or an error.
-    pub key: Vec<usize>,
+    /// Each the columns that no two inserted rows may share: the second is passed over, or an error.
+    pub keys: Vec<Vec<usize>>,
     pub returns: bool,
 }
 
@@ -60,7 +61,7 @@ impl Layout {
             effect: Effect::Insert,
             values: true,
             twice: None,
-            key: Vec::new(),
+            keys: Vec::new(),
             returns: false,
         }
     }
@@ -77,8 +78,53 @@ struct Done {
     matched: RowSet,
     count: u64,
     returned: Vec<RecordBatch>,
-    keys: Option<(RowConverter, HashSet<OwnedRow>)>,
+    keys: Vec<Key>,
     memory: MemoryReservation,
+}
+
+/// A key, and those of its values that inserted rows have.
+struct Key {
+    columns: Vec<usize>,
+    converter: RowConverter,
+    seen: HashSet<OwnedRow>,
+}
+
+impl Key {
+    fn new(columns: &[usize], rules: &TableRules) -> Result<Self> {
+        let of = |index: &usize| SortField::new(rules.schema().field(*index).data_type().clone());
+        let converter = RowConverter::new(columns.iter().map(of).collect()).map_err(incomparable)?;
+        Ok(Self { columns: columns.to_vec(), converter, seen: HashSet::new() })
+    }
+
+    /// The key of each row; none where a part of it is NULL, which equals nothing.
+    fn of(&self, values: &[ArrayRef], rows: usize) -> Result<Vec<Option<OwnedRow>>> {
+        let of: Vec<ArrayRef> = self.columns.iter().filter_map(|index| values.get(*index).cloned()).collect();
+        let converted = self.converter.convert_columns(&of).map_err(incomparable)?;
+        let whole = |row: usize| of.iter().all(|column| column.is_valid(row));
+        Ok((0..rows).map(|row| whole(row).then(|| converted.row(row).owned())).collect())
+    }
+}
+
+fn incomparable(error: ArrowError) -> Error {
+    Error::internal("a key cannot be compared").with_source(error)
+}
+
+/// Takes note of the keys of a row to be inserted, and how many bytes that takes; false where another row has one of them.
+fn is_first(keys: &mut [Key], of_rows: &mut [Vec<Option<OwnedRow>>], row: usize, grown: &mut usize) -> bool {
+    let of_row: Vec<Option<OwnedRow>> =
+        of_rows.iter_mut().map(|rows| rows.get_mut(row).and_then(Option::take)).collect();
+    let is_known =
+        |(key, value): (&Key, &Option<OwnedRow>)| value.as_ref().is_some_and(|value| key.seen.contains(value));
+    if keys.iter().zip(&of_row).any(is_known) {
+        return false;
+    }
+    for (key, value) in keys.iter_mut().zip(of_row) {
+        if let Some(value) = value {
+            *grown += value.as_ref().len() + size_of::<OwnedRow>();
+            key.seen.insert(value);
+        }
+    }
+    true
 }
 
 /// What becomes of the rows of a batch.
@@ -93,15 +139,7 @@ struct Decided {
 
 impl Effects {
     pub fn new(layout: Layout, rules: Arc<TableRules>, pool: &Arc<dyn MemoryPool>) -> Result<Self> {
-        let keys = match layout.key.as_slice() {
-            [] => None,
-            key => {
-                let of = |index: &usize| SortField::new(rules.schema().field(*index).data_type().clone());
-                let converter = RowConverter::new(key.iter().map(of).collect());
-                let failed = |error| Error::internal("a key cannot be compared").with_source(error);
-                Some((converter.map_err(failed)?, HashSet::new()))
-            }
-        };
+        let keys = layout.keys.iter().map(|key| Key::new(key, &rules)).collect::<Result<_>>()?;
         let done = Done {
             matched: RowSet::default(),
             count: 0,
@@ -123,7 +161,7 @@ impl Effects {
             return Err(Error::internal("a change was planned with other columns"));
         };
         let mut done = self.done.lock();
-        if !self.layout.placed && self.layout.numbered.is_empty() && done.keys.is_none() {
+        if !self.layout.placed && self.layout.numbered.is_empty() && done.keys.is_empty() {
             done.count += rows as u64;
             let written = self.rules.finish(values.to_vec(), rows, |_| true)?;
             self.keep_returned(&mut done, written.columns(), extras)?;
@@ -168,18 +206,7 @@ impl Effects {
             true => None,
             false => Some(columns.get(2).and_then(|column| column.as_primitive_opt::<Int32Type>()).ok_or_else(wrong)?),
         };
-        let keys = match &mut done.keys {
-            None => None,
-            Some((converter, seen)) => {
-                let of: Vec<ArrayRef> =
-                    self.layout.key.iter().filter_map(|index| values.get(*index).cloned()).collect();
-                let null = |row: usize| of.iter().any(|column| column.is_null(row));
-                let known: Vec<bool> = (0..batch.num_rows()).map(null).collect();
-                let failed = |error| Error::internal("a key cannot be compared").with_source(error);
-                Some((converter.convert_columns(&of).map_err(failed)?, known, seen))
-            }
-        };
-        let mut keys = keys;
+        let mut of_rows = done.keys.iter().map(|key| key.of(values, batch.num_rows())).collect::<Result<Vec<_>>>()?;
         let mut grown = 0;
         let (mut kept, mut written, mut inserted) = (Vec::with_capacity(batch.num_rows()), Vec::new(), Vec::new());
         for row in 0..batch.num_rows() {
@@ -192,14 +219,7 @@ impl Effects {
             };
             let fresh = match (effect, place) {
                 (None, _) => false,
-                (Some(Effect::Insert), _) => match &mut keys {
-                    Some((converted, nulls, seen)) if !nulls[row] => {
-                        let key = converted.row(row).owned();
-                        grown += key.as_ref().len() + size_of::<OwnedRow>();
-                        seen.insert(key)
-                    }
-                    _ => true,
-                },
+                (Some(Effect::Insert), _) => is_first(&mut done.keys, &mut of_rows, row, &mut grown),
                 (Some(_), Some((file, at))) => {
                     let file = usize::try_from(file.value(row)).map_err(|_| wrong())?;
                     done.matched.insert(file, u64::try_from(at.value(row)).map_err(|_| wrong())?)

@@ -267,13 +267,10 @@ async fn on_conflict(
     target: &Target,
 ) -> Result<(LogicalPlan, Layout)> {
     let keys = keys(conflict, target, statement)?;
-    let [key] = keys.as_slice() else {
-        return match keys.len() {
-            // nothing is declared, so nothing conflicts
-            0 => Ok((proposed, Layout::insert())),
-            _ => Err(unsupported("ON CONFLICT without its columns on a table with several keys")),
-        };
-    };
+    if keys.is_empty() {
+        // nothing is declared, so nothing conflicts
+        return Ok((proposed, Layout::insert()));
+    }
     let excluded = Ident::with_quote('"', "excluded");
     let names = || target.columns().iter().map(|field| field.name());
     let of_excluded = |name: &String| target::qualified(std::slice::from_ref(&excluded), name);
@@ -296,17 +293,18 @@ async fn on_conflict(
         });
         list.push(Clause { matched: true, condition, effect: Some(Effect::Update), values });
     }
-    let equal = key.iter().map(|index| {
-        let name = target.columns()[*index].name();
-        let (left, right) = (Box::new(of_excluded(name)), Box::new(target.item(name)));
-        ast::Expr::BinaryOp { left, op: ast::BinaryOperator::Eq, right }
-    });
-    let both = |left, right| ast::Expr::BinaryOp {
-        left: Box::new(left),
-        op: ast::BinaryOperator::And,
-        right: Box::new(right),
+    let binary = |left, op, right| {
+        ast::Expr::Nested(Box::new(ast::Expr::BinaryOp { left: Box::new(left), op, right: Box::new(right) }))
     };
-    let on = equal.reduce(both).ok_or_else(|| Error::internal("a key without columns"))?;
+    let same = |key: &Vec<usize>| {
+        let equal = key.iter().map(|index| {
+            let name = target.columns()[*index].name();
+            binary(of_excluded(name), ast::BinaryOperator::Eq, target.item(name))
+        });
+        equal.reduce(|left, right| binary(left, ast::BinaryOperator::And, right))
+    };
+    let any = keys.iter().filter_map(same).reduce(|left, right| binary(left, ast::BinaryOperator::Or, right));
+    let on = any.ok_or_else(|| Error::internal("a key without columns"))?;
     let from = clauses::joined(target::table_factor(PROPOSED, excluded), target.factor(), on, true);
     let mut sources = target.sources()?;
     let view = provider_as_source(Arc::new(ViewTable::new(proposed, None)));
@@ -314,7 +312,7 @@ async fn on_conflict(
     let query = target::query(statement, None, items, vec![from], None)?;
     let raw = target::projection(planner.plan_over(&query, sources, 0).await?)?;
     let (changes, mut layout) = clauses::compose(raw, target, 2 + width, &list)?;
-    layout.key = key.clone();
+    layout.keys = keys;
     if list.len() > 1 {
         layout.twice = Some(Twice {
             message: "ON CONFLICT DO UPDATE command cannot affect row a second time",

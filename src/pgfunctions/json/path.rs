@@ -33,8 +33,9 @@ pub struct LastPath(Option<(String, JsonPath)>);
 impl LastPath {
     fn read(&mut self, text: &str) -> Result<&JsonPath> {
         if self.0.as_ref().is_none_or(|(known, _)| known != text) {
-            let path = JsonPath::new(text)
-                .map_err(|_| Error::new(ErrorKind::SyntaxError, format!("syntax error of jsonpath input \"{text}\"")))?;
+            let path = JsonPath::new(text).map_err(|_| {
+                Error::new(ErrorKind::SyntaxError, format!("syntax error of jsonpath input \"{text}\""))
+            })?;
             self.0 = Some((text.to_owned(), path));
         }
         match &self.0 {
@@ -69,9 +70,7 @@ fn failed(error: &EvalError) -> Error {
         E::NoKey(_) => ErrorKind::JsonMemberNotFound,
         E::ArrayAccess | E::WildcardArrayAccess | E::SizeNotArray => ErrorKind::JsonArrayNotFound,
         E::MemberAccess | E::WildcardMemberAccess | E::KeyValueNotObject => ErrorKind::JsonObjectNotFound,
-        E::ArrayIndexOutOfBounds | E::ArrayIndexOutOfRange | E::ArrayIndexNotNumeric => {
-            ErrorKind::InvalidJsonSubscript
-        }
+        E::ArrayIndexOutOfBounds | E::ArrayIndexOutOfRange | E::ArrayIndexNotNumeric => ErrorKind::InvalidJsonSubscript,
         E::NoVariable(_) => ErrorKind::UndefinedObject,
         E::VarsNotObject => ErrorKind::InvalidParameter,
         E::UnaryOperandNotNumeric(_) => ErrorKind::JsonNumberNotFound,

@@ -1,0 +1,122 @@
+//! Columns that a wildcard brings beside others of their name: `SELECT o.*, o.id`, `SELECT a.*, b.*` in FROM.
+//!
+//! PostgreSQL lets the names of a result repeat, DataFusion wants them to differ. The second of a name gets the hidden mark of
+//! [`repeated_name`]; all others keep the names that queries around them use. Runs when common columns are put into words.
+//!
+//! Invariant: a list in which no name repeats, as far as that is known, stays as it is written.
+
+use std::collections::{HashMap, HashSet};
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use datafusion::common::TableReference;
+use datafusion::logical_expr::TableSource;
+use datafusion::sql::sqlparser::ast::{
+    Expr, Ident, Query, Select, SelectItem, SetExpr, Statement, VisitMut, VisitorMut,
+};
+
+use super::known_relations::Known;
+use crate::dialect::{folded, repeated_name};
+
+/// Tells such columns apart.
+pub(super) fn expand(statement: &mut Statement, tables: &HashMap<TableReference, Arc<dyn TableSource>>) {
+    Expander { known: Known::new(tables) }.nested(statement);
+}
+
+struct Expander<'a> {
+    known: Known<'a>,
+}
+
+/// Hands on the queries that stand in something, not those in them.
+struct Outermost<'e, 'a> {
+    expander: &'e mut Expander<'a>,
+    depth: usize,
+}
+
+impl VisitorMut for Outermost<'_, '_> {
+    type Break = ();
+
+    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
+        if self.depth == 0 {
+            self.expander.query(query);
+        }
+        self.depth += 1;
+        ControlFlow::Continue(())
+    }
+    fn post_visit_query(&mut self, _query: &mut Query) -> ControlFlow<()> {
+        self.depth -= 1;
+        ControlFlow::Continue(())
+    }
+}
+
+impl Expander<'_> {
+    fn nested(&mut self, part: &mut impl VisitMut) {
+        let _ = part.visit(&mut Outermost { expander: self, depth: 0 });
+    }
+
+    /// Inner queries first: what is around them sees the names that they end with.
+    fn query(&mut self, query: &mut Query) {
+        for cte in query.with.iter_mut().flat_map(|with| &mut with.cte_tables) {
+            // it may name itself
+            self.known.enter(cte);
+            self.query(&mut cte.query);
+            self.known.enter(cte);
+        }
+        self.body(&mut query.body);
+        self.nested(&mut query.order_by);
+        self.nested(&mut query.limit_clause);
+    }
+
+    fn body(&mut self, body: &mut SetExpr) {
+        match body {
+            SetExpr::Select(select) => {
+                self.nested(select);
+                if let Some(apart) = self.apart(select) {
+                    select.projection = apart;
+                }
+            }
+            SetExpr::Query(query) => self.query(query),
+            SetExpr::SetOperation { left, right, .. } => {
+                self.body(left);
+                self.body(right);
+            }
+            other => self.nested(other),
+        }
+    }
+
+    /// The list with its repeated names marked; `None` where none repeats.
+    fn apart(&self, select: &Select) -> Option<Vec<SelectItem>> {
+        let mut items = Vec::with_capacity(select.projection.len());
+        for item in &select.projection {
+            match self.known.wildcard(select, item) {
+                Some(columns) => items.extend(columns.into_iter().map(|(relation, column)| {
+                    let path = [relation, column].map(|part| Ident::with_quote('"', part));
+                    SelectItem::UnnamedExpr(Expr::CompoundIdentifier(path.to_vec()))
+                })),
+                None => items.push(item.clone()),
+            }
+        }
+        let mut taken = HashSet::new();
+        let mut repeats = false;
+        for (position, item) in items.iter_mut().enumerate() {
+            let Some(name) = name_of(item) else { continue };
+            if !taken.insert(name.clone()) {
+                repeats = true;
+                let alias = Ident::with_quote('"', repeated_name(&name, position));
+                if let SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } = item {
+                    *item = SelectItem::ExprWithAlias { expr: expr.clone(), alias };
+                }
+            }
+        }
+        repeats.then_some(items)
+    }
+}
+
+fn name_of(item: &SelectItem) -> Option<String> {
+    match item {
+        SelectItem::ExprWithAlias { alias, .. } => Some(folded(alias)),
+        SelectItem::UnnamedExpr(Expr::CompoundIdentifier(path)) => path.last().map(folded),
+        SelectItem::UnnamedExpr(Expr::Identifier(name)) => Some(folded(name)),
+        _ => None,
+    }
+}
