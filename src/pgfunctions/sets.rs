@@ -13,6 +13,7 @@ use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{Column, DFSchema, DFSchemaRef, NullHandling, UnnestOptions};
 use datafusion::error::{DataFusionError, Result as DataFusionResult};
 use datafusion::functions_nested::expr_fn::make_array;
+use datafusion::logical_expr::expr::{Exists, InSubquery};
 use datafusion::logical_expr::logical_plan::Subquery;
 use datafusion::logical_expr::planner::{PlannedRelation, RelationPlanner, RelationPlannerContext, RelationPlanning};
 use datafusion::logical_expr::{
@@ -280,15 +281,41 @@ fn named_columns(call: &Call, count: usize, names: &[String]) -> TableAlias {
 /// # Errors
 /// `0A000` where such a function is joined in another way than `CROSS JOIN` or `LEFT JOIN … ON true`.
 pub fn laterals_unfolded(plan: LogicalPlan) -> DataFusionResult<LogicalPlan> {
-    Ok(plan
-        .transform_up_with_subqueries(|node| match &node {
-            LogicalPlan::Join(join) => match unfolded(join)? {
-                Some(plan) => Ok(Transformed::yes(plan)),
-                None => Ok(Transformed::no(node)),
-            },
-            _ => Ok(Transformed::no(node)),
-        })?
-        .data)
+    let unfolded = plan.transform_up_with_subqueries(|node| match &node {
+        LogicalPlan::Join(join) => match unfolded(join)? {
+            Some(plan) => Ok(Transformed::yes(plan)),
+            None => Ok(Transformed::no(node)),
+        },
+        _ => Ok(Transformed::no(node)),
+    })?;
+    if !unfolded.transformed {
+        return Ok(unfolded.data);
+    }
+    // what a function looked at beside it is no outer column any more
+    let pruned = unfolded.data.transform_up_with_subqueries(|node| {
+        node.map_expressions(|expr| {
+            expr.transform_up(|expr| {
+                Ok(match expr {
+                    Expr::ScalarSubquery(subquery) => Transformed::yes(Expr::ScalarSubquery(pruned(subquery))),
+                    Expr::Exists(exists) => {
+                        Transformed::yes(Expr::Exists(Exists { subquery: pruned(exists.subquery), ..exists }))
+                    }
+                    Expr::InSubquery(within) => {
+                        Transformed::yes(Expr::InSubquery(InSubquery { subquery: pruned(within.subquery), ..within }))
+                    }
+                    other => Transformed::no(other),
+                })
+            })
+        })
+    })?;
+    Ok(pruned.data)
+}
+
+/// The subquery with those of its outer columns that it looks at.
+fn pruned(subquery: Subquery) -> Subquery {
+    let seen = subquery.subquery.all_out_ref_exprs();
+    let outer_ref_columns = subquery.outer_ref_columns.into_iter().filter(|column| seen.contains(column)).collect();
+    Subquery { outer_ref_columns, ..subquery }
 }
 
 fn unfolded(join: &Join) -> DataFusionResult<Option<LogicalPlan>> {

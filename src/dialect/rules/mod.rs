@@ -8,6 +8,7 @@ mod cast_arguments;
 mod catalog_functions;
 mod column_names;
 mod ctid;
+mod element_names;
 mod empty_catalogs;
 mod fetch_first;
 mod field_access;
@@ -64,6 +65,7 @@ const RULES: &[Rule] = &[
     precedence::apply,
     relation_arguments::apply,
     catalog_functions::apply,
+    element_names::apply,
     column_names::apply,
     type_functions::apply,
     set_functions::apply,

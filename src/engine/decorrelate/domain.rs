@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::DataType;
-use datafusion::common::Column;
 use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::{Column, NullEquality};
 use datafusion::error::Result as DataFusionResult;
+use datafusion::functions::expr_fn::coalesce;
 use datafusion::functions_window::expr_fn::row_number;
 use datafusion::logical_expr::{
     Aggregate, Distinct, Expr, ExprFunctionExt, FetchType, Filter, Join, JoinType, Limit, LogicalPlan,
@@ -13,13 +14,15 @@ use datafusion::logical_expr::{
 };
 use datafusion::prelude::lit;
 
-use super::all_outer_columns;
+use super::{all_outer_columns, is_count};
 
 /// The combinations of outer values, and what stands for each of them.
 pub(super) struct Domain {
     plan: LogicalPlan,
     outer: Vec<Column>,
     columns: Vec<Column>,
+    /// Whether an aggregate of all rows is to have a row for each combination, also for those without rows.
+    pub keeps_all: bool,
 }
 
 impl Domain {
@@ -30,7 +33,7 @@ impl Domain {
         let named = outer.iter().zip(keys.clone()).map(|(column, key)| Expr::Column(column.clone()).alias(key));
         let plan = LogicalPlanBuilder::from(input.clone()).project(named)?.distinct()?.alias(name.as_str())?.build()?;
         let columns = keys.map(|key| Column::new(Some(name.as_str()), key)).collect();
-        Ok(Self { plan, outer, columns })
+        Ok(Self { plan, outer, columns, keeps_all: false })
     }
 
     /// The bare names of its columns.
@@ -92,6 +95,7 @@ impl Domain {
             }
             LogicalPlan::Aggregate(aggregate) => {
                 let Some(input) = self.pushed(&aggregate.input)? else { return Ok(None) };
+                let of_all = aggregate.group_expr.is_empty();
                 let groups = self.exprs().chain(self.all_replaced(&aggregate.group_expr)?).collect();
                 let mut values = Vec::with_capacity(aggregate.aggr_expr.len());
                 for expr in &aggregate.aggr_expr {
@@ -102,7 +106,8 @@ impl Domain {
                         replaced.alias(expr.schema_name().to_string())
                     });
                 }
-                LogicalPlan::Aggregate(Aggregate::try_new(Arc::new(input), groups, values)?)
+                let groups = LogicalPlan::Aggregate(Aggregate::try_new(Arc::new(input), groups, values)?);
+                if of_all && self.keeps_all { self.with_empty(groups, aggregate)? } else { groups }
             }
             LogicalPlan::Unnest(unnest) => {
                 let Some(input) = self.pushed(&unnest.input)? else { return Ok(None) };
@@ -122,6 +127,27 @@ impl Domain {
             LogicalPlan::Join(join) if join.join_type == JoinType::Inner => return self.pushed_join(join),
             _ => return Ok(None),
         }))
+    }
+
+    /// The aggregates with those of combinations that have no rows: counts are 0, all else is NULL.
+    fn with_empty(&self, groups: LogicalPlan, aggregate: &Aggregate) -> DataFusionResult<LogicalPlan> {
+        let keyed = self.columns.iter().map(|column| {
+            let hidden = format!("{}_of_group", column.name);
+            (Expr::Column(column.clone()).alias(&hidden), Column::new_unqualified(hidden))
+        });
+        let (keys, hidden): (Vec<Expr>, Vec<Column>) = keyed.unzip();
+        let columns: Vec<Column> = aggregate.schema.columns();
+        let own = columns.iter().cloned().map(Expr::Column);
+        let groups =
+            LogicalPlanBuilder::from(groups).project(keys.into_iter().chain(own).collect::<Vec<_>>())?.build()?;
+        let values = columns.iter().zip(&aggregate.aggr_expr).map(|(column, expr)| {
+            let value = Expr::Column(column.clone());
+            if is_count(expr) { coalesce(vec![value, lit(0i64)]).alias(&column.name) } else { value }
+        });
+        LogicalPlanBuilder::from(self.plan.clone())
+            .join_detailed(groups, JoinType::Left, (self.columns.clone(), hidden), None, NullEquality::NullEqualsNull)?
+            .project(values.chain(self.exprs()).collect::<Vec<_>>())?
+            .build()
     }
 
     fn pushed_join(&self, join: &Join) -> DataFusionResult<Option<LogicalPlan>> {

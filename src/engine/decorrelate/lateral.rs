@@ -21,7 +21,8 @@ pub(super) fn joined(join: &Join, count: &Cell<usize>) -> DataFusionResult<Optio
     }
     count.set(count.get() + 1);
     let result_name = format!("lateral_{}", count.get());
-    let domain = Domain::of(&join.left, outer.clone(), count.get())?;
+    let mut domain = Domain::of(&join.left, outer.clone(), count.get())?;
+    domain.keeps_all = true;
     let Some(plan) = domain.pushed(&subquery.subquery)? else { return Ok(None) };
     let own = subquery.subquery.schema().columns().into_iter().map(|column| {
         let name = column.name.clone();
@@ -53,13 +54,12 @@ fn subquery_of(plan: &LogicalPlan) -> Option<(&Subquery, Option<TableReference>)
     }
 }
 
-/// Whether DataFusion leaves it as it is, and each of its rows comes of rows: an aggregate of everything has one of nothing.
+/// Whether DataFusion leaves it as it is.
 fn is_ours(plan: &LogicalPlan) -> bool {
-    let (mut limits, mut of_nothing) = (false, false);
+    let mut limits = false;
     let _ = plan.apply(|node| {
         limits |= matches!(node, LogicalPlan::Limit(_) | LogicalPlan::Distinct(_) | LogicalPlan::Window(_));
-        of_nothing |= matches!(node, LogicalPlan::Aggregate(aggregate) if aggregate.group_expr.is_empty());
         Ok(TreeNodeRecursion::Continue)
     });
-    (limits || is_hard(plan)) && !of_nothing
+    limits || is_hard(plan)
 }

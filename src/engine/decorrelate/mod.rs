@@ -273,10 +273,12 @@ fn counts(plan: &LogicalPlan) -> bool {
             matches!(first, Some(Expr::Column(_))) && counts(&projection.input)
         }
         LogicalPlan::SubqueryAlias(alias) => counts(&alias.input),
-        LogicalPlan::Aggregate(aggregate) => {
-            let first = aggregate.aggr_expr.first().map(|expr| expr.clone().unalias_nested().data);
-            matches!(first, Some(Expr::AggregateFunction(AggregateFunction { func, .. })) if func.name() == "count")
-        }
+        LogicalPlan::Aggregate(aggregate) => aggregate.aggr_expr.first().is_some_and(is_count),
         _ => false,
     }
+}
+
+fn is_count(expr: &Expr) -> bool {
+    let expr = expr.clone().unalias_nested().data;
+    matches!(expr, Expr::AggregateFunction(AggregateFunction { func, .. }) if func.name() == "count")
 }
