@@ -2,6 +2,7 @@
 //!
 //! Invariant: a rule may be left out and every other still does its part.
 
+mod array_literals;
 mod array_subquery;
 mod base_types;
 mod cast_arguments;
@@ -93,6 +94,7 @@ const RULES: &[Rule] = &[
     cast_arguments::apply,
     function_names::apply,
     integer_literals::apply,
+    array_literals::apply,
     pg_catalog_crate::apply,
 ];
 

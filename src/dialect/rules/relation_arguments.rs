@@ -188,7 +188,7 @@ mod tests {
         );
         check(
             "select * from rfm((select a from b), group_by => array[a, \"B\"])",
-            "SELECT * FROM rfm((SELECT a FROM b), group_by => ARRAY['a', 'B'])",
+            "SELECT * FROM rfm((SELECT a FROM b), group_by => make_array('a', 'B'))",
         );
     }
 

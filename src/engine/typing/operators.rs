@@ -62,6 +62,7 @@ pub(super) fn operands(
         "AND" | "OR" => Sort::Logic,
         "~" | "~*" | "!~" | "!~*" | "LIKE" | "ILIKE" | "~~" | "!~~" | "~~*" | "!~~*" => Sort::Pattern,
         "&" | "|" | "#" | "<<" | ">>" => Sort::Bits,
+        "@>" | "<@" | "&&" => Sort::Containment,
         _ => return Ok((left, right)),
     };
     let unpadded = |kind: Sort, left: Expr, right: Expr| match kind {
@@ -123,6 +124,8 @@ enum Sort {
     Logic,
     Pattern,
     Bits,
+    /// Of arrays; those of jsonb are found by their own types.
+    Containment,
 }
 
 /// What the unknown operand becomes.
@@ -156,6 +159,7 @@ fn both_unknown(typing: &Typing, sort: Sort, symbol: &str, left: Expr, right: Ex
         Sort::Logic => Type::BOOL,
         Sort::Comparison | Sort::Concatenation | Sort::Pattern => Type::TEXT,
         // NULL + NULL is DataFusion's to say
+        Sort::Containment => return Ok((left, right)),
         Sort::Arithmetic | Sort::Bits if !is_unknown(&left) || !is_unknown(&right) => return Ok((left, right)),
         Sort::Arithmetic | Sort::Bits => {
             let message = format!("operator is not unique: unknown {symbol} unknown");
@@ -175,7 +179,8 @@ fn for_unknown(sort: Sort, symbol: &str, other: &Type, reversed: bool) -> Result
         Sort::Pattern => Wanted::Other(Type::TEXT),
         Sort::Bits if is_integer(other) && matches!(symbol, "<<" | ">>") => Wanted::Other(Type::INT4),
         Sort::Bits if is_integer(other) => Wanted::Same,
-        Sort::Concatenation if other_kind == Kind::Array => Wanted::Same,
+        Sort::Concatenation | Sort::Containment if other_kind == Kind::Array => Wanted::Same,
+        Sort::Containment => Wanted::Open,
         Sort::Concatenation if matches!(other_kind, Kind::Json | Kind::Bytes) => Wanted::Same,
         Sort::Concatenation => Wanted::Other(Type::TEXT),
         Sort::Arithmetic => match (other_kind, symbol) {
@@ -212,6 +217,7 @@ fn exists(sort: Sort, symbol: &str, left: &Type, right: &Type) -> bool {
                 || dates(l) && dates(r)
                 || matches!((l, r), (Kind::Time, Kind::Interval) | (Kind::Interval, Kind::Time))
         }
+        Sort::Containment => true,
         Sort::Logic => l == Kind::Bool && r == Kind::Bool,
         Sort::Pattern => l == Kind::Text && r == Kind::Text,
         Sort::Bits => !either(Kind::Text) && !either(Kind::Bool) && !dates(l) && !dates(r),
