@@ -13,7 +13,7 @@ use datafusion::prelude::SessionConfig;
 use super::{aggregates, array_agg, errors, single_value};
 use crate::config::Config;
 use crate::error::Result;
-use crate::pgfunctions::time::{TimePlanner, TimeSeries, with_intervals};
+use crate::pgfunctions::time::{TimePlanner, TimeSeries, series_function, with_intervals};
 use crate::{functions, pgcatalog, pgfunctions};
 
 /// A state with all functions and no tables.
@@ -43,6 +43,8 @@ fn build(config: &Config, runtime: Arc<RuntimeEnv>) -> DataFusionResult<SessionS
         let inner = state.udaf(name)?;
         state.register_udaf(Arc::new(with_intervals(inner)))?;
     }
+    let numbers = state.udf("generate_series")?;
+    state.register_udf(Arc::new(series_function(numbers)))?;
     if let Some(numbers) = state.table_functions().get("generate_series").map(|known| known.function().clone()) {
         state.register_udtf("generate_series", Arc::new(TimeSeries { numbers }));
     }

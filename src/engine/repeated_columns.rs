@@ -20,7 +20,19 @@ use crate::dialect::{folded, repeated_name};
 
 /// Tells such columns apart.
 pub(super) fn expand(statement: &mut Statement, tables: &HashMap<TableReference, Arc<dyn TableSource>>) {
-    Expander { known: Known::new(tables) }.nested(statement);
+    let mut expander = Expander { known: Known::new(tables) };
+    match statement {
+        Statement::Query(query) => expander.query(query, Names::MayRepeat),
+        other => expander.nested(other),
+    }
+}
+
+/// Whether two relations' columns of one name may stand in a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Names {
+    /// Nothing names them: it is the statement's result.
+    MayRepeat,
+    MustDiffer,
 }
 
 struct Expander<'a> {
@@ -38,7 +50,7 @@ impl VisitorMut for Outermost<'_, '_> {
 
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
         if self.depth == 0 {
-            self.expander.query(query);
+            self.expander.query(query, Names::MustDiffer);
         }
         self.depth += 1;
         ControlFlow::Continue(())
@@ -55,37 +67,37 @@ impl Expander<'_> {
     }
 
     /// Inner queries first: what is around them sees the names that they end with.
-    fn query(&mut self, query: &mut Query) {
+    fn query(&mut self, query: &mut Query, names: Names) {
         for cte in query.with.iter_mut().flat_map(|with| &mut with.cte_tables) {
             // it may name itself
             self.known.enter(cte);
-            self.query(&mut cte.query);
+            self.query(&mut cte.query, Names::MustDiffer);
             self.known.enter(cte);
         }
-        self.body(&mut query.body);
+        self.body(&mut query.body, names);
         self.nested(&mut query.order_by);
         self.nested(&mut query.limit_clause);
     }
 
-    fn body(&mut self, body: &mut SetExpr) {
+    fn body(&mut self, body: &mut SetExpr, names: Names) {
         match body {
             SetExpr::Select(select) => {
                 self.nested(select);
-                if let Some(apart) = self.apart(select) {
+                if let Some(apart) = self.apart(select, names) {
                     select.projection = apart;
                 }
             }
-            SetExpr::Query(query) => self.query(query),
+            SetExpr::Query(query) => self.query(query, names),
             SetExpr::SetOperation { left, right, .. } => {
-                self.body(left);
-                self.body(right);
+                self.body(left, Names::MustDiffer);
+                self.body(right, Names::MustDiffer);
             }
             other => self.nested(other),
         }
     }
 
     /// The list with its repeated names marked; `None` where none repeats.
-    fn apart(&self, select: &Select) -> Option<Vec<SelectItem>> {
+    fn apart(&self, select: &Select, names: Names) -> Option<Vec<SelectItem>> {
         let mut items = Vec::with_capacity(select.projection.len());
         for item in &select.projection {
             match self.known.wildcard(select, item) {
@@ -96,27 +108,37 @@ impl Expander<'_> {
                 None => items.push(item.clone()),
             }
         }
-        let mut taken = HashSet::new();
+        let mut taken: HashSet<(Option<String>, String)> = HashSet::new();
         let mut repeats = false;
         for (position, item) in items.iter_mut().enumerate() {
-            let Some(name) = name_of(item) else { continue };
-            if !taken.insert(name.clone()) {
+            let Some((relation, name)) = name_of(item) else { continue };
+            let is_same = |(other, taken): &(Option<String>, String)| {
+                let told_apart = names == Names::MayRepeat && relation.is_some() && other.is_some();
+                *taken == name && (!told_apart || *other == relation)
+            };
+            if taken.iter().any(is_same) {
                 repeats = true;
                 let alias = Ident::with_quote('"', repeated_name(&name, position));
                 if let SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } = item {
                     *item = SelectItem::ExprWithAlias { expr: expr.clone(), alias };
                 }
+            } else {
+                taken.insert((relation, name));
             }
         }
         repeats.then_some(items)
     }
 }
 
-fn name_of(item: &SelectItem) -> Option<String> {
+/// The name of a column, and of the relation where it is told.
+fn name_of(item: &SelectItem) -> Option<(Option<String>, String)> {
     match item {
-        SelectItem::ExprWithAlias { alias, .. } => Some(folded(alias)),
-        SelectItem::UnnamedExpr(Expr::CompoundIdentifier(path)) => path.last().map(folded),
-        SelectItem::UnnamedExpr(Expr::Identifier(name)) => Some(folded(name)),
+        SelectItem::ExprWithAlias { alias, .. } => Some((None, folded(alias))),
+        SelectItem::UnnamedExpr(Expr::CompoundIdentifier(path)) => match path.as_slice() {
+            [.., relation, column] => Some((Some(folded(relation)), folded(column))),
+            _ => None,
+        },
+        SelectItem::UnnamedExpr(Expr::Identifier(name)) => Some((None, folded(name))),
         _ => None,
     }
 }

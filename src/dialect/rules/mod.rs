@@ -9,6 +9,7 @@ mod cast_arguments;
 mod catalog_functions;
 mod column_names;
 mod ctid;
+mod distinct_order;
 mod element_names;
 mod empty_catalogs;
 mod fetch_first;
@@ -80,6 +81,7 @@ const RULES: &[Rule] = &[
     row_comparisons::apply,
     grouping_positions::apply,
     slices::apply,
+    distinct_order::apply,
     unary_operators::apply,
     float_literals::apply,
     base_types::apply,

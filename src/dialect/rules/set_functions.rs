@@ -71,8 +71,17 @@ impl VisitorMut for Rewriter {
         if let Expr::Function(function) = expr
             && name_of(&function.name).is_some_and(|name| SET_FUNCTIONS.contains(&name.as_str()) || name == SERIES)
         {
-            let array = Expr::Function(function.clone());
-            *expr = call("unnest", vec![array]);
+            // what an array is unnested to is not known to be json any more
+            let mark = match name_of(&function.name).as_deref() {
+                Some("json_array_elements") => Some("json_mark"),
+                Some("jsonb_array_elements" | "jsonb_path_query" | "jsonb_path_query_tz") => Some("jsonb_mark"),
+                _ => None,
+            };
+            let element = call("unnest", vec![Expr::Function(function.clone())]);
+            *expr = match mark {
+                Some(mark) => call(mark, vec![element]),
+                None => element,
+            };
         }
         ControlFlow::Continue(())
     }

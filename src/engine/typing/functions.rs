@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use datafusion::arrow::datatypes::{DataType, Field, IntervalUnit, TimeUnit};
+use datafusion::arrow::datatypes::{DataType, Field, IntervalUnit};
 use datafusion::common::DFSchema;
 use datafusion::common::tree_node::Transformed;
 use datafusion::error::Result;
@@ -103,19 +103,10 @@ fn read_bounds(typing: &Typing, args: &mut [Expr], schema: &DFSchema) -> Result<
     Ok(())
 }
 
-/// A series of integers is of integers (DataFusion's are all `bigint`), one of dates is of instants.
+/// A series of integers is of integers: DataFusion's are all `bigint`.
 fn series(typing: &Typing, mut call: ScalarFunction, schema: &DFSchema) -> Result<Transformed<Expr>> {
     read_bounds(typing, &mut call.args, schema)?;
     let operands = call.args.iter().map(|expr| typing.operand(expr, schema)).collect::<Result<Vec<_>>>()?;
-    if operands.iter().any(|operand| matches!(operand, Operand::Known(Type::DATE, _))) {
-        let instant = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
-        let args = call.args.into_iter().zip(&operands).map(|(expr, operand)| match operand {
-            Operand::Known(Type::DATE, _) => Expr::Cast(Cast::new(Box::new(expr), instant.clone())),
-            _ => expr,
-        });
-        let call = Expr::ScalarFunction(ScalarFunction::new_udf(call.func.clone(), args.collect()));
-        return Ok(Transformed::yes(call));
-    }
     let series = narrowed(typing, call, schema)?;
     if !operands.iter().all(|operand| matches!(operand, Operand::Known(Type::INT2 | Type::INT4, _))) {
         return Ok(series);

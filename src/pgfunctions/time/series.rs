@@ -1,16 +1,20 @@
-//! `generate_series` over times, batch by batch.
+//! `generate_series` over times: in FROM batch by batch, elsewhere as an array for each row.
 
 use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use datafusion::arrow::array::{ArrayRef, RecordBatch, TimestampMicrosecondArray};
-use datafusion::arrow::datatypes::{Field, Schema, SchemaRef};
+use datafusion::arrow::array::{Array, ArrayRef, ListArray, RecordBatch, TimestampMicrosecondArray};
+use datafusion::arrow::buffer::OffsetBuffer;
+use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::catalog::{Session, TableFunctionArgs, TableFunctionImpl, TableProvider};
 use datafusion::datasource::TableType;
 use datafusion::error::{DataFusionError, Result as DataFusionResult};
-use datafusion::logical_expr::Expr;
+use datafusion::logical_expr::type_coercion::functions::fields_with_udf;
+use datafusion::logical_expr::{
+    ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::memory::{LazyBatchGenerator, LazyMemoryExec};
 use datafusion::scalar::ScalarValue;
@@ -40,19 +44,103 @@ impl TableFunctionImpl for TimeSeries {
         let exprs = args.exprs();
         let values: Option<Vec<&ScalarValue>> = exprs.iter().map(literal).collect();
         let Some([start, end, step]) = values.as_deref() else { return self.numbers.call_with_args(args) };
-        let types = [start, end].map(|value| Ty::of(&value.data_type()));
-        let ty = if types.contains(&Some(Ty::Timestamptz)) {
-            Ty::Timestamptz
-        } else if types.contains(&Some(Ty::Timestamp)) {
-            Ty::Timestamp
-        } else if types.contains(&Some(Ty::Date)) {
-            Ty::Timestamptz
-        } else {
+        let Some(ty) = times_between(&start.data_type(), &end.data_type()) else {
             return self.numbers.call_with_args(args);
         };
         let context = context(args.session().config_options());
         let series = Series::new(ty, [start, end, step], &context)?;
         Ok(Arc::new(series))
+    }
+}
+
+/// How many times the series of one batch of rows may have together: they are in memory all at once.
+const TIMES_MAX: usize = 50_000_000;
+
+/// `generate_series` as a function of the values of a row; `numbers` makes those of numbers.
+pub fn series_function(numbers: Arc<ScalarUDF>) -> ScalarUDF {
+    ScalarUDF::from(RowSeries { numbers, signature: Signature::user_defined(Volatility::Stable) })
+}
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct RowSeries {
+    numbers: Arc<ScalarUDF>,
+    signature: Signature,
+}
+
+/// The type of a series between values of these types, if it is one of times.
+fn times_between(start: &DataType, end: &DataType) -> Option<Ty> {
+    let types = [start, end].map(Ty::of);
+    match types {
+        _ if types.contains(&Some(Ty::Timestamptz)) => Some(Ty::Timestamptz),
+        _ if types.contains(&Some(Ty::Timestamp)) => Some(Ty::Timestamp),
+        _ if types.contains(&Some(Ty::Date)) => Some(Ty::Timestamptz),
+        _ => None,
+    }
+}
+
+impl ScalarUDFImpl for RowSeries {
+    fn name(&self) -> &str {
+        "generate_series"
+    }
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+    fn coerce_types(&self, types: &[DataType]) -> DataFusionResult<Vec<DataType>> {
+        match types {
+            [start, end, _] if let Some(ty) = times_between(start, end) => {
+                // a date is the midnight of the session's zone, which a cast would not know
+                let bound = |given: &DataType| match Ty::of(given) {
+                    Some(Ty::Date) => given.clone(),
+                    _ => ty.arrow(),
+                };
+                Ok(vec![bound(start), bound(end), Ty::Interval.arrow()])
+            }
+            types => {
+                let fields = types.iter().map(|data_type| Arc::new(Field::new("", data_type.clone(), true)));
+                let fields = fields_with_udf(&fields.collect::<Vec<_>>(), self.numbers.as_ref())?;
+                Ok(fields.iter().map(|field| field.data_type().clone()).collect())
+            }
+        }
+    }
+    fn return_type(&self, types: &[DataType]) -> DataFusionResult<DataType> {
+        match types {
+            [start, end, _] if let Some(ty) = times_between(start, end) => Ok(DataType::new_list(ty.arrow(), true)),
+            types => self.numbers.return_type(types),
+        }
+    }
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> DataFusionResult<ColumnarValue> {
+        let columns = ColumnarValue::values_to_arrays(&args.args)?;
+        let [start, end, step] = columns.as_slice() else { return self.numbers.invoke_with_args(args) };
+        let Some(ty) = times_between(start.data_type(), end.data_type()) else {
+            return self.numbers.invoke_with_args(args);
+        };
+        let context = context(&args.config_options);
+        let mut times: Vec<Option<i64>> = Vec::new();
+        let (mut lengths, mut valid) = (Vec::with_capacity(start.len()), Vec::with_capacity(start.len()));
+        for row in 0..start.len() {
+            let at = |column: &ArrayRef| ScalarValue::try_from_array(column, row);
+            let bounds = [at(start)?, at(end)?, at(step)?];
+            let mut series = Series::new(ty, [&bounds[0], &bounds[1], &bounds[2]], &context)?;
+            valid.push(series.next.is_some());
+            let before = times.len();
+            while let Some(time) = series.advance().map_err(external)? {
+                times.push(Some(time));
+                if times.len() > TIMES_MAX {
+                    let message = format!("a series in a SELECT list has more than {TIMES_MAX} times");
+                    let error = Error::new(ErrorKind::ProgramLimitExceeded, message);
+                    return Err(external(error.with_hint("In FROM a series may be of any length.")));
+                }
+            }
+            lengths.push(times.len() - before);
+        }
+        let times = TimestampMicrosecondArray::from(times);
+        let times: ArrayRef = match ty {
+            Ty::Timestamptz => Arc::new(times.with_timezone("UTC")),
+            _ => Arc::new(times),
+        };
+        let item = Arc::new(Field::new_list_field(ty.arrow(), true));
+        let lists = ListArray::try_new(item, OffsetBuffer::from_lengths(lengths), times, Some(valid.into()))?;
+        Ok(ColumnarValue::Array(Arc::new(lists)))
     }
 }
 

@@ -1,0 +1,25 @@
+-- How operators bind.
+select 2 ^ 3 ^ 2, -2 ^ 2, 1 << 2 + 3, 5 | 3 & 1, 5 & 3 | 8, 'a' || 1 + 2, 10 - 3 - 2, 7 % 4 * 2, 2 * 3 % 4, - 5 % 3, 2 + 3 * 4 - 1, 100 / 10 / 2, 1 | 2 # 3, ~ 1 + 2, ~1 & 3, 3 << 1 << 1, 1 - - 1, |/ 16 + 9, @ -5 + 1;
+select not true = false, not false and false, not true or true, true or true and false, true and not false or false, not 1 = 2, not null is null, not true is true, not 1 > 2 and true;
+select 1 = 2 is null, 1 < 2 is true, 1 + 1 is null, null = 1 is null, 1 is not null = true, (1 = 1) = (2 = 2);
+select 'abc' like 'a' || '%', 'abc' not like 'x' || '%', 'abc' ~ 'a' and true, 'a' || 'b' = 'ab', 'a' || 'b' like 'ab', 'x' || 'a' in ('xa'), 1 + 1 in (2), 2 between 1 and 1 + 1, 2 between 1 + 0 and 3 and true, not 2 between 1 and 3, 5 not between 1 and 3 or false;
+select 1 is distinct from 2 and false, 1 is distinct from 2 or true, true is distinct from false and false, null is not distinct from null and 1 = 2, false and true is distinct from true or true, not true is distinct from true and false, 1 is distinct from 1 + 1, 1 is distinct from 2 = true;
+select true is distinct from true or true is distinct from false, 'a' is distinct from 'b' or 'c' is distinct from 'd', 1 is not distinct from 1 and 2 is not distinct from 3;
+select case when true is distinct from false and false then 1 else 2 end, coalesce(1 is distinct from 2 and false, true);
+select jsonb '{"a":{"b":"c"}}' -> 'a' ->> 'b' = 'c', jsonb '{"a":1}' ->> 'a' || 'x', jsonb '{"a":"xyz"}' ->> 'a' like 'x%', jsonb '{"a":1}' @> '{"a":1}' = true, jsonb '{"a":1}' ? 'a' and true, not jsonb '{"a":1}' ? 'b', (jsonb '{"a":5}' ->> 'a')::int + 1, jsonb '{"a":[1,2]}' -> 'a' -> 0 = '1';
+select '2024-01-01'::date + 1 = '2024-01-02', date '2024-01-01' - date '2023-12-31' + 1, -'1 day'::interval, - 3::text::int, 2::int * 3::int, '5'::int::text || 'x', -1::int, - 2 ^ 2::int;
+select now() at time zone 'UTC' = now() at time zone 'UTC', timestamp '2024-01-01 00:00' at time zone 'UTC' + interval '1 hour', timestamp '2024-01-01' + interval '1 day' at time zone 'UTC';
+select array[1,2] || 3 = array[1,2,3], 1 = any(array[1,2]) and true, not 1 = any(array[2]), 1 + 1 = any(array[2]), array[1,2] @> array[1] and true, array[1] || array[2] @> array[2], 1 = any(array[1]) or false;
+select 'a' < 'b' collate "C", 'a' collate "C" || 'b', 'ab' ~ 'a' || 'b';
+select 1 in (1) and 2 in (3), 1 not in (2) or false, (1 in (1)) is true, 1 in (1) is true, exists (select 1) and false, not exists (select 1) or true;
+select 1 isnull or true, 1 notnull and true, null isnull = true, 1 + null isnull;
+select -(-1), - - 1, +1, + - 1, 5 - -3, 2*-3, -3^2, 2^-1, 1 - 1 * 2 ^ 2, -5 / 2, -(5) % 3, 5 % -3;
+select true = true = true, 1 < 2 = true;
+select 1 <> 2 <> true;
+select 3 > 2 > 1;
+select true and null, null or true, not null::bool, null and false, 1 = 1 and 2 = 2 or 3 = 4 and 5 = 6;
+select 'x' similar to 'x' and true, 'x' not similar to 'y' or false, 'abc' ilike 'A%' and not 'abc' ilike 'B%', 'a%' like 'a\%' escape '\' and true, 'ab' like 'a_' = true;
+select interval '1 day' * 2 + interval '1 hour', 2 * interval '1 day' > interval '1 day', date '2024-01-31' + interval '1 month' + interval '1 day';
+select 1::numeric / 3 * 3, 1.5 + 1.5 = 3, 2 || '' || 3, 'a' || null is null, 1 + 2 || 'x';
+select case when 1 = 1 and not 2 = 3 then 'y' else 'n' end || 'z', case 1 + 1 when 2 then 'two' end = 'two';
+select extract(year from date '2024-01-01') + 1 = 2025, substring('abc' from 1 for 2) || 'd' = 'abd', position('b' in 'abc') + 1;
