@@ -31,6 +31,7 @@ pub fn rewrite(tokens: &[TokenWithSpan]) -> Vec<TokenWithSpan> {
     mark_symmetric(&mut out);
     rewrite_null_tests(&mut out);
     drop_only(&mut out);
+    mark_overriding(&mut out);
     for at in (0..out.len()).rev() {
         if is_word(out.get(at), "for") {
             rewrite_lock(&mut out, at);
@@ -101,6 +102,23 @@ fn drop_only(tokens: &mut Vec<TokenWithSpan>) {
         if names_table && is_word(tokens.get(at), "only") && matches!(next, Some(Token::Word(_))) {
             tokens.remove(at);
         }
+    }
+}
+
+/// `INSERT INTO t (…) OVERRIDING SYSTEM VALUE …` → `INSERT OVERWRITE INTO t (…) …`: another dialect's word for what it says.
+fn mark_overriding(tokens: &mut Vec<TokenWithSpan>) {
+    let found = (2..tokens.len()).rev().find(|at| {
+        is_word(tokens.get(*at), "overriding")
+            && is_word(tokens.get(at + 1), "system")
+            && is_word(tokens.get(at + 2), "value")
+    });
+    let Some(at) = found else { return };
+    let insert = (0..at).rev().find(|at| is_word(tokens.get(*at), "insert") && is_word(tokens.get(at + 1), "into"));
+    if let Some(insert) = insert
+        && let Some(span) = tokens.get(at).map(|token| token.span)
+    {
+        tokens.drain(at..at + 3);
+        tokens.insert(insert + 1, TokenWithSpan { token: Token::make_keyword("OVERWRITE"), span });
     }
 }
 
@@ -310,6 +328,18 @@ mod tests {
         check("CREATE TABLE u AS TABLE t", "CREATE TABLE u AS SELECT * FROM t");
         check("SELECT * FROM (TABLE t) AS x", "SELECT * FROM (SELECT * FROM t) AS x");
         check("DROP TABLE t", "DROP TABLE t");
+    }
+
+    #[test]
+    fn words_that_the_parser_does_not_know_are_others() {
+        check(
+            "SELECT a ISNULL, (b) NOTNULL FROM ONLY t",
+            "SELECT a IS NULL AS \"?column?\", (b) IS NOT NULL AS \"?column?\u{1}1\" FROM t",
+        );
+        check(
+            "INSERT INTO t (a) OVERRIDING SYSTEM VALUE SELECT b FROM u",
+            "INSERT OVERWRITE INTO t (a) SELECT b FROM u",
+        );
     }
 
     #[test]

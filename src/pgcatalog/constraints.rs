@@ -8,10 +8,12 @@ use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::error::Result;
 
 use super::columns::Columns;
+use super::functions::format_type;
 use super::layout::LAYOUTS;
 use super::metadata::{Metadata, Relation};
 use crate::catalog::Column;
 use crate::names::quote_ident;
+use crate::pgtypes::column_type;
 use crate::table::{Constraint, ConstraintKind};
 
 /// Bits of the OIDs of constraints and their indexes, which no object has; below them are the table's OID and the number.
@@ -50,15 +52,19 @@ impl Declared<'_> {
         }
     }
 
-    /// What the constraint's statement says after its name.
-    pub fn definition(&self) -> String {
+    /// What the constraint's statement says after its name; tables that bare names lead to are named so.
+    pub fn definition(&self, metadata: &Metadata, search_path: &[String]) -> String {
         let list = |names: &[String]| names.iter().map(|name| quote_ident(name)).collect::<Vec<_>>().join(", ");
         match &self.constraint.kind {
             ConstraintKind::Check { condition } => format!("CHECK (({condition}))"),
             ConstraintKind::PrimaryKey { columns } => format!("PRIMARY KEY ({})", list(columns)),
             ConstraintKind::Unique { columns } => format!("UNIQUE ({})", list(columns)),
             ConstraintKind::ForeignKey { columns, schema, table, references } => {
-                let target = format!("{}.{}", quote_ident(schema), quote_ident(table));
+                let first = metadata.first_named(table, search_path);
+                let target = match first.is_some_and(|first| first.schema == *schema) {
+                    true => quote_ident(table),
+                    false => format!("{}.{}", quote_ident(schema), quote_ident(table)),
+                };
                 format!("FOREIGN KEY ({}) REFERENCES {target}({})", list(columns), list(references))
             }
         }
@@ -198,8 +204,20 @@ pub fn pg_indexes(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBatch
 }
 
 /// SQL of what a column's value is where none is given, or always.
-fn default_of(column: &Column) -> Option<&str> {
-    column.default.as_deref().or(column.generated.as_deref())
+fn default_of(column: &Column) -> Option<String> {
+    default_text(column).or_else(|| column.generated.clone())
+}
+
+/// The default as PostgreSQL tells it: a quoted literal says its type.
+pub(super) fn default_text(column: &Column) -> Option<String> {
+    let text = column.default.as_deref()?;
+    let inner = text.strip_prefix('\'').and_then(|rest| rest.strip_suffix('\''));
+    match inner {
+        Some(inner) if !inner.replace("''", "").contains('\'') => {
+            Some(format!("{text}::{}", format_type(column_type(&column.field()).oid(), -1)))
+        }
+        _ => Some(text.to_owned()),
+    }
 }
 
 pub fn pg_attrdef(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBatch> {
@@ -207,12 +225,12 @@ pub fn pg_attrdef(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBatch
         let numbered = relation.columns.iter().zip(1i16..);
         numbered.filter_map(move |(column, number)| Some((relation, number, default_of(column)?)))
     });
-    let all: Vec<(&Relation, i16, &str)> = columns.collect();
+    let all: Vec<(&Relation, i16, String)> = columns.collect();
     Columns::of(&all)
         .oid("oid", |(r, number, _)| CONSTRAINT ^ (r.oid << NUMBER_BITS) ^ u32::from(number.unsigned_abs()))
         .oid("adrelid", |(r, ..)| r.oid)
         .small("adnum", |(_, number, _)| *number)
-        .text("adbin", |(.., default)| *default)
+        .text("adbin", |(.., default)| default)
         .build(schema)
 }
 

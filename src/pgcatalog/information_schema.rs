@@ -86,7 +86,7 @@ fn columns(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBatch> {
         .text("table_name", |a| &a.relation.name)
         .text("column_name", |a| &a.column.name)
         .int("ordinal_position", |a| i32::from(a.number))
-        .opt_text("column_default", |a| a.column.default.as_deref())
+        .opt_text("column_default", |a| constraints::default_text(a.column))
         .text("is_nullable", |a| if a.column.nullable { "YES" } else { "NO" })
         .text("data_type", |a| type_name(&a.pg_type))
         .opt_int("character_maximum_length", |a| {

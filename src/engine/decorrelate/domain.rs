@@ -9,12 +9,12 @@ use datafusion::error::Result as DataFusionResult;
 use datafusion::functions::expr_fn::coalesce;
 use datafusion::functions_window::expr_fn::row_number;
 use datafusion::logical_expr::{
-    Aggregate, Distinct, Expr, ExprFunctionExt, FetchType, Filter, Join, JoinType, Limit, LogicalPlan,
-    LogicalPlanBuilder, Projection, SkipType, Sort, SortExpr, Window, cast,
+    Aggregate, Distinct, Expr, ExprFunctionExt, Filter, Join, JoinType, Limit, LogicalPlan, LogicalPlanBuilder,
+    Projection, Sort, SortExpr, Window, cast,
 };
 use datafusion::prelude::lit;
 
-use super::{all_outer_columns, is_count};
+use super::{all_outer_columns, is_count, outer_columns};
 
 /// The combinations of outer values, and what stands for each of them.
 pub(super) struct Domain {
@@ -186,10 +186,11 @@ impl Domain {
 
     /// The first rows of each combination: those whose number in the order asked for is small enough.
     fn pushed_limit(&self, limit: &Limit) -> DataFusionResult<Option<LogicalPlan>> {
-        let (SkipType::Literal(skip), FetchType::Literal(fetch)) = (limit.get_skip_type()?, limit.get_fetch_type()?)
-        else {
+        // constants, or parameters of the statement
+        let counts = limit.skip.iter().chain(&limit.fetch);
+        if counts.into_iter().any(|count| !outer_columns(count).is_empty()) {
             return Ok(None);
-        };
+        }
         // what is computed of each row may as well be computed of the rows that stay
         if let LogicalPlan::Projection(projection) = limit.input.as_ref() {
             let below = LogicalPlan::Limit(Limit { input: projection.input.clone(), ..limit.clone() });
@@ -208,10 +209,16 @@ impl Domain {
         let number = if keys.is_empty() { number.build()? } else { number.order_by(keys).build()? };
         let name = Column::new_unqualified(number.schema_name().to_string());
         let number_of = || cast(Expr::Column(name.clone()), DataType::Int64);
-        let whole = |count: usize| lit(i64::try_from(count).unwrap_or(i64::MAX));
-        let mut stays = number_of().gt(whole(skip));
-        if let Some(fetch) = fetch {
-            stays = stays.and(number_of().lt_eq(whole(skip.saturating_add(fetch))));
+        let count = |expr: &Expr| cast(expr.clone(), DataType::Int64);
+        let skip = limit.skip.as_deref().map_or_else(|| lit(0i64), |skip| coalesce(vec![count(skip), lit(0i64)]));
+        let mut stays = number_of().gt(skip.clone());
+        if let Some(fetch) = limit.fetch.as_deref() {
+            // NULL is no limit
+            let within = (number_of() - skip).lt_eq(count(fetch));
+            stays = stays.and(match fetch {
+                Expr::Literal(..) => within,
+                fetch => within.or(fetch.clone().is_null()),
+            });
         }
         LogicalPlanBuilder::from(pushed).window([number])?.filter(stays)?.project(columns)?.build().map(Some)
     }

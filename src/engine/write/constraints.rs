@@ -176,6 +176,10 @@ impl TableRules {
         Err(Error::new(ErrorKind::GeneratedAlways, message).with_detail(detail))
     }
 
+    pub fn is_identity(&self, column: &str) -> bool {
+        self.rules.column(column).is_some_and(|rule| rule.identity.is_some())
+    }
+
     /// The identity columns whose next value is not known yet.
     pub fn identities(&self) -> impl Iterator<Item = &str> {
         let unknown = self.identity.iter().filter(|(_, next)| next.lock().is_none());

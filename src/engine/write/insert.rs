@@ -38,6 +38,9 @@ pub(super) async fn plan(
     let ast::TableObject::TableName(name) = &insert.table else {
         return Err(unsupported("inserting into anything but a table"));
     };
+    if insert.overwrite && !insert.into {
+        return Err(unsupported("INSERT OVERWRITE").with_hint("TRUNCATE and INSERT in one transaction do it"));
+    }
     let alias = insert.table_alias.as_ref().map(|alias| &alias.alias);
     let target = Target::open(planner, statement, name, alias, Verb::Insert).await?;
     if insert.on.is_some() || insert.returning.is_some() {
@@ -91,9 +94,9 @@ async fn proposed(
             let width = values.rows.first().map_or(0, |row| row.content.len());
             check_widths(values, given.len(), all)?;
             given.truncate(width);
-            fill_defaults(values, &given, target)?;
+            fill_defaults(values, &given, insert, target)?;
         }
-        _ if !all => given.iter().try_for_each(|index| check_given(target, *index))?,
+        _ if !all => given.iter().try_for_each(|index| check_given(insert, target, *index))?,
         _ => {}
     }
     let planned = match from_source(planner, statement, insert, &given, &source, target).await {
@@ -101,7 +104,7 @@ async fn proposed(
         Err(error) if all && error.message() == FEWER => {
             let query = Statement { ast: ast::Statement::Query(Box::new(source.clone())), ..statement.clone() };
             given.truncate(planner.plan(&query).await?.schema().fields().len());
-            given.iter().try_for_each(|index| check_given(target, *index))?;
+            given.iter().try_for_each(|index| check_given(insert, target, *index))?;
             from_source(planner, statement, insert, &given, &source, target).await?
         }
         planned => planned?,
@@ -172,8 +175,13 @@ fn defaults(target: &Target) -> Result<LogicalPlan> {
     plan.map_err(errors::from_datafusion)
 }
 
-fn check_given(target: &Target, index: usize) -> Result<()> {
-    target.rules.check_given(target.columns()[index].name(), true)
+fn check_given(insert: &ast::Insert, target: &Target, index: usize) -> Result<()> {
+    let column = target.columns()[index].name();
+    // OVERRIDING SYSTEM VALUE
+    match insert.overwrite && target.rules.is_identity(column) {
+        true => Ok(()),
+        false => target.rules.check_given(column, true),
+    }
 }
 
 fn check_widths(values: &ast::Values, given: usize, all: bool) -> Result<()> {
@@ -191,13 +199,13 @@ fn check_widths(values: &ast::Values, given: usize, all: bool) -> Result<()> {
 }
 
 /// Puts the columns' defaults in the place of DEFAULT.
-fn fill_defaults(values: &mut ast::Values, given: &[usize], target: &Target) -> Result<()> {
+fn fill_defaults(values: &mut ast::Values, given: &[usize], insert: &ast::Insert, target: &Target) -> Result<()> {
     for row in &mut values.rows {
         for (value, index) in row.content.iter_mut().zip(given) {
             if is_default(value) {
                 *value = default_of(target, *index)?;
             } else {
-                check_given(target, *index)?;
+                check_given(insert, target, *index)?;
             }
         }
     }

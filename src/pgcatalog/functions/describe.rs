@@ -112,7 +112,9 @@ fn base_type(oid: u32) -> ScalarValue {
 
 fn constraint_definition(session: &SessionInfo, args: &[ScalarValue]) -> Result<ScalarValue> {
     let declared = constraints::with_oid(session.metadata(), function_oid(args));
-    Ok(ScalarValue::Utf8(declared.map(|declared| declared.definition())))
+    let definition =
+        |declared: constraints::Declared<'_>| declared.definition(session.metadata(), session.search_path());
+    Ok(ScalarValue::Utf8(declared.map(definition)))
 }
 
 /// The whole index, or one of its columns.
