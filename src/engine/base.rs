@@ -10,7 +10,7 @@ use datafusion::execution::session_state::SessionStateBuilder;
 use datafusion::logical_expr::registry::FunctionRegistry;
 use datafusion::prelude::SessionConfig;
 
-use super::{aggregates, array_agg, errors, single_value};
+use super::{aggregates, array_agg, coalesce, errors, single_value};
 use crate::config::Config;
 use crate::error::Result;
 use crate::pgfunctions::time::{TimePlanner, TimeSeries, series_function, with_intervals};
@@ -43,6 +43,8 @@ fn build(config: &Config, runtime: Arc<RuntimeEnv>) -> DataFusionResult<SessionS
         let inner = state.udaf(name)?;
         state.register_udaf(Arc::new(with_intervals(inner)))?;
     }
+    let inner = state.udf("coalesce")?;
+    state.register_udf(Arc::new(coalesce::function(inner)))?;
     let numbers = state.udf("generate_series")?;
     state.register_udf(Arc::new(series_function(numbers)))?;
     if let Some(numbers) = state.table_functions().get("generate_series").map(|known| known.function().clone()) {

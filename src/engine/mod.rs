@@ -9,6 +9,7 @@ mod array_agg;
 mod base;
 mod blocks;
 mod buffered;
+mod coalesce;
 mod common_columns;
 mod context;
 mod control;

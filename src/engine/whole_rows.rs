@@ -13,8 +13,8 @@ use std::sync::Arc;
 use datafusion::common::TableReference;
 use datafusion::logical_expr::TableSource;
 use datafusion::sql::sqlparser::ast::{
-    AccessExpr, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, Query, Select, SelectItem,
-    Statement, Value, VisitMut, VisitorMut,
+    AccessExpr, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, Query, Select,
+    SelectItem, Statement, Value, VisitMut, VisitorMut,
 };
 
 use super::known_relations::Known;
@@ -140,6 +140,11 @@ impl VisitorMut for Rows {
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
         if let Some(member) = self.member(expr) {
             *expr = member;
+        }
+        if let Expr::Cast { expr: row, data_type: DataType::Text | DataType::Varchar(None), .. } = expr
+            && let Some(text) = self.shown(row)
+        {
+            *expr = text;
         }
         if let Expr::Function(Function { args: FunctionArguments::List(list), .. }) = expr {
             for argument in &mut list.args {

@@ -48,7 +48,7 @@ fn changed(node: LogicalPlan, count: &Cell<usize>) -> DataFusionResult<Transform
             }
             Ok(Transformed::yes(LogicalPlan::Projection(Projection::try_new(exprs, Arc::new(input))?)))
         }
-        LogicalPlan::Aggregate(aggregate) if aggregate.aggr_expr.iter().chain(&aggregate.group_expr).any(holds) => {
+        LogicalPlan::Aggregate(aggregate) if aggregate.aggr_expr.iter().chain(&aggregate.group_expr).any(holds_any) => {
             let mut below = Below::new(&aggregate.input);
             let groups = below.all(aggregate.group_expr, &names)?;
             let values = below.all(aggregate.aggr_expr, &names)?;
