@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use datafusion::arrow::array::{RecordBatch, RecordBatchOptions};
 use datafusion::arrow::compute::{CastOptions, cast_with_options};
-use datafusion::arrow::datatypes::{DataType, SchemaRef};
+use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::execution::SendableRecordBatchStream;
 use futures::stream::BoxStream;
 use futures::{Stream, StreamExt};
@@ -102,10 +102,13 @@ fn relabel(batch: RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
     let failed = |error| Error::internal("a batch does not fit the plan's schema").with_source(error);
     let columns = batch.columns().iter().zip(schema.fields()).map(|(column, field)| {
         match (column.data_type(), field.data_type()) {
-            // DataFusion's rewrite of distinct aggregates sums sums, which widens them
-            (DataType::Decimal128(_, now), DataType::Decimal128(_, told)) if now == told => {
+            // DataFusion's rewrite of distinct aggregates sums sums, which widens them; of a parameter's value more is known than
+            // when the plan was made
+            (now, told)
+                if now != told && (now.is_string() && told.is_string() || now.is_decimal() && told.is_decimal()) =>
+            {
                 let strict = CastOptions { safe: false, ..CastOptions::default() };
-                cast_with_options(column, field.data_type(), &strict)
+                cast_with_options(column, told, &strict)
             }
             _ => Ok(column.clone()),
         }

@@ -21,6 +21,7 @@ mod grouping_positions;
 mod inner_ctes;
 mod integer_literals;
 mod like_escape;
+mod parameter_types;
 mod pg_catalog_crate;
 mod precedence;
 mod quantified;
@@ -77,6 +78,7 @@ const RULES: &[Rule] = &[
     values_types::apply,
     fetch_first::apply,
     symmetric::apply,
+    parameter_types::apply,
     quantified::apply,
     row_comparisons::apply,
     grouping_positions::apply,

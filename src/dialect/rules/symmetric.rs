@@ -1,10 +1,13 @@
-//! `x BETWEEN SYMMETRIC a AND b` → `(x BETWEEN a AND b OR x BETWEEN b AND a)`; `dialect::syntax` has marked it.
+//! `x BETWEEN SYMMETRIC a AND b` → `(x BETWEEN a AND b OR x BETWEEN b AND a)`; `dialect::syntax` has marked it. And
+//! `x BETWEEN $1 AND $1 + y` → `(x >= $1 AND x <= $1 + y)`: what the first says of the parameter's type, the second has to know.
 //!
 //! Blocked by: sqlparser does not parse the word. Remove when it does, and DataFusion plans it.
 
 use std::ops::ControlFlow;
 
-use datafusion::sql::sqlparser::ast::{BinaryOperator, Expr, Statement, UnaryOperator, VisitMut, VisitorMut};
+use datafusion::sql::sqlparser::ast::{
+    BinaryOperator, Expr, Statement, UnaryOperator, Value, ValueWithSpan, Visit, VisitMut, Visitor, VisitorMut,
+};
 
 use super::Facts;
 
@@ -31,8 +34,32 @@ impl VisitorMut for Rewriter {
             let both = Expr::BinaryOp { left: between(low, high).into(), op, right: between(high, low).into() };
             *expr = Expr::Nested(Box::new(both));
         }
+        if let Expr::Between { expr: value, negated: false, low, high } = expr
+            && has_parameter(high)
+        {
+            let compared =
+                |op, bound: &Expr| Expr::BinaryOp { left: value.clone(), op, right: Box::new(bound.clone()) };
+            let (from, to) = (compared(BinaryOperator::GtEq, low), compared(BinaryOperator::LtEq, high));
+            let both = Expr::BinaryOp { left: from.into(), op: BinaryOperator::And, right: to.into() };
+            *expr = Expr::Nested(Box::new(both));
+        }
         ControlFlow::Continue(())
     }
+}
+
+fn has_parameter(expr: &Expr) -> bool {
+    struct Finder;
+    impl Visitor for Finder {
+        type Break = ();
+        fn pre_visit_value(&mut self, value: &ValueWithSpan) -> ControlFlow<()> {
+            if matches!(value.value, Value::Placeholder(_)) {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            }
+        }
+    }
+    !matches!(expr, Expr::Value(_)) && expr.visit(&mut Finder).is_break()
 }
 
 /// Takes the mark off the beginning of an expression; whether there was one.

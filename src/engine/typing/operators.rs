@@ -180,6 +180,7 @@ fn for_unknown(sort: Sort, symbol: &str, other: &Type, reversed: bool) -> Result
         Sort::Bits if is_integer(other) && matches!(symbol, "<<" | ">>") => Wanted::Other(Type::INT4),
         Sort::Bits if is_integer(other) => Wanted::Same,
         Sort::Concatenation | Sort::Containment if other_kind == Kind::Array => Wanted::Same,
+        Sort::Containment if other_kind == Kind::Json => Wanted::Same,
         Sort::Containment => Wanted::Open,
         Sort::Concatenation if matches!(other_kind, Kind::Json | Kind::Bytes) => Wanted::Same,
         Sort::Concatenation => Wanted::Other(Type::TEXT),

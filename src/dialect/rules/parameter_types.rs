@@ -1,0 +1,80 @@
+//! Parameters whose type only their place tells: `round(x, $1)` → `round(x, $1::integer)`, `WHERE $1` → `WHERE $1::boolean`.
+//!
+//! Blocked by: DataFusion asks for the types of arguments and conditions before the plan is typed. Remove when it lets
+//! parameters be unknown.
+
+use std::ops::ControlFlow;
+
+use datafusion::sql::sqlparser::ast::{
+    CaseWhen, CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Select, Statement,
+    Value, VisitMut, VisitorMut,
+};
+
+use super::Facts;
+
+/// Function, argument from 0, its type.
+const ARGUMENTS: &[(&str, usize, DataType)] = &[
+    ("round", 1, DataType::Integer(None)),
+    ("trunc", 1, DataType::Integer(None)),
+    ("ntile", 0, DataType::Integer(None)),
+    ("nth_value", 1, DataType::Integer(None)),
+    ("lag", 1, DataType::Integer(None)),
+    ("lead", 1, DataType::Integer(None)),
+];
+
+pub fn apply(statement: &mut Statement, _facts: Facts) {
+    let _ = statement.visit(&mut Typer);
+}
+
+struct Typer;
+
+impl VisitorMut for Typer {
+    type Break = ();
+
+    fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
+        select.selection.iter_mut().chain(&mut select.having).for_each(|condition| give(condition, &DataType::Boolean));
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        match expr {
+            Expr::Case { operand: None, conditions, .. } => {
+                for CaseWhen { condition, .. } in conditions {
+                    give(condition, &DataType::Boolean);
+                }
+            }
+            Expr::Function(Function { name, args: FunctionArguments::List(list), .. }) => {
+                let name = name.0.last().and_then(|part| part.as_ident()).map(|name| name.value.to_lowercase());
+                let wanted = ARGUMENTS.iter().filter(|(function, ..)| name.as_deref() == Some(*function));
+                for (_, at, data_type) in wanted {
+                    if let Some(FunctionArg::Unnamed(FunctionArgExpr::Expr(argument))) = list.args.get_mut(*at) {
+                        give(argument, data_type);
+                    }
+                }
+            }
+            _ => {}
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+/// Casts the expression, if it is a parameter.
+fn give(expr: &mut Expr, data_type: &DataType) {
+    if matches!(expr, Expr::Value(value) if matches!(value.value, Value::Placeholder(_))) {
+        let parameter = Box::new(expr.clone());
+        let data_type = data_type.clone();
+        *expr = Expr::Cast { kind: CastKind::Cast, expr: parameter, data_type, array: false, format: None };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::dialect::parse_single;
+
+    #[test]
+    fn places_give_types() {
+        let sql = "select round(a, $1) as r, case when $2 then 1.5 end as c from t where $3";
+        let expected = "SELECT round(a, CAST($1 AS INTEGER)) AS r, CASE WHEN CAST($2 AS BOOLEAN) THEN 1.5 END AS c FROM t WHERE CAST($3 AS BOOLEAN)";
+        assert_eq!(parse_single(sql).unwrap().ast.to_string(), expected);
+    }
+}
