@@ -28,6 +28,49 @@ fn run_with(script: &str, environment: &str, demo: &Server) {
     assert!(output.status.success(), "{script}: {}\n{stdout}\n{stderr}", output.status);
 }
 
+/// Runs a script against PostgreSQL 15 and against Lakewire: it prints the same, line for line.
+async fn run_beside_postgres(script: &str) {
+    let python = root().join(".venv/bin/python");
+    let Some(reference) = Reference::start().filter(|_| python.exists()) else {
+        eprintln!("SKIPPED: .venv or a PostgreSQL 15 is absent, scripts/test installs them");
+        return;
+    };
+    reference.load(&[]).await;
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let server = Server::serve(folder.path(), &["--set", "server.user=ana"]);
+    let printed = |url: &str| {
+        let output = Command::new(&python).arg(root().join("tests/clients").join(script)).arg(url).output();
+        let output = output.expect("python starts");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{script}: {}\n{stderr}", output.status);
+        String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let (wanted, got) = (printed(&format!("postgresql://ana@{}/lake", reference.address)), printed(&server.url));
+    assert!(wanted.len() > 40, "{script} printed {} lines", wanted.len());
+    let differences: Vec<String> = wanted
+        .iter()
+        .zip(&got)
+        .filter(|(wanted, got)| wanted != got)
+        .map(|(wanted, got)| format!("PostgreSQL: {wanted}\nLakewire:   {got}"))
+        .collect();
+    assert!(differences.is_empty() && wanted.len() == got.len(), "{script}:\n{}", differences.join("\n"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn parameters_are_taken_as_by_postgres() {
+    run_beside_postgres("parameters.py").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn django_s_orm_sees_no_difference() {
+    run_beside_postgres("django_orm.py").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sqlalchemy_s_orm_and_pandas_see_no_difference() {
+    run_beside_postgres("sqlalchemy_orm.py").await;
+}
+
 #[test]
 fn psycopg_3() {
     run("psycopg3.py");
