@@ -23,6 +23,14 @@ use crate::error::{Error, ErrorKind, Result};
 /// Those that look at texts or lengths only.
 pub const FUNCTIONS: &[&[Function]] = &[&[
     strict("generate_subscripts", "text[] int bool?", Returns::Set(&Returns::Int), subscripts),
+    // of an int2vector or oidvector, whose elements are counted from 0
+    strict("vector_subscripts", "text[] int bool?", Returns::Set(&Returns::Int), |env, args| {
+        let from_zero = |place| if let Output::Int(place) = place { Output::Int(place - 1) } else { place };
+        Ok(match subscripts(env, args)? {
+            Output::List(places) => Output::List(places.into_iter().map(from_zero).collect()),
+            other => other,
+        })
+    }),
     strict("array_upper", "text[] int", Returns::Int, |_, args| {
         let length = args.first().map_or(0, |array| array.texts().len()) as i64;
         Ok(if length > 0 && dimension_of(args) == 1 { Output::Int(length) } else { Output::Null })

@@ -1,4 +1,4 @@
-//! `x LIKE p ESCAPE '/'`: DataFusion knows the backslash only, so the pattern is put into it.
+//! `x LIKE p ESCAPE '/'`: DataFusion knows the backslash only, so the pattern is put into it. With `ESCAPE ''` nothing escapes.
 
 use std::ops::ControlFlow;
 
@@ -19,11 +19,10 @@ impl VisitorMut for Rewriter {
         if let Expr::Like { pattern, escape_char, .. } | Expr::ILike { pattern, escape_char, .. } = expr
             && let Some(ValueWithSpan { value: Value::SingleQuotedString(escape), .. }) = &*escape_char
             && escape != "\\"
-            && !escape.is_empty()
         {
             // A backslash of the pattern itself is doubled first.
             let doubled = replace(pattern.as_ref().clone(), "\\", "\\\\");
-            **pattern = replace(doubled, escape, "\\");
+            **pattern = if escape.is_empty() { doubled } else { replace(doubled, escape, "\\") };
             *escape_char = None;
         }
         ControlFlow::Continue(())

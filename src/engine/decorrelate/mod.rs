@@ -194,6 +194,8 @@ fn is_hard(plan: &LogicalPlan) -> bool {
             }
             // a condition that is taken out of them counts other rows
             LogicalPlan::Limit(_) | LogicalPlan::Window(_) => hard |= !all_outer_columns(node).is_empty(),
+            // DataFusion does not find the column through a query in FROM
+            LogicalPlan::SubqueryAlias(_) => hard |= !all_outer_columns(node).is_empty(),
             node => {
                 let _ = node.apply_expressions(|expr| {
                     hard |= !outer_columns(expr).is_empty();

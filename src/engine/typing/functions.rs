@@ -8,6 +8,7 @@ use datafusion::common::DFSchema;
 use datafusion::common::tree_node::Transformed;
 use datafusion::error::Result;
 use datafusion::functions::unicode::expr_fn::substring;
+use datafusion::functions_nested::extract::array_element_udf;
 use datafusion::logical_expr::expr::{AggregateFunction, Cast, ScalarFunction, WindowFunction};
 use datafusion::logical_expr::{Expr, ExprSchemable, Operator, WindowFunctionDefinition, binary_expr};
 use datafusion::prelude::lit;
@@ -54,6 +55,21 @@ const OF_TEXT: &[(&str, &str)] = &[
     ("substr", "tii"),
     ("md5", "t"),
 ];
+
+/// Of vectors of the catalogs the elements are counted from 0.
+fn of_vector(function: &str, vector: &Expr, rest: &[Expr], schema: &DFSchema) -> Result<Expr> {
+    let mut args = vec![vector.clone()];
+    args.extend(rest.iter().cloned());
+    if function == "generate_subscripts" {
+        return pgfunctions::call("vector_subscripts", args);
+    }
+    // plain arrays from here on, or it would be done again
+    let plain = vector.get_type(schema)?;
+    let places = args.split_off(1).into_iter().map(|at| at + lit(1i64));
+    let plain = Expr::Cast(Cast::new(Box::new(vector.clone()), plain));
+    let args = std::iter::once(plain).chain(places).collect();
+    Ok(Expr::ScalarFunction(ScalarFunction::new_udf(array_element_udf(), args)))
+}
 
 /// `[1:2][1:3]`, where DataFusion's function gives `[2, 3]`.
 fn dimensions(call: ScalarFunction) -> Result<Expr> {
@@ -191,6 +207,11 @@ pub(super) fn scalar(typing: &Typing, call: ScalarFunction, schema: &DFSchema) -
     }
     if let Some(whole) = whole(&call, schema)? {
         return Ok(Transformed::yes(whole));
+    }
+    if let ("array_element" | "generate_subscripts", [vector, rest @ ..]) = (function, call.args.as_slice())
+        && matches!(typing.operand(vector, schema)?, Operand::Known(Type::INT2_VECTOR | Type::OID_VECTOR, _))
+    {
+        return of_vector(function, vector, rest, schema).map(Transformed::yes);
     }
     if function == "array_dims" {
         return dimensions(call).map(Transformed::yes);

@@ -7,7 +7,7 @@ use datafusion::sql::sqlparser::ast::{self, AlterColumnOperation};
 
 use super::super::{Change, unsupported};
 use super::checks;
-use super::columns::{declared, stored_name, typed};
+use super::columns::{as_written, declared, stored_name, typed};
 use super::constraints::Constraints;
 use super::drop::settle_readers;
 use super::relations::{plan, quoted, readers, shown};
@@ -279,7 +279,7 @@ pub(super) async fn alter(
         }
         AlterColumnOperation::SetDefault { value } => {
             let is_null = matches!(value, ast::Expr::Value(value) if value.value == ast::Value::Null);
-            known.default = (!is_null).then(|| value.to_string());
+            known.default = (!is_null).then(|| as_written(value));
             checks::expressions(change, &table.name, &definition).await?;
         }
         AlterColumnOperation::DropDefault => known.default = None,

@@ -1,10 +1,12 @@
 //! Columns as they are declared: PostgreSQL's types as Delta stores them, with what announces them; defaults, generated
 //! and identity columns.
 
+use std::ops::ControlFlow;
+
 use datafusion::arrow::datatypes::{Field, FieldRef, Schema};
 use datafusion::sql::sqlparser::ast::{
-    self, ArrayElemTypeDef, CharacterLength, ColumnOption, DataType as SqlType, ExactNumberInfo, GeneratedAs,
-    TimezoneInfo,
+    self, ArrayElemTypeDef, CastKind, CharacterLength, ColumnOption, DataType as SqlType, ExactNumberInfo, GeneratedAs,
+    TimezoneInfo, VisitMut, VisitorMut,
 };
 
 use super::super::{Change, unsupported};
@@ -23,6 +25,32 @@ impl Declared {
     pub fn name(&self) -> &str {
         self.field.name()
     }
+}
+
+/// The expression as it was written: a rule of `dialect` has said of whole numbers that they are integers.
+pub(super) fn as_written(expr: &ast::Expr) -> String {
+    struct Bare;
+    impl VisitorMut for Bare {
+        type Break = ();
+        fn post_visit_expr(&mut self, expr: &mut ast::Expr) -> ControlFlow<()> {
+            if let ast::Expr::Cast { kind: CastKind::Cast, expr: inner, data_type: SqlType::Integer(None), .. } = expr
+                && is_number(inner)
+            {
+                *expr = inner.as_ref().clone();
+            }
+            ControlFlow::Continue(())
+        }
+    }
+    fn is_number(expr: &ast::Expr) -> bool {
+        match expr {
+            ast::Expr::Value(value) => matches!(value.value, ast::Value::Number(..)),
+            ast::Expr::UnaryOp { expr, .. } => is_number(expr),
+            _ => false,
+        }
+    }
+    let mut bare = expr.clone();
+    let _ = bare.visit(&mut Bare);
+    bare.to_string()
 }
 
 /// A declared type.
@@ -49,7 +77,7 @@ pub(super) fn declared(change: &Change, column: &ast::ColumnDef, constraints: &m
             ColumnOption::Null | ColumnOption::Collation(_) => {}
             ColumnOption::NotNull => not_null = true,
             ColumnOption::Default(ast::Expr::Value(value)) if value.value == ast::Value::Null => {}
-            ColumnOption::Default(value) => definition.default = Some(value.to_string()),
+            ColumnOption::Default(value) => definition.default = Some(as_written(value)),
             ColumnOption::Check(check) => {
                 constraints.check(given.or_else(|| check.name.as_ref().map(folded)), &check.expr, Some(&name))?;
             }
