@@ -24,7 +24,7 @@ use crate::error::{Error, ErrorKind, Result};
 pub const FUNCTIONS: &[&[Function]] = &[&[
     strict("generate_subscripts", "text[] int bool?", Returns::Set(&Returns::Int), subscripts),
     // of an int2vector or oidvector, whose elements are counted from 0
-    strict("vector_subscripts", "text[] int bool?", Returns::Set(&Returns::Int), |env, args| {
+    strict("vector_subscripts", "text[] int bool?", Returns::Array(&Returns::Int), |env, args| {
         let from_zero = |place| if let Output::Int(place) = place { Output::Int(place - 1) } else { place };
         Ok(match subscripts(env, args)? {
             Output::List(places) => Output::List(places.into_iter().map(from_zero).collect()),
