@@ -129,7 +129,11 @@ impl Constraints {
             }
         }
         for what in &self.keys {
-            change.notice("00000", format!("{what} is not enforced: Delta tables have no unique index"));
+            let why = match what.starts_with("FOREIGN") {
+                true => "it is kept as information",
+                false => "Delta tables have no unique index",
+            };
+            change.notice("00000", format!("{what} is not enforced: {why}"));
         }
         Ok(())
     }
