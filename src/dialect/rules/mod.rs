@@ -41,8 +41,8 @@ mod values_types;
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident, ObjectName,
-    Statement, Visit, Visitor,
+    Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident, Insert, ObjectName,
+    SetExpr, Statement, Value, Visit, Visitor,
 };
 
 pub use array_subquery::GATHERED;
@@ -104,11 +104,33 @@ const RULES: &[Rule] = &[
 
 /// The statement as DataFusion can plan it.
 pub fn apply(mut statement: Statement) -> Statement {
-    if plannable(&statement) {
+    if adds_constants(&statement) {
+        // thousands come one after another, and no other rule has anything to say of them
+        integer_literals::apply(&mut statement, Facts { metadata: false });
+    } else if plannable(&statement) {
         let facts = Facts { metadata: reads_catalogs(&statement) };
         RULES.iter().for_each(|rule| rule(&mut statement, facts));
     }
     statement
+}
+
+/// Whether it is an INSERT of nothing but literals.
+fn adds_constants(statement: &Statement) -> bool {
+    let Statement::Insert(Insert { source: Some(source), on: None, returning: None, .. }) = statement else {
+        return false;
+    };
+    let SetExpr::Values(values) = source.body.as_ref() else { return false };
+    let is_literal = |expr: &Expr| match expr {
+        Expr::Value(value) => {
+            matches!(value.value, Value::Number(..) | Value::SingleQuotedString(_) | Value::Boolean(_) | Value::Null)
+        }
+        _ => false,
+    };
+    source.with.is_none()
+        && source.order_by.is_none()
+        && source.limit_clause.is_none()
+        && source.fetch.is_none()
+        && values.rows.iter().all(|row| row.content.iter().all(is_literal))
 }
 
 fn plannable(statement: &Statement) -> bool {
