@@ -42,6 +42,11 @@ impl VisitorMut for Expander<'_> {
         self.body(&mut query.body, order_by.as_ref());
         ControlFlow::Continue(())
     }
+
+    fn post_visit_query(&mut self, _query: &mut Query) -> ControlFlow<()> {
+        self.known.leave();
+        ControlFlow::Continue(())
+    }
 }
 
 impl Expander<'_> {

@@ -16,8 +16,10 @@ use crate::dialect::folded;
 /// What a statement's FROMs may name.
 pub(super) struct Known<'a> {
     tables: &'a HashMap<TableReference, Arc<dyn TableSource>>,
-    /// Queries of WITH seen so far, and their columns.
+    /// Queries of WITH around the place, and their columns.
     with: Vec<(String, Option<Vec<String>>)>,
+    /// How many there were when each query around the place began.
+    scopes: Vec<usize>,
 }
 
 /// A relation in FROM.
@@ -37,11 +39,21 @@ impl Relation {
 
 impl<'a> Known<'a> {
     pub fn new(tables: &'a HashMap<TableReference, Arc<dyn TableSource>>) -> Self {
-        Self { tables, with: Vec::new() }
+        Self { tables, with: Vec::new(), scopes: Vec::new() }
     }
 
-    /// Takes note of what the query's WITH names.
+    /// Begins a query, whose WITH is known until [`Self::leave`].
+    pub fn begin(&mut self) {
+        self.scopes.push(self.with.len());
+    }
+
+    pub fn leave(&mut self) {
+        self.with.truncate(self.scopes.pop().unwrap_or(0));
+    }
+
+    /// Begins a query and takes note of what its WITH names.
     pub fn enter_all(&mut self, query: &Query) {
+        self.begin();
         query.with.iter().flat_map(|with| &with.cte_tables).for_each(|cte| self.enter(cte));
     }
 

@@ -68,6 +68,7 @@ impl Expander<'_> {
 
     /// Inner queries first: what is around them sees the names that they end with.
     fn query(&mut self, query: &mut Query, names: Names) {
+        self.known.begin();
         for cte in query.with.iter_mut().flat_map(|with| &mut with.cte_tables) {
             // it may name itself
             self.known.enter(cte);
@@ -77,6 +78,7 @@ impl Expander<'_> {
         self.body(&mut query.body, names);
         self.nested(&mut query.order_by);
         self.nested(&mut query.limit_clause);
+        self.known.leave();
     }
 
     fn body(&mut self, body: &mut SetExpr, names: Names) {

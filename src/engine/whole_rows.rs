@@ -38,6 +38,11 @@ impl VisitorMut for Expander<'_> {
         ControlFlow::Continue(())
     }
 
+    fn post_visit_query(&mut self, _query: &mut Query) -> ControlFlow<()> {
+        self.known.leave();
+        ControlFlow::Continue(())
+    }
+
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
         let relations = self.known.relations(select);
         let is_column = |name: &String| relations.iter().any(|relation| relation.has(name));

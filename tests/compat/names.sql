@@ -47,3 +47,5 @@ select pg_catalog.pg_class.relname from pg_catalog.pg_class where relname = 'emp
 select relname from pg_class where relname = 'employees';
 select current_schema, current_schema(), substr('abc', 2), substring('abc', 2), true::text;
 select a, a::int from (values ('1')) t(a) order by a;
+select *, name from (with departments as (select 1 as x) select x from departments) a, departments order by id, name;
+select x.name, y.one from (with employees as (select 1 as one) select * from employees) y, (select e.*, e.id as id2 from employees e) x order by x.id limit 2;
