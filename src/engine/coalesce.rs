@@ -39,10 +39,11 @@ impl ScalarUDFImpl for Coalesce {
     fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
         self.inner.coerce_types(types).or_else(|error| {
             let known: Vec<DataType> = types.iter().filter(|given| !given.is_string()).cloned().collect();
-            match try_type_union_resolution(&known)?.first() {
-                Some(common) => Ok(vec![common.clone(); types.len()]),
-                None => Err(error),
+            if known.is_empty() {
+                return Err(error);
             }
+            let common = try_type_union_resolution(&known)?;
+            Ok(common.first().map(|common| vec![common.clone(); types.len()]).unwrap_or_default())
         })
     }
     fn simplify(&self, args: Vec<Expr>, info: &SimplifyContext) -> Result<ExprSimplifyResult> {
