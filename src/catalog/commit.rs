@@ -2,7 +2,7 @@
 //!
 //! Invariant: the same input gives the same bytes, whoever computes them; a helper's put of them is a no-op.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use bytes::Bytes;
 use serde_json::{Map, Value, json};
@@ -28,9 +28,18 @@ pub(super) fn squash(commits: &[(u64, Bytes)], stamp: Stamp) -> Result<String> {
     Ok(net.into_text(stamp))
 }
 
-/// The commit that takes back what `commit` did to a table, given the metadata the table had before (`None` = no table).
+/// What a table was before a commit, as far as taking the commit back needs it.
+#[derive(Debug, Default)]
+pub(super) struct Before {
+    /// The body of its `metaData` action; `None` where there was no table, or the commit leaves it as it is.
+    pub metadata: Option<Value>,
+    /// Rows of the files that the commit removes, by path: a `remove` does not tell.
+    pub rows: HashMap<String, u64>,
+}
+
+/// The commit that takes back what `commit` did to a table.
 /// Carries no `txn`: the cursor of what was undone stays behind nothing that is visible.
-pub(super) fn undo(commit: &str, metadata_before: Option<&Value>, stamp: Stamp) -> Result<String> {
+pub(super) fn undo(commit: &str, before: &Before, stamp: Stamp) -> Result<String> {
     let mut net = Net::default();
     net.info.insert("operation".into(), json!("RESTORE"));
     let timestamp = stamp.timestamp_ms;
@@ -44,9 +53,12 @@ pub(super) fn undo(commit: &str, metadata_before: Option<&Value>, stamp: Stamp) 
             let mut add = json!({"path": remove["path"], "partitionValues": object_or_empty(&remove["partitionValues"]),
                 "size": remove["size"], "modificationTime": timestamp, "dataChange": true});
             copy_field(remove, &mut add, "deletionVector");
+            if let Some(rows) = remove["path"].as_str().and_then(|path| before.rows.get(path)) {
+                add["stats"] = json!(json!({ "numRecords": rows }).to_string());
+            }
             net.apply(json!({ "add": add }));
-        } else if let (Some(_), Some(before)) = (action.get("metaData"), metadata_before) {
-            net.apply(json!({ "metaData": before }));
+        } else if let (Some(_), Some(metadata)) = (action.get("metaData"), &before.metadata) {
+            net.apply(json!({ "metaData": metadata }));
         }
     }
     Ok(net.into_text(stamp))
@@ -87,6 +99,11 @@ impl Footprint {
             }
         }
         Ok(found)
+    }
+
+    /// Paths of the files removed.
+    pub fn removed(&self) -> impl Iterator<Item = &str> {
+        self.removes.iter().map(|key| key.split_once('\n').map_or(key.as_str(), |(path, _)| path))
     }
 
     /// Whether these commits and those cannot both be, in either order.
@@ -252,11 +269,13 @@ mod tests {
             STAMP,
         )
         .unwrap();
-        let undone = undo(&commit, Some(&json!({"id": "before"})), STAMP).unwrap();
+        let before = Before { metadata: Some(json!({"id": "before"})), rows: HashMap::from([("old".to_owned(), 3)]) };
+        let undone = undo(&commit, &before, STAMP).unwrap();
         let lines: Vec<Value> = undone.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         assert_eq!(lines[1], json!({"metaData": {"id": "before"}}));
         assert_eq!(lines[2]["remove"]["path"], "new");
         assert_eq!(lines[3]["add"]["path"], "old");
         assert_eq!(lines[3]["add"]["partitionValues"], json!({"d": "1"}));
+        assert_eq!(lines[3]["add"]["stats"], json!("{\"numRecords\":3}"));
     }
 }

@@ -18,14 +18,13 @@ use std::sync::Arc;
 use futures::{StreamExt, TryStreamExt, stream};
 use object_store::ObjectStoreExt;
 use parking_lot::Mutex;
-use serde_json::Value;
 use tokio::sync::oneshot;
 
-use super::commit::Stamp;
+use super::commit::{Before, Footprint, Stamp};
 use super::intent::{Finished, Intent, TableCommit};
 use super::log::{Entry, Put, RowsFile};
 use super::overlay::TableChange;
-use super::rebase::{changes_metadata, conflict};
+use super::rebase::conflict;
 use super::{Catalog, Overlay, Release, commit};
 use crate::error::{Error, ErrorKind, Result};
 use crate::names::ReleaseId;
@@ -302,14 +301,19 @@ impl Catalog {
 
     async fn table_commit(&self, change: &TableChange, stamp: Stamp) -> Result<TableCommit> {
         let commit = commit::squash(&change.commits, stamp)?;
-        // only what changes the metadata needs it to be undone
-        let before: Option<Value> = match change.pin {
-            Some(pin) if changes_metadata(&commit)? => {
-                Some(self.tables().snapshot(&change.location, Some(pin)).await?.metadata_action().clone())
+        let footprint = Footprint::of([commit.as_bytes()])?;
+        // an append is undone without a look at what was there
+        let before = match change.pin {
+            Some(pin) if footprint.metadata || footprint.removed().next().is_some() => {
+                let snapshot = self.tables().snapshot(&change.location, Some(pin)).await?;
+                Before {
+                    metadata: footprint.metadata.then(|| snapshot.metadata_action().clone()),
+                    rows: snapshot.rows_of_files(footprint.removed()),
+                }
             }
-            _ => None,
+            _ => Before::default(),
         };
-        let undo = commit::undo(&commit, before.as_ref(), stamp)?;
+        let undo = commit::undo(&commit, &before, stamp)?;
         Ok(TableCommit { location: change.location.clone(), version: change.next_version(), commit, undo })
     }
 

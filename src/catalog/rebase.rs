@@ -8,7 +8,7 @@
 
 use std::sync::Arc;
 
-use super::commit::{self, Footprint};
+use super::commit::Footprint;
 use super::overlay::TableChange;
 use super::{Catalog, Object, ObjectKind, Overlay, Release};
 use crate::error::{Error, ErrorKind, Result};
@@ -127,9 +127,4 @@ pub(super) fn conflict(detail: &str) -> Error {
     Error::new(ErrorKind::SerializationFailure, "could not serialize access due to concurrent update")
         .with_detail(detail.to_owned())
         .with_hint("retry the transaction")
-}
-
-/// Whether undoing a change takes the metadata that the table had before.
-pub(super) fn changes_metadata(commit: &str) -> Result<bool> {
-    Ok(commit::Footprint::of([commit.as_bytes()])?.metadata)
 }

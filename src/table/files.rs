@@ -309,11 +309,8 @@ fn object_metas(log: &RecordBatch, table: &Url) -> Result<Option<Vec<ObjectMeta>
     let paths = compute::cast(paths, &DataType::Utf8)?;
     let modified = int64(log, log_column::MODIFIED);
     let metas = paths.as_string::<i32>().iter().enumerate().map(|(row, path)| {
-        // relative paths and absolute ones are both URLs, percent-encoded
-        let url = table.join(path?).ok()?;
-        let same_store = url.scheme() == table.scheme() && url.authority() == table.authority();
         Some(ObjectMeta {
-            location: same_store.then(|| Path::from_url_path(url.path()).ok()).flatten()?,
+            location: place(table, path?)?,
             last_modified: modified
                 .and_then(|modified| chrono::DateTime::from_timestamp_millis(modified.value(row)))
                 .unwrap_or_default(),
@@ -323,6 +320,14 @@ fn object_metas(log: &RecordBatch, table: &Url) -> Result<Option<Vec<ObjectMeta>
         })
     });
     Ok(metas.collect())
+}
+
+/// Where a file lies that the log calls so; `None` where the lake's store does not reach.
+pub(super) fn place(table: &Url, path: &str) -> Option<Path> {
+    // relative paths and absolute ones are both URLs, percent-encoded
+    let url = table.join(path).ok()?;
+    let same_store = url.scheme() == table.scheme() && url.authority() == table.authority();
+    same_store.then(|| Path::from_url_path(url.path()).ok()).flatten()
 }
 
 fn nested(log: &RecordBatch, group: &str, name: &str) -> Option<ArrayRef> {

@@ -1,6 +1,6 @@
 //! One version of one table.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
@@ -244,6 +244,18 @@ impl Snapshot {
     /// Rows of one file, where the log tells.
     pub fn rows_of_file(&self, file: usize) -> Option<u64> {
         self.plain.as_ref()?.files().rows_of(file)
+    }
+
+    /// Rows of the files that the log calls so, where it tells.
+    pub fn rows_of_files<'a>(&self, paths: impl Iterator<Item = &'a str>) -> HashMap<String, u64> {
+        let Some(files) = self.plain.as_ref().map(|scan| scan.files()) else { return HashMap::new() };
+        let table = self.log_store.root_url();
+        let wanted: HashMap<Path, &str> = paths.filter_map(|path| Some((files::place(table, path)?, path))).collect();
+        let known = files.files().iter().enumerate().filter_map(|(index, file)| {
+            let path = wanted.get(&file.object_meta.location)?;
+            Some(((*path).to_owned(), files.rows_of(index)?))
+        });
+        known.collect()
     }
 
     /// Where one file of the snapshot lies in the lake's store.

@@ -128,11 +128,15 @@ async fn a_commit_of_others_in_the_middle_of_ours_is_kept_wherever_ours_was_inte
             let folder = tempfile::tempdir().unwrap();
             let lake = folder.path();
             let server = serve(lake, &[]);
-            run(&server.connect().await, "create table a (n bigint); create table b (n bigint)").await;
+            let tables =
+                "create table a (n bigint); create table b (n bigint); create table c as select 0::bigint as n";
+            run(&server.connect().await, tables).await;
             drop(server);
             let server = serve(lake, &["lake.adopt_interval=1h", &format!("test.crash_at={point}")]);
             let client = connect(&server.url).await;
-            let died = client.batch_execute("begin; insert into a values (1); insert into b values (1); commit").await;
+            let transaction =
+                "begin; insert into a values (1); insert into b values (1); update c set n = n + 1; commit";
+            let died = client.batch_execute(transaction).await;
             assert!(died.is_err_and(|error| error.as_db_error().is_none()), "{point} was never reached");
             foreign_append(lake, &format!("public/{table}"), &[7]).await;
             drop(server);
@@ -145,10 +149,12 @@ async fn a_commit_of_others_in_the_middle_of_ours_is_kept_wherever_ours_was_inte
                     .await
                     .concat();
             assert_eq!(ours[0], ours[1], "{point}, {table}: half a transaction is visible");
+            assert_eq!(value(&client, "select n from c").await, ours[0], "{point}, {table}: half of it in c");
+            becomes(&client, "select rows from lakewire.tables where name = 'c'", "1").await;
             if ["publish.tables_put", "publish.catalog_put"].contains(&point) {
                 assert_eq!(ours[0], "1", "{point}, {table}: what was put is finished");
             }
-            for name in ["a", "b"] {
+            for name in ["a", "b", "c"] {
                 let count = value(&client, &format!("select count(*) from {name}")).await;
                 assert_eq!(as_others_read(lake, &format!("public/{name}")).await.to_string(), count, "{point}, {name}");
             }
