@@ -3,28 +3,19 @@
 //! Blocked by: DataFusion forgets what is around an array that is written out, and does not find outer columns in it.
 //! Remove when its planner hands its context on.
 
-use std::ops::ControlFlow;
+use datafusion::sql::sqlparser::ast::{Array, Expr};
 
-use datafusion::sql::sqlparser::ast::{Array, Expr, Statement, VisitMut, VisitorMut};
+use super::{Rule, call};
 
-use super::{Facts, call};
+pub struct Rewriter;
 
-pub fn apply(statement: &mut Statement, _facts: Facts) {
-    let _ = statement.visit(&mut Rewriter);
-}
-
-struct Rewriter;
-
-impl VisitorMut for Rewriter {
-    type Break = ();
-
-    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+impl Rule for Rewriter {
+    fn post_visit_expr(&mut self, expr: &mut Expr) {
         if let Expr::Array(Array { elem, .. }) = expr
             && !elem.is_empty()
         {
             *expr = call("make_array", std::mem::take(elem));
         }
-        ControlFlow::Continue(())
     }
 }
 

@@ -2,17 +2,15 @@
 //!
 //! Blocked by: DataFusion has no constructor of arrays from queries. Remove when it plans `ARRAY(query)`.
 
-use std::ops::ControlFlow;
-
 use datafusion::sql::sqlparser::ast::{
     Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause, FunctionArgumentList, FunctionArguments,
     GroupByExpr, Ident, ObjectName, OrderBy, OrderByExpr, OrderByKind, Query, Select, SelectItem, SetExpr, Statement,
-    TableAlias, TableAliasColumnDef, TableFactor, TableWithJoins, VisitMut, VisitorMut,
+    TableAlias, TableAliasColumnDef, TableFactor, TableWithJoins,
 };
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::Parser;
 
-use super::Facts;
+use super::Rule;
 use super::scalar_subqueries::aggregates;
 use crate::dialect::folded;
 
@@ -22,23 +20,16 @@ pub const GATHERED: &str = "lakewire_gathered";
 /// The one column of a query in FROM.
 const VALUE: &str = "value";
 
-pub fn apply(statement: &mut Statement, _facts: Facts) {
-    let _ = statement.visit(&mut Rewriter);
-}
+pub struct Rewriter;
 
-struct Rewriter;
-
-impl VisitorMut for Rewriter {
-    type Break = ();
-
-    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+impl Rule for Rewriter {
+    fn pre_visit_expr(&mut self, expr: &mut Expr) {
         if let Expr::Function(Function { name, args: FunctionArguments::Subquery(query), .. }) = expr
             && name.to_string().eq_ignore_ascii_case("array")
             && let Some(gathered) = gather(query)
         {
             *expr = call(GATHERED, Expr::Subquery(Box::new(gathered)), Vec::new());
         }
-        ControlFlow::Continue(())
     }
 }
 

@@ -3,33 +3,22 @@
 //! Blocked by: DataFusion plans no WITH in a subquery that depends on the outer row. A function that follows
 //! `pg_type.typbasetype` answers the same. Remove when it does.
 
-use std::ops::ControlFlow;
+use datafusion::sql::sqlparser::ast::{BinaryOperator, Expr, Query, SetExpr};
 
-use datafusion::sql::sqlparser::ast::{BinaryOperator, Expr, Query, SetExpr, Statement, VisitMut, VisitorMut};
-
-use super::{Facts, call};
+use super::{Rule, call};
 
 /// OID of a type → OID of what it is made of in the end; 0 where it is no domain.
 const FUNCTION: &str = "lakewire_base_type";
 
-pub fn apply(statement: &mut Statement, facts: Facts) {
-    if facts.metadata {
-        let _ = statement.visit(&mut Rewriter);
-    }
-}
+pub struct Rewriter;
 
-struct Rewriter;
-
-impl VisitorMut for Rewriter {
-    type Break = ();
-
-    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+impl Rule for Rewriter {
+    fn pre_visit_expr(&mut self, expr: &mut Expr) {
         if let Expr::Subquery(query) = expr
             && let Some(of) = followed(query)
         {
             *expr = call(FUNCTION, vec![of]);
         }
-        ControlFlow::Continue(())
     }
 }
 

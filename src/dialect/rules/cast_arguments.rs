@@ -8,7 +8,7 @@ use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{Expr, Function, Statement, Visit, VisitMut, Visitor, VisitorMut};
 
-use super::{Facts, call};
+use super::{Rule, call};
 
 const AGGREGATES: &[&str] = &[
     "array_agg",
@@ -30,10 +30,8 @@ const AGGREGATES: &[&str] = &[
     "variance",
 ];
 
-pub fn apply(statement: &mut Statement, _facts: Facts) {
-    let mut seen = Seen::default();
-    let _ = Visit::visit(statement, &mut seen);
-    if seen.aggregates < 2 || !seen.casts {
+pub fn apply(statement: &mut Statement, found: &Finder) {
+    if found.aggregates < 2 || !found.casts {
         return;
     }
     let mut calls = Calls::default();
@@ -46,21 +44,18 @@ pub fn apply(statement: &mut Statement, _facts: Facts) {
 
 /// Whether there is anything to compare: few statements have it.
 #[derive(Default)]
-struct Seen {
+pub struct Finder {
     aggregates: usize,
     casts: bool,
 }
 
-impl Visitor for Seen {
-    type Break = ();
-
-    fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
+impl Rule for Finder {
+    fn pre_visit_expr(&mut self, expr: &mut Expr) {
         match expr {
             Expr::Function(function) if is_aggregate(function) => self.aggregates += 1,
             Expr::Cast { .. } => self.casts = true,
             _ => {}
         }
-        ControlFlow::Continue(())
     }
 }
 

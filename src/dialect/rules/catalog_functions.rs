@@ -1,10 +1,8 @@
 //! `pg_show_all_settings()` and its kin, which PostgreSQL's views are made of: the views themselves.
 
-use std::ops::ControlFlow;
+use datafusion::sql::sqlparser::ast::{Ident, ObjectName, TableAlias, TableFactor};
 
-use datafusion::sql::sqlparser::ast::{Ident, ObjectName, Statement, TableAlias, TableFactor, VisitMut, VisitorMut};
-
-use super::Facts;
+use super::Rule;
 
 /// Functions in FROM, and the views that have their columns.
 const VIEWS: &[(&str, &str)] = &[
@@ -16,16 +14,10 @@ const VIEWS: &[(&str, &str)] = &[
     ("pg_stat_get_activity", "pg_stat_activity"),
 ];
 
-pub fn apply(statement: &mut Statement, _facts: Facts) {
-    let _ = statement.visit(&mut Rewriter);
-}
+pub struct Rewriter;
 
-struct Rewriter;
-
-impl VisitorMut for Rewriter {
-    type Break = ();
-
-    fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<()> {
+impl Rule for Rewriter {
+    fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) {
         if let TableFactor::Table { name, args: args @ Some(_), alias, .. } = factor
             && let Some(function) = name.0.last().and_then(|part| part.as_ident()).cloned()
             && let Some((_, view)) = VIEWS.iter().find(|(known, _)| function.value.eq_ignore_ascii_case(known))
@@ -34,7 +26,6 @@ impl VisitorMut for Rewriter {
             *name = ObjectName::from(vec![Ident::new("pg_catalog"), Ident::new(*view)]);
             alias.get_or_insert_with(|| TableAlias { explicit: false, name: function, columns: Vec::new(), at: None });
         }
-        ControlFlow::Continue(())
     }
 }
 

@@ -3,15 +3,12 @@
 //! DataFusion wants the names of one SELECT to differ. Where PostgreSQL would repeat one, the repetition gets a mark and
 //! a number that [`visible_name`] takes off again before the client sees it.
 
-use std::collections::HashSet;
-use std::ops::ControlFlow;
-
 use datafusion::sql::sqlparser::ast::{
-    AccessExpr, BinaryOperator, Expr, Function, Ident, ObjectName, Select, SelectItem, SetExpr, Statement, VisitMut,
-    VisitorMut,
+    AccessExpr, BinaryOperator, Expr, Function, Ident, ObjectName, Select, SelectItem, SetExpr, Statement,
 };
+use std::collections::HashSet;
 
-use super::Facts;
+use super::Rule;
 use crate::dialect::folded;
 
 /// Begins the hidden end of a repeated name. No client can write it.
@@ -27,20 +24,14 @@ pub fn repeated_name(name: &str, position: usize) -> String {
     format!("{name}{MARK}{position}")
 }
 
-pub fn apply(statement: &mut Statement, _facts: Facts) {
-    let _ = statement.visit(&mut Namer);
-}
+pub struct Namer;
 
-struct Namer;
-
-impl VisitorMut for Namer {
-    type Break = ();
-    fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
+impl Rule for Namer {
+    fn pre_visit_select(&mut self, select: &mut Select) {
         name_columns(&mut select.projection);
-        ControlFlow::Continue(())
     }
 
-    fn pre_visit_statement(&mut self, statement: &mut Statement) -> ControlFlow<()> {
+    fn pre_visit_statement(&mut self, statement: &mut Statement) {
         let returning = match statement {
             Statement::Insert(insert) => &mut insert.returning,
             Statement::Update(update) => &mut update.returning,
@@ -50,7 +41,6 @@ impl VisitorMut for Namer {
         if let Some(items) = returning {
             name_columns(items);
         }
-        ControlFlow::Continue(())
     }
 }
 

@@ -1,29 +1,20 @@
 //! `ctid BETWEEN '(a,0)'::tid AND '(b,0)'::tid`: by such ranges of pages DuckDB's scanner shares a table among its threads.
 //! Our tables have no pages; all rows count as those of page 0, so that the ranges together give each row once.
 
-use std::ops::ControlFlow;
+use datafusion::sql::sqlparser::ast::{Expr, Value};
 
-use datafusion::sql::sqlparser::ast::{Expr, Statement, Value, VisitMut, VisitorMut};
+use super::Rule;
 
-use super::Facts;
+pub struct Rewriter;
 
-pub fn apply(statement: &mut Statement, _facts: Facts) {
-    let _ = statement.visit(&mut Rewriter);
-}
-
-struct Rewriter;
-
-impl VisitorMut for Rewriter {
-    type Break = ();
-
-    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+impl Rule for Rewriter {
+    fn pre_visit_expr(&mut self, expr: &mut Expr) {
         if let Expr::Between { expr: column, negated: false, low, high } = &*expr
             && matches!(column.as_ref(), Expr::Identifier(name) if name.value.eq_ignore_ascii_case("ctid"))
             && let (Some(low), Some(high)) = (page(low), page(high))
         {
             *expr = Expr::Value(Value::Boolean(low == 0 && high >= low).with_empty_span());
         }
-        ControlFlow::Continue(())
     }
 }
 

@@ -2,27 +2,19 @@
 //!
 //! Its manual does not promise it, but people see it and rely on it.
 
-use std::ops::ControlFlow;
-
 use datafusion::sql::sqlparser::ast::{
     DuplicateTreatment, Expr, FunctionArg, FunctionArgExpr, FunctionArgumentClause, FunctionArguments, OrderByExpr,
-    OrderByOptions, Statement, VisitMut, VisitorMut,
+    OrderByOptions,
 };
 
-use super::Facts;
+use super::Rule;
 
 const AGGREGATES: &[&str] = &["array_agg", "string_agg"];
 
-pub fn apply(statement: &mut Statement, _facts: Facts) {
-    let _ = statement.visit(&mut Rewriter);
-}
+pub struct Rewriter;
 
-struct Rewriter;
-
-impl VisitorMut for Rewriter {
-    type Break = ();
-
-    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+impl Rule for Rewriter {
+    fn pre_visit_expr(&mut self, expr: &mut Expr) {
         if let Expr::Function(function) = expr
             && let Some(name) = function.name.0.last().and_then(|part| part.as_ident())
             && AGGREGATES.iter().any(|known| name.value.eq_ignore_ascii_case(known))
@@ -36,7 +28,6 @@ impl VisitorMut for Rewriter {
             let by = OrderByExpr { expr: value.clone(), options, with_fill: None };
             list.clauses.push(FunctionArgumentClause::OrderBy(vec![by]));
         }
-        ControlFlow::Continue(())
     }
 }
 

@@ -3,13 +3,9 @@
 //!
 //! PostgreSQL takes the alias for the function's row, which is its one value. Blocked by: DataFusion knows columns only.
 
-use std::ops::ControlFlow;
+use datafusion::sql::sqlparser::ast::{Expr, Ident, OrderByKind, Query, Select, SelectItem, SetExpr, TableFactor};
 
-use datafusion::sql::sqlparser::ast::{
-    Expr, Ident, OrderByKind, Query, Select, SelectItem, SetExpr, Statement, TableFactor, VisitMut, VisitorMut,
-};
-
-use super::Facts;
+use super::{Rule, walk};
 use crate::dialect::folded;
 
 /// What the column is called.
@@ -17,11 +13,8 @@ const VALUE: &str = "value";
 const FUNCTIONS: &[&str] =
     &["json_array_elements", "json_array_elements_text", "jsonb_array_elements", "jsonb_array_elements_text"];
 
-pub fn apply(statement: &mut Statement, _facts: Facts) {
-    let _ = statement.visit(&mut Rewriter { aliases: Vec::new() });
-}
-
-struct Rewriter {
+#[derive(Default)]
+pub struct Rewriter {
     /// Those of the SELECTs around, from the outermost.
     aliases: Vec<Vec<String>>,
 }
@@ -53,12 +46,10 @@ fn alias(factor: &TableFactor) -> Option<String> {
     (alias.columns.is_empty() && FUNCTIONS.contains(&function.as_str())).then(|| folded(&alias.name))
 }
 
-impl VisitorMut for Rewriter {
-    type Break = ();
-
-    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
+impl Rule for Rewriter {
+    fn pre_visit_query(&mut self, query: &mut Query) {
         let (SetExpr::Select(select), Some(order_by)) = (query.body.as_ref(), &mut query.order_by) else {
-            return ControlFlow::Continue(());
+            return;
         };
         self.aliases.push(aliases(select));
         // a name of the result comes first
@@ -72,14 +63,13 @@ impl VisitorMut for Rewriter {
         };
         if let OrderByKind::Expressions(exprs) = &mut order_by.kind {
             for by in exprs.iter_mut().filter(|by| !is_result(&by.expr)) {
-                let _ = by.expr.visit(self);
+                walk(&mut by.expr, &mut [self]);
             }
         }
         self.aliases.pop();
-        ControlFlow::Continue(())
     }
 
-    fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
+    fn pre_visit_select(&mut self, select: &mut Select) {
         self.aliases.push(aliases(select));
         for item in &mut select.projection {
             if let SelectItem::UnnamedExpr(expr @ Expr::Identifier(_)) = item
@@ -88,19 +78,16 @@ impl VisitorMut for Rewriter {
                 *item = SelectItem::ExprWithAlias { expr: value, alias: name.clone() };
             }
         }
-        ControlFlow::Continue(())
     }
 
-    fn post_visit_select(&mut self, _select: &mut Select) -> ControlFlow<()> {
+    fn post_visit_select(&mut self, _select: &mut Select) {
         self.aliases.pop();
-        ControlFlow::Continue(())
     }
 
-    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+    fn pre_visit_expr(&mut self, expr: &mut Expr) {
         if let Some(value) = self.value(expr) {
             *expr = value;
         }
-        ControlFlow::Continue(())
     }
 }
 

@@ -5,11 +5,10 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, GroupByExpr, Ident, JoinOperator, Query, Select, SelectItem, SetExpr, Statement, TableFactor, Value, Visit,
-    VisitMut, Visitor, VisitorMut,
+    Expr, GroupByExpr, Ident, JoinOperator, Query, Select, SelectItem, SetExpr, TableFactor, Value, Visit, Visitor,
 };
 
-use super::{Facts, catalog_relation, scalar_subqueries};
+use super::{Rule, catalog_relation, scalar_subqueries};
 
 /// A lake has none of these objects.
 pub const ALWAYS_EMPTY: &[&str] = &[
@@ -42,25 +41,16 @@ pub const ALWAYS_EMPTY: &[&str] = &[
     "pg_user_mapping",
 ];
 
-pub fn apply(statement: &mut Statement, facts: Facts) {
-    if facts.metadata {
-        let _ = statement.visit(&mut Emptier);
-    }
-}
+pub struct Emptier;
 
-struct Emptier;
-
-impl VisitorMut for Emptier {
-    type Break = ();
-
-    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
+impl Rule for Emptier {
+    fn pre_visit_query(&mut self, query: &mut Query) {
         let whole = matches!(query.body.as_ref(), SetExpr::Select(_));
         if empty_body(&mut query.body) && whole {
             query.order_by = None;
             query.limit_clause = None;
             query.fetch = None;
         }
-        ControlFlow::Continue(())
     }
 }
 

@@ -2,24 +2,16 @@
 //!
 //! Blocked by: DataFusion plans no FETCH. Remove when it does. `WITH TIES` is refused.
 
-use std::ops::ControlFlow;
+use datafusion::sql::sqlparser::ast::{Expr, LimitClause, Query, Value};
 
-use datafusion::sql::sqlparser::ast::{Expr, LimitClause, Query, Statement, Value, VisitMut, VisitorMut};
+use super::Rule;
 
-use super::Facts;
+pub struct Rewriter;
 
-pub fn apply(statement: &mut Statement, _facts: Facts) {
-    let _ = statement.visit(&mut Rewriter);
-}
-
-struct Rewriter;
-
-impl VisitorMut for Rewriter {
-    type Break = ();
-
-    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
+impl Rule for Rewriter {
+    fn pre_visit_query(&mut self, query: &mut Query) {
         let Some(fetch) = query.fetch.take_if(|fetch| !fetch.with_ties && !fetch.percent) else {
-            return ControlFlow::Continue(());
+            return;
         };
         let one = || Expr::Value(Value::Number("1".to_owned(), false).with_empty_span());
         let wanted = Some(fetch.quantity.unwrap_or_else(one));
@@ -27,7 +19,6 @@ impl VisitorMut for Rewriter {
             Some(LimitClause::LimitOffset { limit, .. }) => *limit = wanted,
             other => *other = Some(LimitClause::LimitOffset { limit: wanted, offset: None, limit_by: Vec::new() }),
         }
-        ControlFlow::Continue(())
     }
 }
 

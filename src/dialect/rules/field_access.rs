@@ -2,23 +2,15 @@
 //!
 //! Blocked by: DataFusion takes the member's name after the dot as a string only. Remove when it takes an identifier.
 
-use std::ops::ControlFlow;
+use datafusion::sql::sqlparser::ast::{AccessExpr, Expr, Value};
 
-use datafusion::sql::sqlparser::ast::{AccessExpr, Expr, Statement, Value, VisitMut, VisitorMut};
-
-use super::Facts;
+use super::Rule;
 use crate::dialect::folded;
 
-pub fn apply(statement: &mut Statement, _facts: Facts) {
-    let _ = statement.visit(&mut Rewriter);
-}
+pub struct Rewriter;
 
-struct Rewriter;
-
-impl VisitorMut for Rewriter {
-    type Break = ();
-
-    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+impl Rule for Rewriter {
+    fn pre_visit_expr(&mut self, expr: &mut Expr) {
         // after a plain name the dot is that of a relation's column: `con.conkey[1]`
         if let Expr::CompoundFieldAccess { root, access_chain } = expr
             && !matches!(root.as_ref(), Expr::Identifier(_) | Expr::CompoundIdentifier(_))
@@ -30,6 +22,5 @@ impl VisitorMut for Rewriter {
                 }
             }
         }
-        ControlFlow::Continue(())
     }
 }

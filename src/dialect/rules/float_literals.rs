@@ -2,22 +2,14 @@
 //!
 //! Blocked by: DataFusion reads every such number as a decimal of at most 76 digits. Remove when it reads what is cast.
 
-use std::ops::ControlFlow;
+use datafusion::sql::sqlparser::ast::{DataType, Expr, Value};
 
-use datafusion::sql::sqlparser::ast::{DataType, Expr, Statement, Value, VisitMut, VisitorMut};
+use super::Rule;
 
-use super::Facts;
+pub struct Reader;
 
-pub fn apply(statement: &mut Statement, _facts: Facts) {
-    let _ = statement.visit(&mut Reader);
-}
-
-struct Reader;
-
-impl VisitorMut for Reader {
-    type Break = ();
-
-    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+impl Rule for Reader {
+    fn pre_visit_expr(&mut self, expr: &mut Expr) {
         if let Expr::Cast { expr: number, data_type, .. } = expr
             && let Expr::Value(value) = number.as_mut()
             && let Value::Number(digits, _) = &value.value
@@ -26,7 +18,6 @@ impl VisitorMut for Reader {
         {
             value.value = Value::SingleQuotedString(digits.to_string());
         }
-        ControlFlow::Continue(())
     }
 }
 

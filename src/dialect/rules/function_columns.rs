@@ -1,26 +1,16 @@
 //! `FROM generate_series(1, 3) g`: PostgreSQL names the one column after the alias, else after the function.
 
-use std::ops::ControlFlow;
+use datafusion::sql::sqlparser::ast::{Ident, TableAlias, TableAliasColumnDef, TableFactor};
 
-use datafusion::sql::sqlparser::ast::{
-    Ident, Statement, TableAlias, TableAliasColumnDef, TableFactor, VisitMut, VisitorMut,
-};
-
-use super::Facts;
+use super::Rule;
 
 /// Functions that give one column.
 const ONE_COLUMN: &[&str] = &["generate_series", "range"];
 
-pub fn apply(statement: &mut Statement, _facts: Facts) {
-    let _ = statement.visit(&mut Rewriter);
-}
+pub struct Rewriter;
 
-struct Rewriter;
-
-impl VisitorMut for Rewriter {
-    type Break = ();
-
-    fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<()> {
+impl Rule for Rewriter {
+    fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) {
         if let TableFactor::Table { name, alias, args: Some(_), .. } = factor
             && let Some(function) = name.0.last().and_then(|part| part.as_ident())
             && ONE_COLUMN.contains(&function.value.to_lowercase().as_str())
@@ -35,6 +25,5 @@ impl VisitorMut for Rewriter {
                 alias.columns.push(TableAliasColumnDef { name: alias.name.clone(), data_type: None });
             }
         }
-        ControlFlow::Continue(())
     }
 }

@@ -2,14 +2,12 @@
 //!
 //! Blocked by: DataFusion's names. Remove a row when it knows PostgreSQL's.
 
-use std::ops::ControlFlow;
-
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, ObjectName, Statement,
-    UnaryOperator, ValueWithSpan, VisitMut, VisitorMut,
+    BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, ObjectName, UnaryOperator,
+    ValueWithSpan,
 };
 
-use super::{Facts, call};
+use super::{Rule, call};
 
 /// PostgreSQL's name, DataFusion's.
 const NAMES: &[(&str, &str)] = &[
@@ -21,16 +19,10 @@ const NAMES: &[(&str, &str)] = &[
     ("variance", "var_samp"),
 ];
 
-pub fn apply(statement: &mut Statement, _facts: Facts) {
-    let _ = statement.visit(&mut Renamer);
-}
+pub struct Renamer;
 
-struct Renamer;
-
-impl VisitorMut for Renamer {
-    type Break = ();
-
-    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+impl Rule for Renamer {
+    fn pre_visit_expr(&mut self, expr: &mut Expr) {
         if let Expr::SimilarTo { negated, expr: text, pattern, escape_char } = expr {
             *expr = similar_to(*negated, text, pattern, escape_char.as_ref());
         }
@@ -53,7 +45,6 @@ impl VisitorMut for Renamer {
                 *expr = Expr::Nested(Box::new(modulo));
             }
         }
-        ControlFlow::Continue(())
     }
 }
 

@@ -2,24 +2,16 @@
 //!
 //! Blocked by: DataFusion takes positions of plain GROUP BY only. Remove when it takes these.
 
-use std::ops::ControlFlow;
+use datafusion::sql::sqlparser::ast::{Expr, GroupByExpr, Select, SelectItem, Value};
 
-use datafusion::sql::sqlparser::ast::{Expr, GroupByExpr, Select, SelectItem, Statement, Value, VisitMut, VisitorMut};
+use super::Rule;
 
-use super::Facts;
+pub struct Rewriter;
 
-pub fn apply(statement: &mut Statement, _facts: Facts) {
-    let _ = statement.visit(&mut Rewriter);
-}
-
-struct Rewriter;
-
-impl VisitorMut for Rewriter {
-    type Break = ();
-
-    fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
+impl Rule for Rewriter {
+    fn pre_visit_select(&mut self, select: &mut Select) {
         let Select { group_by: GroupByExpr::Expressions(groups, _), projection, .. } = select else {
-            return ControlFlow::Continue(());
+            return;
         };
         for group in groups {
             let (Expr::GroupingSets(sets) | Expr::Cube(sets) | Expr::Rollup(sets)) = group else { continue };
@@ -29,7 +21,6 @@ impl VisitorMut for Rewriter {
                 }
             }
         }
-        ControlFlow::Continue(())
     }
 }
 

@@ -6,23 +6,17 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, FunctionArguments, ObjectName, Query, SetExpr, Statement, TableAlias, TableFactor, VisitMut, VisitorMut,
+    Expr, FunctionArguments, ObjectName, Query, SetExpr, TableAlias, TableFactor, VisitMut, VisitorMut,
 };
 
-use super::Facts;
+use super::Rule;
 use super::empty_catalogs::reads_nothing;
 use crate::dialect::folded;
 
-pub fn apply(statement: &mut Statement, _facts: Facts) {
-    let _ = statement.visit(&mut Rewriter);
-}
+pub struct Rewriter;
 
-struct Rewriter;
-
-impl VisitorMut for Rewriter {
-    type Break = ();
-
-    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+impl Rule for Rewriter {
+    fn pre_visit_expr(&mut self, expr: &mut Expr) {
         match expr {
             Expr::Subquery(query) | Expr::Exists { subquery: query, .. } | Expr::InSubquery { subquery: query, .. } => {
                 flatten(query);
@@ -34,7 +28,6 @@ impl VisitorMut for Rewriter {
             }
             _ => {}
         }
-        ControlFlow::Continue(())
     }
 }
 

@@ -5,17 +5,15 @@
 //! Left as they are, because only their value counts or the planner wants them bare: operands of comparisons, arguments
 //! of functions that do not hand their argument's type on, subscripts, positions in GROUP BY and ORDER BY, frames, LIMIT.
 
-use std::collections::HashSet;
-use std::ops::ControlFlow;
-
 use datafusion::sql::sqlparser::ast::{
     AccessExpr, BinaryOperator, CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments,
-    GroupByExpr, LimitClause, NamedWindowDefinition, NamedWindowExpr, OrderByKind, Query, Select, Statement, Subscript,
-    TableFactor, UnaryOperator, Value, VisitMut, VisitorMut, WindowFrameBound, WindowSpec, WindowType,
+    GroupByExpr, LimitClause, NamedWindowDefinition, NamedWindowExpr, OrderByKind, Query, Select, Subscript,
+    TableFactor, UnaryOperator, Value, WindowFrameBound, WindowSpec, WindowType,
 };
 use datafusion::sql::sqlparser::tokenizer::Span;
+use std::collections::HashSet;
 
-use super::Facts;
+use super::Rule;
 
 /// Functions whose result has the type of an argument.
 const TYPED_BY_ARGUMENT: &[&str] = &[
@@ -34,12 +32,8 @@ const TYPED_BY_ARGUMENT: &[&str] = &[
     "pg_typeof",
 ];
 
-pub fn apply(statement: &mut Statement, _facts: Facts) {
-    let _ = statement.visit(&mut Narrower::default());
-}
-
 #[derive(Default)]
-struct Narrower {
+pub struct Narrower {
     /// Literals to leave alone, by their place: a parent is seen before its children.
     bare: HashSet<Span>,
 }
@@ -137,10 +131,8 @@ fn is_arithmetic(op: &BinaryOperator) -> bool {
     matches!(op, B::Plus | B::Minus | B::Multiply | B::Divide | B::Modulo)
 }
 
-impl VisitorMut for Narrower {
-    type Break = ();
-
-    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
+impl Rule for Narrower {
+    fn pre_visit_query(&mut self, query: &mut Query) {
         if let Some(OrderByKind::Expressions(order)) = query.order_by.as_ref().map(|order| &order.kind) {
             self.keep_all(order.iter().map(|item| &item.expr));
         }
@@ -152,19 +144,17 @@ impl VisitorMut for Narrower {
             None => {}
         }
         self.keep_all(query.fetch.iter().filter_map(|fetch| fetch.quantity.as_ref()));
-        ControlFlow::Continue(())
     }
 
-    fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<()> {
+    fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) {
         match factor {
             TableFactor::Table { args: Some(arguments), .. } => self.keep_in_list(&arguments.args),
             TableFactor::Function { args, .. } => self.keep_in_list(args),
             _ => {}
         }
-        ControlFlow::Continue(())
     }
 
-    fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
+    fn pre_visit_select(&mut self, select: &mut Select) {
         for NamedWindowDefinition(_, window) in &select.named_window {
             if let NamedWindowExpr::WindowSpec(window) = window {
                 self.keep_frame(window);
@@ -180,21 +170,19 @@ impl VisitorMut for Narrower {
                 }
             }
         }
-        ControlFlow::Continue(())
     }
 
-    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+    fn pre_visit_expr(&mut self, expr: &mut Expr) {
         self.keep_of_parent(expr);
-        ControlFlow::Continue(())
     }
 
-    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+    fn post_visit_expr(&mut self, expr: &mut Expr) {
         let (literal, sign) = match &*expr {
             Expr::UnaryOp { op: UnaryOperator::Minus, expr } => (expr.as_ref(), "-"),
             literal => (literal, ""),
         };
-        let Expr::Value(value) = literal else { return ControlFlow::Continue(()) };
-        let Value::Number(text, _) = &value.value else { return ControlFlow::Continue(()) };
+        let Expr::Value(value) = literal else { return };
+        let Value::Number(text, _) = &value.value else { return };
         // what a rule has put there has no place
         let counts = value.span == Span::empty() || self.bare.contains(&value.span);
         if !counts && format!("{sign}{text}").parse::<i32>().is_ok() {
@@ -207,7 +195,6 @@ impl VisitorMut for Narrower {
                 format: None,
             };
         }
-        ControlFlow::Continue(())
     }
 }
 

@@ -1,21 +1,13 @@
 //! `x LIKE p ESCAPE '/'`: DataFusion knows the backslash only, so the pattern is put into it. With `ESCAPE ''` nothing escapes.
 
-use std::ops::ControlFlow;
+use datafusion::sql::sqlparser::ast::{Expr, Value, ValueWithSpan};
 
-use datafusion::sql::sqlparser::ast::{Expr, Statement, Value, ValueWithSpan, VisitMut, VisitorMut};
+use super::{Rule, call};
 
-use super::{Facts, call};
+pub struct Rewriter;
 
-pub fn apply(statement: &mut Statement, _facts: Facts) {
-    let _ = statement.visit(&mut Rewriter);
-}
-
-struct Rewriter;
-
-impl VisitorMut for Rewriter {
-    type Break = ();
-
-    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+impl Rule for Rewriter {
+    fn pre_visit_expr(&mut self, expr: &mut Expr) {
         if let Expr::Like { pattern, escape_char, .. } | Expr::ILike { pattern, escape_char, .. } = expr
             && let Some(ValueWithSpan { value: Value::SingleQuotedString(escape), .. }) = &*escape_char
             && escape != "\\"
@@ -25,7 +17,6 @@ impl VisitorMut for Rewriter {
             **pattern = if escape.is_empty() { doubled } else { replace(doubled, escape, "\\") };
             *escape_char = None;
         }
-        ControlFlow::Continue(())
     }
 }
 

@@ -1,4 +1,4 @@
-//! Compatibility as an ordered list of small rewrites of the syntax tree, one file each.
+//! Compatibility as small rewrites of the syntax tree, one file each, in a few walks over it.
 //!
 //! Invariant: a rule may be left out and every other still does its part.
 
@@ -37,12 +37,10 @@ mod time_syntax;
 mod type_functions;
 mod unary_operators;
 mod values_types;
-
-use std::ops::ControlFlow;
+mod walk;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident, Insert, ObjectName,
-    SetExpr, Statement, Value, Visit, Visitor,
+    Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident, ObjectName, Statement,
 };
 
 pub use array_subquery::GATHERED;
@@ -52,85 +50,83 @@ pub use reg_casts::REG_IN;
 pub use relation_arguments::{RELATION, RELATION_FUNCTIONS, takes_relation};
 pub use scalar_subqueries::{SINGLE_VALUE, one_value};
 pub use set_functions::{RECORD_FUNCTIONS, SET_FUNCTIONS};
-
-/// What a rule is told about the statement.
-#[derive(Debug, Clone, Copy)]
-pub struct Facts {
-    /// It reads PostgreSQL's own catalogs.
-    pub metadata: bool,
-}
-
-type Rule = fn(&mut Statement, Facts);
-
-/// In order: operators are bound, relations in arguments are made visible to all others, then names are taken from the text
-/// as written.
-const RULES: &[Rule] = &[
-    precedence::apply,
-    relation_arguments::apply,
-    catalog_functions::apply,
-    element_names::apply,
-    column_names::apply,
-    type_functions::apply,
-    set_functions::apply,
-    function_columns::apply,
-    time_syntax::apply,
-    like_escape::apply,
-    values_types::apply,
-    fetch_first::apply,
-    symmetric::apply,
-    parameter_types::apply,
-    quantified::apply,
-    row_comparisons::apply,
-    grouping_positions::apply,
-    slices::apply,
-    distinct_order::apply,
-    unary_operators::apply,
-    float_literals::apply,
-    base_types::apply,
-    inner_ctes::apply,
-    empty_catalogs::apply,
-    array_subquery::apply,
-    ctid::apply,
-    tableoid::apply,
-    reg_casts::apply,
-    scalar_subqueries::apply,
-    field_access::apply,
-    cast_arguments::apply,
-    function_names::apply,
-    integer_literals::apply,
-    array_literals::apply,
-    pg_catalog_crate::apply,
-];
+use walk::{Rule, walk};
 
 /// The statement as DataFusion can plan it.
 pub fn apply(mut statement: Statement) -> Statement {
-    if adds_constants(&statement) {
-        // thousands come one after another, and no other rule has anything to say of them
-        integer_literals::apply(&mut statement, Facts { metadata: false });
-    } else if plannable(&statement) {
-        let facts = Facts { metadata: reads_catalogs(&statement) };
-        RULES.iter().for_each(|rule| rule(&mut statement, facts));
+    if plannable(&statement) {
+        rewrite(&mut statement);
     }
     statement
 }
 
-/// Whether it is an INSERT of nothing but literals.
-fn adds_constants(statement: &Statement) -> bool {
-    let Statement::Insert(Insert { source: Some(source), on: None, returning: None, .. }) = statement else {
-        return false;
-    };
-    let SetExpr::Values(values) = source.body.as_ref() else { return false };
-    let is_literal = |expr: &Expr| match expr {
-        Expr::Value(value) => {
-            matches!(value.value, Value::Number(..) | Value::SingleQuotedString(_) | Value::Boolean(_) | Value::Null)
-        }
-        _ => false,
-    };
-    source.with.is_none()
-        && source.order_by.is_none()
-        && source.limit_clause.is_none()
-        && source.fetch.is_none()
-        && values.rows.iter().all(|row| row.content.iter().all(is_literal))
+/// Operators are bound and relations in arguments made visible before all else; names are taken from the text as written.
+fn rewrite(statement: &mut Statement) {
+    let mut catalogs = Catalogs::default();
+    walk(
+        statement,
+        &mut [
+            &mut relation_arguments::Rewriter,
+            &mut catalog_functions::Rewriter,
+            &mut catalogs,
+            &mut precedence::Binder,
+        ],
+    );
+    walk(
+        statement,
+        &mut [
+            &mut element_names::Rewriter::default(),
+            &mut column_names::Namer,
+            &mut type_functions::Rewriter,
+            &mut set_functions::Rewriter,
+            &mut function_columns::Rewriter,
+            &mut time_syntax::Rewriter,
+            &mut like_escape::Rewriter,
+            &mut fetch_first::Rewriter,
+            &mut symmetric::Rewriter,
+            &mut parameter_types::Typer,
+            &mut quantified::Rewriter,
+            &mut row_comparisons::Rewriter,
+            &mut grouping_positions::Rewriter,
+            &mut slices::Rewriter,
+            &mut distinct_order::Rewriter,
+            &mut unary_operators::Rewriter,
+            &mut float_literals::Reader,
+            &mut field_access::Rewriter,
+        ],
+    );
+    walk(statement, &mut [&mut values_types::Rewriter, &mut base_types::Rewriter, &mut inner_ctes::Rewriter]);
+    if catalogs.read {
+        walk(statement, &mut [&mut empty_catalogs::Emptier, &mut tableoid::Rewriter::default()]);
+    }
+    let mut casts = cast_arguments::Finder::default();
+    walk(
+        statement,
+        &mut [
+            &mut array_subquery::Rewriter,
+            &mut ctid::Rewriter,
+            &mut reg_casts::Rewriter,
+            &mut scalar_subqueries::Rewriter::default(),
+            &mut function_names::Renamer,
+            &mut casts,
+        ],
+    );
+    cast_arguments::apply(statement, &casts);
+    let mut spellings = pg_catalog_crate::Finder::default();
+    walk(statement, &mut [&mut integer_literals::Narrower::default(), &mut array_literals::Rewriter, &mut spellings]);
+    pg_catalog_crate::apply(statement, &spellings, catalogs.read);
+}
+
+/// Whether the statement reads PostgreSQL's own catalogs.
+#[derive(Default)]
+struct Catalogs {
+    read: bool,
+}
+
+impl Rule for Catalogs {
+    fn pre_visit_relation(&mut self, name: &mut ObjectName) {
+        self.read |= catalog_relation(name).is_some();
+    }
 }
 
 fn plannable(statement: &Statement) -> bool {
@@ -181,15 +177,4 @@ fn catalog_relation(name: &ObjectName) -> Option<String> {
         None => relation.starts_with("pg_"),
     };
     is_system.then_some(relation)
-}
-
-fn reads_catalogs(statement: &Statement) -> bool {
-    struct Finder;
-    impl Visitor for Finder {
-        type Break = ();
-        fn pre_visit_relation(&mut self, name: &ObjectName) -> ControlFlow<()> {
-            if catalog_relation(name).is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-        }
-    }
-    statement.visit(&mut Finder).is_break()
 }

@@ -3,14 +3,11 @@
 //! Blocked by: DataFusion asks for the types of arguments and conditions before the plan is typed. Remove when it lets
 //! parameters be unknown.
 
-use std::ops::ControlFlow;
-
 use datafusion::sql::sqlparser::ast::{
-    CaseWhen, CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Select, Statement,
-    Value, VisitMut, VisitorMut,
+    CaseWhen, CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Select, Value,
 };
 
-use super::Facts;
+use super::Rule;
 
 /// Function, argument from 0, its type.
 const ARGUMENTS: &[(&str, usize, DataType)] = &[
@@ -22,21 +19,14 @@ const ARGUMENTS: &[(&str, usize, DataType)] = &[
     ("lead", 1, DataType::Integer(None)),
 ];
 
-pub fn apply(statement: &mut Statement, _facts: Facts) {
-    let _ = statement.visit(&mut Typer);
-}
+pub struct Typer;
 
-struct Typer;
-
-impl VisitorMut for Typer {
-    type Break = ();
-
-    fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
+impl Rule for Typer {
+    fn pre_visit_select(&mut self, select: &mut Select) {
         select.selection.iter_mut().chain(&mut select.having).for_each(|condition| give(condition, &DataType::Boolean));
-        ControlFlow::Continue(())
     }
 
-    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+    fn pre_visit_expr(&mut self, expr: &mut Expr) {
         match expr {
             Expr::Case { operand: None, conditions, .. } => {
                 for CaseWhen { condition, .. } in conditions {
@@ -54,7 +44,6 @@ impl VisitorMut for Typer {
             }
             _ => {}
         }
-        ControlFlow::Continue(())
     }
 }
 

@@ -5,24 +5,15 @@
 //!
 //! Invariant: runs before all other rules, while what is in parentheses still says so.
 
-use std::ops::ControlFlow;
+use datafusion::sql::sqlparser::ast::{BinaryOperator, Expr, UnaryOperator};
 
-use datafusion::sql::sqlparser::ast::{BinaryOperator, Expr, Statement, UnaryOperator, VisitMut, VisitorMut};
+use super::Rule;
 
-use super::Facts;
+pub struct Binder;
 
-pub fn apply(statement: &mut Statement, _facts: Facts) {
-    let _ = statement.visit(&mut Binder);
-}
-
-struct Binder;
-
-impl VisitorMut for Binder {
-    type Break = ();
-
-    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+impl Rule for Binder {
+    fn post_visit_expr(&mut self, expr: &mut Expr) {
         rebind(expr);
-        ControlFlow::Continue(())
     }
 }
 
@@ -106,6 +97,7 @@ fn is_weak_prefix(expr: &Expr) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::walk;
     use super::*;
     use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
     use datafusion::sql::sqlparser::parser::Parser;
@@ -123,7 +115,7 @@ mod tests {
 
     fn check(sql: &str, expected: &str) {
         let mut expr = Parser::new(&PostgreSqlDialect {}).try_with_sql(sql).unwrap().parse_expr().unwrap();
-        let _ = expr.visit(&mut Binder);
+        walk(&mut expr, &mut [&mut Binder]);
         assert_eq!(shown(&expr), expected, "{sql}");
     }
 

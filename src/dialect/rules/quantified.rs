@@ -7,13 +7,13 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Array, BinaryOperator, Expr, GroupByExpr, Ident, Query, SelectItem, SetExpr, Statement, TableFactor, Value,
-    VisitMut, VisitorMut,
+    Array, BinaryOperator, Expr, GroupByExpr, Ident, Query, SelectItem, SetExpr, TableFactor, Value, VisitMut,
+    VisitorMut,
 };
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::Parser;
 
-use super::Facts;
+use super::Rule;
 use super::scalar_subqueries::aggregates;
 
 /// What the query and its column are called where they are taken together. No client writes the name.
@@ -21,16 +21,10 @@ const QUANTIFIED: &str = "\u{1}quantified";
 /// What stands for the left side in the templates.
 const LEFT: &str = "\u{1}left";
 
-pub fn apply(statement: &mut Statement, _facts: Facts) {
-    let _ = statement.visit(&mut Rewriter);
-}
+pub struct Rewriter;
 
-struct Rewriter;
-
-impl VisitorMut for Rewriter {
-    type Break = ();
-
-    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+impl Rule for Rewriter {
+    fn post_visit_expr(&mut self, expr: &mut Expr) {
         let new = match expr {
             Expr::AnyOp { left, compare_op, right, .. } => compared(left, compare_op, right, false),
             Expr::AllOp { left, compare_op, right } => compared(left, compare_op, right, true),
@@ -40,7 +34,6 @@ impl VisitorMut for Rewriter {
         if let Some(new) = new {
             *expr = new;
         }
-        ControlFlow::Continue(())
     }
 }
 
@@ -207,11 +200,12 @@ impl VisitorMut for Valued<'_> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::walk;
     use super::*;
 
     fn check(sql: &str, expected: &str) {
         let mut statement = Parser::parse_sql(&PostgreSqlDialect {}, sql).unwrap().remove(0);
-        let _ = statement.visit(&mut Rewriter);
+        walk(&mut statement, &mut [&mut Rewriter]);
         assert_eq!(statement.to_string(), expected);
     }
 
@@ -225,7 +219,7 @@ mod tests {
         check("SELECT a = ANY (b)", "SELECT a = ANY(b)");
         let mut statement =
             Parser::parse_sql(&PostgreSqlDialect {}, "SELECT a > ALL (SELECT b FROM t)").unwrap().remove(0);
-        let _ = statement.visit(&mut Rewriter);
+        walk(&mut statement, &mut [&mut Rewriter]);
         assert_eq!(statement.to_string().matches("max((b)) FROM t").count(), 2, "{statement}");
     }
 }

@@ -3,11 +3,9 @@
 //! A cast to one becomes a call of the function that finds the OID; what it stands for stays with the value, which is shown
 //! as a name.
 
-use std::ops::ControlFlow;
+use datafusion::sql::sqlparser::ast::{DataType, Expr, TypedString};
 
-use datafusion::sql::sqlparser::ast::{DataType, Expr, Statement, TypedString, VisitMut, VisitorMut};
-
-use super::{Facts, call};
+use super::{Rule, call};
 
 /// What the functions' names begin with; the type's name follows.
 pub const REG_IN: &str = "lakewire_";
@@ -26,16 +24,10 @@ const KINDS: &[&str] = &[
     "regtype",
 ];
 
-pub fn apply(statement: &mut Statement, _facts: Facts) {
-    let _ = statement.visit(&mut Rewriter);
-}
+pub struct Rewriter;
 
-struct Rewriter;
-
-impl VisitorMut for Rewriter {
-    type Break = ();
-
-    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+impl Rule for Rewriter {
+    fn pre_visit_expr(&mut self, expr: &mut Expr) {
         let cast = match &*expr {
             Expr::Cast { expr: inner, data_type, .. } => kind(data_type).map(|kind| (kind, inner.as_ref().clone())),
             Expr::TypedString(TypedString { data_type, value, .. }) => {
@@ -46,7 +38,6 @@ impl VisitorMut for Rewriter {
         if let Some((kind, operand)) = cast {
             *expr = reg_call(kind, operand);
         }
-        ControlFlow::Continue(())
     }
 }
 

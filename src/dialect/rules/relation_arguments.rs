@@ -5,15 +5,13 @@
 //!
 //! Invariant: names inside a quoted argument carry the place they have in the statement.
 
-use std::ops::ControlFlow;
-
 use datafusion::sql::sqlparser::ast::{
-    Array, Expr, FunctionArg, FunctionArgExpr, Ident, Query, Statement, TableFactor, Value, VisitMut, VisitorMut,
+    Array, Expr, FunctionArg, FunctionArgExpr, Ident, Query, Statement, TableFactor, Value,
 };
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::tokenizer::{Location, Span, Token, TokenWithSpan, Tokenizer};
 
-use super::Facts;
+use super::Rule;
 use crate::dialect::parse_one;
 
 /// Functions in FROM whose first argument, or the one named `relation`, is a relation or a query.
@@ -38,16 +36,10 @@ pub fn takes_relation(name: &str) -> bool {
     RELATION_FUNCTIONS.iter().any(|function| function.eq_ignore_ascii_case(name))
 }
 
-pub fn apply(statement: &mut Statement, _facts: Facts) {
-    let _ = statement.visit(&mut Rewriter);
-}
+pub struct Rewriter;
 
-struct Rewriter;
-
-impl VisitorMut for Rewriter {
-    type Break = ();
-
-    fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<()> {
+impl Rule for Rewriter {
+    fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) {
         if let TableFactor::Table { name, args: Some(arguments), .. } = factor
             && name.0.last().and_then(|part| part.as_ident()).is_some_and(|name| takes_relation(&name.value))
         {
@@ -55,7 +47,6 @@ impl VisitorMut for Rewriter {
                 rewrite(nth, argument);
             }
         }
-        ControlFlow::Continue(())
     }
 }
 

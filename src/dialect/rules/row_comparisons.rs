@@ -4,30 +4,22 @@
 //! is read. A query's rows are looked for with EXISTS, where a comparison that is unknown counts as PostgreSQL lets it.
 //! Blocked by: DataFusion compares rows as structures, to which NULL equals NULL. Remove when it compares their members.
 
-use std::ops::ControlFlow;
-
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, Query, SetExpr, Statement,
-    TableAliasColumnDef, TableFactor, Value, VisitMut, VisitorMut,
+    BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, Query, SetExpr,
+    TableAliasColumnDef, TableFactor, Value,
 };
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::Parser;
 
-use super::Facts;
+use super::Rule;
 
 /// What the rows of a query are called where they are looked through. No client writes the name.
 const ROWS: &str = "\u{1}rows";
 
-pub fn apply(statement: &mut Statement, _facts: Facts) {
-    let _ = statement.visit(&mut Rewriter);
-}
+pub struct Rewriter;
 
-struct Rewriter;
-
-impl VisitorMut for Rewriter {
-    type Break = ();
-
-    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+impl Rule for Rewriter {
+    fn post_visit_expr(&mut self, expr: &mut Expr) {
         let new = match expr {
             Expr::BinaryOp { left, op, right } => row(left).zip(row(right)).and_then(|(l, r)| compared(&l, op, &r)),
             Expr::IsDistinctFrom(left, right) => row(left).zip(row(right)).and_then(|(l, r)| distinct(&l, &r, true)),
@@ -47,7 +39,6 @@ impl VisitorMut for Rewriter {
         if let Some(new) = new {
             *expr = Expr::Nested(Box::new(new));
         }
-        ControlFlow::Continue(())
     }
 }
 

@@ -8,20 +8,17 @@ use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
     DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause, FunctionArgumentList,
-    FunctionArguments, GroupByExpr, Ident, LimitClause, ObjectName, OrderByKind, Query, SelectItem, SetExpr, Statement,
-    TableFactor, Value, Visit, VisitMut, Visitor, VisitorMut,
+    FunctionArguments, GroupByExpr, Ident, LimitClause, ObjectName, OrderByKind, Query, SelectItem, SetExpr,
+    TableFactor, Value, Visit, Visitor,
 };
 
-use super::{Facts, takes_relation};
+use super::{Rule, takes_relation};
 
 /// The aggregate of one value.
 pub const SINGLE_VALUE: &str = "lakewire_single_value";
 
-pub fn apply(statement: &mut Statement, _facts: Facts) {
-    let _ = statement.visit(&mut Rewriter { of_rows: Vec::new() });
-}
-
-struct Rewriter {
+#[derive(Default)]
+pub struct Rewriter {
     /// Subqueries to come of which all rows are wanted.
     of_rows: Vec<*const Expr>,
 }
@@ -34,10 +31,8 @@ impl Rewriter {
     }
 }
 
-impl VisitorMut for Rewriter {
-    type Break = ();
-
-    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+impl Rule for Rewriter {
+    fn pre_visit_expr(&mut self, expr: &mut Expr) {
         if let Expr::AnyOp { right, .. } | Expr::AllOp { right, .. } = expr {
             self.take_rows(right);
         }
@@ -50,10 +45,9 @@ impl VisitorMut for Rewriter {
                 None => one_value(query),
             }
         }
-        ControlFlow::Continue(())
     }
 
-    fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<()> {
+    fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) {
         if let TableFactor::Table { name, args: Some(arguments), .. } = factor
             && name.0.last().and_then(|part| part.as_ident()).is_some_and(|name| takes_relation(&name.value))
         {
@@ -65,7 +59,6 @@ impl VisitorMut for Rewriter {
                 }
             }
         }
-        ControlFlow::Continue(())
     }
 }
 

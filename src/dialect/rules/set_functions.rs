@@ -6,10 +6,10 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, FunctionArg, ObjectName, Statement, TableFactor, Value, ValueWithSpan, Visit, VisitMut, Visitor, VisitorMut,
+    Expr, FunctionArg, ObjectName, TableFactor, Value, ValueWithSpan, Visit, Visitor,
 };
 
-use super::{Facts, call};
+use super::{Rule, call};
 
 /// All of them, but those of [`RECORD_FUNCTIONS`].
 pub const SET_FUNCTIONS: &[&str] = &[
@@ -39,11 +39,7 @@ const SERIES: &str = "generate_series";
 /// Those whose columns the alias in FROM declares.
 pub const RECORD_FUNCTIONS: &[&str] = &["json_to_record", "json_to_recordset", "jsonb_to_record", "jsonb_to_recordset"];
 
-pub fn apply(statement: &mut Statement, _facts: Facts) {
-    let _ = statement.visit(&mut Rewriter);
-}
-
-struct Rewriter;
+pub struct Rewriter;
 
 fn name_of(name: &ObjectName) -> Option<String> {
     Some(name.0.last()?.as_ident()?.value.to_lowercase())
@@ -65,10 +61,8 @@ fn is_constant(argument: &FunctionArg) -> bool {
     value.visit(&mut Names).is_continue()
 }
 
-impl VisitorMut for Rewriter {
-    type Break = ();
-
-    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+impl Rule for Rewriter {
+    fn post_visit_expr(&mut self, expr: &mut Expr) {
         if let Expr::Function(function) = expr
             && name_of(&function.name).is_some_and(|name| SET_FUNCTIONS.contains(&name.as_str()) || name == SERIES)
         {
@@ -84,14 +78,13 @@ impl VisitorMut for Rewriter {
                 None => element,
             };
         }
-        ControlFlow::Continue(())
     }
 
-    fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<()> {
+    fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) {
         let (TableFactor::Table { name, args: Some(_), .. } | TableFactor::Function { name, .. }) = &*factor else {
-            return ControlFlow::Continue(());
+            return;
         };
-        let Some(function) = name_of(name) else { return ControlFlow::Continue(()) };
+        let Some(function) = name_of(name) else { return };
         let is_set = [SET_FUNCTIONS, RECORD_FUNCTIONS].iter().any(|names| names.contains(&function.as_str()));
         let replacement = match &*factor {
             TableFactor::Table { name, alias, args: Some(arguments), with_ordinality, .. }
@@ -114,9 +107,8 @@ impl VisitorMut for Rewriter {
                     alias: alias.clone(),
                 }
             }
-            _ => return ControlFlow::Continue(()),
+            _ => return,
         };
         *factor = replacement;
-        ControlFlow::Continue(())
     }
 }

@@ -2,23 +2,15 @@
 //!
 //! Blocked by: DataFusion wants both bounds. Remove when it does not.
 
-use std::ops::ControlFlow;
+use datafusion::sql::sqlparser::ast::{AccessExpr, Expr, Subscript, Value};
 
-use datafusion::sql::sqlparser::ast::{AccessExpr, Expr, Statement, Subscript, Value, VisitMut, VisitorMut};
+use super::Rule;
 
-use super::Facts;
+pub struct Rewriter;
 
-pub fn apply(statement: &mut Statement, _facts: Facts) {
-    let _ = statement.visit(&mut Rewriter);
-}
-
-struct Rewriter;
-
-impl VisitorMut for Rewriter {
-    type Break = ();
-
-    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
-        let Expr::CompoundFieldAccess { access_chain, .. } = expr else { return ControlFlow::Continue(()) };
+impl Rule for Rewriter {
+    fn pre_visit_expr(&mut self, expr: &mut Expr) {
+        let Expr::CompoundFieldAccess { access_chain, .. } = expr else { return };
         for access in access_chain {
             if let AccessExpr::Subscript(Subscript::Slice { lower_bound, upper_bound, .. }) = access {
                 lower_bound.get_or_insert_with(|| bound(1));
@@ -26,7 +18,6 @@ impl VisitorMut for Rewriter {
                 upper_bound.get_or_insert_with(|| bound(i32::MAX));
             }
         }
-        ControlFlow::Continue(())
     }
 }
 

@@ -5,22 +5,14 @@
 
 use std::ops::ControlFlow;
 
-use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, Expr, Statement, UnaryOperator, Value, ValueWithSpan, Visit, VisitMut, Visitor, VisitorMut,
-};
+use datafusion::sql::sqlparser::ast::{BinaryOperator, Expr, UnaryOperator, Value, ValueWithSpan, Visit, Visitor};
 
-use super::Facts;
+use super::Rule;
 
-pub fn apply(statement: &mut Statement, _facts: Facts) {
-    let _ = statement.visit(&mut Rewriter);
-}
+pub struct Rewriter;
 
-struct Rewriter;
-
-impl VisitorMut for Rewriter {
-    type Break = ();
-
-    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+impl Rule for Rewriter {
+    fn post_visit_expr(&mut self, expr: &mut Expr) {
         if let Expr::Between { expr: value, negated, low, high } = expr
             && unmark(low)
         {
@@ -43,7 +35,6 @@ impl VisitorMut for Rewriter {
             let both = Expr::BinaryOp { left: from.into(), op: BinaryOperator::And, right: to.into() };
             *expr = Expr::Nested(Box::new(both));
         }
-        ControlFlow::Continue(())
     }
 }
 

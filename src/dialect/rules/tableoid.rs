@@ -1,32 +1,22 @@
 //! `x.tableoid` of a catalog: the OID of the catalog itself. Our relations have no system columns.
 
-use std::collections::HashMap;
-use std::ops::ControlFlow;
-
 use datafusion::sql::sqlparser::ast::{
-    CastKind, DataType, Expr, Ident, ObjectName, Select, SelectItem, Statement, TableFactor, Value, VisitMut,
-    VisitorMut,
+    CastKind, DataType, Expr, Ident, ObjectName, Select, SelectItem, TableFactor, Value,
 };
+use std::collections::HashMap;
 
-use super::{Facts, catalog_relation};
+use super::{Rule, catalog_relation};
 
 const TABLEOID: &str = "tableoid";
 
-pub fn apply(statement: &mut Statement, facts: Facts) {
-    if facts.metadata {
-        let _ = statement.visit(&mut Rewriter { catalogs: HashMap::new() });
-    }
-}
-
 /// Catalogs by the name or alias they have in the selects seen so far.
-struct Rewriter {
+#[derive(Default)]
+pub struct Rewriter {
     catalogs: HashMap<String, String>,
 }
 
-impl VisitorMut for Rewriter {
-    type Break = ();
-
-    fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
+impl Rule for Rewriter {
+    fn pre_visit_select(&mut self, select: &mut Select) {
         let factors = select
             .from
             .iter()
@@ -53,14 +43,12 @@ impl VisitorMut for Rewriter {
                 *item = SelectItem::ExprWithAlias { expr, alias: Ident::new(TABLEOID) };
             }
         }
-        ControlFlow::Continue(())
     }
 
-    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+    fn pre_visit_expr(&mut self, expr: &mut Expr) {
         if let Some(oid) = self.oid(expr) {
             *expr = oid;
         }
-        ControlFlow::Continue(())
     }
 }
 

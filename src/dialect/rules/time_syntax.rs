@@ -3,25 +3,17 @@
 //!
 //! Blocked by: DataFusion plans these as its own casts and functions. Remove when its planner asks for them.
 
-use std::ops::ControlFlow;
-
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, CastKind, DataType, DateTimeField, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments,
-    Interval, IntervalFields, Statement, Value, VisitMut, VisitorMut, WindowFrameBound, WindowType,
+    Interval, IntervalFields, Value, WindowFrameBound, WindowType,
 };
 
-use super::{Facts, call};
+use super::{Rule, call};
 
-pub fn apply(statement: &mut Statement, _facts: Facts) {
-    let _ = statement.visit(&mut Rewriter);
-}
+pub struct Rewriter;
 
-struct Rewriter;
-
-impl VisitorMut for Rewriter {
-    type Break = ();
-
-    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+impl Rule for Rewriter {
+    fn pre_visit_expr(&mut self, expr: &mut Expr) {
         let planned = match &mut *expr {
             Expr::Interval(interval) => cast(interval),
             Expr::Extract { field, expr, .. } => {
@@ -43,17 +35,15 @@ impl VisitorMut for Rewriter {
         if let Some(planned) = planned {
             *expr = planned;
         }
-        ControlFlow::Continue(())
     }
 
-    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+    fn post_visit_expr(&mut self, expr: &mut Expr) {
         // the bounds of a window frame are taken as they are written
         if let Expr::Function(Function { over: Some(WindowType::WindowSpec(spec)), .. }) = expr
             && let Some(frame) = &mut spec.window_frame
         {
             std::iter::once(&mut frame.start_bound).chain(frame.end_bound.as_mut()).for_each(restore);
         }
-        ControlFlow::Continue(())
     }
 }
 

@@ -2,16 +2,13 @@
 //!
 //! Only of types whose names PostgreSQL lets stand there unquoted, and of one argument.
 
-use std::ops::ControlFlow;
-
 use datafusion::sql::sqlparser::ast::{
-    CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, ObjectName, Statement,
-    VisitMut, VisitorMut,
+    CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, ObjectName,
 };
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::Parser;
 
-use super::Facts;
+use super::Rule;
 
 const TYPES: &[&str] = &[
     "bool",
@@ -35,16 +32,10 @@ const TYPES: &[&str] = &[
     "uuid",
 ];
 
-pub fn apply(statement: &mut Statement, _facts: Facts) {
-    let _ = statement.visit(&mut Rewriter);
-}
+pub struct Rewriter;
 
-struct Rewriter;
-
-impl VisitorMut for Rewriter {
-    type Break = ();
-
-    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+impl Rule for Rewriter {
+    fn pre_visit_expr(&mut self, expr: &mut Expr) {
         if let Expr::Function(Function { name, args: FunctionArguments::List(list), over: None, filter: None, .. }) =
             expr
             && let Some(data_type) = type_named(name)
@@ -53,7 +44,6 @@ impl VisitorMut for Rewriter {
             let value = Box::new(value.clone());
             *expr = Expr::Cast { kind: CastKind::Cast, expr: value, data_type, array: false, format: None };
         }
-        ControlFlow::Continue(())
     }
 }
 

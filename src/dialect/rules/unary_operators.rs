@@ -2,25 +2,17 @@
 //!
 //! Blocked by: DataFusion plans no other unary operators than `-`, `+` and NOT. Remove when it does.
 
-use std::ops::ControlFlow;
-
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, CastKind, DataType, ExactNumberInfo, Expr, Statement, UnaryOperator, Value, VisitMut, VisitorMut,
+    BinaryOperator, CastKind, DataType, ExactNumberInfo, Expr, UnaryOperator, Value,
 };
 
-use super::{Facts, call};
+use super::{Rule, call};
 
-pub fn apply(statement: &mut Statement, _facts: Facts) {
-    let _ = statement.visit(&mut Rewriter);
-}
+pub struct Rewriter;
 
-struct Rewriter;
-
-impl VisitorMut for Rewriter {
-    type Break = ();
-
-    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
-        let Expr::UnaryOp { op, expr: operand } = expr else { return ControlFlow::Continue(()) };
+impl Rule for Rewriter {
+    fn post_visit_expr(&mut self, expr: &mut Expr) {
+        let Expr::UnaryOp { op, expr: operand } = expr else { return };
         let operand = operand.as_ref().clone();
         *expr = match op {
             UnaryOperator::PGAbs => call("abs", vec![operand]),
@@ -35,9 +27,8 @@ impl VisitorMut for Rewriter {
                 let turned = Expr::BinaryOp { left: one.into(), op: BinaryOperator::Minus, right: operand.into() };
                 Expr::Nested(Box::new(turned))
             }
-            _ => return ControlFlow::Continue(()),
+            _ => return,
         };
-        ControlFlow::Continue(())
     }
 }
 

@@ -2,24 +2,15 @@
 //!
 //! Blocked by: DataFusion refuses a list whose values differ in what their types are named. Remove when it does not.
 
-use std::ops::ControlFlow;
+use datafusion::sql::sqlparser::ast::{Expr, Query, SetExpr, Value, Values};
 
-use datafusion::sql::sqlparser::ast::{Expr, Query, SetExpr, Statement, Value, Values, VisitMut, VisitorMut};
+use super::Rule;
 
-use super::Facts;
+pub struct Rewriter;
 
-pub fn apply(statement: &mut Statement, _facts: Facts) {
-    let _ = statement.visit(&mut Rewriter);
-}
-
-struct Rewriter;
-
-impl VisitorMut for Rewriter {
-    type Break = ();
-
-    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
+impl Rule for Rewriter {
+    fn pre_visit_query(&mut self, query: &mut Query) {
         settle(&mut query.body);
-        ControlFlow::Continue(())
     }
 }
 
