@@ -8,8 +8,10 @@ use datafusion::error::DataFusionError;
 
 use super::planner_words::in_postgres_words;
 use super::typing::{Place, Placed};
+use super::unknown_functions;
 use crate::dialect::{self, Statement};
 use crate::error::{Error, ErrorKind};
+use crate::pgfunctions;
 
 /// What [`super::memory::QueryPool`] says when one query wants too much; told apart by this.
 pub const QUERY_MEMORY: &str = "the memory limit of one query";
@@ -22,6 +24,10 @@ pub fn from_datafusion(error: DataFusionError) -> Error {
 /// An error of planning the statement, with the place of the name it is about.
 pub fn in_statement(error: DataFusionError, statement: &Statement) -> Error {
     let (error, place) = describe(error);
+    let (error, place) = match unknown_functions::as_written(&error, statement) {
+        Some((written, name)) => (written, Some(Place::Name(vec![name]))),
+        None => (error, place),
+    };
     match place {
         Some(Place::Name(name)) => at_name(error, statement, &name),
         Some(Place::Literal(text)) => at_position(error, dialect::literal_position(statement, &text)),
@@ -53,31 +59,23 @@ fn at_position(error: Error, position: Option<usize>) -> Error {
 
 /// The error, and what in the statement it is about.
 fn describe(error: DataFusionError) -> (Error, Option<Place>) {
-    let (error, name) = match error {
-        DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) => return describe(*inner),
-        DataFusionError::External(inner) if inner.is::<Placed>() => {
-            return match inner.downcast::<Placed>() {
-                Ok(placed) => (placed.error, Some(placed.place)),
-                Err(inner) => (from_external(inner), None),
-            };
-        }
-        error => named(error),
-    };
-    (error, (!name.is_empty()).then_some(Place::Name(name)))
-}
-
-/// The error, and the name in the statement that it is about.
-fn named(error: DataFusionError) -> (Error, Vec<String>) {
     match error {
-        DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) => named(*inner),
-        DataFusionError::Collection(errors) => match errors.into_iter().next() {
-            Some(first) => named(first),
-            None => (Error::internal("an error without content"), Vec::new()),
+        DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) => return describe(*inner),
+        DataFusionError::External(inner) if inner.is::<Placed>() => match inner.downcast::<Placed>() {
+            Ok(placed) => (placed.error, Some(placed.place)),
+            Err(inner) => (from_external(inner), None),
         },
-        DataFusionError::External(inner) => (from_external(inner), Vec::new()),
-        DataFusionError::SchemaError(inner, _) => from_schema(&inner),
+        DataFusionError::Collection(errors) => match errors.into_iter().next() {
+            Some(first) => describe(first),
+            None => (Error::internal("an error without content"), None),
+        },
+        DataFusionError::External(inner) => (from_external(inner), None),
+        DataFusionError::SchemaError(inner, _) => {
+            let (error, name) = from_schema(&inner);
+            (error, Some(Place::Name(name)))
+        }
         DataFusionError::Plan(message) => from_plan(message),
-        error => (from_execution(error), Vec::new()),
+        error => (from_execution(error), None),
     }
 }
 
@@ -155,11 +153,7 @@ fn exhausted(message: &str) -> Error {
 fn from_schema(error: &SchemaError) -> (Error, Vec<String>) {
     match error {
         SchemaError::FieldNotFound { field, valid_fields } => undefined_column(field, valid_fields),
-        SchemaError::AmbiguousReference { field } => (
-            Error::new(ErrorKind::AmbiguousColumn, format!("column reference \"{}\" is ambiguous", field.name))
-                .with_hint("write it with its table, as in table.column"),
-            name_of(field),
-        ),
+        SchemaError::AmbiguousReference { field } => ambiguous(field),
         SchemaError::DuplicateQualifiedField { name, .. } | SchemaError::DuplicateUnqualifiedField { name } => (
             Error::new(ErrorKind::AmbiguousColumn, format!("column \"{name}\" is there more than once"))
                 .with_hint("give one of them another name with AS"),
@@ -168,7 +162,20 @@ fn from_schema(error: &SchemaError) -> (Error, Vec<String>) {
     }
 }
 
+fn ambiguous(field: &Column) -> (Error, Vec<String>) {
+    let message = format!("column reference \"{}\" is ambiguous", field.name);
+    (Error::new(ErrorKind::AmbiguousColumn, message), name_of(field))
+}
+
 fn undefined_column(field: &Column, valid: &[Column]) -> (Error, Vec<String>) {
+    let is_hidden = |column: &&Column| {
+        column.name != field.name
+            && dialect::visible_name(&column.name) == field.name
+            && (field.relation.is_none() || field.relation == column.relation)
+    };
+    if valid.iter().filter(is_hidden).nth(1).is_some() {
+        return ambiguous(field);
+    }
     let message = match &field.relation {
         Some(relation) => {
             let known = valid.is_empty() || valid.iter().any(|column| column.relation.as_ref() == Some(relation));
@@ -213,27 +220,16 @@ pub fn nearest(name: &str, candidates: impl Iterator<Item = (String, String)>) -
         .map(|(_, shown)| shown)
 }
 
-fn from_plan(message: String) -> (Error, Vec<String>) {
+fn from_plan(message: String) -> (Error, Option<Place>) {
     let text = tidy(&message);
-    if let Some(name) = quoted_after(&text, "Invalid function ") {
-        let error = Error::new(ErrorKind::UndefinedFunction, format!("function {name} does not exist"));
-        // The planner always names its nearest function, however far that is.
-        let near = text.split_once("Did you mean '").map(|(_, near)| near.trim_end_matches(['?', '\'']).to_owned());
-        let error = match nearest(&name, near.into_iter().map(|near| (near.clone(), near))) {
-            Some(near) => error.with_hint(format!("did you mean \"{near}\"?")),
-            None => error,
-        };
-        return (error, vec![name]);
-    }
-    if let Some(name) = quoted_after(&text, "table function ") {
-        return (Error::new(ErrorKind::UndefinedFunction, format!("function {name} does not exist")), vec![name]);
-    }
     if let Some(call) = quoted_after(&text, "given name and argument types ") {
-        let call = with_postgres_types(&call);
-        let name = call.split('(').next().unwrap_or_default().to_owned();
-        let error = Error::new(ErrorKind::UndefinedFunction, format!("function {call} does not exist"))
-            .with_hint("no function of that name takes arguments of these types; explicit casts might help");
-        return (error, vec![name]);
+        let (name, types) = unknown_functions::types_in(&call);
+        return (pgfunctions::undefined_call(&name, &types), Some(Place::Name(vec![name])));
+    }
+    // others have stand-ins
+    if let Some(name) = quoted_after(&text, "nvalid function ") {
+        let message = format!("window function {name} requires an OVER clause");
+        return (Error::new(ErrorKind::WrongObjectType, message), Some(Place::Name(vec![name])));
     }
     if text.contains("must appear in the GROUP BY clause") || text.contains("must be in GROUP BY") {
         let column = text.split('"').nth(1).unwrap_or_default().to_owned();
@@ -241,20 +237,13 @@ fn from_plan(message: String) -> (Error, Vec<String>) {
             ErrorKind::GroupingError,
             format!("column \"{column}\" must appear in the GROUP BY clause or be used in an aggregate function"),
         );
-        return (error, column.split('.').map(str::to_owned).collect());
+        return (error, Some(Place::Name(column.split('.').map(str::to_owned).collect())));
     }
     if let Some(error) = in_postgres_words(&text) {
-        return (error, Vec::new());
+        return (error, None);
     }
     let kind = plan_kind(&text);
-    (Error::new(kind, lower_first(&text)), Vec::new())
-}
-
-/// `sum(Utf8View)` as `sum(text)`.
-fn with_postgres_types(call: &str) -> String {
-    let Some((name, arguments)) = call.split_once('(') else { return call.to_owned() };
-    let types = arguments.trim_end_matches(')').split(", ").map(postgres_type);
-    format!("{name}({})", types.collect::<Vec<_>>().join(", "))
+    (Error::new(kind, lower_first(&text)), None)
 }
 
 /// PostgreSQL's name for a type as DataFusion writes it; the same where there is none.
@@ -340,6 +329,7 @@ const COMPUTING: &[(&str, ErrorKind, &str)] = &[
     ("square root of a negative", ErrorKind::InvalidArgumentForPower, "cannot take square root of a negative number"),
     ("logarithm of zero", ErrorKind::InvalidArgumentForLog, "cannot take logarithm of zero"),
     ("logarithm of a negative", ErrorKind::InvalidArgumentForLog, "cannot take logarithm of a negative number"),
+    ("sum not supported for null", ErrorKind::UndefinedFunction, "function sum() does not exist"),
     ("negative count not allowed", ErrorKind::SubstringError, "negative substring length not allowed"),
     ("negative substring length", ErrorKind::SubstringError, "negative substring length not allowed"),
 ];
@@ -471,9 +461,9 @@ mod tests {
             "invalid input syntax for type timestamp: \"x\"",
         );
         check(
-            DataFusionError::Plan("Invalid function 'foo'.\nDid you mean 'floor'?".into()),
+            DataFusionError::Plan("No function matches the given name and argument types 'foo(Int64)'.".into()),
             "42883",
-            "function foo does not exist",
+            "function foo(bigint) does not exist",
         );
         check(
             DataFusionError::NotImplemented("LATERAL of that kind".into()),

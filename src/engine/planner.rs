@@ -3,8 +3,7 @@
 //! Invariant: everything asynchronous (opening snapshots, planning views) is done before DataFusion's planner runs,
 //! which is not.
 
-use std::collections::{HashMap, HashSet};
-use std::ops::ControlFlow;
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -28,15 +27,16 @@ use datafusion::optimizer::simplify_expressions::ExprSimplifier;
 use datafusion::scalar::ScalarValue;
 use datafusion::sql::parser::Statement as DfStatement;
 use datafusion::sql::planner::{PlannerContext, SqlToRel};
-use datafusion::sql::sqlparser::ast::{self, TableFactor, Visit, Visitor};
+use datafusion::sql::sqlparser::ast::{self, Visit};
 
+use super::calls::{Calls, call_key};
 use super::number_series::{integers, is_integer, widened};
 use super::sql_types::SqlTypes;
 use super::stream::Guard;
 use super::typing::Typing;
 use super::{
     Shared, common_columns, decorrelate, errors, execute, grouped_keys, multisets, repeated_columns, time_travel,
-    whole_rows,
+    unknown_functions, whole_rows,
 };
 use crate::catalog::Scope;
 use crate::dialect::{self, Statement};
@@ -344,47 +344,6 @@ fn visible_columns(plan: LogicalPlan) -> DataFusionResult<LogicalPlan> {
     LogicalPlanBuilder::from(plan).project(columns)?.build()
 }
 
-/// Calls of functions in FROM.
-#[derive(Default)]
-struct Calls {
-    names: HashSet<String>,
-    /// Those whose arguments are constants.
-    constant: Vec<(String, Vec<String>)>,
-}
-
-impl Visitor for Calls {
-    type Break = ();
-
-    fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<()> {
-        if let TableFactor::Table { name, args: Some(arguments), .. } = factor
-            && let Some(name) = name.0.last().and_then(|part| part.as_ident())
-        {
-            let name = name.value.to_lowercase();
-            let constants: Option<Vec<String>> = arguments.args.iter().map(constant).collect();
-            if let Some(constants) = constants {
-                self.constant.push((name.clone(), constants));
-            }
-            self.names.insert(name);
-        }
-        ControlFlow::Continue(())
-    }
-}
-
-fn constant(argument: &ast::FunctionArg) -> Option<String> {
-    let (ast::FunctionArg::Unnamed(value) | ast::FunctionArg::Named { arg: value, .. }) = argument else { return None };
-    match value {
-        ast::FunctionArgExpr::Expr(ast::Expr::Value(value)) => match &value.value {
-            ast::Value::Number(text, _) | ast::Value::SingleQuotedString(text) => Some(text.clone()),
-            _ => None,
-        },
-        _ => None,
-    }
-}
-
-fn call_key(name: &str, arguments: &[String]) -> String {
-    std::iter::once(name).chain(arguments.iter().map(String::as_str)).collect::<Vec<_>>().join("\u{1}")
-}
-
 /// Resolved names, as DataFusion's planner asks for them.
 struct Names<'a> {
     planner: &'a Planner,
@@ -434,7 +393,7 @@ impl ContextProvider for Names<'_> {
                 true => {
                     Error::new(ErrorKind::FeatureNotSupported, format!("the arguments of {name} must be constants"))
                 }
-                false => Error::new(ErrorKind::UndefinedFunction, format!("function {name} does not exist")),
+                false => return unknown_functions::in_from(name, &arguments),
             };
             DataFusionError::External(Box::new(message))
         })?;
@@ -457,7 +416,16 @@ impl ContextProvider for Names<'_> {
         Some(Arc::new(SqlTypes))
     }
     fn get_function_meta(&self, name: &str) -> Option<Arc<ScalarUDF>> {
-        self.state().scalar_functions().get(name).cloned()
+        let state = self.state();
+        state.scalar_functions().get(name).cloned().or_else(|| {
+            let known = state.aggregate_functions().contains_key(name)
+                || state.window_functions().contains_key(name)
+                || state.higher_order_functions().contains_key(name)
+                || name == "unnest";
+            let near =
+                || errors::nearest(name, self.udf_names().into_iter().chain(self.udaf_names()).map(|n| (n.clone(), n)));
+            (!known).then(|| pgfunctions::stand_in(name, near()))
+        })
     }
     fn get_higher_order_meta(&self, name: &str) -> Option<Arc<HigherOrderUDF>> {
         self.state().higher_order_functions().get(name).cloned()

@@ -51,6 +51,7 @@ const FIXED: &[(&str, ErrorKind, &str)] = &[
         ErrorKind::InvalidArgumentForNtile,
         "argument of ntile must be greater than zero",
     ),
+    ("ubstring without for/from", ErrorKind::UndefinedFunction, "function substring(text) does not exist"),
     ("step can't be 0", ErrorKind::InvalidParameter, "step size cannot equal zero"),
     ("Too many columns! The subquery", ErrorKind::SyntaxError, "subquery must return only one column"),
     (

@@ -1,11 +1,12 @@
 //! Columns that a wildcard brings beside others of their name: `SELECT o.*, o.id`, `SELECT a.*, b.*` in FROM.
 //!
 //! PostgreSQL lets the names of a result repeat, DataFusion wants them to differ. The second of a name gets the hidden mark of
-//! [`repeated_name`]; all others keep the names that queries around them use. Runs when common columns are put into words.
+//! [`repeated_name`]; in a query that others name the columns of, the first as well: the bare name is ambiguous, and nobody's.
+//! Runs when common columns are put into words.
 //!
 //! Invariant: a list in which no name repeats, as far as that is known, stays as it is written.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -16,7 +17,7 @@ use datafusion::sql::sqlparser::ast::{
 };
 
 use super::known_relations::Known;
-use crate::dialect::{folded, repeated_name};
+use crate::dialect::{folded, repeated_name, visible_name};
 
 /// Tells such columns apart.
 pub(super) fn expand(statement: &mut Statement, tables: &HashMap<TableReference, Arc<dyn TableSource>>) {
@@ -110,22 +111,24 @@ impl Expander<'_> {
                 None => items.push(item.clone()),
             }
         }
-        let mut taken: HashSet<(Option<String>, String)> = HashSet::new();
+        let names_of: Vec<_> = items.iter().map(name_of).collect();
         let mut repeats = false;
         for (position, item) in items.iter_mut().enumerate() {
-            let Some((relation, name)) = name_of(item) else { continue };
+            let Some(Some((relation, name))) = names_of.get(position) else { continue };
             let is_same = |(other, taken): &(Option<String>, String)| {
                 let told_apart = names == Names::MayRepeat && relation.is_some() && other.is_some();
-                *taken == name && (!told_apart || *other == relation)
+                taken == name && (!told_apart || other == relation)
             };
-            if taken.iter().any(is_same) {
+            let others = names_of.iter().enumerate().filter(|(other, _)| match names {
+                Names::MayRepeat => *other < position,
+                Names::MustDiffer => *other != position,
+            });
+            if others.filter_map(|(_, other)| other.as_ref()).any(is_same) {
                 repeats = true;
-                let alias = Ident::with_quote('"', repeated_name(&name, position));
+                let alias = Ident::with_quote('"', repeated_name(name, position));
                 if let SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } = item {
                     *item = SelectItem::ExprWithAlias { expr: expr.clone(), alias };
                 }
-            } else {
-                taken.insert((relation, name));
             }
         }
         repeats.then_some(items)
@@ -135,7 +138,7 @@ impl Expander<'_> {
 /// The name of a column, and of the relation where it is told.
 fn name_of(item: &SelectItem) -> Option<(Option<String>, String)> {
     match item {
-        SelectItem::ExprWithAlias { alias, .. } => Some((None, folded(alias))),
+        SelectItem::ExprWithAlias { alias, .. } => Some((None, visible_name(&folded(alias)).to_owned())),
         SelectItem::UnnamedExpr(Expr::CompoundIdentifier(path)) => match path.as_slice() {
             [.., relation, column] => Some((Some(folded(relation)), folded(column))),
             _ => None,

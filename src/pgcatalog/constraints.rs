@@ -32,8 +32,7 @@ pub struct Declared<'a> {
 impl Declared<'_> {
     /// The index of a primary or unique key.
     pub fn index(&self) -> Option<u32> {
-        let is_key = matches!(self.constraint.kind, ConstraintKind::PrimaryKey { .. } | ConstraintKind::Unique { .. });
-        is_key.then_some(self.oid | CONSTRAINTS_MAX as u32)
+        self.constraint.kind.is_key().then_some(self.oid | CONSTRAINTS_MAX as u32)
     }
 
     pub fn is_primary(&self) -> bool {
@@ -52,13 +51,17 @@ impl Declared<'_> {
         }
     }
 
-    /// What the constraint's statement says after its name; tables that bare names lead to are named so.
-    pub fn definition(&self, metadata: &Metadata, search_path: &[String]) -> String {
+    /// What the constraint's statement says after its name; tables that bare names lead to are named so. `pretty`: for people,
+    /// with no more parentheses than are needed.
+    pub fn definition(&self, metadata: &Metadata, search_path: &[String], pretty: bool) -> String {
         let list = |names: &[String]| names.iter().map(|name| quote_ident(name)).collect::<Vec<_>>().join(", ");
         match &self.constraint.kind {
+            ConstraintKind::Check { condition } if pretty => format!("CHECK ({condition})"),
             ConstraintKind::Check { condition } => format!("CHECK (({condition}))"),
             ConstraintKind::PrimaryKey { columns } => format!("PRIMARY KEY ({})", list(columns)),
-            ConstraintKind::Unique { columns } => format!("UNIQUE ({})", list(columns)),
+            ConstraintKind::Unique { columns } | ConstraintKind::UniqueIndex { columns } => {
+                format!("UNIQUE ({})", list(columns))
+            }
             ConstraintKind::ForeignKey { columns, schema, table, references } => {
                 let first = metadata.first_named(table, search_path);
                 let target = match first.is_some_and(|first| first.schema == *schema) {
@@ -135,8 +138,15 @@ fn all(metadata: &Metadata) -> Vec<Declared<'_>> {
     metadata.user_relations().flat_map(of).collect()
 }
 
+/// Without the indexes that no constraint has.
+fn constraints(metadata: &Metadata) -> Vec<Declared<'_>> {
+    let mut all = all(metadata);
+    all.retain(|declared| declared.constraint.kind.is_constraint());
+    all
+}
+
 pub fn pg_constraint(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBatch> {
-    let all = all(metadata);
+    let all = constraints(metadata);
     let target = |d: &Declared<'_>| d.constraint.kind.target().and_then(|name| metadata.find(&name.schema, &name.name));
     let action = |d: &Declared<'_>| if d.constraint.kind.target().is_some() { "a" } else { " " };
     let smalls = |d: &Declared<'_>| Some(d.numbers());
@@ -147,7 +157,7 @@ pub fn pg_constraint(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBa
         .text("contype", |d| match d.constraint.kind {
             ConstraintKind::Check { .. } => "c",
             ConstraintKind::PrimaryKey { .. } => "p",
-            ConstraintKind::Unique { .. } => "u",
+            ConstraintKind::Unique { .. } | ConstraintKind::UniqueIndex { .. } => "u",
             ConstraintKind::ForeignKey { .. } => "f",
         })
         .flag("convalidated", |_| true)
@@ -244,11 +254,11 @@ struct Listed<'a> {
 }
 
 fn listed(metadata: &Metadata) -> Vec<Listed<'_>> {
-    let declared = all(metadata).into_iter().map(|declared| {
+    let declared = constraints(metadata).into_iter().map(|declared| {
         let (kind, check) = match &declared.constraint.kind {
             ConstraintKind::Check { condition } => ("CHECK", Some(format!("({condition})"))),
             ConstraintKind::PrimaryKey { .. } => ("PRIMARY KEY", None),
-            ConstraintKind::Unique { .. } => ("UNIQUE", None),
+            ConstraintKind::Unique { .. } | ConstraintKind::UniqueIndex { .. } => ("UNIQUE", None),
             ConstraintKind::ForeignKey { .. } => ("FOREIGN KEY", None),
         };
         let name = declared.constraint.name.clone();
@@ -309,7 +319,7 @@ fn check_constraints(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBa
 }
 
 fn key_column_usage(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBatch> {
-    let declared = all(metadata);
+    let declared = constraints(metadata);
     let columns =
         declared.iter().flat_map(|d| d.constraint.kind.columns().iter().zip(1..).map(move |(c, n)| (d, c, n)));
     let all: Vec<(&Declared<'_>, &String, i32)> = columns.collect();

@@ -87,7 +87,7 @@ fn columns(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBatch> {
         .text("column_name", |a| &a.column.name)
         .int("ordinal_position", |a| i32::from(a.number))
         .opt_text("column_default", |a| constraints::default_text(a.column))
-        .text("is_nullable", |a| if a.column.nullable { "YES" } else { "NO" })
+        .text("is_nullable", |a| if a.is_not_null() { "NO" } else { "YES" })
         .text("data_type", |a| type_name(&a.pg_type))
         .opt_int("character_maximum_length", |a| {
             let modifier = pgtypes::column_modifier(&a.column.field());

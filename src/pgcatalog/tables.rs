@@ -108,6 +108,13 @@ pub struct Attribute<'a> {
     pub pg_type: Type,
 }
 
+impl Attribute<'_> {
+    /// Whether it is declared so; columns of views never are.
+    pub fn is_not_null(&self) -> bool {
+        !self.column.nullable && matches!(self.relation.kind, "r")
+    }
+}
+
 pub fn all_attributes<'a>(relations: impl Iterator<Item = &'a Relation>) -> Vec<Attribute<'a>> {
     relations
         .flat_map(|relation| {
@@ -141,7 +148,7 @@ fn attributes(relations: &[Relation], schema: &SchemaRef) -> Result<RecordBatch>
             _ => "p",
         })
         .text("attcompression", |_| "")
-        .flag("attnotnull", |a| !a.column.nullable)
+        .flag("attnotnull", Attribute::is_not_null)
         .flag("atthasdef", |a| a.column.default.is_some() || a.column.generated.is_some())
         .text("attidentity", |a| match a.column.identity.as_deref() {
             Some("always") => "a",

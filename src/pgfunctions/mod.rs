@@ -17,6 +17,7 @@ mod row;
 mod sets;
 mod text;
 pub mod time;
+mod unknown;
 mod uuid;
 
 use std::any::Any;
@@ -63,6 +64,7 @@ pub fn relation_planner() -> Arc<dyn RelationPlanner> {
 pub use json::{JsonType, rewrite_casts as rewrite_json_casts};
 pub use sets::laterals_unfolded;
 pub use text::RECORD_OUT;
+pub use unknown::{is_stand_in, stand_in};
 
 /// A call of a function of ours.
 pub fn call(name: &str, args: Vec<Expr>) -> DataFusionResult<Expr> {
@@ -112,7 +114,11 @@ pub fn external(error: Error) -> DataFusionError {
 
 /// PostgreSQL's words for a function that takes no such arguments.
 pub fn undefined(name: &str, fields: &[FieldRef]) -> Error {
-    let types: Vec<String> = fields.iter().map(|field| type_name(field)).collect();
+    undefined_call(name, &fields.iter().map(|field| type_name(field)).collect::<Vec<_>>())
+}
+
+/// The same, of types by name.
+pub fn undefined_call(name: &str, types: &[String]) -> Error {
     Error::new(ErrorKind::UndefinedFunction, format!("function {name}({}) does not exist", types.join(", ")))
         .with_hint("No function matches the given name and argument types. You might need to add explicit type casts.")
 }

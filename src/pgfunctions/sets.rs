@@ -17,7 +17,8 @@ use datafusion::logical_expr::expr::{Exists, InSubquery};
 use datafusion::logical_expr::logical_plan::Subquery;
 use datafusion::logical_expr::planner::{PlannedRelation, RelationPlanner, RelationPlannerContext, RelationPlanning};
 use datafusion::logical_expr::{
-    EmptyRelation, Expr, ExprSchemable, Join, JoinType, LogicalPlan, LogicalPlanBuilder, Projection, SubqueryAlias,
+    EmptyRelation, Expr, ExprSchemable, Join, JoinType, LogicalPlan, LogicalPlanBuilder, Projection, ScalarUDF,
+    SubqueryAlias,
 };
 use datafusion::scalar::ScalarValue;
 use datafusion::sql::sqlparser::ast::{
@@ -26,7 +27,7 @@ use datafusion::sql::sqlparser::ast::{
 };
 
 use super::json::JsonType;
-use super::{call, external};
+use super::{call, external, is_stand_in, undefined_call};
 use crate::dialect::{RECORD_FUNCTIONS, SET_FUNCTIONS, repeated_name};
 use crate::error::{Error, ErrorKind};
 
@@ -65,8 +66,7 @@ impl RelationPlanner for Sets {
             TableFactor::Table { name, args: Some(args), alias, with_ordinality, .. } => {
                 let name = name.0.last().and_then(|part| part.as_ident()).map(|name| name.value.to_lowercase());
                 let name = name.filter(|name| {
-                    !TABLE_FUNCTIONS.contains(&name.as_str())
-                        && (name == "unnest" || context.context_provider().get_function_meta(name).is_some())
+                    !TABLE_FUNCTIONS.contains(&name.as_str()) && (name == "unnest" || function(name, context).is_some())
                 });
                 let args: Option<Vec<SqlExpr>> = args.args.iter().map(expression).collect();
                 name.zip(args).map(|(name, args)| Call {
@@ -143,12 +143,13 @@ fn plan(call: Call, context: &mut dyn RelationPlannerContext) -> DataFusionResul
 /// The call of a function that returns an array.
 fn named(name: &str, args: Vec<Expr>, context: &mut dyn RelationPlannerContext) -> DataFusionResult<Expr> {
     call(name, args.clone()).or_else(|_| {
-        let function = context.context_provider().get_function_meta(name);
-        function.map(|function| function.call(args)).ok_or_else(|| {
-            let message = format!("function {name} does not exist");
-            external(Error::new(ErrorKind::UndefinedFunction, message))
-        })
+        let call = function(name, context).map(|function| function.call(args));
+        call.ok_or_else(|| external(undefined_call(name, &[])))
     })
+}
+
+fn function(name: &str, context: &dyn RelationPlannerContext) -> Option<Arc<ScalarUDF>> {
+    context.context_provider().get_function_meta(name).filter(|function| !is_stand_in(function))
 }
 
 /// The array of the objects that records are made of.

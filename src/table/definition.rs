@@ -83,6 +83,10 @@ pub enum ConstraintKind {
     Unique {
         columns: Vec<String>,
     },
+    /// A key by an index that no constraint has.
+    UniqueIndex {
+        columns: Vec<String>,
+    },
     ForeignKey {
         columns: Vec<String>,
         schema: String,
@@ -96,8 +100,21 @@ impl ConstraintKind {
     pub fn columns(&self) -> &[String] {
         match self {
             Self::Check { .. } => &[],
-            Self::PrimaryKey { columns } | Self::Unique { columns } | Self::ForeignKey { columns, .. } => columns,
+            Self::PrimaryKey { columns }
+            | Self::Unique { columns }
+            | Self::UniqueIndex { columns }
+            | Self::ForeignKey { columns, .. } => columns,
         }
+    }
+
+    /// Whether it is one, and not an index alone.
+    pub fn is_constraint(&self) -> bool {
+        !matches!(self, Self::UniqueIndex { .. })
+    }
+
+    /// Whether its columns tell one row from all others.
+    pub fn is_key(&self) -> bool {
+        matches!(self, Self::PrimaryKey { .. } | Self::Unique { .. } | Self::UniqueIndex { .. })
     }
 
     /// The table that a foreign key leads to.

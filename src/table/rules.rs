@@ -79,6 +79,13 @@ pub struct Key {
     pub columns: Vec<String>,
 }
 
+impl Key {
+    /// Whether it is a constraint, and not an index alone.
+    pub fn is_constraint(&self) -> bool {
+        self.kind != "unique_index"
+    }
+}
+
 /// What a table asks of its rows.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Rules {
@@ -96,7 +103,7 @@ impl Rules {
                 rules.checks.push(Check { name: check.to_owned(), condition: value.to_owned() });
             } else if name.starts_with(KEY_PREFIX)
                 && let Ok(key) = serde_json::from_str::<Key>(value)
-                && matches!(key.kind.as_str(), "primary_key" | "unique")
+                && matches!(key.kind.as_str(), "primary_key" | "unique" | "unique_index")
             {
                 rules.keys.push(key);
             }

@@ -245,7 +245,7 @@ async fn errors_are_those_of_postgres() {
         ("select ordrs from gold.daily_sales", "42703", "column \"ordrs\" does not exist"),
         ("select d.nope from gold.daily_sales d", "42703", "column d.nope does not exist"),
         ("select x.orders from gold.daily_sales d", "42P01", "missing FROM-clause entry for table \"x\""),
-        ("select nope(1)", "42883", "function nope does not exist"),
+        ("select nope(1)", "42883", "function nope(integer) does not exist"),
         ("select sum(country) from gold.daily_sales", "42883", "function sum(text) does not exist"),
         (
             "select a.orders, orders from daily_sales a, daily_sales b",

@@ -54,8 +54,19 @@ use walk::{Rule, walk};
 
 /// The statement as DataFusion can plan it.
 pub fn apply(mut statement: Statement) -> Statement {
-    if plannable(&statement) {
-        rewrite(&mut statement);
+    match &mut statement {
+        // defaults and conditions are kept as they are written
+        Statement::CreateTable(table) => {
+            if let Some(query) = table.query.take() {
+                let mut query = Statement::Query(query);
+                rewrite(&mut query);
+                if let Statement::Query(query) = query {
+                    table.query = Some(query);
+                }
+            }
+        }
+        planned if plannable(planned) => rewrite(planned),
+        _ => {}
     }
     statement
 }
@@ -140,7 +151,6 @@ fn plannable(statement: &Statement) -> bool {
             | Statement::Update(_)
             | Statement::Delete(_)
             | Statement::Merge(_)
-            | Statement::CreateTable(_)
     )
 }
 

@@ -18,7 +18,19 @@ use super::place::{Place, at};
 use super::{Operand, Typing};
 use crate::engine::exact;
 use crate::error::{Error, ErrorKind};
+use crate::pgfunctions::JsonType;
 use crate::pgtypes::{PG_TYPE_KEY, TYPE_MODIFIER_KEY, Type, column_type};
+
+/// A literal that is cast to JSON is looked at while planning, as those of other types are.
+pub(super) fn check_json(expr: &Expr) -> Result<()> {
+    if let Expr::Cast(Cast { expr: literal, field }) = expr
+        && let Some(json) = JsonType::of_field(field)
+        && let Some(Some(text)) = literal.as_literal().and_then(ScalarValue::try_as_str)
+    {
+        json.read_text(text).map_err(|error| at(error, Place::Literal(text.to_owned())))?;
+    }
+    Ok(())
+}
 
 pub(super) fn cast(typing: &Typing, cast: Cast, schema: &DFSchema, assigns: bool) -> Result<Transformed<Expr>> {
     let Cast { expr, field } = cast;

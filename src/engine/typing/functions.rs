@@ -1,6 +1,7 @@
 //! Calls of functions: what their unknown arguments are, and which calls PostgreSQL has no function for.
 
 use std::collections::HashMap;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{DataType, Field, IntervalUnit};
@@ -23,7 +24,6 @@ use super::place::{Place, at};
 use super::{Operand, Typing, field_of};
 use crate::engine::aggregates::sum_of_reals;
 use crate::engine::math;
-use crate::error::{Error, ErrorKind};
 use crate::pgcatalog::TYPE_OF;
 use crate::pgfunctions;
 use crate::pgtypes::{PG_TYPE_KEY, Type, arrow_type};
@@ -216,6 +216,7 @@ pub(super) fn scalar(typing: &Typing, call: ScalarFunction, schema: &DFSchema) -
     if function == "array_dims" {
         return dimensions(call).map(Transformed::yes);
     }
+    check_count(typing, function, &call.args, schema)?;
     if let "round" | "trunc" = function {
         return rounded(typing, call, schema);
     }
@@ -252,6 +253,7 @@ pub(super) fn scalar(typing: &Typing, call: ScalarFunction, schema: &DFSchema) -
 
 /// The sum of bigints is a numeric; of a `char(n)` its text is taken.
 pub(super) fn aggregate(typing: &Typing, mut call: AggregateFunction, schema: &DFSchema) -> Result<Transformed<Expr>> {
+    check_count(typing, call.func.name(), &call.params.args, schema)?;
     let mut changed = arguments(typing, call.func.name(), &mut call.params.args, schema)?;
     if adds_reals(call.func.name(), &call.params.args, schema)? {
         (call.func, changed) = (sum_of_reals(), true);
@@ -392,12 +394,22 @@ fn of_text(typing: &Typing, function: &str, signature: &str, args: &[Expr], sche
     typed.collect()
 }
 
+/// Functions that DataFusion calls with other numbers of arguments than PostgreSQL has, and PostgreSQL's.
+const COUNTS: &[(&str, RangeInclusive<usize>)] =
+    &[("array_length", 2..=2), ("count", 0..=1), ("generate_series", 2..=3)];
+
+fn check_count(typing: &Typing, function: &str, args: &[Expr], schema: &DFSchema) -> Result<()> {
+    let known = COUNTS.iter().find(|(name, _)| *name == function);
+    if known.is_none_or(|(_, counts)| counts.contains(&args.len())) {
+        return Ok(());
+    }
+    let args: Vec<Operand> = args.iter().map(|arg| typing.operand(arg, schema)).collect::<Result<_>>()?;
+    Err(no_function(function, &args))
+}
+
 /// `function upper(integer) does not exist`.
 fn no_function(function: &str, known: &[Operand]) -> datafusion::error::DataFusionError {
     let shown = |operand: &Operand| operand.known().map_or("unknown".to_owned(), |(pg_type, _)| name(pg_type));
-    let types = known.iter().map(shown).collect::<Vec<_>>().join(", ");
-    let error = Error::new(ErrorKind::UndefinedFunction, format!("function {function}({types}) does not exist"));
-    let error = error
-        .with_hint("No function matches the given name and argument types. You might need to add explicit type casts.");
-    at(error, Place::Name(vec![function.to_owned()]))
+    let types: Vec<String> = known.iter().map(shown).collect();
+    at(pgfunctions::undefined_call(function, &types), Place::Name(vec![function.to_owned()]))
 }

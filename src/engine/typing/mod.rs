@@ -169,6 +169,7 @@ impl Typing {
 
     fn expression(&self, expr: Expr, schema: &DFSchema, assigns: bool) -> DataFusionResult<Transformed<Expr>> {
         expr.transform_up(|expr| {
+            casts::check_json(&expr)?;
             let marked = pgfunctions::rewrite_json_casts(expr, schema)?;
             let typed = marked.transform_data(|expr| self.resolve(expr, schema, assigns))?;
             let checked = typed.transform_data(|expr| arithmetic::check(expr, schema))?;

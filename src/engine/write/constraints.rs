@@ -173,7 +173,9 @@ impl TableRules {
             true => format!("cannot insert a non-DEFAULT value into column \"{column}\""),
             false => format!("column \"{column}\" can only be updated to DEFAULT"),
         };
-        Err(Error::new(ErrorKind::GeneratedAlways, message).with_detail(detail))
+        let error = Error::new(ErrorKind::GeneratedAlways, message).with_detail(detail);
+        let may_override = inserts && rule.generated.is_none();
+        Err(if may_override { error.with_hint("Use OVERRIDING SYSTEM VALUE to override.") } else { error })
     }
 
     pub fn is_identity(&self, column: &str) -> bool {

@@ -233,7 +233,7 @@ fn keys(conflict: &ast::OnConflict, target: &Target, statement: &Statement) -> R
         None => declared.iter().map(positions).collect(),
         Some(ast::ConflictTarget::OnConstraint(name)) => {
             let wanted = name.0.last().and_then(|part| part.as_ident()).map(folded).unwrap_or_default();
-            let key = declared.iter().find(|key| key.name == wanted).ok_or_else(|| {
+            let key = declared.iter().find(|key| key.name == wanted && key.is_constraint()).ok_or_else(|| {
                 let relation = target.rules.relation();
                 let message = format!("constraint \"{wanted}\" for table \"{relation}\" does not exist");
                 Error::new(ErrorKind::UndefinedObject, message)

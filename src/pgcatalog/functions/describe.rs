@@ -112,8 +112,9 @@ fn base_type(oid: u32) -> ScalarValue {
 
 fn constraint_definition(session: &SessionInfo, args: &[ScalarValue]) -> Result<ScalarValue> {
     let declared = constraints::with_oid(session.metadata(), function_oid(args));
+    let pretty = matches!(args.get(1), Some(ScalarValue::Boolean(Some(true))));
     let definition =
-        |declared: constraints::Declared<'_>| declared.definition(session.metadata(), session.search_path());
+        |declared: constraints::Declared<'_>| declared.definition(session.metadata(), session.search_path(), pretty);
     Ok(ScalarValue::Utf8(declared.map(definition)))
 }
 

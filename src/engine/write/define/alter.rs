@@ -18,7 +18,7 @@ use crate::dialect::folded;
 use crate::error::{Error, ErrorKind, Result};
 use crate::names::TableName;
 use crate::pgcatalog::OWNER;
-use crate::table::ConstraintKind;
+use crate::table::{Constraint, ConstraintKind};
 
 pub(super) async fn table(change: &Change, alter: &ast::AlterTable) -> Result<()> {
     let Some(object) = owned_if(change, &alter.name, alter.if_exists)? else { return Ok(()) };
@@ -164,7 +164,8 @@ fn no_constraint(table: &Object, name: &str) -> Error {
 async fn drop_constraint(change: &Change, table: &Arc<Object>, name: &str, if_exists: bool) -> Result<()> {
     let mut definition = change.definition(table).await?;
     let before = definition.constraints.len();
-    definition.constraints.retain(|constraint| constraint.name != name);
+    let is_it = |constraint: &Constraint| constraint.name == name && constraint.kind.is_constraint();
+    definition.constraints.retain(|constraint| !is_it(constraint));
     if definition.constraints.len() == before {
         let error = no_constraint(table, name);
         if !if_exists {

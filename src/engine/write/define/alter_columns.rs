@@ -184,6 +184,7 @@ pub(super) async fn rename(change: &Change, table: &Arc<Object>, old: &str, new:
             ConstraintKind::Check { condition } => *condition = renamed_in(condition, old, new),
             ConstraintKind::PrimaryKey { columns }
             | ConstraintKind::Unique { columns }
+            | ConstraintKind::UniqueIndex { columns }
             | ConstraintKind::ForeignKey { columns, .. } => *columns = columns.iter().map(renamed).collect(),
         }
     }

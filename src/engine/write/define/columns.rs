@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 
 use datafusion::arrow::datatypes::{Field, FieldRef, Schema};
 use datafusion::sql::sqlparser::ast::{
-    self, ArrayElemTypeDef, CastKind, CharacterLength, ColumnOption, DataType as SqlType, ExactNumberInfo, GeneratedAs,
+    self, ArrayElemTypeDef, CharacterLength, ColumnOption, DataType as SqlType, ExactNumberInfo, GeneratedAs,
     TimezoneInfo, VisitMut, VisitorMut,
 };
 
@@ -27,30 +27,24 @@ impl Declared {
     }
 }
 
-/// The expression as it was written: a rule of `dialect` has said of whole numbers that they are integers.
+/// The expression as it was written, but for the words that PostgreSQL tells in capitals: `CURRENT_DATE`.
 pub(super) fn as_written(expr: &ast::Expr) -> String {
-    struct Bare;
-    impl VisitorMut for Bare {
+    struct Capitals;
+    impl VisitorMut for Capitals {
         type Break = ();
         fn post_visit_expr(&mut self, expr: &mut ast::Expr) -> ControlFlow<()> {
-            if let ast::Expr::Cast { kind: CastKind::Cast, expr: inner, data_type: SqlType::Integer(None), .. } = expr
-                && is_number(inner)
+            if let ast::Expr::Function(function) = expr
+                && matches!(function.args, ast::FunctionArguments::None)
+                && let Some(ast::ObjectNamePart::Identifier(word)) = function.name.0.last_mut()
             {
-                *expr = inner.as_ref().clone();
+                word.value.make_ascii_uppercase();
             }
             ControlFlow::Continue(())
         }
     }
-    fn is_number(expr: &ast::Expr) -> bool {
-        match expr {
-            ast::Expr::Value(value) => matches!(value.value, ast::Value::Number(..)),
-            ast::Expr::UnaryOp { expr, .. } => is_number(expr),
-            _ => false,
-        }
-    }
-    let mut bare = expr.clone();
-    let _ = bare.visit(&mut Bare);
-    bare.to_string()
+    let mut told = expr.clone();
+    let _ = told.visit(&mut Capitals);
+    told.to_string()
 }
 
 /// A declared type.

@@ -87,6 +87,12 @@ impl Constraints {
         Ok(())
     }
 
+    pub fn unique_index(&mut self, columns: Vec<String>) -> Result<()> {
+        let name = self.named(None, &columns, "idx")?;
+        self.all.push(Constraint { name, kind: ConstraintKind::UniqueIndex { columns } });
+        Ok(())
+    }
+
     pub fn foreign_key(
         &mut self,
         change: &Change,

@@ -6,6 +6,7 @@ use datafusion::sql::sqlparser::ast::{ObjectName, ObjectType};
 
 use super::super::names::{check_schema, reference};
 use super::super::{Change, unsupported};
+use super::indexes;
 use super::relations::{readers, told};
 use super::schemas;
 use crate::catalog::Object;
@@ -29,7 +30,11 @@ pub(super) async fn drop(
             ObjectType::Table | ObjectType::View | ObjectType::MaterializedView => {
                 doomed.extend(relation(change, object_type, name, if_exists)?);
             }
-            ObjectType::Index => absent(change, "index", name, if_exists)?,
+            ObjectType::Index => {
+                if !indexes::drop(change, name).await? {
+                    absent(change, "index", name, if_exists)?;
+                }
+            }
             ObjectType::Sequence => absent(change, "sequence", name, if_exists)?,
             ObjectType::Type => absent(change, "type", name, if_exists)?,
             other => return Err(unsupported(&format!("DROP {other}"))),

@@ -113,7 +113,7 @@ async fn carry_out(change: &Change, statement: &Statement, params: &[ScalarValue
             done(tag)
         }
         ast::Statement::CreateIndex(index) => {
-            indexes::create(change, index)?;
+            indexes::create(change, index).await?;
             done(tag)
         }
         ast::Statement::AlterTable(table) => {
@@ -124,10 +124,10 @@ async fn carry_out(change: &Change, statement: &Statement, params: &[ScalarValue
             schemas::alter(change, schema)?;
             done(tag)
         }
-        ast::Statement::AlterIndex { name, .. } => Err(Error::new(
-            ErrorKind::UndefinedTable,
-            format!("relation \"{}\" does not exist", name.0.last().map(ToString::to_string).unwrap_or_default()),
-        )),
+        ast::Statement::AlterIndex { name, operation } => {
+            indexes::alter(change, name, operation).await?;
+            done(tag)
+        }
         ast::Statement::Comment { object_type, object_name, comment, if_exists } => {
             comments::comment(change, *object_type, object_name, comment.as_deref(), *if_exists).await?;
             done(tag)
