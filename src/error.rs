@@ -52,6 +52,7 @@ error_kinds! {
     AmbiguousFunction        "42725" 2 false;
     DuplicateAlias           "42712" 2 false;
     WindowingError           "42P20" 2 false;
+    InvalidFrameOffset       "22013" 2 false;
     InvalidArgumentForNtile  "22014" 2 false;
     CannotCoerce             "42846" 2 false;
     InvalidRowCountInLimit   "2201W" 2 false;

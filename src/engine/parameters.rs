@@ -6,6 +6,7 @@ use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::logical_expr::expr::Placeholder;
 use datafusion::logical_expr::{Expr, LogicalPlan};
 
+use super::frame_parameters;
 use crate::dialect::{self, Statement};
 use crate::error::{Error, ErrorKind, Result};
 use crate::pgtypes::{Type, column_type};
@@ -54,6 +55,9 @@ fn note(plan: &LogicalPlan, types: &mut HashMap<String, Type>) -> Result<()> {
                 if let Expr::Placeholder(Placeholder { id, field }) = expr {
                     let known = field.as_ref().map_or(Type::TEXT, |field| column_type(field));
                     types.entry(id.clone()).or_insert(known);
+                }
+                for number in frame_parameters::in_call(expr) {
+                    types.entry(format!("${number}")).or_insert(Type::INT8);
                 }
                 Ok(TreeNodeRecursion::Continue)
             })

@@ -9,8 +9,8 @@ use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::scalar::ScalarValue;
 
-use super::errors;
 use super::settings::Settings;
+use super::{errors, frame_parameters};
 use crate::catalog::{Overlay, Release, Scope};
 use crate::dialect::Statement;
 use crate::error::{Error, ErrorKind, Result};
@@ -92,6 +92,7 @@ pub(super) fn bind(plan: &LogicalPlan, statement: &Statement, params: &[ScalarVa
         return Ok(None);
     }
     let bound = plan.clone().with_param_values(params.to_vec());
+    let bound = bound.and_then(|plan| frame_parameters::bind(plan, params));
     bound.map(Some).map_err(|error| errors::in_statement(error, statement))
 }
 

@@ -18,9 +18,9 @@ use crate::table::{Constraint, ConstraintKind};
 
 /// Bits of the OIDs of constraints and their indexes, which no object has; below them are the table's OID and the number.
 const CONSTRAINT: u32 = 0x7000_0000;
-const NUMBER_BITS: u32 = 5;
+const NUMBER_BITS: u32 = 6;
 /// Constraints of a table that have an OID.
-const CONSTRAINTS_MAX: usize = 16;
+const CONSTRAINTS_MAX: usize = 32;
 
 /// A constraint with its table.
 pub struct Declared<'a> {
@@ -30,9 +30,9 @@ pub struct Declared<'a> {
 }
 
 impl Declared<'_> {
-    /// The index of a primary or unique key.
+    /// The index of a key, or that it is.
     pub fn index(&self) -> Option<u32> {
-        self.constraint.kind.is_key().then_some(self.oid | CONSTRAINTS_MAX as u32)
+        self.constraint.kind.has_index().then_some(self.oid | CONSTRAINTS_MAX as u32)
     }
 
     pub fn is_primary(&self) -> bool {
@@ -47,7 +47,35 @@ impl Declared<'_> {
                 let numbered = self.relation.columns.iter().zip(1..);
                 numbered.filter(|(column, _)| words.contains(&column.name.as_str())).map(|(_, n)| n).collect()
             }
+            // an expression has none
+            ConstraintKind::Index { keys, .. } if !keys.is_empty() => {
+                let number = |key: &String| {
+                    let mut columns = self.relation.columns.iter().zip(1..);
+                    columns.find(|(column, _)| quote_ident(&column.name) == *key).map_or(0, |(_, number)| number)
+                };
+                keys.iter().map(number).collect()
+            }
             kind => numbers(self.relation, kind.columns()),
+        }
+    }
+
+    /// The keys of its index, in SQL.
+    pub fn keys(&self) -> Vec<String> {
+        match &self.constraint.kind {
+            ConstraintKind::Index { keys, .. } if !keys.is_empty() => keys.clone(),
+            kind => kind.columns().iter().map(|name| quote_ident(name)).collect(),
+        }
+    }
+
+    fn is_unique(&self) -> bool {
+        !matches!(self.constraint.kind, ConstraintKind::Index { unique: false, .. })
+    }
+
+    /// What is true for the rows of its index, where it has not all.
+    fn index_condition(&self) -> Option<&str> {
+        match &self.constraint.kind {
+            ConstraintKind::Index { condition, .. } => condition.as_deref(),
+            _ => None,
         }
     }
 
@@ -59,7 +87,7 @@ impl Declared<'_> {
             ConstraintKind::Check { condition } if pretty => format!("CHECK ({condition})"),
             ConstraintKind::Check { condition } => format!("CHECK (({condition}))"),
             ConstraintKind::PrimaryKey { columns } => format!("PRIMARY KEY ({})", list(columns)),
-            ConstraintKind::Unique { columns } | ConstraintKind::UniqueIndex { columns } => {
+            ConstraintKind::Unique { columns } | ConstraintKind::Index { columns, .. } => {
                 format!("UNIQUE ({})", list(columns))
             }
             ConstraintKind::ForeignKey { columns, schema, table, references } => {
@@ -73,15 +101,24 @@ impl Declared<'_> {
         }
     }
 
-    /// The statement that would make its index.
-    pub fn index_definition(&self) -> String {
-        let columns: Vec<String> = self.constraint.kind.columns().iter().map(|name| quote_ident(name)).collect();
+    /// The statement that would make its index. `pretty`: for people, with no more parentheses than are needed.
+    pub fn index_definition(&self, pretty: bool) -> String {
+        let method = match &self.constraint.kind {
+            ConstraintKind::Index { method: Some(method), .. } => method.as_str(),
+            _ => "btree",
+        };
+        let condition = match self.index_condition() {
+            Some(condition) if pretty => format!(" WHERE {condition}"),
+            Some(condition) => format!(" WHERE ({condition})"),
+            None => String::new(),
+        };
         format!(
-            "CREATE UNIQUE INDEX {} ON {}.{} USING btree ({})",
+            "CREATE {}INDEX {} ON {}.{} USING {method} ({}){condition}",
+            if self.is_unique() { "UNIQUE " } else { "" },
             quote_ident(&self.constraint.name),
             quote_ident(&self.relation.schema),
             quote_ident(&self.relation.name),
-            columns.join(", ")
+            self.keys().join(", ")
         )
     }
 }
@@ -157,7 +194,7 @@ pub fn pg_constraint(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBa
         .text("contype", |d| match d.constraint.kind {
             ConstraintKind::Check { .. } => "c",
             ConstraintKind::PrimaryKey { .. } => "p",
-            ConstraintKind::Unique { .. } | ConstraintKind::UniqueIndex { .. } => "u",
+            ConstraintKind::Unique { .. } | ConstraintKind::Index { .. } => "u",
             ConstraintKind::ForeignKey { .. } => "f",
         })
         .flag("convalidated", |_| true)
@@ -183,14 +220,19 @@ pub fn pg_constraint(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBa
 
 pub fn pg_index(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBatch> {
     let keys: Vec<Declared<'_>> = all(metadata).into_iter().filter(|d| d.index().is_some()).collect();
-    let count = |d: &Declared<'_>| i16::try_from(d.constraint.kind.columns().len()).unwrap_or(0);
-    let zeros = |d: &Declared<'_>| Some(vec![0; d.constraint.kind.columns().len()]);
+    let count = |d: &Declared<'_>| i16::try_from(d.keys().len()).unwrap_or(0);
+    let zeros = |d: &Declared<'_>| Some(vec![0; d.keys().len()]);
+    let expressions = |d: &Declared<'_>| {
+        let texts: Vec<String> =
+            d.keys().into_iter().zip(d.numbers()).filter(|(_, n)| *n == 0).map(|(key, _)| key).collect();
+        (!texts.is_empty()).then(|| texts.join(", "))
+    };
     Columns::of(&keys)
         .oid("indexrelid", |d| d.index().unwrap_or(0))
         .oid("indrelid", |d| d.relation.oid)
         .small("indnatts", count)
         .small("indnkeyatts", count)
-        .flag("indisunique", |_| true)
+        .flag("indisunique", Declared::is_unique)
         .flag("indisprimary", Declared::is_primary)
         .flag("indimmediate", |_| true)
         .flag("indisvalid", |_| true)
@@ -200,6 +242,8 @@ pub fn pg_index(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBatch> 
         .numbers("indcollation", zeros)
         .numbers("indclass", zeros)
         .numbers("indoption", zeros)
+        .opt_text("indexprs", expressions)
+        .opt_text("indpred", |d| d.index_condition())
         .build(schema)
 }
 
@@ -209,7 +253,7 @@ pub fn pg_indexes(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBatch
         .text("schemaname", |d| &d.relation.schema)
         .text("tablename", |d| &d.relation.name)
         .text("indexname", |d| &d.constraint.name)
-        .text("indexdef", Declared::index_definition)
+        .text("indexdef", |d| d.index_definition(false))
         .build(schema)
 }
 
@@ -258,7 +302,7 @@ fn listed(metadata: &Metadata) -> Vec<Listed<'_>> {
         let (kind, check) = match &declared.constraint.kind {
             ConstraintKind::Check { condition } => ("CHECK", Some(format!("({condition})"))),
             ConstraintKind::PrimaryKey { .. } => ("PRIMARY KEY", None),
-            ConstraintKind::Unique { .. } | ConstraintKind::UniqueIndex { .. } => ("UNIQUE", None),
+            ConstraintKind::Unique { .. } | ConstraintKind::Index { .. } => ("UNIQUE", None),
             ConstraintKind::ForeignKey { .. } => ("FOREIGN KEY", None),
         };
         let name = declared.constraint.name.clone();

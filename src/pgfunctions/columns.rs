@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use datafusion::arrow::array::{
-    Array, ArrayRef, AsArray, BinaryArray, BinaryBuilder, BooleanArray, Decimal128Array, Float64Array, Int32Array,
+    Array, ArrayRef, AsArray, BinaryArray, BinaryViewBuilder, BooleanArray, Decimal128Array, Float64Array, Int32Array,
     Int64Array, ListArray, StringArray, StringViewArray, StructArray, new_null_array,
 };
 use datafusion::arrow::buffer::{NullBuffer, OffsetBuffer};
@@ -326,7 +326,7 @@ impl Returns {
             Self::Numeric(scale) => DataType::Decimal128(38, scale),
             Self::Float => DataType::Float64,
             Self::Bool => DataType::Boolean,
-            Self::Bytes => DataType::Binary,
+            Self::Bytes => DataType::BinaryView,
             Self::Json => return marked("json"),
             Self::Jsonb => return marked("jsonb"),
             Self::Array(item) | Self::Set(item) => DataType::List(Arc::new(item.field(Field::LIST_FIELD_DEFAULT_NAME))),
@@ -405,7 +405,7 @@ pub(super) fn build(returns: Returns, outputs: Vec<Output>) -> DataFusionResult<
             Arc::new(outputs.iter().map(truth).collect::<BooleanArray>())
         }
         Returns::Bytes => {
-            let mut bytes = BinaryBuilder::new();
+            let mut bytes = BinaryViewBuilder::new();
             for output in &outputs {
                 match output {
                     Output::Bytes(value) => bytes.append_value(value),

@@ -39,7 +39,7 @@ pub(super) fn parse(pg_type: &Type, text: &str, style: &Style) -> Result<ScalarV
         Type::FLOAT4 => ScalarValue::Float32(Some(parse_float(text, "real", f32::is_infinite)?)),
         Type::FLOAT8 => ScalarValue::Float64(Some(parse_float(text, "double precision", f64::is_infinite)?)),
         Type::NUMERIC => parse_numeric(text)?,
-        Type::BYTEA => ScalarValue::Binary(Some(parse_bytea(text)?)),
+        Type::BYTEA => ScalarValue::BinaryView(Some(parse_bytea(text)?)),
         Type::UUID => {
             let uuid: uuid::Uuid = text.trim().parse().map_err(|_| malformed("uuid", text))?;
             ScalarValue::Utf8(Some(uuid.to_string()))
@@ -306,8 +306,8 @@ mod tests {
         assert_eq!(ok(&Type::BOOL, " on "), ScalarValue::Boolean(Some(true)));
         assert_eq!(ok(&Type::BOOL, "of"), ScalarValue::Boolean(Some(false)));
         assert_eq!(ok(&Type::FLOAT8, "-Infinity"), ScalarValue::Float64(Some(f64::NEG_INFINITY)));
-        assert_eq!(ok(&Type::BYTEA, "\\001\\\\a"), ScalarValue::Binary(Some(vec![1, b'\\', b'a'])));
-        assert_eq!(ok(&Type::BYTEA, "\\x01Ff"), ScalarValue::Binary(Some(vec![1, 255])));
+        assert_eq!(ok(&Type::BYTEA, "\\001\\\\a"), ScalarValue::BinaryView(Some(vec![1, b'\\', b'a'])));
+        assert_eq!(ok(&Type::BYTEA, "\\x01Ff"), ScalarValue::BinaryView(Some(vec![1, 255])));
     }
 
     #[test]

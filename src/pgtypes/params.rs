@@ -76,7 +76,7 @@ fn receive(pg_type: &Type, bytes: &[u8], number: usize) -> Result<ScalarValue> {
         Type::FLOAT4 => ScalarValue::Float32(Some(f32::from_be_bytes(fixed(bytes, number)?))),
         Type::FLOAT8 => ScalarValue::Float64(Some(f64::from_be_bytes(fixed(bytes, number)?))),
         Type::NUMERIC => receive_numeric(bytes, number)?,
-        Type::BYTEA => ScalarValue::Binary(Some(bytes.to_vec())),
+        Type::BYTEA => ScalarValue::BinaryView(Some(bytes.to_vec())),
         Type::UUID => ScalarValue::Utf8(Some(uuid::Uuid::from_bytes(fixed(bytes, number)?).to_string())),
         Type::DATE => ScalarValue::Date32(Some(match i32::from_be_bytes(fixed(bytes, number)?) {
             infinite @ (i32::MAX | i32::MIN) => infinite,

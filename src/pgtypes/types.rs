@@ -133,7 +133,7 @@ pub fn arrow_type(pg_type: &Type) -> Option<DataType> {
         | Type::ACLITEM
         | Type::JSON
         | Type::JSONB => DataType::Utf8,
-        Type::BYTEA => DataType::Binary,
+        Type::BYTEA => DataType::BinaryView,
         Type::DATE => DataType::Date32,
         Type::TIME => DataType::Time64(TimeUnit::Microsecond),
         Type::TIMESTAMP => DataType::Timestamp(TimeUnit::Microsecond, None),

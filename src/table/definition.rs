@@ -83,9 +83,20 @@ pub enum ConstraintKind {
     Unique {
         columns: Vec<String>,
     },
-    /// A key by an index that no constraint has.
-    UniqueIndex {
+    /// An index that no constraint has, kept as it was declared.
+    Index {
+        /// Its keys; none where some of them are expressions.
         columns: Vec<String>,
+        unique: bool,
+        /// Its keys in SQL, where some of them are expressions.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        keys: Vec<String>,
+        /// SQL that is true for the rows it has; `None`: it has all.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        condition: Option<String>,
+        /// `gin` and the like; `None`: `btree`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        method: Option<String>,
     },
     ForeignKey {
         columns: Vec<String>,
@@ -102,19 +113,28 @@ impl ConstraintKind {
             Self::Check { .. } => &[],
             Self::PrimaryKey { columns }
             | Self::Unique { columns }
-            | Self::UniqueIndex { columns }
+            | Self::Index { columns, .. }
             | Self::ForeignKey { columns, .. } => columns,
         }
     }
 
     /// Whether it is one, and not an index alone.
     pub fn is_constraint(&self) -> bool {
-        !matches!(self, Self::UniqueIndex { .. })
+        !matches!(self, Self::Index { .. })
     }
 
     /// Whether its columns tell one row from all others.
     pub fn is_key(&self) -> bool {
-        matches!(self, Self::PrimaryKey { .. } | Self::Unique { .. } | Self::UniqueIndex { .. })
+        match self {
+            Self::PrimaryKey { .. } | Self::Unique { .. } => true,
+            Self::Index { unique, keys, condition, .. } => *unique && keys.is_empty() && condition.is_none(),
+            Self::Check { .. } | Self::ForeignKey { .. } => false,
+        }
+    }
+
+    /// Whether an index of its name is in the catalogs.
+    pub fn has_index(&self) -> bool {
+        matches!(self, Self::PrimaryKey { .. } | Self::Unique { .. } | Self::Index { .. })
     }
 
     /// The table that a foreign key leads to.

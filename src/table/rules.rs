@@ -77,12 +77,30 @@ pub struct Key {
     pub name: String,
     kind: String,
     pub columns: Vec<String>,
+    /// The rest is an index's.
+    #[serde(default)]
+    unique: bool,
+    #[serde(default)]
+    keys: Vec<String>,
+    #[serde(default)]
+    condition: Option<String>,
 }
 
+/// The kind of a key that is an index alone.
+const INDEX: &str = "index";
+
 impl Key {
+    fn tells_rows_apart(&self) -> bool {
+        match self.kind.as_str() {
+            "primary_key" | "unique" => true,
+            INDEX => self.unique && self.keys.is_empty() && self.condition.is_none(),
+            _ => false,
+        }
+    }
+
     /// Whether it is a constraint, and not an index alone.
     pub fn is_constraint(&self) -> bool {
-        self.kind != "unique_index"
+        self.kind != INDEX
     }
 }
 
@@ -103,7 +121,7 @@ impl Rules {
                 rules.checks.push(Check { name: check.to_owned(), condition: value.to_owned() });
             } else if name.starts_with(KEY_PREFIX)
                 && let Ok(key) = serde_json::from_str::<Key>(value)
-                && matches!(key.kind.as_str(), "primary_key" | "unique" | "unique_index")
+                && key.tells_rows_apart()
             {
                 rules.keys.push(key);
             }

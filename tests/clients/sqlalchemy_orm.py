@@ -66,6 +66,7 @@ step('tuple >',lambda: S().execute(select(Address.id).where(tuple_(Address.user_
 step('agg',lambda: S().execute(select(User.name,func.count(Address.id),func.sum(Address.amount),func.max(Address.day)).outerjoin(Address).group_by(User.id).order_by(User.id)).all())
 step('array_agg',lambda: S().execute(select(Address.user_id,func.array_agg(aggregate_order_by(Address.street,Address.id.desc())),func.string_agg(Address.street,aggregate_order_by(literal(','),Address.id))).group_by(Address.user_id).order_by(Address.user_id)).all())
 step('filter',lambda: S().execute(select(func.count().filter(Address.amount>2),func.percentile_cont(0.5).within_group(Address.amount)).select_from(Address)).all())
+step('frame',lambda: S().execute(select(Address.id,func.sum(Address.amount).over(order_by=Address.id,rows=(-1,0)),func.count().over(order_by=Address.id,rows=(-2,1))).order_by(Address.id)).all())
 step('window',lambda: S().execute(select(Address.id,func.row_number().over(partition_by=Address.user_id,order_by=Address.amount.desc()),func.sum(Address.amount).over(order_by=Address.id)).order_by(Address.id)).all())
 step('cte',lambda: (lambda c: S().execute(select(c.c.n,func.sum(c.c.amount)).group_by(c.c.n).order_by(c.c.n)).all())(select(Address,User.name.label('n')).join(User).cte('c')))
 step('lateral',lambda: (lambda l: S().execute(select(User.name,l.c.street).join(l,true()).order_by(User.id)).all())(select(Address.street).where(Address.user_id==User.id).order_by(Address.id.desc()).limit(1).lateral()))

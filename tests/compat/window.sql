@@ -26,3 +26,10 @@ select sum(quantity) over w, avg(quantity) over w from sales window w as (partit
 select first_value(price) over (partition by region order by day desc) from sales order by id;
 select ntile(0) over () from employees;
 select lag(id) ignore nulls over (order by id) from employees;
+prepare frame as select id, sum(quantity) over (order by id rows between $1 preceding and $2 following) from sales order by id limit $3;
+execute frame(1, 0, 4);
+execute frame(0, 1, 3);
+execute frame(-1, 1, 3);
+execute frame(1, null, 3);
+select name, parameter_types from pg_prepared_statements where name = 'frame';
+deallocate frame;

@@ -15,12 +15,14 @@ mod empty_catalogs;
 mod fetch_first;
 mod field_access;
 mod float_literals;
+mod frame_offsets;
 mod function_columns;
 mod function_names;
 mod grouping_positions;
 mod inner_ctes;
 mod integer_literals;
 mod like_escape;
+mod ordered_sets;
 mod parameter_types;
 mod pg_catalog_crate;
 mod precedence;
@@ -46,6 +48,7 @@ use datafusion::sql::sqlparser::ast::{
 pub use array_subquery::GATHERED;
 pub use cast_arguments::is_aggregate;
 pub use column_names::{repeated_name, visible_name};
+pub use frame_offsets::parameter_in as frame_parameter;
 pub use reg_casts::REG_IN;
 pub use relation_arguments::{RELATION, RELATION_FUNCTIONS, takes_relation};
 pub use scalar_subqueries::{SINGLE_VALUE, one_value};
@@ -92,6 +95,7 @@ fn rewrite(statement: &mut Statement) {
             &mut set_functions::Rewriter,
             &mut function_columns::Rewriter,
             &mut time_syntax::Rewriter,
+            &mut frame_offsets::Rewriter,
             &mut like_escape::Rewriter,
             &mut fetch_first::Rewriter,
             &mut symmetric::Rewriter,
@@ -106,7 +110,15 @@ fn rewrite(statement: &mut Statement) {
             &mut field_access::Rewriter,
         ],
     );
-    walk(statement, &mut [&mut values_types::Rewriter, &mut base_types::Rewriter, &mut inner_ctes::Rewriter]);
+    walk(
+        statement,
+        &mut [
+            &mut ordered_sets::Rewriter,
+            &mut values_types::Rewriter,
+            &mut base_types::Rewriter,
+            &mut inner_ctes::Rewriter,
+        ],
+    );
     if catalogs.read {
         walk(statement, &mut [&mut empty_catalogs::Emptier, &mut tableoid::Rewriter::default()]);
     }

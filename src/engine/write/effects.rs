@@ -7,8 +7,8 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch};
-use datafusion::arrow::compute::{filter, filter_record_batch};
-use datafusion::arrow::datatypes::{Int32Type, Int64Type};
+use datafusion::arrow::compute::{cast, filter, filter_record_batch};
+use datafusion::arrow::datatypes::{DataType, Int32Type, Int64Type};
 use datafusion::arrow::error::ArrowError;
 use datafusion::arrow::row::{OwnedRow, RowConverter, SortField};
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryPool, MemoryReservation};
@@ -85,20 +85,25 @@ struct Done {
 /// A key, and those of its values that inserted rows have.
 struct Key {
     columns: Vec<usize>,
+    types: Vec<DataType>,
     converter: RowConverter,
     seen: HashSet<OwnedRow>,
 }
 
 impl Key {
     fn new(columns: &[usize], rules: &TableRules) -> Result<Self> {
-        let of = |index: &usize| SortField::new(rules.schema().field(*index).data_type().clone());
-        let converter = RowConverter::new(columns.iter().map(of).collect()).map_err(incomparable)?;
-        Ok(Self { columns: columns.to_vec(), converter, seen: HashSet::new() })
+        let types: Vec<_> = columns.iter().map(|index| rules.schema().field(*index).data_type().clone()).collect();
+        let fields = types.iter().cloned().map(SortField::new);
+        let converter = RowConverter::new(fields.collect()).map_err(incomparable)?;
+        Ok(Self { columns: columns.to_vec(), types, converter, seen: HashSet::new() })
     }
 
     /// The key of each row; none where a part of it is NULL, which equals nothing.
     fn of(&self, values: &[ArrayRef], rows: usize) -> Result<Vec<Option<OwnedRow>>> {
-        let of: Vec<ArrayRef> = self.columns.iter().filter_map(|index| values.get(*index).cloned()).collect();
+        let given = self.columns.iter().filter_map(|index| values.get(*index)).zip(&self.types);
+        // texts of parameters come in another form than those of columns
+        let of = given.map(|(column, data_type)| cast(column, data_type)).collect::<Result<Vec<_>, _>>();
+        let of = of.map_err(incomparable)?;
         let converted = self.converter.convert_columns(&of).map_err(incomparable)?;
         let whole = |row: usize| of.iter().all(|column| column.is_valid(row));
         Ok((0..rows).map(|row| whole(row).then(|| converted.row(row).owned())).collect())

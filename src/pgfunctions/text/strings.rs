@@ -26,7 +26,7 @@ pub const FUNCTIONS: &[Function] = &[
     }),
     strict("unistr", "text", Returns::Text, unistr),
     strict("byteain", "text", Returns::Bytes, |env, args| match read_text(&Type::BYTEA, text(args, 0), &env.style)? {
-        ScalarValue::Binary(Some(bytes)) => Ok(Output::Bytes(bytes)),
+        ScalarValue::BinaryView(Some(bytes)) => Ok(Output::Bytes(bytes)),
         _ => Err(Error::internal("bytea was read as something else")),
     }),
     strict("convert_from", "bytea text", Returns::Text, |_, args| {

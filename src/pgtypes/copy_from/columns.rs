@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use datafusion::arrow::array::{
-    ArrayRef, BinaryBuilder, BooleanBuilder, Date32Builder, Decimal128Builder, Float32Builder, Float64Builder,
+    ArrayRef, BinaryViewBuilder, BooleanBuilder, Date32Builder, Decimal128Builder, Float32Builder, Float64Builder,
     Int16Builder, Int32Builder, Int64Builder, StringBuilder, TimestampMicrosecondBuilder,
 };
 use datafusion::arrow::compute::cast;
@@ -37,7 +37,7 @@ enum Values {
     Text(StringBuilder),
     /// Text that must be a value of its type: uuid, json …
     Checked(StringBuilder),
-    Binary(BinaryBuilder),
+    Binary(BinaryViewBuilder),
     Date(Date32Builder),
     Timestamp(TimestampMicrosecondBuilder),
     Other(Vec<ScalarValue>),
@@ -74,7 +74,7 @@ impl ColumnBuilder {
             (_, &Type::FLOAT8) => Values::Float64(Float64Builder::new()),
             (_, &(Type::TEXT | Type::VARCHAR | Type::BPCHAR | Type::NAME)) => Values::Text(StringBuilder::new()),
             (DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View, _) => Values::Checked(StringBuilder::new()),
-            (_, &Type::BYTEA) => Values::Binary(BinaryBuilder::new()),
+            (_, &Type::BYTEA) => Values::Binary(BinaryViewBuilder::new()),
             (_, &Type::DATE) => Values::Date(Date32Builder::new()),
             (DataType::Timestamp(TimeUnit::Microsecond, zone), _) => {
                 Values::Timestamp(TimestampMicrosecondBuilder::new().with_timezone_opt(zone.clone()))
@@ -130,7 +130,7 @@ impl ColumnBuilder {
             Values::Text(builder) | Values::Checked(builder) => {
                 append!(builder, value, ScalarValue::Utf8(value) => value);
             }
-            Values::Binary(builder) => append!(builder, value, ScalarValue::Binary(value) => value),
+            Values::Binary(builder) => append!(builder, value, ScalarValue::BinaryView(value) => value),
             Values::Date(builder) => append!(builder, value, ScalarValue::Date32(value) => value),
             Values::Timestamp(builder) => {
                 append!(builder, value, ScalarValue::TimestampMicrosecond(value, _) => value);

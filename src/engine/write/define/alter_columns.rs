@@ -152,6 +152,9 @@ pub(super) async fn drop(
     }
     definition.constraints.retain(|constraint| match &constraint.kind {
         ConstraintKind::Check { condition } => !reads(condition),
+        ConstraintKind::Index { columns, keys, condition, .. } => {
+            !columns.iter().any(|column| gone.contains(column)) && !keys.iter().chain(condition).any(|text| reads(text))
+        }
         kind => !kind.columns().iter().any(|column| gone.contains(column)),
     });
     rewrite(change, table, definition, |_| None).await?;
@@ -182,9 +185,14 @@ pub(super) async fn rename(change: &Change, table: &Arc<Object>, old: &str, new:
     for constraint in &mut definition.constraints {
         match &mut constraint.kind {
             ConstraintKind::Check { condition } => *condition = renamed_in(condition, old, new),
+            ConstraintKind::Index { columns, keys, condition, .. } => {
+                *columns = columns.iter().map(renamed).collect();
+                for text in keys.iter_mut().chain(condition) {
+                    *text = renamed_in(text, old, new);
+                }
+            }
             ConstraintKind::PrimaryKey { columns }
             | ConstraintKind::Unique { columns }
-            | ConstraintKind::UniqueIndex { columns }
             | ConstraintKind::ForeignKey { columns, .. } => *columns = columns.iter().map(renamed).collect(),
         }
     }

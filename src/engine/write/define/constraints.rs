@@ -87,9 +87,10 @@ impl Constraints {
         Ok(())
     }
 
-    pub fn unique_index(&mut self, columns: Vec<String>) -> Result<()> {
-        let name = self.named(None, &columns, "idx")?;
-        self.all.push(Constraint { name, kind: ConstraintKind::UniqueIndex { columns } });
+    /// Another table's index, under a name of its own.
+    pub fn index(&mut self, kind: &ConstraintKind) -> Result<()> {
+        let name = self.named(None, kind.columns(), "idx")?;
+        self.all.push(Constraint { name, kind: kind.clone() });
         Ok(())
     }
 
@@ -199,7 +200,7 @@ fn referenced(target: &TableName, constraints: &[Constraint], given: Vec<String>
     }
     let wanted: BTreeSet<&String> = given.iter().collect();
     let is_key = |constraint: &Constraint| {
-        !matches!(constraint.kind, ConstraintKind::ForeignKey { .. } | ConstraintKind::Check { .. })
+        constraint.kind.is_key()
             && constraint.kind.columns().iter().collect::<BTreeSet<_>>() == wanted
     };
     if constraints.iter().any(is_key) {

@@ -1,8 +1,7 @@
 //! Indexes: scans of Delta tables are pruned by the log's statistics, so there is nothing to make. Tools send CREATE INDEX
-//! after every load; that it does nothing is said, not hidden.
+//! after every load, and look for what they have made; it is kept with the table's constraints, and told by the catalogs.
 //!
-//! A unique index says which columns are a key. That is kept with the table's constraints, for ON CONFLICT and for tools that
-//! read keys from the catalogs; like them it is not enforced.
+//! A unique index says which columns are a key, for ON CONFLICT. Like other keys it is not enforced; that is said, not hidden.
 
 use std::sync::Arc;
 
@@ -10,10 +9,12 @@ use datafusion::sql::sqlparser::ast::{self, AlterIndexOperation, ObjectName};
 
 use super::super::names::reference;
 use super::super::{Change, unsupported};
+use super::constraints::columns_in;
 use super::relations;
 use crate::catalog::{Object, ObjectKind};
 use crate::dialect::folded;
 use crate::error::{Error, ErrorKind, Result};
+use crate::names::quote_ident;
 use crate::table::{Constraint, ConstraintKind};
 
 pub(super) async fn create(change: &Change, index: &ast::CreateIndex) -> Result<()> {
@@ -26,16 +27,19 @@ pub(super) async fn create(change: &Change, index: &ast::CreateIndex) -> Result<
         .with_detail("This operation is not supported for views."));
     }
     let columns: Option<Vec<String>> = index.columns.iter().map(|column| plain(&column.column.expr)).collect();
-    for name in columns.iter().flatten() {
-        if !table.columns.iter().any(|column| column.name == *name) {
-            return Err(Error::new(ErrorKind::UndefinedColumn, format!("column \"{name}\" does not exist")));
-        }
+    let of_columns = columns.is_some();
+    let columns = columns.unwrap_or_default();
+    let known = |name: &String| table.columns.iter().any(|column| column.name == *name);
+    let mentioned = index.columns.iter().flat_map(|key| columns_in(&key.column.expr));
+    let mentioned = mentioned.chain(index.predicate.iter().flat_map(columns_in));
+    if let Some(missing) = mentioned.into_iter().find(|name| !known(name)) {
+        return Err(Error::new(ErrorKind::UndefinedColumn, format!("column \"{missing}\" does not exist")));
     }
     let given = index.name.as_ref().map(|name| Ok::<_, Error>(reference(name)?.table().to_owned())).transpose()?;
     let is_taken = |name: &str| {
         let objects = change.overlay.scope().objects();
         let mut objects = objects.iter().filter(|object| object.name.schema == table.name.schema);
-        objects.any(|object| object.name.name == name || keys(object).any(|key| key.name == name))
+        objects.any(|object| object.name.name == name || indexes(object).any(|key| key.name == name))
     };
     if let Some(name) = given.as_deref().filter(|name| is_taken(name)) {
         let message = format!("relation \"{name}\" already exists");
@@ -45,19 +49,46 @@ pub(super) async fn create(change: &Change, index: &ast::CreateIndex) -> Result<
         change.notice("42P07", format!("{message}, skipping"));
         return Ok(());
     }
-    let Some(columns) = columns.filter(|_| index.unique && index.predicate.is_none()) else {
-        let what = if index.unique { "a unique index is not made, and not enforced" } else { "an index is not made" };
-        change.notice("00000", format!("{what}: Delta tables are read by the statistics of their files"));
-        return Ok(());
-    };
-    let base = [table.name.name.as_str()].into_iter().chain(columns.iter().map(String::as_str)).chain(["idx"]);
+    let parts = if of_columns { columns.clone() } else { index.columns.iter().map(name_part).collect() };
+    let base = std::iter::once(table.name.name.clone()).chain(parts).chain(["idx".to_owned()]);
     let base = base.collect::<Vec<_>>().join("_");
     let free = || (1..).map(|number| format!("{base}{number}")).find(|name| !is_taken(name));
     let name = given.unwrap_or_else(|| if is_taken(&base) { free().unwrap_or_default() } else { base.clone() });
+    let kind = ConstraintKind::Index {
+        columns,
+        unique: index.unique,
+        keys: if of_columns { Vec::new() } else { index.columns.iter().map(key_text).collect() },
+        condition: index.predicate.as_ref().map(ToString::to_string),
+        method: index.using.as_ref().map(|method| method.to_string().to_lowercase()).filter(|name| name != "btree"),
+    };
+    let notice = match index.unique {
+        true => "a unique index is not enforced: it is kept as information",
+        false => "an index is kept as information: Delta tables are read by the statistics of their files",
+    };
+    change.notice("00000", notice.to_owned());
     let mut definition = change.definition(&table).await?;
-    definition.constraints.push(Constraint { name, kind: ConstraintKind::UniqueIndex { columns } });
-    change.notice("00000", "a unique index is not enforced: it is kept as information".to_owned());
+    definition.constraints.push(Constraint { name, kind });
     change.overlay.redefine(&table.name, &definition).await
+}
+
+/// A key in SQL: a column, a call, or another expression in parentheses.
+fn key_text(key: &ast::IndexColumn) -> String {
+    match &key.column.expr {
+        ast::Expr::Identifier(name) => quote_ident(&folded(name)),
+        expr @ (ast::Expr::Function(_) | ast::Expr::Nested(_)) => expr.to_string(),
+        other => format!("({other})"),
+    }
+}
+
+/// What an index is named after where nothing else is said.
+fn name_part(key: &ast::IndexColumn) -> String {
+    match &key.column.expr {
+        ast::Expr::Identifier(name) => folded(name),
+        ast::Expr::Function(function) => {
+            function.name.0.last().and_then(|part| part.as_ident()).map(folded).unwrap_or_default()
+        }
+        _ => "expr".to_owned(),
+    }
 }
 
 fn plain(expr: &ast::Expr) -> Option<String> {
@@ -67,9 +98,9 @@ fn plain(expr: &ast::Expr) -> Option<String> {
     }
 }
 
-/// The constraints that an index stands for.
-fn keys(object: &Object) -> impl Iterator<Item = &Constraint> {
-    object.constraints.iter().filter(|constraint| constraint.kind.is_key())
+/// The constraints that have an index.
+fn indexes(object: &Object) -> impl Iterator<Item = &Constraint> {
+    object.constraints.iter().filter(|constraint| constraint.kind.has_index())
 }
 
 /// The index of a name, with its table.
@@ -83,7 +114,7 @@ fn find(change: &Change, name: &ObjectName) -> Result<Option<(Arc<Object>, Const
                     || change.planner.search_path().contains(&object.name.schema)
             }
         };
-        let key = keys(&object).find(|key| is_seen && key.name == name.table()).cloned()?;
+        let key = indexes(&object).find(|key| is_seen && key.name == name.table()).cloned()?;
         Some((object, key))
     });
     if let Some((table, _)) = &found {
@@ -95,7 +126,7 @@ fn find(change: &Change, name: &ObjectName) -> Result<Option<(Arc<Object>, Const
 /// DROP INDEX of one that is kept; false where there is none of the name.
 pub(super) async fn drop(change: &Change, name: &ObjectName) -> Result<bool> {
     let Some((table, key)) = find(change, name)? else { return Ok(false) };
-    if !matches!(key.kind, ConstraintKind::UniqueIndex { .. }) {
+    if !matches!(key.kind, ConstraintKind::Index { .. }) {
         let constraint = format!("constraint {} on table {}", key.name, relations::shown(change, &table.name));
         let message = format!("cannot drop index {} because {constraint} requires it", key.name);
         return Err(

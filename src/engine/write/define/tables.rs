@@ -279,7 +279,7 @@ async fn copied(
                 constraints.primary_key(None, columns.clone())?
             }
             ConstraintKind::Unique { columns } if has("indexes") => constraints.unique(None, columns.clone())?,
-            ConstraintKind::UniqueIndex { columns } if has("indexes") => constraints.unique_index(columns.clone())?,
+            kind @ ConstraintKind::Index { .. } if has("indexes") => constraints.index(kind)?,
             _ => {}
         }
     }

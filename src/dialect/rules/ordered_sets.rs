@@ -1,0 +1,133 @@
+//! ORDER BY beside functions that return rows: `SELECT unnest(tags) FROM t ORDER BY t.id`.
+//!
+//! What the order is by becomes a hidden column of a query in FROM, and the rows are put in order outside.
+//! Blocked by: DataFusion finds no columns for ORDER BY below an `unnest` but those of the list. Remove when it does.
+
+use std::ops::ControlFlow;
+
+use datafusion::sql::sqlparser::ast::{
+    Expr, Function, Ident, OrderByExpr, OrderByKind, Query, Select, SelectItem, SetExpr, Statement, TableFactor, Value,
+    Visit, Visitor,
+};
+use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
+use datafusion::sql::sqlparser::parser::Parser;
+
+use super::Rule;
+use crate::dialect::folded;
+
+/// What the inner query and its hidden columns are called. No client writes the name.
+const SETS: &str = "\u{1}sets";
+
+pub struct Rewriter;
+
+impl Rule for Rewriter {
+    fn pre_visit_query(&mut self, query: &mut Query) {
+        let SetExpr::Select(select) = query.body.as_mut() else { return };
+        let Some(order_by) = &mut query.order_by else { return };
+        let OrderByKind::Expressions(by) = &mut order_by.kind else { return };
+        if select.distinct.is_some() || !select.projection.iter().any(returns_rows) {
+            return;
+        }
+        let Some(shown) = select.projection.iter().map(shown).collect::<Option<Vec<Ident>>>() else { return };
+        let hidden: Vec<&mut OrderByExpr> = by.iter_mut().filter(|by| !names_result(&by.expr, &shown)).collect();
+        if hidden.is_empty() {
+            return;
+        }
+        let Some(outer) = outer(&shown) else { return };
+        for (number, by) in hidden.into_iter().enumerate() {
+            let name = Ident::with_quote('"', format!("{SETS}{number}"));
+            let expr = std::mem::replace(&mut by.expr, Expr::Identifier(name.clone()));
+            select.projection.push(SelectItem::ExprWithAlias { expr, alias: name });
+        }
+        let inner = std::mem::replace(&mut query.body, Box::new(SetExpr::Select(Box::new(outer))));
+        if let SetExpr::Select(outer) = query.body.as_mut()
+            && let Some(from) = outer.from.first_mut()
+            && let TableFactor::Derived { subquery, .. } = &mut from.relation
+        {
+            subquery.body = inner;
+        }
+    }
+}
+
+fn returns_rows(item: &SelectItem) -> bool {
+    /// The rows of a subquery are its own.
+    struct Unnest {
+        depth: usize,
+    }
+    impl Visitor for Unnest {
+        type Break = ();
+        fn pre_visit_query(&mut self, _query: &Query) -> ControlFlow<()> {
+            self.depth += 1;
+            ControlFlow::Continue(())
+        }
+        fn post_visit_query(&mut self, _query: &Query) -> ControlFlow<()> {
+            self.depth -= 1;
+            ControlFlow::Continue(())
+        }
+        fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
+            let is_unnest = |function: &Function| {
+                function.name.0.last().and_then(|part| part.as_ident()).is_some_and(|name| name.value == "unnest")
+            };
+            match expr {
+                Expr::Function(function) if self.depth == 0 && is_unnest(function) => ControlFlow::Break(()),
+                _ => ControlFlow::Continue(()),
+            }
+        }
+    }
+    let (SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. }) = item else { return false };
+    expr.visit(&mut Unnest { depth: 0 }).is_break()
+}
+
+/// The name by which a query around finds the column.
+fn shown(item: &SelectItem) -> Option<Ident> {
+    match item {
+        SelectItem::ExprWithAlias { alias, .. } => Some(alias.clone()),
+        SelectItem::UnnamedExpr(Expr::Identifier(name)) => Some(name.clone()),
+        SelectItem::UnnamedExpr(Expr::CompoundIdentifier(path)) => path.last().cloned(),
+        _ => None,
+    }
+}
+
+/// A position, or a column of the result by its bare name.
+fn names_result(expr: &Expr, shown: &[Ident]) -> bool {
+    match expr {
+        Expr::Value(value) => matches!(value.value, Value::Number(..)),
+        Expr::Identifier(name) => shown.iter().any(|shown| folded(shown) == folded(name)),
+        _ => false,
+    }
+}
+
+/// `SELECT columns FROM (…) AS sets`
+fn outer(columns: &[Ident]) -> Option<Select> {
+    let template = format!("SELECT 1 FROM (SELECT 1) AS \"{SETS}\"");
+    let Some(Statement::Query(query)) = Parser::parse_sql(&PostgreSqlDialect {}, &template).ok()?.pop() else {
+        return None;
+    };
+    let SetExpr::Select(mut select) = *query.body else { return None };
+    select.projection = columns.iter().map(|name| SelectItem::UnnamedExpr(Expr::Identifier(name.clone()))).collect();
+    Some(*select)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::dialect::parse_single;
+
+    fn check(sql: &str, expected: &str) {
+        assert_eq!(parse_single(sql).unwrap().ast.to_string().replace('\u{1}', ""), expected, "{sql}");
+    }
+
+    #[test]
+    fn the_order_is_by_hidden_columns() {
+        check(
+            "SELECT unnest(a) AS x, b FROM t ORDER BY t.id DESC, x LIMIT 2",
+            "SELECT x, b FROM (SELECT unnest(a) AS x, b, t.id AS \"sets0\" FROM t) AS \"sets\" \
+             ORDER BY \"sets0\" DESC, x LIMIT 2",
+        );
+        let same = "SELECT unnest(a) AS x, b FROM t ORDER BY 1, b";
+        check(same, same);
+        let plain = "SELECT a AS x FROM t ORDER BY t.id";
+        check(plain, plain);
+        let inner = "SELECT EXISTS (SELECT unnest(b) AS u) AS x FROM t ORDER BY t.id";
+        check(inner, inner);
+    }
+}
