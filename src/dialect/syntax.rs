@@ -31,6 +31,7 @@ pub fn rewrite(tokens: &[TokenWithSpan]) -> Vec<TokenWithSpan> {
     mark_symmetric(&mut out);
     rewrite_null_tests(&mut out);
     drop_only(&mut out);
+    rewrite_array_types(&mut out);
     mark_overriding(&mut out);
     for at in (0..out.len()).rev() {
         if is_word(out.get(at), "for") {
@@ -88,6 +89,73 @@ fn rewrite_null_tests(tokens: &mut Vec<TokenWithSpan>) {
         if let (true, false, Some(test)) = (ends_operand, is_call, tokens.get(at).cloned()) {
             let new = words.iter().map(|word| TokenWithSpan { token: Token::make_keyword(word), span: test.span });
             tokens.splice(at..=at, new);
+        }
+    }
+}
+
+/// Types whose arrays are written with the word, in one word or at its end.
+const ELEMENTS: &[&str] = &[
+    "bigint",
+    "bool",
+    "boolean",
+    "bytea",
+    "char",
+    "character",
+    "date",
+    "decimal",
+    "float",
+    "float4",
+    "float8",
+    "int",
+    "int2",
+    "int4",
+    "int8",
+    "integer",
+    "json",
+    "jsonb",
+    "numeric",
+    "oid",
+    "precision",
+    "real",
+    "smallint",
+    "text",
+    "timestamp",
+    "timestamptz",
+    "uuid",
+    "varchar",
+    "varying",
+    "zone",
+];
+
+/// The standard's `text ARRAY` and `varchar(5) ARRAY[3]` → `text[]`, `varchar(5)[]`.
+fn rewrite_array_types(tokens: &mut Vec<TokenWithSpan>) {
+    for at in (1..tokens.len()).rev() {
+        if !is_word(tokens.get(at), "array") {
+            continue;
+        }
+        let is_modifier =
+            |at: usize| matches!(tokens.get(at).map(|t| &t.token), Some(Token::Number(..) | Token::Comma));
+        let type_end = match tokens.get(at - 1).map(|t| &t.token) {
+            Some(Token::RParen) => {
+                let opening = (0..at - 1).rev().find(|at| !is_modifier(*at));
+                opening
+                    .filter(|at| tokens.get(*at).is_some_and(|t| t.token == Token::LParen))
+                    .and_then(|at| at.checked_sub(1))
+            }
+            _ => Some(at - 1),
+        };
+        let is_type = type_end.is_some_and(|end| ELEMENTS.iter().any(|name| is_word(tokens.get(end), name)));
+        let sized = matches!(
+            tokens.get(at + 1..at + 4).map(|t| [&t[0].token, &t[1].token, &t[2].token]),
+            Some([Token::LBracket, Token::Number(..), Token::RBracket])
+        );
+        let is_constructor = tokens.get(at + 1).is_some_and(|t| matches!(t.token, Token::LBracket | Token::LParen));
+        if is_type
+            && (sized || !is_constructor)
+            && let Some(span) = tokens.get(at).map(|token| token.span)
+        {
+            let brackets = [Token::LBracket, Token::RBracket].map(|token| TokenWithSpan { token, span });
+            tokens.splice(at..at + if sized { 4 } else { 1 }, brackets);
         }
     }
 }

@@ -60,7 +60,7 @@ fn at_position(error: Error, position: Option<usize>) -> Error {
 /// The error, and what in the statement it is about.
 fn describe(error: DataFusionError) -> (Error, Option<Place>) {
     match error {
-        DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) => return describe(*inner),
+        DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) => describe(*inner),
         DataFusionError::External(inner) if inner.is::<Placed>() => match inner.downcast::<Placed>() {
             Ok(placed) => (placed.error, Some(placed.place)),
             Err(inner) => (from_external(inner), None),
@@ -225,6 +225,10 @@ fn from_plan(message: String) -> (Error, Option<Place>) {
     if let Some(call) = quoted_after(&text, "given name and argument types ") {
         let (name, types) = unknown_functions::types_in(&call);
         return (pgfunctions::undefined_call(&name, &types), Some(Place::Name(vec![name])));
+    }
+    if let Some((_, name)) = text.split_once("nvalid qualifier ") {
+        let message = format!("missing FROM-clause entry for table \"{name}\"");
+        return (Error::new(ErrorKind::UndefinedTable, message), Some(Place::Name(vec![name.to_owned()])));
     }
     // others have stand-ins
     if let Some(name) = quoted_after(&text, "nvalid function ") {

@@ -35,7 +35,7 @@ fn parameter(bound: &WindowFrameBound) -> Option<usize> {
 /// `22013` for an offset that is negative, `22004` for one that is NULL.
 pub(super) fn bind(plan: LogicalPlan, params: &[ScalarValue]) -> Result<LogicalPlan> {
     plan.transform_up_with_subqueries(|node| match node {
-        LogicalPlan::Window(mut window) if window.window_expr.iter().any(|expr| in_calls(expr)) => {
+        LogicalPlan::Window(mut window) if window.window_expr.iter().any(in_calls) => {
             let bound = window.window_expr.into_iter().map(|expr| {
                 // what is around knows the column by this name
                 let name = expr.schema_name().to_string();

@@ -14,7 +14,7 @@ use super::metadata::{Metadata, Relation};
 use crate::catalog::Column;
 use crate::names::quote_ident;
 use crate::pgtypes::column_type;
-use crate::table::{Constraint, ConstraintKind};
+use crate::table::{Actions, Constraint, ConstraintKind};
 
 /// Bits of the OIDs of constraints and their indexes, which no object has; below them are the table's OID and the number.
 const CONSTRAINT: u32 = 0x7000_0000;
@@ -59,6 +59,14 @@ impl Declared<'_> {
         }
     }
 
+    /// Those of a foreign key.
+    fn actions(&self) -> Option<&Actions> {
+        match &self.constraint.kind {
+            ConstraintKind::ForeignKey { actions, .. } => Some(actions),
+            _ => None,
+        }
+    }
+
     /// The keys of its index, in SQL.
     pub fn keys(&self) -> Vec<String> {
         match &self.constraint.kind {
@@ -90,13 +98,19 @@ impl Declared<'_> {
             ConstraintKind::Unique { columns } | ConstraintKind::Index { columns, .. } => {
                 format!("UNIQUE ({})", list(columns))
             }
-            ConstraintKind::ForeignKey { columns, schema, table, references } => {
+            ConstraintKind::ForeignKey { columns, schema, table, references, actions } => {
                 let first = metadata.first_named(table, search_path);
                 let target = match first.is_some_and(|first| first.schema == *schema) {
                     true => quote_ident(table),
                     false => format!("{}.{}", quote_ident(schema), quote_ident(table)),
                 };
-                format!("FOREIGN KEY ({}) REFERENCES {target}({})", list(columns), list(references))
+                let mut text = format!("FOREIGN KEY ({}) REFERENCES {target}({})", list(columns), list(references));
+                for (event, action) in [("UPDATE", &actions.on_update), ("DELETE", &actions.on_delete)] {
+                    text.extend(action.iter().map(|action| format!(" ON {event} {action}")));
+                }
+                text.push_str(if actions.deferrable { " DEFERRABLE" } else { "" });
+                text.push_str(if actions.deferred { " INITIALLY DEFERRED" } else { "" });
+                text
             }
         }
     }
@@ -108,7 +122,8 @@ impl Declared<'_> {
             _ => "btree",
         };
         let condition = match self.index_condition() {
-            Some(condition) if pretty => format!(" WHERE {condition}"),
+            // a column alone has none
+            Some(condition) if pretty || !condition.contains(' ') => format!(" WHERE {condition}"),
             Some(condition) => format!(" WHERE ({condition})"),
             None => String::new(),
         };
@@ -185,7 +200,13 @@ fn constraints(metadata: &Metadata) -> Vec<Declared<'_>> {
 pub fn pg_constraint(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBatch> {
     let all = constraints(metadata);
     let target = |d: &Declared<'_>| d.constraint.kind.target().and_then(|name| metadata.find(&name.schema, &name.name));
-    let action = |d: &Declared<'_>| if d.constraint.kind.target().is_some() { "a" } else { " " };
+    let letter = |action: &Option<String>| match action.as_deref() {
+        Some("CASCADE") => "c",
+        Some("RESTRICT") => "r",
+        Some("SET NULL") => "n",
+        Some("SET DEFAULT") => "d",
+        _ => "a",
+    };
     let smalls = |d: &Declared<'_>| Some(d.numbers());
     Columns::of(&all)
         .oid("oid", |d| d.oid)
@@ -197,12 +218,14 @@ pub fn pg_constraint(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBa
             ConstraintKind::Unique { .. } | ConstraintKind::Index { .. } => "u",
             ConstraintKind::ForeignKey { .. } => "f",
         })
+        .flag("condeferrable", |d| d.actions().is_some_and(|actions| actions.deferrable))
+        .flag("condeferred", |d| d.actions().is_some_and(|actions| actions.deferred))
         .flag("convalidated", |_| true)
         .oid("conrelid", |d| d.relation.oid)
         .oid("conindid", |d| d.index().unwrap_or(0))
         .oid("confrelid", |d| target(d).map_or(0, |relation| relation.oid))
-        .text("confupdtype", action)
-        .text("confdeltype", action)
+        .text("confupdtype", |d| d.actions().map_or(" ", |actions| letter(&actions.on_update)))
+        .text("confdeltype", |d| d.actions().map_or(" ", |actions| letter(&actions.on_delete)))
         .text("confmatchtype", |d| if d.constraint.kind.target().is_some() { "s" } else { " " })
         .flag("conislocal", |_| true)
         .flag("connoinherit", |d| !matches!(d.constraint.kind, ConstraintKind::Check { .. }))
@@ -297,6 +320,16 @@ struct Listed<'a> {
     check: Option<String>,
 }
 
+impl Listed<'_> {
+    fn actions(&self) -> Option<&Actions> {
+        self.declared.as_ref()?.actions()
+    }
+}
+
+fn yes(holds: bool) -> &'static str {
+    if holds { "YES" } else { "NO" }
+}
+
 fn listed(metadata: &Metadata) -> Vec<Listed<'_>> {
     let declared = constraints(metadata).into_iter().map(|declared| {
         let (kind, check) = match &declared.constraint.kind {
@@ -345,8 +378,8 @@ fn table_constraints(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBa
         .text("table_schema", |c| &c.relation.schema)
         .text("table_name", |c| &c.relation.name)
         .text("constraint_type", |c| c.kind)
-        .text("is_deferrable", |_| "NO")
-        .text("initially_deferred", |_| "NO")
+        .text("is_deferrable", |c| yes(c.actions().is_some_and(|actions| actions.deferrable)))
+        .text("initially_deferred", |c| yes(c.actions().is_some_and(|actions| actions.deferred)))
         .text("enforced", |c| if c.kind == "CHECK" { "YES" } else { "NO" })
         .opt_text("nulls_distinct", |c| (c.kind == "UNIQUE").then_some("YES"))
         .build(schema)
@@ -427,7 +460,7 @@ fn referential_constraints(metadata: &Metadata, schema: &SchemaRef) -> Result<Re
         .opt_text("unique_constraint_schema", |d| unique(d).map(|(schema, _)| schema))
         .opt_text("unique_constraint_name", |d| unique(d).map(|(_, name)| name))
         .text("match_option", |_| "NONE")
-        .text("update_rule", |_| "NO ACTION")
-        .text("delete_rule", |_| "NO ACTION")
+        .text("update_rule", |d| d.actions().and_then(|a| a.on_update.as_deref()).unwrap_or("NO ACTION"))
+        .text("delete_rule", |d| d.actions().and_then(|a| a.on_delete.as_deref()).unwrap_or("NO ACTION"))
         .build(schema)
 }

@@ -103,7 +103,26 @@ pub enum ConstraintKind {
         schema: String,
         table: String,
         references: Vec<String>,
+        /// What would be done; nobody does it.
+        #[serde(default, skip_serializing_if = "Actions::is_default")]
+        actions: Actions,
     },
+}
+
+/// What a foreign key says beyond where it leads, as SQL has it: `CASCADE`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Actions {
+    pub on_delete: Option<String>,
+    pub on_update: Option<String>,
+    pub deferrable: bool,
+    pub deferred: bool,
+}
+
+impl Actions {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 impl ConstraintKind {

@@ -28,7 +28,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 pub use cache::CacheLimits;
-pub use definition::{ColumnDefinition, Constraint, ConstraintKind, Definition};
+pub use definition::{Actions, ColumnDefinition, Constraint, ConstraintKind, Definition};
 pub use errors::find_in as error_in;
 pub use log::Commit;
 pub use matched::{Replaced, RowSet};

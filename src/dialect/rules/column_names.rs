@@ -14,9 +14,9 @@ use crate::dialect::folded;
 /// Begins the hidden end of a repeated name. No client can write it.
 const MARK: char = '\u{1}';
 
-/// A column's name as the client sees it.
+/// A column's name as the client sees it. A name that begins with the mark is a rule's own.
 pub fn visible_name(name: &str) -> &str {
-    name.split_once(MARK).map_or(name, |(visible, _)| visible)
+    name.split_once(MARK).filter(|(visible, _)| !visible.is_empty()).map_or(name, |(visible, _)| visible)
 }
 
 /// The name of a column that another of the same name stands before.

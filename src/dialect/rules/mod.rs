@@ -22,16 +22,17 @@ mod grouping_positions;
 mod inner_ctes;
 mod integer_literals;
 mod like_escape;
-mod ordered_sets;
 mod parameter_types;
 mod pg_catalog_crate;
 mod precedence;
+mod qualified_wildcards;
 mod quantified;
 mod reg_casts;
 mod relation_arguments;
 mod row_comparisons;
 mod scalar_subqueries;
 mod set_functions;
+mod set_lists;
 mod slices;
 mod symmetric;
 mod tableoid;
@@ -89,6 +90,7 @@ fn rewrite(statement: &mut Statement) {
     walk(
         statement,
         &mut [
+            &mut qualified_wildcards::Rewriter::default(),
             &mut element_names::Rewriter::default(),
             &mut column_names::Namer,
             &mut type_functions::Rewriter,
@@ -113,7 +115,7 @@ fn rewrite(statement: &mut Statement) {
     walk(
         statement,
         &mut [
-            &mut ordered_sets::Rewriter,
+            &mut set_lists::Rewriter,
             &mut values_types::Rewriter,
             &mut base_types::Rewriter,
             &mut inner_ctes::Rewriter,

@@ -2,11 +2,12 @@
 //!
 //! DataFusion joins such a subquery where each dependence is an equality of columns. The others are computed here for every
 //! combination of the outer values there is: the distinct values are joined into the subquery, which is grouped by them, and
-//! its result is joined back to the rows. [`predicates`] makes such subqueries of EXISTS and IN, [`lateral`] joins those of FROM, [`values`] are
-//! lists of them. Blocked by: DataFusion's decorrelation. Remove when it takes any condition.
+//! its result is joined back to the rows. [`predicates`] makes such subqueries of EXISTS and IN, [`lateral`] joins those of FROM,
+//! [`conditions`] computes those of ON, [`values`] are lists of them. Blocked by: DataFusion's decorrelation. Remove when it takes any condition.
 //!
 //! Invariant: a subquery that is not understood stays as it is, and DataFusion says so.
 
+mod conditions;
 mod domain;
 mod lateral;
 mod predicates;
@@ -81,10 +82,13 @@ fn changed(node: LogicalPlan, count: &Cell<usize>) -> DataFusionResult<Transform
             let filtered = LogicalPlan::Filter(Filter::try_new(predicate, Arc::new(input))?);
             Ok(Transformed::yes(LogicalPlanBuilder::from(filtered).project(columns)?.build()?))
         }
-        LogicalPlan::Join(join) => Ok(match lateral::joined(&join, count)? {
-            Some(plan) => Transformed::yes(plan),
-            None => Transformed::no(LogicalPlan::Join(join)),
-        }),
+        LogicalPlan::Join(join) => {
+            let changed = match lateral::joined(&join, count)? {
+                Some(plan) => Some(plan),
+                None => conditions::computed(&join, count)?,
+            };
+            Ok(changed.map_or_else(|| Transformed::no(LogicalPlan::Join(join)), Transformed::yes))
+        }
         LogicalPlan::Values(list) => values::chosen(list),
         other => Ok(Transformed::no(other)),
     }

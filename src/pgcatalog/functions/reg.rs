@@ -201,7 +201,8 @@ fn operator_with(session: &SessionInfo, text: &str) -> Option<u32> {
 /// A type by its internal name, the one `format_type` writes, or a relation's.
 fn type_named(session: &SessionInfo, text: &str) -> Option<u32> {
     let text = text.trim();
-    let bare = text.trim_start_matches("pg_catalog.");
+    let prefixes = ["pg_catalog.", "\"pg_catalog\"."];
+    let bare = prefixes.iter().find_map(|prefix| text.strip_prefix(prefix)).unwrap_or(text);
     let lower = bare.to_lowercase();
     let lower = lower.split_once('(').map_or(lower.as_str(), |(name, _)| name.trim());
     // Types of OIDs up to here have fixed numbers.

@@ -13,7 +13,7 @@ use super::relations;
 use crate::dialect::folded;
 use crate::error::{Error, ErrorKind, Result};
 use crate::names::TableName;
-use crate::table::{Constraint, ConstraintKind};
+use crate::table::{Actions, Constraint, ConstraintKind};
 
 /// The constraints of a table that is made or altered.
 pub(super) struct Constraints {
@@ -117,7 +117,8 @@ impl Constraints {
         let name = self.named(name, &columns, "fkey")?;
         self.keys.push("FOREIGN KEY");
         let TableName { schema, name: table, .. } = target;
-        let kind = ConstraintKind::ForeignKey { columns, schema, table, references };
+        let actions = actions(key);
+        let kind = ConstraintKind::ForeignKey { columns, schema, table, references, actions };
         self.all.push(Constraint { name, kind });
         Ok(())
     }
@@ -169,6 +170,16 @@ impl Constraints {
     }
 }
 
+fn actions(key: &ast::ForeignKeyConstraint) -> Actions {
+    let action = |given: Option<ast::ReferentialAction>| {
+        given.map(|action| action.to_string()).filter(|action| action != "NO ACTION")
+    };
+    let given = key.characteristics.as_ref();
+    let deferred = given.is_some_and(|given| given.initially == Some(ast::DeferrableInitial::Deferred));
+    let deferrable = given.and_then(|given| given.deferrable).unwrap_or(deferred);
+    Actions { on_delete: action(key.on_delete), on_update: action(key.on_update), deferrable, deferred }
+}
+
 /// What an expression names, folded.
 pub(super) fn columns_in(expr: &ast::Expr) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
@@ -200,8 +211,7 @@ fn referenced(target: &TableName, constraints: &[Constraint], given: Vec<String>
     }
     let wanted: BTreeSet<&String> = given.iter().collect();
     let is_key = |constraint: &Constraint| {
-        constraint.kind.is_key()
-            && constraint.kind.columns().iter().collect::<BTreeSet<_>>() == wanted
+        constraint.kind.is_key() && constraint.kind.columns().iter().collect::<BTreeSet<_>>() == wanted
     };
     if constraints.iter().any(is_key) {
         return Ok(given);

@@ -1,13 +1,14 @@
-//! ORDER BY beside functions that return rows: `SELECT unnest(tags) FROM t ORDER BY t.id`.
+//! Lists with functions that return rows: `SELECT unnest(tags) FROM t ORDER BY t.id`, `SELECT unnest(a), x + 1 AS x FROM t`.
 //!
-//! What the order is by becomes a hidden column of a query in FROM, and the rows are put in order outside.
-//! Blocked by: DataFusion finds no columns for ORDER BY below an `unnest` but those of the list. Remove when it does.
+//! The list becomes that of a query in FROM, where what the order is by is a hidden column, and a column that is named as one
+//! that is read has another name. Blocked by: around an `unnest` DataFusion knows the list's columns only, and those it reads by
+//! the same names. Remove when it tells them apart.
 
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, Function, Ident, OrderByExpr, OrderByKind, Query, Select, SelectItem, SetExpr, Statement, TableFactor, Value,
-    Visit, Visitor,
+    Expr, Function, GroupByExpr, Ident, OrderByExpr, OrderByKind, Query, Select, SelectItem, SetExpr, Statement,
+    TableFactor, Value, Visit, Visitor,
 };
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::Parser;
@@ -23,17 +24,29 @@ pub struct Rewriter;
 impl Rule for Rewriter {
     fn pre_visit_query(&mut self, query: &mut Query) {
         let SetExpr::Select(select) = query.body.as_mut() else { return };
-        let Some(order_by) = &mut query.order_by else { return };
-        let OrderByKind::Expressions(by) = &mut order_by.kind else { return };
         if select.distinct.is_some() || !select.projection.iter().any(returns_rows) {
             return;
         }
         let Some(shown) = select.projection.iter().map(shown).collect::<Option<Vec<Ident>>>() else { return };
+        let by = match query.order_by.as_mut().map(|order_by| &mut order_by.kind) {
+            Some(OrderByKind::Expressions(by)) => by.as_mut_slice(),
+            _ => &mut [],
+        };
         let hidden: Vec<&mut OrderByExpr> = by.iter_mut().filter(|by| !names_result(&by.expr, &shown)).collect();
-        if hidden.is_empty() {
+        let renames = reads_as_named(select);
+        if hidden.is_empty() && !renames {
             return;
         }
-        let Some(outer) = outer(&shown) else { return };
+        let Some(mut outer) = outer(&shown) else { return };
+        if renames {
+            for (number, (inner, outer)) in select.projection.iter_mut().zip(&mut outer.projection).enumerate() {
+                if let SelectItem::ExprWithAlias { alias, .. } = inner {
+                    let name = Ident::with_quote('"', format!("{SETS}_{number}"));
+                    let alias = std::mem::replace(alias, name.clone());
+                    *outer = SelectItem::ExprWithAlias { expr: Expr::Identifier(name), alias };
+                }
+            }
+        }
         for (number, by) in hidden.into_iter().enumerate() {
             let name = Ident::with_quote('"', format!("{SETS}{number}"));
             let expr = std::mem::replace(&mut by.expr, Expr::Identifier(name.clone()));
@@ -47,6 +60,32 @@ impl Rule for Rewriter {
             subquery.body = inner;
         }
     }
+}
+
+/// Whether the list gives a name to something that reads a column of the name, or stands beside what does.
+fn reads_as_named(select: &Select) -> bool {
+    struct Reads<'a>(&'a [String]);
+    impl Visitor for Reads<'_> {
+        type Break = ();
+        fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
+            let name = match expr {
+                Expr::Identifier(name) => Some(name),
+                Expr::CompoundIdentifier(path) => path.last(),
+                _ => None,
+            };
+            match name.is_some_and(|name| self.0.contains(&folded(name))) {
+                true => ControlFlow::Break(()),
+                false => ControlFlow::Continue(()),
+            }
+        }
+    }
+    let is_grouped = !matches!(&select.group_by, GroupByExpr::Expressions(exprs, _) if exprs.is_empty());
+    let aliases = select.projection.iter().filter_map(|item| match item {
+        SelectItem::ExprWithAlias { alias, .. } => Some(folded(alias)),
+        _ => None,
+    });
+    let aliases: Vec<String> = aliases.collect();
+    !is_grouped && !aliases.is_empty() && select.projection.visit(&mut Reads(&aliases)).is_break()
 }
 
 fn returns_rows(item: &SelectItem) -> bool {
@@ -66,7 +105,12 @@ fn returns_rows(item: &SelectItem) -> bool {
         }
         fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
             let is_unnest = |function: &Function| {
-                function.name.0.last().and_then(|part| part.as_ident()).is_some_and(|name| name.value == "unnest")
+                function
+                    .name
+                    .0
+                    .last()
+                    .and_then(|part| part.as_ident())
+                    .is_some_and(|name| name.value.eq_ignore_ascii_case("unnest"))
             };
             match expr {
                 Expr::Function(function) if self.depth == 0 && is_unnest(function) => ControlFlow::Break(()),
@@ -117,11 +161,15 @@ mod tests {
     }
 
     #[test]
-    fn the_order_is_by_hidden_columns() {
+    fn lists_are_those_of_a_query_in_from() {
         check(
             "SELECT unnest(a) AS x, b FROM t ORDER BY t.id DESC, x LIMIT 2",
             "SELECT x, b FROM (SELECT unnest(a) AS x, b, t.id AS \"sets0\" FROM t) AS \"sets\" \
              ORDER BY \"sets0\" DESC, x LIMIT 2",
+        );
+        check(
+            "SELECT unnest(a) AS x, t.b + c AS b FROM t",
+            "SELECT \"sets_0\" AS x, \"sets_1\" AS b FROM (SELECT unnest(a) AS \"sets_0\", t.b + c AS \"sets_1\" FROM t) AS \"sets\"",
         );
         let same = "SELECT unnest(a) AS x, b FROM t ORDER BY 1, b";
         check(same, same);
