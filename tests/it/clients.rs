@@ -28,25 +28,28 @@ fn run_with(script: &str, environment: &str, demo: &Server) {
     assert!(output.status.success(), "{script}: {}\n{stdout}\n{stderr}", output.status);
 }
 
-/// Runs a script against PostgreSQL 15 and against Lakewire: it prints the same, line for line.
+/// Runs a script of tests/clients against PostgreSQL 15 and against Lakewire: it prints the same, line for line.
 async fn run_beside_postgres(script: &str) {
-    let python = root().join(".venv/bin/python");
-    let Some(reference) = Reference::start().filter(|_| python.exists()) else {
-        eprintln!("SKIPPED: .venv or a PostgreSQL 15 is absent, scripts/test installs them");
+    let (program, installed) = match script.strip_prefix("node/") {
+        Some(_) => ("node".into(), root().join("tests/clients/node/node_modules")),
+        None => (root().join(".venv/bin/python"), root().join(".venv/bin/python")),
+    };
+    let Some(reference) = Reference::start().filter(|_| installed.exists()) else {
+        eprintln!("SKIPPED: {} or a PostgreSQL 15 is absent, scripts/test installs them", installed.display());
         return;
     };
     reference.load(&[]).await;
     let folder = tempfile::tempdir().expect("a temporary folder");
     let server = Server::serve(folder.path(), &["--set", "server.user=ana"]);
     let printed = |url: &str| {
-        let output = Command::new(&python).arg(root().join("tests/clients").join(script)).arg(url).output();
-        let output = output.expect("python starts");
+        let output = Command::new(&program).arg(root().join("tests/clients").join(script)).arg(url).output();
+        let output = output.expect("the program starts");
         let stderr = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{script}: {}\n{stderr}", output.status);
         String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect::<Vec<_>>()
     };
     let (wanted, got) = (printed(&format!("postgresql://ana@{}/lake", reference.address)), printed(&server.url));
-    assert!(wanted.len() > 40, "{script} printed {} lines", wanted.len());
+    assert!(wanted.len() >= 40, "{script} printed {} lines", wanted.len());
     let differences: Vec<String> = wanted
         .iter()
         .zip(&got)
@@ -69,6 +72,21 @@ async fn django_s_orm_sees_no_difference() {
 #[tokio::test(flavor = "multi_thread")]
 async fn sqlalchemy_s_orm_and_pandas_see_no_difference() {
     run_beside_postgres("sqlalchemy_orm.py").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn knex_sees_no_difference() {
+    run_beside_postgres("node/knex.mjs").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sequelize_sees_no_difference() {
+    run_beside_postgres("node/sequelize.mjs").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn typeorm_sees_no_difference() {
+    run_beside_postgres("node/typeorm.mjs").await;
 }
 
 #[test]
