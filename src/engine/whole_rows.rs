@@ -19,7 +19,7 @@ use datafusion::sql::sqlparser::ast::{
 
 use super::known_relations::Known;
 use crate::dialect::{call, folded, visible_name};
-use crate::pgfunctions::RECORD_OUT;
+use crate::pgfunctions::{COMPOSITE, RECORD_OUT};
 
 /// Puts rows in the place of relations' names.
 pub(super) fn expand(statement: &mut Statement, tables: &HashMap<TableReference, Arc<dyn TableSource>>) {
@@ -99,10 +99,10 @@ fn written(expr: &Expr) -> Option<Members> {
     Some(values?.into_iter().enumerate().map(|(nth, value)| (format!("f{}", nth + 1), value)).collect())
 }
 
-/// `named_struct('id', t.id, …)`.
+/// `lakewire_row('id', t.id, …)`.
 fn structure(members: Members) -> Expr {
     let name = |name| Expr::Value(Value::SingleQuotedString(name).with_empty_span());
-    call("named_struct", members.into_iter().flat_map(|(member, value)| [name(member), value]).collect())
+    call(COMPOSITE, members.into_iter().flat_map(|(member, value)| [name(member), value]).collect())
 }
 
 /// The rows that relations of one FROM have.

@@ -9,6 +9,7 @@
 mod aggregates;
 mod arrays;
 mod columns;
+mod composite;
 mod gathered;
 mod json;
 mod operators;
@@ -42,7 +43,7 @@ pub fn all() -> Vec<ScalarUDF> {
         .chain(arrays::functions())
         .chain(aggregates::finishers())
         .chain(time::functions())
-        .chain([uuid::gen_random_uuid(), gathered::function()])
+        .chain([uuid::gen_random_uuid(), gathered::function(), composite::function()])
         .collect()
 }
 
@@ -61,6 +62,7 @@ pub fn relation_planner() -> Arc<dyn RelationPlanner> {
     Arc::new(sets::Sets)
 }
 
+pub use composite::COMPOSITE;
 pub use json::{JsonType, rewrite_casts as rewrite_json_casts};
 pub use sets::laterals_unfolded;
 pub use text::RECORD_OUT;

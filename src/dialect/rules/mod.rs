@@ -19,6 +19,7 @@ mod frame_offsets;
 mod function_columns;
 mod function_names;
 mod grouping_positions;
+mod hidden_columns;
 mod inner_ctes;
 mod integer_literals;
 mod like_escape;
@@ -32,7 +33,6 @@ mod relation_arguments;
 mod row_comparisons;
 mod scalar_subqueries;
 mod set_functions;
-mod set_lists;
 mod slices;
 mod symmetric;
 mod tableoid;
@@ -115,7 +115,7 @@ fn rewrite(statement: &mut Statement) {
     walk(
         statement,
         &mut [
-            &mut set_lists::Rewriter,
+            &mut hidden_columns::Rewriter,
             &mut values_types::Rewriter,
             &mut base_types::Rewriter,
             &mut inner_ctes::Rewriter,

@@ -10,7 +10,7 @@ use datafusion::functions::expr_fn::coalesce;
 use datafusion::functions_window::expr_fn::row_number;
 use datafusion::logical_expr::{
     Aggregate, Distinct, Expr, ExprFunctionExt, Filter, Join, JoinType, Limit, LogicalPlan, LogicalPlanBuilder,
-    Projection, Sort, SortExpr, Window, cast,
+    Projection, Sort, SortExpr, Union, Window, cast,
 };
 use datafusion::prelude::lit;
 
@@ -21,8 +21,6 @@ pub(super) struct Domain {
     plan: LogicalPlan,
     outer: Vec<Column>,
     columns: Vec<Column>,
-    /// Whether an aggregate of all rows is to have a row for each combination, also for those without rows.
-    pub keeps_all: bool,
 }
 
 impl Domain {
@@ -33,7 +31,7 @@ impl Domain {
         let named = outer.iter().zip(keys.clone()).map(|(column, key)| Expr::Column(column.clone()).alias(key));
         let plan = LogicalPlanBuilder::from(input.clone()).project(named)?.distinct()?.alias(name.as_str())?.build()?;
         let columns = keys.map(|key| Column::new(Some(name.as_str()), key)).collect();
-        Ok(Self { plan, outer, columns, keeps_all: false })
+        Ok(Self { plan, outer, columns })
     }
 
     /// The bare names of its columns.
@@ -107,7 +105,7 @@ impl Domain {
                     });
                 }
                 let groups = LogicalPlan::Aggregate(Aggregate::try_new(Arc::new(input), groups, values)?);
-                if of_all && self.keeps_all { self.with_empty(groups, aggregate)? } else { groups }
+                if of_all { self.with_empty(groups, aggregate)? } else { groups }
             }
             LogicalPlan::Unnest(unnest) => {
                 let Some(input) = self.pushed(&unnest.input)? else { return Ok(None) };
@@ -122,6 +120,7 @@ impl Domain {
                 let Some(input) = self.pushed(&sort.input)? else { return Ok(None) };
                 LogicalPlan::Sort(Sort { expr: sort.expr.clone(), input: Arc::new(input), fetch: None })
             }
+            LogicalPlan::Union(union) => return self.pushed_union(union),
             LogicalPlan::Limit(limit) => return self.pushed_limit(limit),
             LogicalPlan::Window(window) => return self.pushed_window(window),
             LogicalPlan::Join(join) if join.join_type == JoinType::Inner => return self.pushed_join(join),
@@ -148,6 +147,26 @@ impl Domain {
             .join_detailed(groups, JoinType::Left, (self.columns.clone(), hidden), None, NullEquality::NullEqualsNull)?
             .project(values.chain(self.exprs()).collect::<Vec<_>>())?
             .build()
+    }
+
+    /// All of them with the combinations behind their own columns.
+    fn pushed_union(&self, union: &Union) -> DataFusionResult<Option<LogicalPlan>> {
+        let mut whole: Option<LogicalPlanBuilder> = None;
+        for input in &union.inputs {
+            let Some(pushed) = self.pushed(input)? else { return Ok(None) };
+            let own = input.schema().columns().into_iter().map(Expr::Column);
+            let part = LogicalPlanBuilder::from(pushed).project(own.chain(self.exprs()).collect::<Vec<_>>())?;
+            whole = Some(match whole {
+                Some(whole) => whole.union(part.build()?)?,
+                None => part,
+            });
+        }
+        let Some(whole) = whole else { return Ok(None) };
+        // a union's columns have no tables
+        let names = union.schema.columns();
+        let named = whole.schema().columns().into_iter().zip(names.iter().chain(&self.columns));
+        let named = named.map(|(column, name)| Expr::Column(column).alias_qualified(name.relation.clone(), &name.name));
+        whole.clone().project(named.collect::<Vec<_>>())?.build().map(Some)
     }
 
     fn pushed_join(&self, join: &Join) -> DataFusionResult<Option<LogicalPlan>> {

@@ -21,8 +21,7 @@ pub(super) fn joined(join: &Join, count: &Cell<usize>) -> DataFusionResult<Optio
     }
     count.set(count.get() + 1);
     let result_name = format!("lateral_{}", count.get());
-    let mut domain = Domain::of(&join.left, outer.clone(), count.get())?;
-    domain.keeps_all = true;
+    let domain = Domain::of(&join.left, outer.clone(), count.get())?;
     let Some(plan) = domain.pushed(&subquery.subquery)? else { return Ok(None) };
     let own = subquery.subquery.schema().columns().into_iter().map(|column| {
         let name = column.name.clone();

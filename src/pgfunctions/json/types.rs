@@ -99,7 +99,8 @@ fn is_text(data_type: &DataType) -> bool {
 pub fn rewrite_casts(expr: Expr, schema: &DFSchema) -> DataFusionResult<Transformed<Expr>> {
     let Expr::Cast(cast) = expr else {
         return match &expr {
-            Expr::Case(_) => marked(expr, schema),
+            // DataFusion puts a CASE around what a subquery gives
+            Expr::Case(_) | Expr::ScalarSubquery(_) => marked(expr, schema),
             Expr::ScalarFunction(function) if matches!(function.name(), "coalesce" | "nullif") => marked(expr, schema),
             _ => Ok(Transformed::no(expr)),
         };

@@ -1,8 +1,9 @@
-//! Lists with functions that return rows: `SELECT unnest(tags) FROM t ORDER BY t.id`, `SELECT unnest(a), x + 1 AS x FROM t`.
+//! What a list computes out of sight: `SELECT unnest(tags) FROM t ORDER BY t.id`, `SELECT a FROM t ORDER BY (SELECT … t.id)`,
+//! `SELECT unnest(a), x + 1 AS x FROM t`.
 //!
-//! The list becomes that of a query in FROM, where what the order is by is a hidden column, and a column that is named as one
-//! that is read has another name. Blocked by: around an `unnest` DataFusion knows the list's columns only, and those it reads by
-//! the same names. Remove when it tells them apart.
+//! The list becomes that of a query in FROM, where what the order is by is a hidden column, and beside functions that return
+//! rows a column that is named as one that is read has another name. Blocked by: around an `unnest` DataFusion knows the list's
+//! columns only, and those it reads by the same names; a subquery in ORDER BY sees the list only. Remove when it tells them apart.
 
 use std::ops::ControlFlow;
 
@@ -17,14 +18,15 @@ use super::Rule;
 use crate::dialect::folded;
 
 /// What the inner query and its hidden columns are called. No client writes the name.
-const SETS: &str = "\u{1}sets";
+const LIST: &str = "\u{1}list";
 
 pub struct Rewriter;
 
 impl Rule for Rewriter {
     fn pre_visit_query(&mut self, query: &mut Query) {
         let SetExpr::Select(select) = query.body.as_mut() else { return };
-        if select.distinct.is_some() || !select.projection.iter().any(returns_rows) {
+        let returns_rows = select.projection.iter().any(returns_rows);
+        if select.distinct.is_some() {
             return;
         }
         let Some(shown) = select.projection.iter().map(shown).collect::<Option<Vec<Ident>>>() else { return };
@@ -33,22 +35,23 @@ impl Rule for Rewriter {
             _ => &mut [],
         };
         let hidden: Vec<&mut OrderByExpr> = by.iter_mut().filter(|by| !names_result(&by.expr, &shown)).collect();
-        let renames = reads_as_named(select);
-        if hidden.is_empty() && !renames {
+        let renames = returns_rows && reads_as_named(select);
+        let hides = hidden.iter().any(|by| returns_rows || asks(&by.expr));
+        if !hides && !renames {
             return;
         }
         let Some(mut outer) = outer(&shown) else { return };
         if renames {
             for (number, (inner, outer)) in select.projection.iter_mut().zip(&mut outer.projection).enumerate() {
                 if let SelectItem::ExprWithAlias { alias, .. } = inner {
-                    let name = Ident::with_quote('"', format!("{SETS}_{number}"));
+                    let name = Ident::with_quote('"', format!("{LIST}_{number}"));
                     let alias = std::mem::replace(alias, name.clone());
                     *outer = SelectItem::ExprWithAlias { expr: Expr::Identifier(name), alias };
                 }
             }
         }
         for (number, by) in hidden.into_iter().enumerate() {
-            let name = Ident::with_quote('"', format!("{SETS}{number}"));
+            let name = Ident::with_quote('"', format!("{LIST}{number}"));
             let expr = std::mem::replace(&mut by.expr, Expr::Identifier(name.clone()));
             select.projection.push(SelectItem::ExprWithAlias { expr, alias: name });
         }
@@ -60,6 +63,18 @@ impl Rule for Rewriter {
             subquery.body = inner;
         }
     }
+}
+
+/// Whether a subquery is in it.
+fn asks(expr: &Expr) -> bool {
+    struct Asks;
+    impl Visitor for Asks {
+        type Break = ();
+        fn pre_visit_query(&mut self, _query: &Query) -> ControlFlow<()> {
+            ControlFlow::Break(())
+        }
+    }
+    expr.visit(&mut Asks).is_break()
 }
 
 /// Whether the list gives a name to something that reads a column of the name, or stands beside what does.
@@ -143,7 +158,7 @@ fn names_result(expr: &Expr, shown: &[Ident]) -> bool {
 
 /// `SELECT columns FROM (…) AS sets`
 fn outer(columns: &[Ident]) -> Option<Select> {
-    let template = format!("SELECT 1 FROM (SELECT 1) AS \"{SETS}\"");
+    let template = format!("SELECT 1 FROM (SELECT 1) AS \"{LIST}\"");
     let Some(Statement::Query(query)) = Parser::parse_sql(&PostgreSqlDialect {}, &template).ok()?.pop() else {
         return None;
     };
@@ -164,12 +179,16 @@ mod tests {
     fn lists_are_those_of_a_query_in_from() {
         check(
             "SELECT unnest(a) AS x, b FROM t ORDER BY t.id DESC, x LIMIT 2",
-            "SELECT x, b FROM (SELECT unnest(a) AS x, b, t.id AS \"sets0\" FROM t) AS \"sets\" \
-             ORDER BY \"sets0\" DESC, x LIMIT 2",
+            "SELECT x, b FROM (SELECT unnest(a) AS x, b, t.id AS \"list0\" FROM t) AS \"list\" \
+             ORDER BY \"list0\" DESC, x LIMIT 2",
         );
         check(
             "SELECT unnest(a) AS x, t.b + c AS b FROM t",
-            "SELECT \"sets_0\" AS x, \"sets_1\" AS b FROM (SELECT unnest(a) AS \"sets_0\", t.b + c AS \"sets_1\" FROM t) AS \"sets\"",
+            "SELECT \"list_0\" AS x, \"list_1\" AS b FROM (SELECT unnest(a) AS \"list_0\", t.b + c AS \"list_1\" FROM t) AS \"list\"",
+        );
+        check(
+            "SELECT a FROM t ORDER BY (SELECT max(c) AS max FROM u WHERE u.b = t.b), a",
+            "SELECT a FROM (SELECT a, (SELECT max(c) AS max FROM u WHERE u.b = t.b) AS \"list0\" FROM t) AS \"list\" ORDER BY \"list0\", a",
         );
         let same = "SELECT unnest(a) AS x, b FROM t ORDER BY 1, b";
         check(same, same);
