@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{Field, Schema, SchemaRef};
 use datafusion::catalog::TableProvider;
+use datafusion::common::TableReference;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::config::ConfigOptions;
 use datafusion::datasource::source_as_provider;
@@ -24,7 +25,7 @@ use super::system::SystemTableProvider;
 use crate::dialect::visible_name;
 use crate::error::Result;
 use crate::pgcatalog;
-use crate::pgtypes::TYPE_MODIFIER_KEY;
+use crate::pgtypes::{self, TYPE_MODIFIER_KEY};
 
 /// The columns of a plan as the client sees them.
 pub(super) fn output_schema(plan: &LogicalPlan) -> SchemaRef {
@@ -54,40 +55,58 @@ pub(super) fn client_schema(plan: &LogicalPlan) -> SchemaRef {
     Arc::new(Schema::new(schema.fields().iter().enumerate().map(mark).collect::<Vec<_>>()))
 }
 
+/// [`client_schema`] with the tables' columns that the result's columns are: `origin` finds their numbers.
+pub(super) fn described(plan: &LogicalPlan, origin: impl Fn(&TableReference, &str) -> Option<(u32, i16)>) -> SchemaRef {
+    let schema = client_schema(plan);
+    let mark = |(index, field): (usize, &Arc<Field>)| match source(plan, index) {
+        Some(Source::Column(table, column)) => match origin(&table, &column) {
+            Some(origin) => Arc::new(pgtypes::with_origin(field, origin)),
+            None => field.clone(),
+        },
+        _ => field.clone(),
+    };
+    Arc::new(Schema::new(schema.fields().iter().enumerate().map(mark).collect::<Vec<_>>()))
+}
+
+/// What a column of a result is, where it is not computed.
+enum Source {
+    Column(TableReference, String),
+    Cast,
+}
+
 /// Whether a column's precision was declared: by a table, or by a cast.
 fn is_declared(plan: &LogicalPlan, index: usize) -> bool {
+    source(plan, index).is_some()
+}
+
+fn source(plan: &LogicalPlan, index: usize) -> Option<Source> {
     match plan {
-        LogicalPlan::TableScan(_) => true,
-        LogicalPlan::Projection(projection) => {
-            projection.expr.get(index).is_some_and(|expr| is_declared_in(expr, &projection.input))
+        LogicalPlan::TableScan(scan) => {
+            let field = scan.projected_schema.fields().get(index)?;
+            Some(Source::Column(scan.table_name.clone(), field.name().clone()))
         }
-        LogicalPlan::Aggregate(aggregate) => {
-            aggregate.group_expr.get(index).is_some_and(|expr| is_declared_in(expr, &aggregate.input))
-        }
-        LogicalPlan::Window(window) => {
-            index < window.input.schema().fields().len() && is_declared(&window.input, index)
-        }
+        LogicalPlan::Projection(projection) => source_in(projection.expr.get(index)?, &projection.input),
+        LogicalPlan::Aggregate(aggregate) => source_in(aggregate.group_expr.get(index)?, &aggregate.input),
+        LogicalPlan::Window(window) if index < window.input.schema().fields().len() => source(&window.input, index),
         LogicalPlan::Join(join) => {
             let left = join.left.schema().fields().len();
-            if index < left { is_declared(&join.left, index) } else { is_declared(&join.right, index - left) }
+            if index < left { source(&join.left, index) } else { source(&join.right, index - left) }
         }
         LogicalPlan::Filter(_)
         | LogicalPlan::Sort(_)
         | LogicalPlan::Limit(_)
         | LogicalPlan::Distinct(_)
-        | LogicalPlan::SubqueryAlias(_) => plan.inputs().first().is_some_and(|input| is_declared(input, index)),
-        _ => false,
+        | LogicalPlan::SubqueryAlias(_) => source(plan.inputs().first()?, index),
+        _ => None,
     }
 }
 
-fn is_declared_in(expr: &Expr, input: &LogicalPlan) -> bool {
+fn source_in(expr: &Expr, input: &LogicalPlan) -> Option<Source> {
     match expr {
-        Expr::Alias(alias) => is_declared_in(&alias.expr, input),
-        Expr::Cast(_) => true,
-        Expr::Column(column) => {
-            input.schema().maybe_index_of_column(column).is_some_and(|index| is_declared(input, index))
-        }
-        _ => false,
+        Expr::Alias(alias) => source_in(&alias.expr, input),
+        Expr::Cast(_) => Some(Source::Cast),
+        Expr::Column(column) => source(input, input.schema().maybe_index_of_column(column)?),
+        _ => None,
     }
 }
 

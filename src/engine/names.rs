@@ -8,11 +8,13 @@ use std::sync::atomic::Ordering;
 use datafusion::catalog::TableProvider;
 use datafusion::common::TableReference;
 use datafusion::datasource::ViewTable;
+use datafusion::sql::sqlparser::ast;
 
 use super::buffered::WithBuffered;
 use super::errors::nearest;
 use super::planner::Planner;
 use super::system::{self, SystemTableProvider};
+use super::write::names::reference;
 use crate::catalog::{Object, ObjectKind, Privilege};
 use crate::dialect;
 use crate::error::{Error, ErrorKind, Result};
@@ -29,6 +31,26 @@ pub(super) enum Relation {
 }
 
 impl Planner {
+    /// The OID of a table and the number of its column, where a name in a plan is a table's. Views are taken apart there, and
+    /// a statement that reads one is not told.
+    pub(super) fn origins(&self, statement: &ast::Statement) -> impl Fn(&TableReference, &str) -> Option<(u32, i16)> {
+        let mut reads_view = false;
+        let _ = ast::visit_relations(statement, |name| {
+            let object = reference(name).and_then(|name| self.relation(&name));
+            reads_view |=
+                matches!(object, Ok(Relation::Object(object)) if matches!(object.kind, ObjectKind::View { .. }));
+            std::ops::ControlFlow::<()>::Continue(())
+        });
+        move |table, column| {
+            let object = match self.relation(table) {
+                Ok(Relation::Object(object)) if !reads_view => object,
+                _ => return None,
+            };
+            let place = object.columns.iter().position(|known| known.name == column)?;
+            Some((object.oid, i16::try_from(place + 1).ok()?))
+        }
+    }
+
     /// The relation a reference names.
     ///
     /// # Errors

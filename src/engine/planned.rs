@@ -20,6 +20,8 @@ use crate::pgtypes;
 #[derive(Debug)]
 pub(super) struct Planned {
     pub logical: LogicalPlan,
+    /// Its columns as the client is told of them.
+    pub schema: SchemaRef,
     /// The plan optimized, once it was executed without parameters; not where it reads the clock or the session.
     pub optimized: OnceLock<LogicalPlan>,
     pub reads_clock: bool,

@@ -53,10 +53,7 @@ impl Session {
             _ => {
                 let types: Vec<_> = prepared.parameters.iter().cloned().map(Some).collect();
                 let planned = guard.run(Box::pin(self.plan(&prepared.statement, &types))).await?;
-                let changed = prepared
-                    .schema
-                    .as_ref()
-                    .is_some_and(|schema| !same_columns(schema, &execute::client_schema(&planned.logical)));
+                let changed = prepared.schema.as_ref().is_some_and(|schema| !same_columns(schema, &planned.schema));
                 if changed {
                     return Err(Error::new(ErrorKind::FeatureNotSupported, "cached plan must not change result type")
                         .with_hint("prepare the statement again: the columns of a table it reads have changed"));
@@ -86,7 +83,10 @@ impl Session {
                 optimized
             }
         };
-        let schema = execute::client_schema(bound.as_ref().unwrap_or(&planned.logical));
+        let schema = match &bound {
+            Some(bound) => execute::client_schema(bound),
+            None => planned.schema.clone(),
+        };
         execute::optimized_rows(&self.shared.resources, &state, optimized, schema, rows_guard).await
     }
 
@@ -119,10 +119,12 @@ impl Session {
         let work = async move {
             let logical = planner.plan_with_types(&statement).await.map_err(|error| locate(error, &statement))?;
             let logical = reg_values::shown(logical).map_err(super::errors::from_datafusion)?;
-            Ok((logical, planner.follows_head()))
+            let schema = execute::described(&logical, planner.origins(&statement.ast));
+            Ok((logical, schema, planner.follows_head()))
         };
-        let (logical, follows_head) = self.shared.resources.workers().apart(work).await?;
+        let (logical, schema, follows_head) = self.shared.resources.workers().apart(work).await?;
         Ok(Arc::new(Planned {
+            schema,
             reads_clock: execute::reads_clock(&logical),
             reads_catalogs: execute::reads_catalogs_only(&logical),
             logical,

@@ -20,8 +20,8 @@ use super::stream::Guard;
 use super::time_travel::Past;
 use super::transaction::Transaction;
 use super::{
-    BatchStream, CancelHandle, NoticeSink, Shared, control, copy, cursors, execute, explain, locks, parameters,
-    procedures, write,
+    BatchStream, CancelHandle, NoticeSink, Shared, control, copy, cursors, explain, locks, parameters, procedures,
+    write,
 };
 use crate::catalog::{Overlay, Scope};
 use crate::dialect::{Statement, place_told};
@@ -252,7 +252,7 @@ impl Session {
             ast::Statement::Query(query) => {
                 let planned = self.plan(&statement, hints).await?;
                 locks::check(&statement, query, &planned.logical)?;
-                let schema = execute::client_schema(&planned.logical);
+                let schema = planned.schema.clone();
                 (Some(planned), Some(schema))
             }
             ast::Statement::Execute { name, .. } => (None, self.named_schema(name.as_ref())),

@@ -11,7 +11,7 @@ use super::link::Link;
 use crate::engine::{BatchStream, Guard};
 use crate::error::Result;
 use crate::pgtypes::{
-    CanonicalBatch, Format, RowEncoder, Style, column_formats, column_modifier, column_type, type_size,
+    CanonicalBatch, Format, RowEncoder, Style, column_formats, column_modifier, column_origin, column_type, type_size,
 };
 
 /// A result that is being sent, perhaps in several goes.
@@ -107,7 +107,9 @@ pub(super) fn row_description(schema: &Schema, formats: &[Format]) -> Result<Row
     let describe = |(field, format): (&std::sync::Arc<datafusion::arrow::datatypes::Field>, Format)| {
         let pg_type = column_type(field);
         let modifier = column_modifier(field);
-        FieldDescription::new(field.name().clone(), 0, 0, pg_type.oid(), type_size(&pg_type), modifier, format.code())
+        let (table, number) = column_origin(field);
+        let (oid, size) = (pg_type.oid(), type_size(&pg_type));
+        FieldDescription::new(field.name().clone(), table.cast_signed(), number, oid, size, modifier, format.code())
     };
     Ok(RowDescription::new(schema.fields().iter().zip(formats).map(describe).collect()))
 }

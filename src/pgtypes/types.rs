@@ -15,6 +15,23 @@ pub const PG_TYPE_KEY: &str = "pg_type";
 /// Field metadata that says what type modifier to announce, where it is not that of the Arrow type.
 pub const TYPE_MODIFIER_KEY: &str = "pg_typmod";
 
+/// Which column of which table a column of a result is: `oid.number`.
+const ORIGIN_KEY: &str = "pg_origin";
+
+/// The field with the table's OID and the column's number in it.
+pub fn with_origin(field: &Field, (table, number): (u32, i16)) -> Field {
+    let mut metadata = field.metadata().clone();
+    metadata.insert(ORIGIN_KEY.to_owned(), format!("{table}.{number}"));
+    field.clone().with_metadata(metadata)
+}
+
+/// The table's OID and the column's number; zeros where it is computed.
+pub fn column_origin(field: &Field) -> (u32, i16) {
+    let told = field.metadata().get(ORIGIN_KEY).and_then(|text| text.split_once('.'));
+    let parsed = told.and_then(|(table, number)| Some((table.parse().ok()?, number.parse().ok()?)));
+    parsed.unwrap_or_default()
+}
+
 const EXTENSION_KEY: &str = "ARROW:extension:name";
 
 /// The PostgreSQL type of a result column.

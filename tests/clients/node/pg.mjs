@@ -25,6 +25,17 @@ const checks = {
         assert.equal(row.at.toISOString(), "2020-01-01T00:00:00.000Z");
         assert.deepEqual(fields.map((field) => field.dataTypeID), [23, 20, 1700, 16, 25, 25, 1082, 1184, 1007]);
     },
+    async origins() {
+        const { rows } = await client.query(
+            "select attrelid::int as oid, attnum as number from pg_attribute " +
+                "where attrelid = 'gold.daily_sales'::regclass and attname = 'orders'",
+        );
+        const [{ oid, number }] = rows;
+        const { fields } = await client.query(
+            "select s.o, s.o + 1 as computed from (select d.orders as o from gold.daily_sales d) s order by 1 limit 1",
+        );
+        assert.deepEqual(fields.map((field) => [field.tableID, field.columnID]), [[oid, number], [0, 0]]);
+    },
     async parameters() {
         const { rows } = await client.query("select $1::int + 1 as n, $2 || '!' as t, $3::date as d", [41, "x", "2020-01-02"]);
         assert.equal(rows[0].n, 42);
