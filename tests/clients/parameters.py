@@ -25,6 +25,7 @@ insert into order_items values (100,1,1,2,9.99),(100,2,3,1,5.00),(101,1,2,1,18.9
 """
 
 STATEMENTS = [
+    ("select 1 as one where not($1) or ($2 and true)", [False, True]),
     ("select coalesce(ordered_at, $1) from shop.orders where id = 100",[dt.datetime(2024,1,1)]),
     ("select id from shop.orders where ($1::text is null or status = $1) order by id",[None]),
     ("select id from shop.orders where ($1::text is null or status = $1) order by id",['open']),

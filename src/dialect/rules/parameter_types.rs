@@ -4,7 +4,8 @@
 //! parameters be unknown.
 
 use datafusion::sql::sqlparser::ast::{
-    CaseWhen, CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Select, Value,
+    BinaryOperator, CaseWhen, CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments,
+    Select, UnaryOperator, Value,
 };
 
 use super::Rule;
@@ -28,6 +29,11 @@ impl Rule for Typer {
 
     fn pre_visit_expr(&mut self, expr: &mut Expr) {
         match expr {
+            Expr::UnaryOp { op: UnaryOperator::Not, expr: operand } => give(operand, &DataType::Boolean),
+            Expr::BinaryOp { left, op: BinaryOperator::And | BinaryOperator::Or, right } => {
+                give(left, &DataType::Boolean);
+                give(right, &DataType::Boolean);
+            }
             Expr::Case { operand: None, conditions, .. } => {
                 for CaseWhen { condition, .. } in conditions {
                     give(condition, &DataType::Boolean);
@@ -49,6 +55,9 @@ impl Rule for Typer {
 
 /// Casts the expression, if it is a parameter.
 fn give(expr: &mut Expr, data_type: &DataType) {
+    if let Expr::Nested(inner) = expr {
+        return give(inner, data_type);
+    }
     if matches!(expr, Expr::Value(value) if matches!(value.value, Value::Placeholder(_))) {
         let parameter = Box::new(expr.clone());
         let data_type = data_type.clone();
