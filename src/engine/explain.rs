@@ -16,7 +16,7 @@ use super::interrupt::interruptible;
 use super::plan_json::{self, Measured};
 use super::planner::Planner;
 use super::session::{Outcome, Session};
-use super::{BatchStream, errors, execute, write};
+use super::{BatchStream, errors, execute, planned, write};
 use crate::dialect::Statement;
 use crate::error::{Error, ErrorKind, Result};
 use crate::pgtypes::PG_TYPE_KEY;
@@ -98,8 +98,8 @@ async fn physical_plan(
         true => write::explained(planner, statement).await.map(|(change, plan)| (Some(change), plan))?,
         false => (None, planner.plan(statement).await?),
     };
-    if !params.is_empty() {
-        plan = plan.with_param_values(params).map_err(errors::from_datafusion)?;
+    if let Some(bound) = planned::bind(&plan, statement, &params)? {
+        plan = bound;
     }
     let physical = match execute::reads_catalogs_only(&plan) {
         true => execute::in_one_partition(planner.state()).create_physical_plan(&plan).await,

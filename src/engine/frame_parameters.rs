@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::DataType;
-use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::{Expr, LogicalPlan, WindowFrame, WindowFrameBound};
 use datafusion::scalar::ScalarValue;
@@ -34,6 +34,15 @@ fn parameter(bound: &WindowFrameBound) -> Option<usize> {
 /// # Errors
 /// `22013` for an offset that is negative, `22004` for one that is NULL.
 pub(super) fn bind(plan: LogicalPlan, params: &[ScalarValue]) -> Result<LogicalPlan> {
+    // few plans have any, and every execution comes by
+    let mut holds = false;
+    plan.apply_with_subqueries(|node| {
+        holds |= matches!(node, LogicalPlan::Window(window) if window.window_expr.iter().any(in_calls));
+        Ok(if holds { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
+    })?;
+    if !holds {
+        return Ok(plan);
+    }
     plan.transform_up_with_subqueries(|node| match node {
         LogicalPlan::Window(mut window) if window.window_expr.iter().any(in_calls) => {
             let bound = window.window_expr.into_iter().map(|expr| {

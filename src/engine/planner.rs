@@ -421,6 +421,7 @@ impl ContextProvider for Names<'_> {
             let known = state.aggregate_functions().contains_key(name)
                 || state.window_functions().contains_key(name)
                 || state.higher_order_functions().contains_key(name)
+                || state.table_functions().contains_key(name)
                 || name == "unnest";
             let near =
                 || errors::nearest(name, self.udf_names().into_iter().chain(self.udaf_names()).map(|n| (n.clone(), n)));

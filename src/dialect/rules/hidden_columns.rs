@@ -8,13 +8,14 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, Function, GroupByExpr, Ident, OrderByExpr, OrderByKind, Query, Select, SelectItem, SetExpr, Statement,
-    TableFactor, Value, Visit, Visitor,
+    Expr, GroupByExpr, Ident, OrderByExpr, OrderByKind, Query, Select, SelectItem, SetExpr, Statement, TableFactor,
+    Value, Visit, Visitor,
 };
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::Parser;
 
 use super::Rule;
+use super::scalar_subqueries::holds;
 use crate::dialect::folded;
 
 /// What the inner query and its hidden columns are called. No client writes the name.
@@ -104,37 +105,14 @@ fn reads_as_named(select: &Select) -> bool {
 }
 
 fn returns_rows(item: &SelectItem) -> bool {
-    /// The rows of a subquery are its own.
-    struct Unnest {
-        depth: usize,
-    }
-    impl Visitor for Unnest {
-        type Break = ();
-        fn pre_visit_query(&mut self, _query: &Query) -> ControlFlow<()> {
-            self.depth += 1;
-            ControlFlow::Continue(())
-        }
-        fn post_visit_query(&mut self, _query: &Query) -> ControlFlow<()> {
-            self.depth -= 1;
-            ControlFlow::Continue(())
-        }
-        fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
-            let is_unnest = |function: &Function| {
-                function
-                    .name
-                    .0
-                    .last()
-                    .and_then(|part| part.as_ident())
-                    .is_some_and(|name| name.value.eq_ignore_ascii_case("unnest"))
-            };
-            match expr {
-                Expr::Function(function) if self.depth == 0 && is_unnest(function) => ControlFlow::Break(()),
-                _ => ControlFlow::Continue(()),
-            }
-        }
-    }
     let (SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. }) = item else { return false };
-    expr.visit(&mut Unnest { depth: 0 }).is_break()
+    holds(expr, |expr| match expr {
+        Expr::Function(function) => {
+            let name = function.name.0.last().and_then(|part| part.as_ident());
+            name.is_some_and(|name| name.value.eq_ignore_ascii_case("unnest"))
+        }
+        _ => false,
+    })
 }
 
 /// The name by which a query around finds the column.

@@ -150,10 +150,28 @@ fn limited_to_one(query: &Query) -> Option<bool> {
 
 /// Whether it aggregates over the rows of this SELECT, not of one inside.
 pub fn aggregates(expr: &Expr) -> bool {
-    struct Finder {
+    holds(expr, |expr| {
+        let Expr::Function(Function { name, over, within_group, .. }) = expr else { return false };
+        let name = name.0.last().and_then(|part| part.as_ident()).map(|ident| ident.value.to_lowercase());
+        let is_named = name.is_some_and(|name| {
+            name.ends_with("_agg")
+                || name.starts_with("regr_")
+                || name == SINGLE_VALUE
+                || AGGREGATES.contains(&name.as_str())
+                || ["generate_series", "unnest"].contains(&name.as_str())
+        });
+        // rows of a window or of a function in the list are not one value
+        over.is_some() || !within_group.is_empty() || is_named
+    })
+}
+
+/// Whether such an expression is in it, but for the queries in it.
+pub fn holds(expr: &Expr, wanted: impl Fn(&Expr) -> bool) -> bool {
+    struct Finder<F> {
+        wanted: F,
         depth: usize,
     }
-    impl Visitor for Finder {
+    impl<F: Fn(&Expr) -> bool> Visitor for Finder<F> {
         type Break = ();
         fn pre_visit_query(&mut self, _query: &Query) -> ControlFlow<()> {
             self.depth += 1;
@@ -164,35 +182,13 @@ pub fn aggregates(expr: &Expr) -> bool {
             ControlFlow::Continue(())
         }
         fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
-            match expr {
-                Expr::Function(Function { name, over: None, within_group, .. })
-                    if self.depth == 0
-                        && (!within_group.is_empty()
-                            || name.0.last().and_then(|part| part.as_ident()).is_some_and(|ident| {
-                                let name = ident.value.to_lowercase();
-                                name.ends_with("_agg")
-                                    || name.starts_with("regr_")
-                                    || name == SINGLE_VALUE
-                                    || AGGREGATES.contains(&name.as_str())
-                            })) =>
-                {
-                    ControlFlow::Break(())
-                }
-                // rows of a window or of a function in the list are not one value
-                Expr::Function(Function { over: Some(_), .. }) if self.depth == 0 => ControlFlow::Break(()),
-                Expr::Function(Function { name, .. })
-                    if self.depth == 0
-                        && name.0.last().and_then(|part| part.as_ident()).is_some_and(|ident| {
-                            ["generate_series", "unnest"].iter().any(|set| ident.value.eq_ignore_ascii_case(set))
-                        }) =>
-                {
-                    ControlFlow::Break(())
-                }
-                _ => ControlFlow::Continue(()),
+            match self.depth == 0 && (self.wanted)(expr) {
+                true => ControlFlow::Break(()),
+                false => ControlFlow::Continue(()),
             }
         }
     }
-    expr.visit(&mut Finder { depth: 0 }).is_break()
+    expr.visit(&mut Finder { wanted, depth: 0 }).is_break()
 }
 
 /// Besides those whose names end in `_agg` or begin with `regr_`.
