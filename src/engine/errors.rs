@@ -154,7 +154,11 @@ fn from_schema(error: &SchemaError) -> (Error, Vec<String>) {
     match error {
         SchemaError::FieldNotFound { field, valid_fields } => undefined_column(field, valid_fields),
         SchemaError::AmbiguousReference { field } => ambiguous(field),
-        SchemaError::DuplicateQualifiedField { name, .. } | SchemaError::DuplicateUnqualifiedField { name } => (
+        SchemaError::DuplicateQualifiedField { qualifier, .. } => {
+            let message = format!("table name \"{}\" specified more than once", qualifier.table());
+            (Error::new(ErrorKind::DuplicateAlias, message), Vec::new())
+        }
+        SchemaError::DuplicateUnqualifiedField { name } => (
             Error::new(ErrorKind::AmbiguousColumn, format!("column \"{name}\" is there more than once"))
                 .with_hint("give one of them another name with AS"),
             vec![name.clone()],
@@ -331,6 +335,7 @@ const COMPUTING: &[(&str, ErrorKind, &str)] = &[
         "zero raised to a negative power is undefined",
     ),
     ("square root of a negative", ErrorKind::InvalidArgumentForPower, "cannot take square root of a negative number"),
+    ("ntile requires a", ErrorKind::InvalidArgumentForNtile, "argument of ntile must be greater than zero"),
     ("logarithm of zero", ErrorKind::InvalidArgumentForLog, "cannot take logarithm of zero"),
     ("logarithm of a negative", ErrorKind::InvalidArgumentForLog, "cannot take logarithm of a negative number"),
     ("sum not supported for null", ErrorKind::UndefinedFunction, "function sum() does not exist"),

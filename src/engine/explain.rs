@@ -16,7 +16,7 @@ use super::interrupt::interruptible;
 use super::plan_json::{self, Measured};
 use super::planner::Planner;
 use super::session::{Outcome, Session};
-use super::{BatchStream, errors, execute, planned, write};
+use super::{BatchStream, errors, execute, planned, procedures, write};
 use crate::dialect::Statement;
 use crate::error::{Error, ErrorKind, Result};
 use crate::pgtypes::PG_TYPE_KEY;
@@ -46,15 +46,24 @@ pub(super) async fn explain(session: &mut Session, whole: &Statement, params: &[
         return Err(Error::internal("not an EXPLAIN"));
     };
     let options = read_options(*analyze, *verbose, options.as_deref().unwrap_or_default())?;
-    let changes = write::changes_rows(inner);
-    if !changes && !matches!(inner.as_ref(), ast::Statement::Query(_)) {
+    let (statement, params) = match inner.as_ref() {
+        ast::Statement::Execute { name: Some(name), parameters, .. } => {
+            let (prepared, values) = procedures::named(session, whole, name, parameters, params).await?;
+            (prepared.statement.clone(), values)
+        }
+        inner => {
+            let inner = Statement { text: whole.text.clone(), offset: whole.offset, ast: inner.clone() };
+            (Arc::new(inner), params.to_vec())
+        }
+    };
+    let changes = write::changes_rows(&statement.ast);
+    if !changes && !matches!(statement.ast, ast::Statement::Query(_)) {
         return Err(Error::new(ErrorKind::FeatureNotSupported, "EXPLAIN takes a query"));
     }
     if changes && options.analyze {
         return Err(Error::new(ErrorKind::FeatureNotSupported, "EXPLAIN ANALYZE takes a query")
             .with_hint("EXPLAIN without ANALYZE shows the plan of a change and does not run it"));
     }
-    let statement = Statement { text: whole.text.clone(), offset: whole.offset, ast: inner.as_ref().clone() };
     let guard = session.guard.clone();
     let text = guard.run(plan_text(session, &statement, params, &options)).await?;
     let schema = schema(&whole.ast).ok_or_else(|| Error::internal("EXPLAIN shows a plan"))?;
@@ -111,13 +120,12 @@ async fn physical_plan(
 async fn plan_text(
     session: &mut Session,
     statement: &Statement,
-    params: &[ScalarValue],
+    params: Vec<ScalarValue>,
     options: &Options,
 ) -> Result<String> {
     let planner = Arc::new(session.planner_now().await?);
     let (resources, guard) = (&session.shared.resources, session.guard().clone());
     let began = Instant::now();
-    let params = params.to_vec();
     let plan = |planner: Arc<Planner>, statement| async move { physical_plan(&planner, &statement, params).await };
     let (change, physical) = planner.apart(&guard, statement, plan).await?;
     let planning = began.elapsed().as_secs_f64() * 1e3;

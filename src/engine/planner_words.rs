@@ -37,6 +37,11 @@ const FIXED: &[(&str, ErrorKind, &str)] = &[
         ErrorKind::GroupingError,
         "aggregate functions are not allowed in WHERE",
     ),
+    (
+        "Physical plan does not support logical expression WindowFunction",
+        ErrorKind::WindowingError,
+        "window functions are not allowed in WHERE",
+    ),
     ("unary operator '-' only supports", ErrorKind::UndefinedFunction, "operator does not exist: - text"),
     ("Unary operator '-' only supports", ErrorKind::UndefinedFunction, "operator does not exist: - text"),
     ("LIMIT must be >", ErrorKind::InvalidRowCountInLimit, "LIMIT must not be negative"),
@@ -45,11 +50,6 @@ const FIXED: &[(&str, ErrorKind, &str)] = &[
         "UNION queries have different number of columns",
         ErrorKind::SyntaxError,
         "each UNION query must have the same number of columns",
-    ),
-    (
-        "NTILE requires a positive integer",
-        ErrorKind::InvalidArgumentForNtile,
-        "argument of ntile must be greater than zero",
     ),
     ("ubstring without for/from", ErrorKind::UndefinedFunction, "function substring(text) does not exist"),
     ("step can't be 0", ErrorKind::InvalidParameter, "step size cannot equal zero"),

@@ -39,6 +39,18 @@ pub(super) async fn execute_named(
     arguments: &[Expr],
     params: &[ScalarValue],
 ) -> Result<Outcome> {
+    let (prepared, values) = named(session, statement, name, arguments, params).await?;
+    Box::pin(session.execute(&prepared, &values)).await
+}
+
+/// A prepared statement by its name, and the values for its parameters.
+pub(super) async fn named(
+    session: &mut Session,
+    statement: &Statement,
+    name: &ObjectName,
+    arguments: &[Expr],
+    params: &[ScalarValue],
+) -> Result<(Arc<Prepared>, Vec<ScalarValue>)> {
     let name = procedure_name(name);
     let prepared: Arc<Prepared> = session.named.get(&name).cloned().ok_or_else(|| undefined_statement(&name))?;
     if arguments.len() != prepared.parameters.len() {
@@ -71,7 +83,7 @@ pub(super) async fn execute_named(
             }
         });
     }
-    Box::pin(session.execute(&prepared, &values)).await
+    Ok((prepared, values))
 }
 
 /// A quoted literal's text: it has no type of its own.

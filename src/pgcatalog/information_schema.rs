@@ -24,6 +24,7 @@ pub fn rows(metadata: &Metadata, name: &str) -> Option<Result<RecordBatch>> {
         "schemata" => schemata(metadata, schema),
         "tables" => tables(metadata, schema),
         "columns" => columns(metadata, schema),
+        "element_types" => element_types(metadata, schema),
         "views" => views(metadata, schema),
         "table_privileges" | "role_table_grants" => table_privileges(metadata, schema),
         "column_privileges" | "role_column_grants" => column_privileges(metadata, schema),
@@ -111,6 +112,25 @@ fn columns(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBatch> {
         .text("is_generated", |a| if a.column.generated.is_some() { "ALWAYS" } else { "NEVER" })
         .opt_text("generation_expression", |a| a.column.generated.as_deref())
         .text("is_updatable", |a| if a.relation.kind == "r" { "YES" } else { "NO" })
+        .build(schema)
+}
+
+/// What the columns that are arrays hold.
+fn element_types(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBatch> {
+    let attributes = all_attributes(metadata.tables_and_views().filter(|r| r.kind != "m"));
+    let elements = attributes.iter().filter_map(|a| Some((a, pgtypes::element_of(&a.pg_type)?)));
+    let elements: Vec<_> = elements.filter(|(a, _)| a.pg_type.name().starts_with('_')).collect();
+    Columns::of(&elements)
+        .text("object_catalog", |_| metadata.database.as_str())
+        .text("object_schema", |(a, _)| &a.relation.schema)
+        .text("object_name", |(a, _)| &a.relation.name)
+        .text("object_type", |(a, _)| if a.relation.kind == "v" { "VIEW" } else { "TABLE" })
+        .text("collection_type_identifier", |(a, _)| a.number.to_string())
+        .text("data_type", |(_, element)| format_type(element.oid(), -1))
+        .text("udt_catalog", |_| metadata.database.as_str())
+        .text("udt_schema", |_| "pg_catalog")
+        .text("udt_name", |(_, element)| element.name().to_owned())
+        .text("dtd_identifier", |(a, _)| format!("a{}", a.number))
         .build(schema)
 }
 

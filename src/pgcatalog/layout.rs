@@ -5,7 +5,7 @@ use std::sync::{Arc, LazyLock};
 
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 
-use crate::pgtypes::PG_TYPE_KEY;
+use crate::pgtypes::{PG_TYPE_KEY, TYPE_MODIFIER_KEY};
 
 /// One line a relation: `schema.name oid relkind reltype column:type …`, `!` after the type of a column that is never null.
 const COLUMNS: &str = include_str!("postgres/columns.txt");
@@ -56,6 +56,10 @@ fn field(text: &str) -> Option<Field> {
 pub fn field_of(name: &str, pg_type: &str, nullable: bool) -> Field {
     let field = Field::new(name, arrow_type(pg_type), nullable);
     match pg_type {
+        // the standard's domain: three characters at most
+        "yes_or_no" => field.with_metadata(
+            [(PG_TYPE_KEY.to_owned(), "varchar".to_owned()), (TYPE_MODIFIER_KEY.to_owned(), "7".to_owned())].into(),
+        ),
         "bool" | "int2" | "int4" | "int8" | "float4" | "float8" | "text" | "timestamptz" | "bytea" => field,
         _ => field.with_metadata([(PG_TYPE_KEY.to_owned(), pg_type.to_owned())].into()),
     }

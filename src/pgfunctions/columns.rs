@@ -299,6 +299,7 @@ fn parsed(array: &ArrayRef, pg_type: &Type, style: &Style) -> Result<ArrayRef> {
 pub enum Returns {
     Text,
     Int,
+    BigInt,
     /// With so many decimals.
     Numeric(i8),
     Float,
@@ -323,6 +324,7 @@ impl Returns {
         let data_type = match self {
             Self::Text => DataType::Utf8View,
             Self::Int => DataType::Int32,
+            Self::BigInt => DataType::Int64,
             Self::Numeric(scale) => DataType::Decimal128(38, scale),
             Self::Float => DataType::Float64,
             Self::Bool => DataType::Boolean,
@@ -383,6 +385,7 @@ pub(super) fn build(returns: Returns, outputs: Vec<Output>) -> DataFusionResult<
             let narrow = |output| int(output).and_then(|number| i32::try_from(number).ok());
             Arc::new(outputs.iter().map(narrow).collect::<Int32Array>())
         }
+        Returns::BigInt => Arc::new(outputs.iter().map(int).collect::<Int64Array>()),
         Returns::Numeric(scale) => {
             let digits = outputs.iter().map(|output| match output {
                 Output::Numeric(digits) => Some(*digits),

@@ -145,8 +145,8 @@ impl<'a> Column<'a> {
             Values::UInt8(values) => put_u64(out, values[row].into()),
             Values::UInt16(values) => put_u64(out, values[row].into()),
             Values::UInt32(values) => put_u64(out, values[row].into()),
-            Values::Float32(values) => put_f32(out, values[row]),
-            Values::Float64(values) => put_f64(out, values[row]),
+            Values::Float32(values) => put_f32(out, values[row], style.floats),
+            Values::Float64(values) => put_f64(out, values[row], style.floats),
             Values::Decimal128(values, scale, shown) => {
                 let (value, scale) = shown.digits(values[row], *scale);
                 put_decimal128(out, value, scale);

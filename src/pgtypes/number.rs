@@ -5,6 +5,8 @@ use std::fmt::{self, Write};
 use bytes::{BufMut, BytesMut};
 use datafusion::arrow::datatypes::i256;
 
+use super::style::FloatDigits;
+
 /// Text on the stack. `N` must hold what is written; what does not fit is an error of `write!`.
 pub(super) struct StackText<const N: usize> {
     bytes: [u8; N],
@@ -165,9 +167,15 @@ fn put_scaled(out: &mut BytesMut, digits: &[u8], scale: i8) {
     }
 }
 
-/// `double precision` text, shortest that reads back the same (`extra_float_digits = 1`).
+/// The digits that a `double precision` and a `real` keep whatever they are.
+const SURE_DIGITS: (u8, u8) = (15, 6);
+
+/// `double precision` text.
 #[inline]
-pub(super) fn put_f64(out: &mut BytesMut, value: f64) {
+pub(super) fn put_f64(out: &mut BytesMut, value: f64, digits: FloatDigits) {
+    if let FloatDigits::Fewer(fewer) = digits {
+        return put_rounded(out, value, SURE_DIGITS.0.saturating_sub(fewer));
+    }
     // Up to three decimals and fifteen digits, the common case: a decimal of at most fifteen digits that reads back as
     // `value` is the only one, hence the shortest.
     let magnitude = value.abs();
@@ -183,14 +191,25 @@ pub(super) fn put_f64(out: &mut BytesMut, value: f64) {
     }
     let mut text = StackText::<32>::new();
     let _ = write!(text, "{value:e}");
-    put_float(out, value, text.as_bytes(), 15);
+    put_float(out, value, text.as_bytes(), SURE_DIGITS.0.into());
 }
 
-/// `real` text, shortest that reads back the same.
-pub(super) fn put_f32(out: &mut BytesMut, value: f32) {
+/// `real` text.
+pub(super) fn put_f32(out: &mut BytesMut, value: f32, digits: FloatDigits) {
+    if let FloatDigits::Fewer(fewer) = digits {
+        return put_rounded(out, value.into(), SURE_DIGITS.1.saturating_sub(fewer));
+    }
     let mut text = StackText::<32>::new();
     let _ = write!(text, "{value:e}");
-    put_float(out, f64::from(value), text.as_bytes(), 6);
+    put_float(out, f64::from(value), text.as_bytes(), SURE_DIGITS.1.into());
+}
+
+/// C's `%.*g`: rounded to so many digits, without zeros at the end.
+fn put_rounded(out: &mut BytesMut, value: f64, digits: u8) {
+    let digits = digits.max(1);
+    let mut text = StackText::<32>::new();
+    let _ = write!(text, "{value:.*e}", usize::from(digits) - 1);
+    put_float(out, value, text.as_bytes(), digits.into());
 }
 
 fn put_thousandths(out: &mut BytesMut, thousandths: u64) {
@@ -247,7 +266,8 @@ fn put_float(out: &mut BytesMut, value: f64, scientific: &[u8], plain_below: i32
     if negative_exponent {
         exponent = -exponent;
     }
-    put_digits(out, &digits[..count], exponent, plain_below);
+    let used = digits[..count].iter().rposition(|digit| *digit != b'0').map_or(1, |last| last + 1);
+    put_digits(out, &digits[..used], exponent, plain_below);
 }
 
 fn put_digits(out: &mut BytesMut, digits: &[u8], exponent: i32, plain_below: i32) {
@@ -366,7 +386,7 @@ mod tests {
             (1.0 / 3.0, "0.3333333333333333"),
             (12.3456, "12.3456"),
         ] {
-            assert_eq!(text(|out| put_f64(out, value)), expected);
+            assert_eq!(text(|out| put_f64(out, value, FloatDigits::Shortest)), expected);
         }
     }
 
@@ -384,8 +404,26 @@ mod tests {
             (-1.5, "-1.5"),
             (f32::NAN, "NaN"),
         ] {
-            assert_eq!(text(|out| put_f32(out, value)), expected);
+            assert_eq!(text(|out| put_f32(out, value, FloatDigits::Shortest)), expected);
         }
+    }
+
+    #[test]
+    fn fewer_digits_are_those_of_printf() {
+        for (value, fewer, expected) in [
+            (0.1 + 0.2, 0, "0.3"),
+            (1.0 / 3.0, 3, "0.333333333333"),
+            (1.0 / 3.0, 15, "0.3"),
+            (1e20, 0, "1e+20"),
+            (123_456_789.0, 10, "1.2346e+08"),
+            (999_999.9, 9, "1e+06"),
+            (100.0, 0, "100"),
+            (0.0, 0, "0"),
+            (f64::NAN, 0, "NaN"),
+        ] {
+            assert_eq!(text(|out| put_f64(out, value, FloatDigits::Fewer(fewer))), expected);
+        }
+        assert_eq!(text(|out| put_f32(out, 1.0 / 3.0, FloatDigits::Fewer(0))), "0.333333");
     }
 
     #[test]

@@ -39,6 +39,25 @@ pub enum IntervalStyle {
     Iso8601,
 }
 
+/// `extra_float_digits`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum FloatDigits {
+    /// As few as read back the same: every setting above 0.
+    #[default]
+    Shortest,
+    /// So many less than the 6 of a `real` and the 15 of a `double precision`.
+    Fewer(u8),
+}
+
+impl FloatDigits {
+    fn of_setting(extra: &str) -> Self {
+        match extra.parse::<i8>() {
+            Ok(extra) if extra <= 0 => Self::Fewer(extra.unsigned_abs()),
+            _ => Self::Shortest,
+        }
+    }
+}
+
 /// A session's settings for values, resolved once per result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Style {
@@ -47,6 +66,7 @@ pub struct Style {
     pub dates: DateFormat,
     pub order: DateOrder,
     pub intervals: IntervalStyle,
+    pub floats: FloatDigits,
 }
 
 impl Style {
@@ -69,6 +89,7 @@ impl Style {
                 "iso_8601" => IntervalStyle::Iso8601,
                 _ => IntervalStyle::Postgres,
             },
+            floats: FloatDigits::of_setting(&value("extra_float_digits")),
         }
     }
 }

@@ -92,15 +92,8 @@ pub fn type_size(pg_type: &Type) -> i16 {
     match *pg_type {
         Type::BOOL | Type::CHAR => 1,
         Type::INT2 => 2,
-        Type::INT4
-        | Type::OID
-        | Type::XID
-        | Type::CID
-        | Type::FLOAT4
-        | Type::DATE
-        | Type::REGCLASS
-        | Type::REGPROC
-        | Type::REGTYPE => 4,
+        Type::INT4 | Type::OID | Type::XID | Type::CID | Type::FLOAT4 | Type::DATE | Type::VOID => 4,
+        ref oid if is_reg(oid) => 4,
         Type::INT8 | Type::FLOAT8 | Type::TIME | Type::TIMESTAMP | Type::TIMESTAMPTZ => 8,
         Type::INTERVAL | Type::UUID => 16,
         Type::NAME => 64,
@@ -268,7 +261,7 @@ fn compatible(plain: &Type, named: &Type) -> bool {
     let class = |pg_type: &Type| match *pg_type {
         Type::INT2 | Type::INT4 | Type::INT8 | Type::OID | Type::XID => 1,
         Type::TEXT | Type::VARCHAR | Type::BPCHAR | Type::NAME | Type::CHAR | Type::JSON | Type::JSONB => 2,
-        Type::INET | Type::PG_LSN | Type::PG_NODE_TREE | Type::ACLITEM => 2,
+        Type::INET | Type::PG_LSN | Type::PG_NODE_TREE | Type::ACLITEM | Type::VOID => 2,
         _ => 0,
     };
     if is_reg(named) {

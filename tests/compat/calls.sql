@@ -60,3 +60,16 @@ select id from (select o.id, c.id as other from orders o join customers c on c.i
 select count(*) from (select o.id, c.id from orders o join customers c on c.id = o.customer_id) s;
 select * from (select o.id, c.id from orders o join customers c on c.id = o.customer_id) s order by 1 limit 2;
 drop schema calls cascade;
+
+-- literals where a number is taken, hashes, ties
+select left(name, '2'), right(name, '1'), repeat('ab', '2'), substr('abcdef', '2', '3'), lpad('a', '3'), split_part('a,b', ',', '2'), chr('65') from customers order by id limit 1;
+select abs('-1'), sqrt('4'), floor('1.5'), ceil('1.5'), ln('1'), exp('0'), sign('-3'), degrees('0');
+select t, hashtext(t), hashtextextended(t, 0), hashtextextended(t, 42), hashtextextended(t, -1) from unnest(array['', 'a', 'lock', 'eightch8', 'elevenchars', 'twelve chars', 'and a text of some thirty bytes', 'é']) t;
+select id, price from products order by price desc fetch first 2 rows with ties;
+select category, count(*) c from products group by category order by c desc fetch first 1 row with ties;
+select category, count(*) from products group by 1 order by 2 desc offset 1 fetch next 1 row with ties;
+select id from customers order by country fetch first row with ties;
+select to_hex(-1), to_hex(-1::bigint), to_hex(id), to_hex(-id) from customers order by id limit 1;
+select ntile(2) over w + 1 as a, ntile(3) over w from customers window w as (order by id) order by 1, 2;
+select * from customers, customers;
+select id from customers where row_number() over () = 1;

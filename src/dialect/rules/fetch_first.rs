@@ -1,35 +1,104 @@
-//! `FETCH FIRST n ROWS ONLY`, the standard's words for LIMIT.
+//! `FETCH FIRST n ROWS ONLY`, the standard's words for LIMIT, and `WITH TIES`: rows that are ordered before the n-th, or
+//! as it is.
 //!
-//! Blocked by: DataFusion plans no FETCH. Remove when it does. `WITH TIES` is refused.
+//! Blocked by: DataFusion plans no FETCH. Remove when it does.
 
-use datafusion::sql::sqlparser::ast::{Expr, LimitClause, Query, Value};
+use datafusion::sql::sqlparser::ast::{
+    BinaryOperator, Expr, Fetch, LimitClause, OrderBy, OrderByExpr, OrderByKind, Query, Select, SelectItem, SetExpr,
+    Value, WindowSpec, WindowType,
+};
 
-use super::Rule;
+use super::{Rule, call};
 
 pub struct Rewriter;
 
 impl Rule for Rewriter {
     fn pre_visit_query(&mut self, query: &mut Query) {
-        let Some(fetch) = query.fetch.take_if(|fetch| !fetch.with_ties && !fetch.percent) else {
+        let Some(fetch) = query.fetch.take_if(|fetch| !fetch.percent) else { return };
+        if !fetch.with_ties {
+            let wanted = Some(quantity(fetch));
+            match &mut query.limit_clause {
+                Some(LimitClause::LimitOffset { limit, .. }) => *limit = wanted,
+                other => *other = Some(LimitClause::LimitOffset { limit: wanted, offset: None, limit_by: Vec::new() }),
+            }
             return;
+        }
+        let offset = match &query.limit_clause {
+            Some(LimitClause::LimitOffset { offset: Some(offset), .. }) => Some(offset.value.clone()),
+            _ => None,
         };
-        let one = || Expr::Value(Value::Number("1".to_owned(), false).with_empty_span());
-        let wanted = Some(fetch.quantity.unwrap_or_else(one));
-        match &mut query.limit_clause {
-            Some(LimitClause::LimitOffset { limit, .. }) => *limit = wanted,
-            other => *other = Some(LimitClause::LimitOffset { limit: wanted, offset: None, limit_by: Vec::new() }),
+        match (query.body.as_mut(), &query.order_by) {
+            (SetExpr::Select(select), Some(OrderBy { kind: OrderByKind::Expressions(order), .. }))
+                if select.distinct.is_none() && select.qualify.is_none() =>
+            {
+                select.qualify = Some(among_first(select, order, quantity(fetch), offset));
+            }
+            // refused while planning
+            _ => query.fetch = Some(fetch),
         }
     }
+}
+
+fn quantity(fetch: Fetch) -> Expr {
+    fetch.quantity.unwrap_or_else(|| Expr::Value(Value::Number("1".to_owned(), false).with_empty_span()))
+}
+
+/// `rank() OVER (ORDER BY …) <= n`, offset included: the rows before it are counted too, and skipped later.
+fn among_first(select: &Select, order: &[OrderByExpr], wanted: Expr, offset: Option<Expr>) -> Expr {
+    let order_by = order.iter().map(|key| OrderByExpr { expr: meant(&key.expr, select), ..key.clone() }).collect();
+    let mut rank = call("rank", Vec::new());
+    if let Expr::Function(function) = &mut rank {
+        let spec = WindowSpec { window_name: None, partition_by: Vec::new(), order_by, window_frame: None };
+        function.over = Some(WindowType::WindowSpec(spec));
+    }
+    let last = match offset {
+        Some(offset) => Expr::BinaryOp { left: wanted.into(), op: BinaryOperator::Plus, right: offset.into() },
+        None => wanted,
+    };
+    Expr::BinaryOp { left: rank.into(), op: BinaryOperator::LtEq, right: last.into() }
+}
+
+/// What a name or a position in ORDER BY stands for: a window does not see the result's columns.
+fn meant(key: &Expr, select: &Select) -> Expr {
+    let items = &select.projection;
+    let found = match key {
+        Expr::Identifier(name) => items.iter().find_map(|item| match item {
+            SelectItem::ExprWithAlias { expr, alias } if alias.value == name.value => Some(expr),
+            _ => None,
+        }),
+        Expr::Value(position) => match &position.value {
+            Value::Number(digits, _) => {
+                digits.parse::<usize>().ok().and_then(|at| match items.get(at.checked_sub(1)?)? {
+                    SelectItem::ExprWithAlias { expr, .. } | SelectItem::UnnamedExpr(expr) => Some(expr),
+                    _ => None,
+                })
+            }
+            _ => None,
+        },
+        _ => None,
+    };
+    found.unwrap_or(key).clone()
 }
 
 #[cfg(test)]
 mod tests {
     use crate::dialect::parse_single;
 
+    fn check(sql: &str, expected: &str) {
+        assert_eq!(parse_single(sql).unwrap().ast.to_string(), expected);
+    }
+
     #[test]
     fn it_is_a_limit() {
-        let check = |sql: &str, expected: &str| assert_eq!(parse_single(sql).unwrap().ast.to_string(), expected);
         check("SELECT a FROM t FETCH FIRST 2 ROWS ONLY", "SELECT a FROM t LIMIT 2");
         check("SELECT a FROM t OFFSET 3 ROWS FETCH NEXT ROW ONLY", "SELECT a FROM t LIMIT 1 OFFSET 3 ROWS");
+    }
+
+    #[test]
+    fn with_ties_it_is_a_rank() {
+        check(
+            "SELECT a AS x FROM t ORDER BY x DESC OFFSET 1 FETCH FIRST 2 ROWS WITH TIES",
+            "SELECT a AS x FROM t QUALIFY rank() OVER (ORDER BY a DESC) <= CAST(2 AS INTEGER) + 1 ORDER BY x DESC OFFSET 1",
+        );
     }
 }

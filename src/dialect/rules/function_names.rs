@@ -7,7 +7,7 @@ use datafusion::sql::sqlparser::ast::{
     ValueWithSpan,
 };
 
-use super::{Rule, call};
+use super::{Rule, call, own_name};
 
 /// PostgreSQL's name, DataFusion's.
 const NAMES: &[(&str, &str)] = &[
@@ -55,16 +55,6 @@ fn similar_to(negated: bool, text: &Expr, pattern: &Expr, escape: Option<&ValueW
     let pattern = call("similar_to_escape", arguments);
     let matches = call("regexp_like", vec![text.clone(), pattern]);
     if negated { Expr::UnaryOp { op: UnaryOperator::Not, expr: Box::new(matches) } } else { matches }
-}
-
-/// The name, if it is written without a schema or with `pg_catalog`.
-fn own_name(function: &Function) -> Option<String> {
-    let idents: Vec<&Ident> = function.name.0.iter().filter_map(|part| part.as_ident()).collect();
-    match idents.as_slice() {
-        [name] => Some(name.value.to_lowercase()),
-        [schema, name] if schema.value.eq_ignore_ascii_case("pg_catalog") => Some(name.value.to_lowercase()),
-        _ => None,
-    }
 }
 
 fn two_arguments(function: &Function) -> Option<(Expr, Expr)> {

@@ -23,6 +23,8 @@ mod hidden_columns;
 mod inner_ctes;
 mod integer_literals;
 mod like_escape;
+mod literal_arguments;
+mod ntile;
 mod parameter_types;
 mod pg_catalog_crate;
 mod precedence;
@@ -108,6 +110,8 @@ fn rewrite(statement: &mut Statement) {
             &mut slices::Rewriter,
             &mut distinct_order::Rewriter,
             &mut unary_operators::Rewriter,
+            &mut literal_arguments::Rewriter,
+            &mut ntile::Rewriter,
             &mut float_literals::Reader,
             &mut field_access::Rewriter,
         ],
@@ -140,6 +144,16 @@ fn rewrite(statement: &mut Statement) {
     let mut spellings = pg_catalog_crate::Finder::default();
     walk(statement, &mut [&mut integer_literals::Narrower::default(), &mut array_literals::Rewriter, &mut spellings]);
     pg_catalog_crate::apply(statement, &spellings, catalogs.read);
+}
+
+/// The name of a function that is called without a schema or with `pg_catalog`, lower case.
+fn own_name(function: &Function) -> Option<String> {
+    let idents: Vec<&Ident> = function.name.0.iter().filter_map(|part| part.as_ident()).collect();
+    match idents.as_slice() {
+        [name] => Some(name.value.to_lowercase()),
+        [schema, name] if schema.value.eq_ignore_ascii_case("pg_catalog") => Some(name.value.to_lowercase()),
+        _ => None,
+    }
 }
 
 /// Whether the statement reads PostgreSQL's own catalogs.

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use datafusion::arrow::datatypes::DataType;
 use datafusion::sql::sqlparser::ast::{
-    Expr, Ident, ObjectName, SelectItem, SelectItemQualifiedWildcardKind, WildcardAdditionalOptions,
+    CastKind, DataType as SqlType, Expr, Ident, ObjectName, SelectItem, SelectItemQualifiedWildcardKind,
+    WildcardAdditionalOptions,
 };
 
 use crate::error::{Error, ErrorKind, Result};
@@ -37,7 +38,9 @@ impl Column {
     pub(super) fn item(self) -> SelectItem {
         match self {
             Self::Known { name, value, .. } => match *value {
-                expr @ Expr::Function(_) => SelectItem::ExprWithAlias { expr, alias: quoted(&name) },
+                expr @ (Expr::Function(_) | Expr::Cast { .. }) => {
+                    SelectItem::ExprWithAlias { expr, alias: quoted(&name) }
+                }
                 column => SelectItem::UnnamedExpr(column),
             },
             Self::All(name) => SelectItem::QualifiedWildcard(
@@ -58,6 +61,25 @@ pub(super) fn width(data_type: &DataType) -> u8 {
         DataType::Float32 => 5,
         DataType::Float64 => 6,
         _ => 0,
+    }
+}
+
+/// A common column beside one of the other side, whose type may be the wider of both.
+pub(super) fn as_wide_as(value: Expr, of_value: &DataType, beside: &DataType) -> Expr {
+    let wider = match beside {
+        _ if width(beside) <= width(of_value) => None,
+        DataType::Int32 => Some(SqlType::Integer(None)),
+        DataType::Int64 => Some(SqlType::BigInt(None)),
+        DataType::Float32 => Some(SqlType::Real),
+        DataType::Float64 => Some(SqlType::DoublePrecision),
+        _ => None,
+    };
+    match wider {
+        Some(data_type) => {
+            let (kind, expr) = (CastKind::DoubleColon, Box::new(value));
+            Expr::Cast { kind, expr, data_type, array: false, format: None }
+        }
+        None => value,
     }
 }
 

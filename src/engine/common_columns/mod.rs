@@ -19,7 +19,7 @@ use datafusion::sql::sqlparser::ast::{
     VisitorMut, WildcardAdditionalOptions, With,
 };
 
-use self::column::{Column, common, natural, one, quoted, width};
+use self::column::{Column, as_wide_as, common, natural, one, quoted, width};
 use crate::dialect::{call, folded, parse_single, repeated_name, visible_name};
 use crate::error::{Error, Result};
 
@@ -330,8 +330,8 @@ impl Scope<'_> {
             });
             let value = match kind {
                 JoinOperator::FullOuter(_) => call("coalesce", vec![ours, theirs]),
-                JoinOperator::Right(_) | JoinOperator::RightOuter(_) => theirs,
-                JoinOperator::Left(_) | JoinOperator::LeftOuter(_) => ours,
+                JoinOperator::Right(_) | JoinOperator::RightOuter(_) => as_wide_as(theirs, &of_right, &of_left),
+                JoinOperator::Left(_) | JoinOperator::LeftOuter(_) => as_wide_as(ours, &of_left, &of_right),
                 // equal, so that of the wider type
                 _ if width(&of_right) > width(&of_left) => theirs,
                 _ => ours,
@@ -339,7 +339,7 @@ impl Scope<'_> {
             columns.push(Column::Known {
                 name: name.clone(),
                 value: Box::new(value),
-                data_type: of_left,
+                data_type: if width(&of_right) > width(&of_left) { of_right } else { of_left },
                 common: true,
             });
         }

@@ -191,8 +191,6 @@ fn exists(from: &Type, to: &Type) -> bool {
     match (a, b) {
         (Bool, Number) => *to == Type::INT4,
         (Number, Bool) => *from == Type::INT4,
-        // our own functions of relations count days by it
-        (Date, Number) | (Number, Date) => true,
         (Date, Timestamp) | (Timestamp, Date | Time) | (Time, Interval) | (Interval, Time) => true,
         (Array, _) | (_, Array) => false,
         _ => false,

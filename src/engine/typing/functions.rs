@@ -205,6 +205,11 @@ pub(super) fn scalar(typing: &Typing, call: ScalarFunction, schema: &DFSchema) -
     {
         return Ok(Transformed::yes(byte_of_name(name.clone(), at.clone())));
     }
+    if let ("to_hex", [number]) = (function, call.args.as_slice())
+        && matches!(typing.operand(number, schema)?, Operand::Known(Type::INT8, _))
+    {
+        return pgfunctions::call(pgfunctions::TO_HEX_OF_BIGINT, call.args).map(Transformed::yes);
+    }
     if let Some(whole) = whole(&call, schema)? {
         return Ok(Transformed::yes(whole));
     }
@@ -282,6 +287,10 @@ fn adds_reals(function: &str, args: &[Expr], schema: &DFSchema) -> Result<bool> 
 fn arguments(typing: &Typing, function: &str, args: &mut [Expr], schema: &DFSchema) -> Result<bool> {
     match (function, args) {
         ("sum", args) => widen(args, schema),
+        ("min" | "max", [value]) if matches!(typing.operand(value, schema)?, Operand::Known(Type::BOOL, _)) => {
+            let known = typing.operand(value, schema)?;
+            Err(no_function(function, &[known]))
+        }
         ("min" | "max" | "string_agg", [text, ..]) if lengths::is_padded(&typing.operand(text, schema)?) => {
             *text = lengths::unpadded(text.clone());
             Ok(true)

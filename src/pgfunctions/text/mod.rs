@@ -1,6 +1,7 @@
 //! Strings and regular expressions, and numbers where DataFusion's functions are others.
 
 mod format;
+mod hash;
 mod numbers;
 mod regexps;
 mod strings;
@@ -8,6 +9,7 @@ mod strings;
 use super::row::Function;
 
 /// All of them.
-pub use strings::RECORD_OUT;
+pub use strings::{RECORD_OUT, TO_HEX_OF_BIGINT};
 
-pub const FUNCTIONS: &[&[Function]] = &[format::FUNCTIONS, numbers::FUNCTIONS, regexps::FUNCTIONS, strings::FUNCTIONS];
+pub const FUNCTIONS: &[&[Function]] =
+    &[format::FUNCTIONS, hash::FUNCTIONS, numbers::FUNCTIONS, regexps::FUNCTIONS, strings::FUNCTIONS];

@@ -16,6 +16,7 @@ pub const FUNCTIONS: &[Function] = &[
         Ok(Output::Int(text(args, 0).chars().next().map_or(0, |letter| i64::from(u32::from(letter)))))
     }),
     strict("to_hex", "int", Returns::Text, |_, args| Ok(Output::Text(to_hex(int(args, 0))))),
+    strict(TO_HEX_OF_BIGINT, "int", Returns::Text, |_, args| Ok(Output::Text(format!("{:x}", int(args, 0))))),
     strict("initcap", "text", Returns::Text, |_, args| Ok(Output::Text(initcap(text(args, 0))))),
     lax("concat", "any any*", Returns::Text, |_, args| Ok(Output::Text(args.iter().map(Value::text).collect()))),
     lax("concat_ws", "text any*", Returns::Text, concat_ws),
@@ -54,6 +55,9 @@ pub const FUNCTIONS: &[Function] = &[
         Ok(Output::Int(i64::from(*byte)))
     }),
 ];
+
+/// `to_hex(bigint)`: of negative numbers all sixteen digits.
+pub const TO_HEX_OF_BIGINT: &str = "to_hex_of_bigint";
 
 /// The function that shows its arguments as one composite value.
 pub const RECORD_OUT: &str = "record_out";

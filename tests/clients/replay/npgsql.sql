@@ -46,7 +46,6 @@ select pg_type.oid, enumlabel from pg_enum join pg_type on pg_type.oid = enumtyp
 -- Power Query: schemas' tables, the columns of one, its keys.
 select table_schema, table_name, table_type from information_schema.tables
 where table_schema not in ('information_schema', 'pg_catalog') and table_schema = 'public' order by table_schema, table_name;
--- differs in type modifiers: numeric widths of information_schema
 select column_name, ordinal_position, is_nullable, data_type,
     case when (data_type like '%unsigned%') then data_type || ' unsigned' else data_type end as shown
 from information_schema.columns where table_schema = 'public' and table_name = 'employees'

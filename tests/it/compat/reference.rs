@@ -41,7 +41,7 @@ impl Reference {
         let data = folder.path().join("data");
         let data = data.to_str().expect("a path in UTF-8");
         let initdb = run(programs.join("initdb").to_str()?)
-            .args(["-D", data, "-U", USER, "-A", "trust", "-E", "UTF8", "--no-locale", "-N"])
+            .args(["-D", data, "-U", USER, "-A", "trust", "-E", "UTF8", "--locale=C", "--lc-ctype=C.UTF-8", "-N"])
             .output()
             .expect("initdb starts");
         assert!(initdb.status.success(), "initdb: {}", String::from_utf8_lossy(&initdb.stderr));

@@ -49,7 +49,11 @@ pub(super) async fn create(change: &Change, index: &ast::CreateIndex) -> Result<
         change.notice("42P07", format!("{message}, skipping"));
         return Ok(());
     }
-    let parts = if of_columns { columns.clone() } else { index.columns.iter().map(name_part).collect() };
+    let parts = if of_columns {
+        columns.clone()
+    } else {
+        index.columns.iter().map(|key| name_part(&key.column.expr)).collect()
+    };
     let base = std::iter::once(table.name.name.clone()).chain(parts).chain(["idx".to_owned()]);
     let base = base.collect::<Vec<_>>().join("_");
     let free = || (1..).map(|number| format!("{base}{number}")).find(|name| !is_taken(name));
@@ -81,8 +85,9 @@ fn key_text(key: &ast::IndexColumn) -> String {
 }
 
 /// What an index is named after where nothing else is said.
-fn name_part(key: &ast::IndexColumn) -> String {
-    match &key.column.expr {
+fn name_part(key: &ast::Expr) -> String {
+    match key {
+        ast::Expr::Nested(inner) => name_part(inner),
         ast::Expr::Identifier(name) => folded(name),
         ast::Expr::Function(function) => {
             function.name.0.last().and_then(|part| part.as_ident()).map(folded).unwrap_or_default()
