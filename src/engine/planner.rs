@@ -127,6 +127,10 @@ impl Planner {
         self
     }
 
+    pub fn parameters(&self) -> &[Option<Type>] {
+        &self.parameters
+    }
+
     pub fn engine(&self) -> &Arc<Shared> {
         &self.shared
     }

@@ -34,12 +34,24 @@ use datafusion::logical_expr::{AggregateUDF, Expr, ScalarUDF};
 
 use crate::error::{Error, ErrorKind};
 use crate::pgcatalog::format_type;
-use crate::pgtypes::{self, Style};
+use crate::pgtypes::{self, Style, Type};
+
+/// The tables of functions.
+fn tables() -> impl Iterator<Item = &'static [row::Function]> {
+    [json::FUNCTIONS, text::FUNCTIONS, arrays::FUNCTIONS].into_iter().flatten().copied()
+}
+
+/// What a parameter is that a function of ours takes; `None` where nothing but text is sure.
+pub fn unknown_argument(function: &str, nth: usize) -> Option<Type> {
+    static BY_NAME: LazyLock<HashMap<&str, &row::Function>> =
+        LazyLock::new(|| tables().flatten().map(|function| (function.name, function)).collect());
+    row::unknown_argument(BY_NAME.get(function)?, nth)
+}
 
 /// All of them, in place of DataFusion's of the same names.
 pub fn all() -> Vec<ScalarUDF> {
-    let rows = [json::FUNCTIONS, text::FUNCTIONS, arrays::FUNCTIONS].into_iter().flatten();
-    rows.flat_map(|table| row::scalar_udfs(table))
+    tables()
+        .flat_map(row::scalar_udfs)
         .chain(arrays::functions())
         .chain(aggregates::finishers())
         .chain(time::functions())
@@ -136,14 +148,13 @@ pub fn type_name(field: &Field) -> String {
 #[cfg(test)]
 mod tests {
     use super::columns::Returns;
-    use super::{arrays, json, text};
+    use super::tables;
     use crate::dialect::SET_FUNCTIONS;
 
     #[test]
     fn functions_that_return_rows_are_known_to_the_dialect() {
-        let tables = [json::FUNCTIONS, text::FUNCTIONS, arrays::FUNCTIONS].into_iter().flatten();
-        let mut sets: Vec<&str> = tables
-            .flat_map(|table| table.iter())
+        let mut sets: Vec<&str> = tables()
+            .flatten()
             .filter(|row| matches!(row.returns, Returns::Set(_) | Returns::Table(_)))
             .map(|row| row.name)
             .collect();

@@ -20,7 +20,7 @@ use super::number::{put_decimal128, put_decimal256, put_f32, put_f64, put_i64, p
 use super::numeric::Shown;
 use super::style::{ByteaOutput, Style};
 use super::time::{self, Interval, Layout, put_date, put_interval, put_time, put_timestamp};
-use super::types::{REG_NAME, column_type, is_reg, is_vector};
+use super::types::{REG_NAME, column_type, element_of, is_reg, is_vector};
 use super::{array, json};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -121,7 +121,18 @@ fn canonical_field(field: &Field) -> Field {
 impl<'a> Column<'a> {
     /// Downcasts an array of a canonical type.
     pub(super) fn bind(field: &Field, array: &'a ArrayRef) -> Result<Self> {
-        Ok(Self { nulls: array.nulls(), values: Values::bind(array)?, pg_type: column_type(field) })
+        let (pg_type, mut values) = (column_type(field), Values::bind(array)?);
+        if let (Values::List(list), Some(element)) = (&mut values, element_of(&pg_type)) {
+            list.item.told(&element);
+        }
+        Ok(Self { nulls: array.nulls(), values, pg_type })
+    }
+    /// What an array's type tells of its elements, whatever its dimensions.
+    fn told(&mut self, element: &Type) {
+        match &mut self.values {
+            Values::List(list) if !matches!(self.pg_type, Type::JSON | Type::JSONB) => list.item.told(element),
+            _ => self.pg_type = element.clone(),
+        }
     }
     #[inline]
     pub(super) fn is_null(&self, row: usize) -> bool {

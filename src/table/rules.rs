@@ -176,7 +176,9 @@ fn declared_form(field: &StructField) -> Option<TextForm> {
         let max = usize::try_from(modifier?.parse::<i64>().ok()? - 4).ok()?;
         Some(TextForm::Length(Length { max, padded }))
     };
-    match name?.as_str() {
+    let name = name?;
+    // an array's elements
+    match name.strip_prefix('_').unwrap_or(&name) {
         "varchar" => length(false),
         "bpchar" | "char" => length(true),
         "json" => Some(TextForm::Json),

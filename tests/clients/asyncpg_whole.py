@@ -6,6 +6,7 @@ import asyncio
 import datetime as dt
 import io
 import sys
+import uuid
 from decimal import Decimal
 
 import asyncpg
@@ -62,12 +63,33 @@ async def statements(connection) -> None:
         pass
 
 
+async def strict_types(connection) -> None:
+    """asyncpg encodes a value by the type that the parameter is announced with: a UUID is none for text."""
+    key, other = uuid.UUID(int=1), uuid.UUID(int=2)
+    await connection.execute("CREATE SCHEMA strict")
+    await connection.execute("CREATE TABLE strict.t (id uuid PRIMARY KEY, ids uuid[], doc jsonb, names varchar(20)[])")
+    await connection.execute("INSERT INTO strict.t VALUES ($1, $2, $3, $4)", key, [key, other], '{"k": [1]}', ["a", "b"])
+    await connection.executemany("INSERT INTO strict.t (id, doc) VALUES ($1, coalesce($2, '{}'))", [(other, None)])
+    await connection.execute("UPDATE strict.t SET ids = $1, doc = $2 WHERE id = $3", [other], "[]", other)
+    rows = await connection.fetch("SELECT * FROM strict.t WHERE id = ANY($1) OR $2 = ANY(ids) ORDER BY id", [key], other)
+    assert [tuple(row) for row in rows] == [
+        (key, [key, other], '{"k": [1]}', ["a", "b"]),
+        (other, [other], "[]", None),
+    ], rows
+    one = await connection.fetch("SELECT ids[1], unnest(ids) FROM strict.t WHERE id = $1 ORDER BY 2", key)
+    assert [tuple(row) for row in one] == [(key, key), (key, other)], one
+    await connection.execute("INSERT INTO strict.t (id) SELECT unnest($1::uuid[])", [uuid.UUID(int=3)])
+    assert await connection.fetchval("SELECT count(*) FROM strict.t WHERE id <> ALL($1)", [key, other]) == 1
+    await connection.execute("DROP SCHEMA strict CASCADE")
+
+
 async def main(url: str) -> None:
     connection = await asyncpg.connect(url)
     try:
         await values(connection)
         await types(connection)
         await statements(connection)
+        await strict_types(connection)
     finally:
         await connection.close()
     async with asyncpg.create_pool(url, min_size=2, max_size=4) as pool:

@@ -1,4 +1,4 @@
-//! `VALUES (a::jsonb), ('…')`: a quoted literal or NULL takes the type that another row of the list says.
+//! `VALUES (a::jsonb), ('…')`: a quoted literal, a parameter or NULL takes the type that another row of the list says.
 //!
 //! Blocked by: DataFusion refuses a list whose values differ in what their types are named. Remove when it does not.
 
@@ -43,7 +43,7 @@ fn settle_list(values: &mut Values) {
 }
 
 fn is_untyped(expr: &Expr) -> bool {
-    matches!(expr, Expr::Value(value) if matches!(value.value, Value::SingleQuotedString(_) | Value::Null))
+    matches!(expr, Expr::Value(value) if matches!(value.value, Value::SingleQuotedString(_) | Value::Null | Value::Placeholder(_)))
 }
 
 #[cfg(test)]

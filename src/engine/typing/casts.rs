@@ -32,6 +32,18 @@ pub(super) fn check_json(expr: &Expr) -> Result<()> {
     Ok(())
 }
 
+/// `$1::t` says that the parameter is a `t`, before anything makes another expression of the cast.
+pub(super) fn parameter(typing: &Typing, expr: Expr) -> Result<Expr> {
+    match expr {
+        Expr::Cast(Cast { expr, field }) if matches!(expr.as_ref(), Expr::Placeholder(parameter) if parameter.field.is_none()) =>
+        {
+            let typed = typing.read(*expr, &column_type(&field), &field)?;
+            Ok(Expr::Cast(Cast::new_from_field(Box::new(typed), field)))
+        }
+        other => Ok(other),
+    }
+}
+
 pub(super) fn cast(typing: &Typing, cast: Cast, schema: &DFSchema, assigns: bool) -> Result<Transformed<Expr>> {
     let Cast { expr, field } = cast;
     let target = column_type(&field);
@@ -155,11 +167,6 @@ pub(super) fn as_decimal(expr: Box<Expr>, digits: u8, scale: i8) -> Transformed<
 
 fn unknown(typing: &Typing, expr: Expr, target: &Type, field: FieldRef, assigns: bool) -> Result<Transformed<Expr>> {
     match expr {
-        Expr::Placeholder(_) => {
-            // `$1::t` says that the parameter is a `t`
-            let typed = typing.read(expr, target, &field)?;
-            Ok(Transformed::yes(Expr::Cast(Cast::new_from_field(Box::new(typed), field))))
-        }
         Expr::Literal(datafusion::scalar::ScalarValue::Utf8(Some(_)), _)
             if literals::is_read(target) && (field.metadata().is_empty() || !literals::is_temporal(target)) =>
         {

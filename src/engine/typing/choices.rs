@@ -6,7 +6,7 @@ use datafusion::arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::DFSchema;
 use datafusion::common::tree_node::Transformed;
 use datafusion::error::Result;
-use datafusion::logical_expr::expr::{Cast, InList};
+use datafusion::logical_expr::expr::{Cast, InList, ScalarFunction};
 use datafusion::logical_expr::{Case, Expr, LogicalPlan, Projection, Union};
 
 use super::casts;
@@ -65,6 +65,17 @@ pub(super) fn alike(
             Ok((read.collect::<Result<_>>()?, Some(field)))
         }
         None => Ok((exprs, None)),
+    }
+}
+
+/// `coalesce` with its values settled, before a mark of JSON around it makes another expression of it.
+pub(super) fn chosen(typing: &Typing, expr: Expr, schema: &DFSchema) -> Result<Expr> {
+    match expr {
+        Expr::ScalarFunction(ScalarFunction { func, args }) if func.name() == "coalesce" => {
+            let (args, _) = alike(typing, args, schema, "COALESCE")?;
+            Ok(Expr::ScalarFunction(ScalarFunction { func, args }))
+        }
+        other => Ok(other),
     }
 }
 

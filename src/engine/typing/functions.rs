@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-use datafusion::arrow::datatypes::{DataType, Field, IntervalUnit};
+use datafusion::arrow::datatypes::{DataType, Field, FieldRef, IntervalUnit};
 use datafusion::common::DFSchema;
 use datafusion::common::tree_node::Transformed;
 use datafusion::error::Result;
@@ -15,13 +15,13 @@ use datafusion::logical_expr::{Expr, ExprSchemable, Operator, WindowFunctionDefi
 use datafusion::prelude::lit;
 use datafusion::scalar::ScalarValue;
 
-use super::casts;
 use super::choices::{alike, named};
 use super::kinds::{Kind, is_plain, kind, name};
 use super::lengths;
 use super::operators::operands;
 use super::place::{Place, at};
-use super::{Operand, Typing, field_of};
+use super::{Operand, Typing, field_named, field_of};
+use super::{arrays, casts};
 use crate::engine::aggregates::sum_of_reals;
 use crate::engine::math;
 use crate::pgcatalog::TYPE_OF;
@@ -72,8 +72,8 @@ fn of_vector(function: &str, vector: &Expr, rest: &[Expr], schema: &DFSchema) ->
 }
 
 /// `[1:2][1:3]`, where DataFusion's function gives `[2, 3]`.
-fn dimensions(call: ScalarFunction) -> Result<Expr> {
-    let lengths = pgfunctions::call("array_to_string", vec![Expr::ScalarFunction(call), lit("][1:")])?;
+fn dimensions(call: Expr) -> Result<Expr> {
+    let lengths = pgfunctions::call("array_to_string", vec![call, lit("][1:")])?;
     let joined = |left, right| binary_expr(left, Operator::StringConcat, right);
     Ok(joined(joined(lit("[1:"), lengths), lit("]")))
 }
@@ -186,40 +186,45 @@ fn whole(call: &ScalarFunction, schema: &DFSchema) -> Result<Option<Expr>> {
     })
 }
 
+/// Functions that are planned as another expression than a call of theirs.
+fn otherwise(typing: &Typing, call: &ScalarFunction, schema: &DFSchema) -> Result<Option<Expr>> {
+    let (function, [first, rest @ ..]) = (call.func.name(), call.args.as_slice()) else { return Ok(None) };
+    if !["array_dims", "array_element", "generate_subscripts", "to_hex", TYPE_OF].contains(&function) {
+        return whole(call, schema);
+    }
+    let call = || Expr::ScalarFunction(call.clone());
+    let as_field = |expr: Expr, field: FieldRef| Expr::Cast(Cast::new_from_field(Box::new(expr), field));
+    Ok(match (function, typing.operand(first, schema)?, rest) {
+        ("array_dims", ..) => Some(dimensions(call())?),
+        (TYPE_OF, Operand::Unknown, []) => {
+            let unknown = ScalarValue::Int32(Some(Type::UNKNOWN.oid().cast_signed()));
+            let (_, regtype) = call().to_field(schema)?;
+            Some(as_field(Expr::Literal(unknown, None), regtype))
+        }
+        ("to_hex", Operand::Known(Type::INT8, _), []) => {
+            Some(pgfunctions::call(pgfunctions::TO_HEX_OF_BIGINT, vec![first.clone()])?)
+        }
+        ("array_element", Operand::Known(Type::NAME, _), [at]) => Some(byte_of_name(first.clone(), at.clone())),
+        ("array_element" | "generate_subscripts", Operand::Known(Type::INT2_VECTOR | Type::OID_VECTOR, _), rest) => {
+            Some(of_vector(function, first, rest, schema)?)
+        }
+        ("array_element", Operand::Known(pg_type, _), _) => match arrays::named_element(&pg_type) {
+            Some(field) if call().get_type(schema)?.is_string() => Some(as_field(call(), field)),
+            _ => None,
+        },
+        _ => None,
+    })
+}
+
 pub(super) fn scalar(typing: &Typing, call: ScalarFunction, schema: &DFSchema) -> Result<Transformed<Expr>> {
+    if let Some(other) = otherwise(typing, &call, schema)? {
+        return Ok(Transformed::yes(other));
+    }
     let function = call.func.name();
     if let "coalesce" | "greatest" | "least" = function {
         let (args, of) = alike(typing, call.args, schema, &function.to_uppercase())?;
         let call = narrowed(typing, ScalarFunction::new_udf(call.func.clone(), args), schema)?;
         return Ok(Transformed::yes(named(call.data, of)));
-    }
-    if let (TYPE_OF, [argument]) = (function, call.args.as_slice())
-        && matches!(typing.operand(argument, schema)?, Operand::Unknown)
-    {
-        let unknown = Expr::Literal(ScalarValue::Int32(Some(Type::UNKNOWN.oid().cast_signed())), None);
-        let (_, regtype) = Expr::ScalarFunction(call).to_field(schema)?;
-        return Ok(Transformed::yes(Expr::Cast(Cast::new_from_field(Box::new(unknown), regtype))));
-    }
-    if let ("array_element", [name, at]) = (function, call.args.as_slice())
-        && matches!(typing.operand(name, schema)?, Operand::Known(Type::NAME, _))
-    {
-        return Ok(Transformed::yes(byte_of_name(name.clone(), at.clone())));
-    }
-    if let ("to_hex", [number]) = (function, call.args.as_slice())
-        && matches!(typing.operand(number, schema)?, Operand::Known(Type::INT8, _))
-    {
-        return pgfunctions::call(pgfunctions::TO_HEX_OF_BIGINT, call.args).map(Transformed::yes);
-    }
-    if let Some(whole) = whole(&call, schema)? {
-        return Ok(Transformed::yes(whole));
-    }
-    if let ("array_element" | "generate_subscripts", [vector, rest @ ..]) = (function, call.args.as_slice())
-        && matches!(typing.operand(vector, schema)?, Operand::Known(Type::INT2_VECTOR | Type::OID_VECTOR, _))
-    {
-        return of_vector(function, vector, rest, schema).map(Transformed::yes);
-    }
-    if function == "array_dims" {
-        return dimensions(call).map(Transformed::yes);
     }
     check_count(typing, function, &call.args, schema)?;
     if let "round" | "trunc" = function {
@@ -228,8 +233,13 @@ pub(super) fn scalar(typing: &Typing, call: ScalarFunction, schema: &DFSchema) -
     if function == "generate_series" {
         return series(typing, call, schema);
     }
+    if arrays::OF_ARRAY.contains(&function) {
+        return arrays::of_array(typing, call, schema);
+    }
+    if function == "make_array" {
+        return arrays::array_of(typing, call, schema);
+    }
     let typed = match function {
-        "make_array" => Some(alike(typing, call.args.clone(), schema, "ARRAY")?.0),
         "nullif" => match <[Expr; 2]>::try_from(call.args.clone()) {
             Ok([left, right]) => {
                 let (left, right) = operands(typing, "=", left, right, schema)?;
@@ -238,10 +248,10 @@ pub(super) fn scalar(typing: &Typing, call: ScalarFunction, schema: &DFSchema) -
             Err(_) => None,
         },
         // x = ANY (list)
-        "array_has" => any(typing, &call.args, schema)?,
+        "array_has" => arrays::any(typing, &call.args, schema)?,
         _ => match OF_TEXT.iter().find(|(name, _)| *name == function) {
             Some((_, signature)) => Some(of_text(typing, function, signature, &call.args, schema)?),
-            None => None,
+            None => parameters(typing, &call)?,
         },
     };
     Ok(match typed {
@@ -328,7 +338,7 @@ const INTEGERS_OF_INTEGERS: &[&str] =
     &["array_append", "array_prepend", "array_concat", "array_remove_all", "array_replace_all"];
 
 /// The call with PostgreSQL's result type.
-fn narrowed(typing: &Typing, call: ScalarFunction, schema: &DFSchema) -> Result<Transformed<Expr>> {
+pub(super) fn narrowed(typing: &Typing, call: ScalarFunction, schema: &DFSchema) -> Result<Transformed<Expr>> {
     let name = call.func.name();
     let narrow = INTEGER.contains(&name)
         || INTEGER_OF_INTEGERS.contains(&name)
@@ -356,29 +366,6 @@ fn narrowed(typing: &Typing, call: ScalarFunction, schema: &DFSchema) -> Result<
     }
 }
 
-/// The list and the item of `item = ANY (list)`: an unknown list holds items, an unknown item is one of the list.
-fn any(typing: &Typing, args: &[Expr], schema: &DFSchema) -> Result<Option<Vec<Expr>>> {
-    let [list, item] = args else { return Ok(None) };
-    let known = (typing.operand(list, schema)?, typing.operand(item, schema)?);
-    let unpadded = if lengths::is_padded(&known.1) { lengths::unpadded(item.clone()) } else { item.clone() };
-    match (&known.0, &known.1) {
-        (Operand::Unknown, Operand::Known(pg_type, field)) => crate::pgtypes::array_type(pg_type).map(|array| {
-            let data_type = datafusion::arrow::datatypes::DataType::new_list(field.data_type().clone(), true);
-            let list = typing.read(list.clone(), &array, &field_of(data_type));
-            list.map(|list| vec![list, unpadded])
-        }),
-        (Operand::Known(pg_type, _), Operand::Unknown) => crate::pgtypes::element_of(pg_type)
-            .and_then(|element| arrow_type(&element).map(|data_type| (element, data_type)))
-            .map(|(element, data_type)| {
-                let item = typing.read(item.clone(), &element, &field_of(data_type));
-                item.map(|item| vec![list.clone(), item])
-            }),
-        _ if unpadded != *item => Some(Ok(vec![list.clone(), unpadded])),
-        _ => None,
-    }
-    .transpose()
-}
-
 fn of_text(typing: &Typing, function: &str, signature: &str, args: &[Expr], schema: &DFSchema) -> Result<Vec<Expr>> {
     let known = args.iter().map(|arg| typing.operand(arg, schema)).collect::<Result<Vec<_>>>()?;
     let wanted: Vec<char> = (0..args.len()).filter_map(|i| signature.chars().nth(i)).collect();
@@ -401,6 +388,22 @@ fn of_text(typing: &Typing, function: &str, signature: &str, args: &[Expr], sche
         }
     });
     typed.collect()
+}
+
+/// The arguments of a function of ours with the types that its parameters have; `None` where it has none.
+fn parameters(typing: &Typing, call: &ScalarFunction) -> Result<Option<Vec<Expr>>> {
+    let is_unknown = |expr: &Expr| matches!(expr, Expr::Placeholder(parameter) if parameter.field.is_none());
+    if !call.args.iter().any(is_unknown) {
+        return Ok(None);
+    }
+    let args = call.args.iter().enumerate().map(|(nth, arg)| {
+        let wanted = pgfunctions::unknown_argument(call.func.name(), nth).filter(|_| is_unknown(arg));
+        match wanted.and_then(|pg_type| Some((arrow_type(&pg_type)?, pg_type))) {
+            Some((data_type, pg_type)) => typing.read(arg.clone(), &pg_type, &field_named(data_type, &pg_type)),
+            None => Ok(arg.clone()),
+        }
+    });
+    args.collect::<Result<_>>().map(Some)
 }
 
 /// Functions that DataFusion calls with other numbers of arguments than PostgreSQL has, and PostgreSQL's.

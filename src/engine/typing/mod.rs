@@ -10,6 +10,7 @@
 //! Invariant: a plan that has nothing unknown and nothing that PostgreSQL would refuse keeps its types.
 //! Invariant: names of a plan's columns stay what they were.
 
+mod arrays;
 mod casts;
 mod choices;
 mod functions;
@@ -19,6 +20,7 @@ mod literals;
 mod operators;
 mod place;
 mod recursion;
+mod unnested;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -142,6 +144,16 @@ impl Typing {
             LogicalPlan::Filter(filter) => choices::condition(&filter.predicate, filter.input.schema(), "WHERE")?,
             _ => {}
         }
+        let node = match node {
+            LogicalPlan::Projection(projection) => {
+                unnested::named(projection)?.map_data(|projection| Ok(LogicalPlan::Projection(projection)))?
+            }
+            other => Transformed::no(other),
+        };
+        node.transform_data(|node| self.expressions(node, assigns))
+    }
+
+    fn expressions(&self, node: LogicalPlan, assigns: bool) -> DataFusionResult<Transformed<LogicalPlan>> {
         let schema = input_schema(&node);
         if let LogicalPlan::Values(values) = node {
             return self.values(values, &schema, assigns);
@@ -169,6 +181,7 @@ impl Typing {
 
     fn expression(&self, expr: Expr, schema: &DFSchema, assigns: bool) -> DataFusionResult<Transformed<Expr>> {
         expr.transform_up(|expr| {
+            let expr = choices::chosen(self, casts::parameter(self, expr)?, schema)?;
             casts::check_json(&expr)?;
             let marked = pgfunctions::rewrite_json_casts(expr, schema)?;
             let typed = marked.transform_data(|expr| self.resolve(expr, schema, assigns))?;
@@ -339,8 +352,12 @@ fn parameter_field(pg_type: &Type) -> Option<FieldRef> {
     if *pg_type == Type::UNKNOWN {
         return None;
     }
-    let field = Field::new("", arrow_type(pg_type)?, true);
-    let told = column_type(&field);
+    Some(field_named(arrow_type(pg_type)?, pg_type))
+}
+
+/// A field that says its type's name where its Arrow type does not.
+fn field_named(data_type: DataType, pg_type: &Type) -> FieldRef {
+    let field = Field::new("", data_type, true);
     let named = [(crate::pgtypes::PG_TYPE_KEY.to_owned(), pg_type.name().to_owned())];
-    Some(Arc::new(if told == *pg_type { field } else { field.with_metadata(HashMap::from(named)) }))
+    Arc::new(if column_type(&field) == *pg_type { field } else { field.with_metadata(HashMap::from(named)) })
 }

@@ -146,6 +146,8 @@ fn take(
 ) -> Result<Expr> {
     match wanted {
         Wanted::Open => Ok(expr),
+        // there are no operators of varchar but those of text
+        Wanted::Same if *other == Type::VARCHAR => typing.read(expr, &Type::TEXT, &field_of(field.data_type().clone())),
         Wanted::Same => typing.read(expr, other, field),
         Wanted::Other(pg_type) => match arrow_type(&pg_type) {
             Some(data_type) => typing.read(expr, &pg_type, &field_of(data_type)),

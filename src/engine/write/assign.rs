@@ -10,7 +10,7 @@ use datafusion::logical_expr::{Cast, Expr, ExprSchemable, LogicalPlan, cast};
 use crate::engine::{errors, typing};
 use crate::error::{Error, ErrorKind, Result};
 use crate::pgcatalog::format_type;
-use crate::pgtypes::pg_type;
+use crate::pgtypes::{PG_TYPE_KEY, pg_type};
 
 /// Checks the values that a planned INSERT gives to the columns.
 ///
@@ -62,7 +62,9 @@ pub(super) fn assigned(value: Expr, column: &FieldRef, schema: &dyn ExprSchema) 
         Expr::Alias(alias) => return assigned(*alias.expr, column, schema),
         Expr::Placeholder(parameter) if typing::is_unsettled(&parameter) => {
             let id = parameter.id;
-            let field = Some(Arc::new(Field::new(column.name(), to.clone(), true)));
+            let named = column.metadata().get_key_value(PG_TYPE_KEY).map(|(key, name)| (key.clone(), name.clone()));
+            let field = Field::new(column.name(), to.clone(), true).with_metadata(named.into_iter().collect());
+            let field = Some(Arc::new(field));
             // the value may come as another form of the same type
             return Ok(cast(Expr::Placeholder(Placeholder { id, field }), to.clone()));
         }

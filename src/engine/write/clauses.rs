@@ -100,7 +100,7 @@ pub(super) fn compose(
         for (number, of) in (1_i32..).zip(effective) {
             let value = match of.values.get(index) {
                 None => continue,
-                Some(Value::Item(at)) => assign::assigned(item(*at)?, field, schema.as_ref())?,
+                Some(Value::Item(at)) => assign::assigned(item(*at)?, &target.declared(index), schema.as_ref())?,
                 Some(Value::Default) => target.rules.default(index)?,
                 Some(Value::Old) => item(old + index)?,
             };

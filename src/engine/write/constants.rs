@@ -17,7 +17,7 @@ use super::update::is_default;
 use crate::dialect::Statement;
 use crate::engine::planner::{Planner, settled_expr};
 use crate::error::Result;
-use crate::pgtypes::{Type, pg_type};
+use crate::pgtypes::{Type, column_type};
 
 /// An INSERT whose rows are constants.
 pub(super) struct Constants<'a> {
@@ -113,8 +113,7 @@ impl<'a> Constants<'a> {
             for (expr, index) in row.iter().zip(&given) {
                 if let Some(Constant::Parameter(number)) = constant(expr) {
                     types.resize(types.len().max(number + 1), None);
-                    let data_type = target.columns()[*index].data_type();
-                    types[number].get_or_insert_with(|| pg_type(data_type));
+                    types[number].get_or_insert_with(|| column_type(&target.declared(*index)));
                 }
             }
         }

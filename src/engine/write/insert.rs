@@ -24,6 +24,7 @@ use crate::dialect::{self, Statement, folded};
 use crate::engine::errors;
 use crate::engine::planner::{Planner, settled};
 use crate::error::{Error, ErrorKind, Result};
+use crate::pgtypes::column_type;
 use crate::table::rules::Key;
 
 /// What the proposed rows are called in the queries made here. No client can write the name.
@@ -140,6 +141,7 @@ async fn from_source(
         table_alias: None,
         ..insert.clone()
     });
+    let planner = &of_columns(planner, source, given, target);
     let planned = match planner.plan(&Statement { ast, ..statement.clone() }).await {
         Ok(planned) => planned,
         Err(error) if error.message().contains("olumn count doesn't match insert query") => {
@@ -210,6 +212,40 @@ fn fill_defaults(values: &mut ast::Values, given: &[usize], insert: &ast::Insert
         }
     }
     Ok(())
+}
+
+/// What one message can bind.
+const MOST_PARAMETERS: usize = u16::MAX as usize;
+
+/// The planner that knows of parameters which go to columns as they are what type those have.
+fn of_columns(planner: &Planner, source: &ast::Query, given: &[usize], target: &Target) -> Planner {
+    let mut types = planner.parameters().to_vec();
+    let mut note = |expr: &ast::Expr, index: usize| {
+        if let ast::Expr::Value(value) = expr
+            && let ast::Value::Placeholder(name) = &value.value
+            && let Some(Ok(number)) = name.strip_prefix('$').map(str::parse::<usize>)
+            && let Some(place) = number.checked_sub(1).filter(|place| *place < MOST_PARAMETERS)
+        {
+            types.resize(types.len().max(number), None);
+            types[place].get_or_insert_with(|| column_type(&target.declared(index)));
+        }
+    };
+    match source.body.as_ref() {
+        ast::SetExpr::Values(values) => {
+            let pairs = values.rows.iter().flat_map(|row| row.content.iter().zip(given));
+            pairs.for_each(|(expr, index)| note(expr, *index));
+        }
+        ast::SetExpr::Select(select) => {
+            let exprs = select.projection.iter().map_while(|item| match item {
+                ast::SelectItem::UnnamedExpr(expr) | ast::SelectItem::ExprWithAlias { expr, .. } => Some(expr),
+                // what stands after a `*` has no column of its own yet
+                _ => None,
+            });
+            exprs.zip(given).for_each(|(expr, index)| note(expr, *index));
+        }
+        _ => {}
+    }
+    planner.again().with_parameters(&types)
 }
 
 /// The column's default as it would be written; what the table computes is null until it does.

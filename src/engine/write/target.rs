@@ -60,6 +60,14 @@ impl Target {
         self.rules.schema().fields()
     }
 
+    /// A column as it was declared: `varchar`, `uuid`, where Arrow has text.
+    pub fn declared(&self, index: usize) -> FieldRef {
+        let field = &self.columns()[index];
+        let known = self.object.columns.iter().find(|column| column.name == *field.name());
+        let metadata = known.map(|column| column.field().metadata().clone()).unwrap_or_default();
+        Arc::new(field.as_ref().clone().with_metadata(metadata))
+    }
+
     /// The position of a column that the statement gives a value to.
     ///
     /// # Errors

@@ -1,10 +1,12 @@
-//! What the declared type of a text column makes of its texts: lengths, JSON, UUIDs. Delta stores them all as strings.
+//! What the declared type of a text column, or of one of arrays, makes of its texts: lengths, JSON, UUIDs. Delta stores them
+//! all as strings.
 //!
 //! Invariant: what a `jsonb` or `uuid` column holds is written in one way only, so that equal values are equal strings.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, StringViewArray};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, ListArray, StringViewArray};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::DataType;
 use datafusion::scalar::ScalarValue;
@@ -20,6 +22,12 @@ use crate::table::rules::{Length, TextForm};
 /// `22001` for one that is too long, `22P02` for one that is none of the type's.
 pub(super) fn formed(column: &ArrayRef, form: TextForm) -> Result<ArrayRef> {
     let failed = |error| Error::internal("a text column is not text").with_source(error);
+    if let DataType::List(item) = column.data_type() {
+        let (_, offsets, elements, nulls) = column.as_list::<i32>().clone().into_parts();
+        let elements = formed(&elements, form)?;
+        let list = ListArray::try_new(Arc::clone(item), offsets, elements, nulls).map_err(failed)?;
+        return Ok(Arc::new(list));
+    }
     let given = cast(column, &DataType::Utf8View).map_err(failed)?;
     let given: &StringViewArray = given.as_string_view();
     let mut changed = false;

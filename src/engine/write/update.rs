@@ -171,7 +171,9 @@ pub(super) async fn plan_update(
         let value = match values[index] {
             Value::Old => raw.expr[2 + index].clone().unalias(),
             Value::Default => target.rules.default(index)?,
-            Value::Item(at) => assign::assigned(raw.expr[at].clone(), field, raw.input.schema().as_ref())?,
+            Value::Item(at) => {
+                assign::assigned(raw.expr[at].clone(), &target.declared(index), raw.input.schema().as_ref())?
+            }
         };
         columns.push(value.alias(field.name()));
     }

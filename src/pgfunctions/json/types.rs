@@ -46,10 +46,15 @@ impl JsonType {
             Expr::ScalarFunction(function) if matches!(function.name(), "coalesce" | "nullif") => {
                 function.args.iter().find_map(|arg| Self::of(arg, schema))
             }
-            Expr::Unnest(unnest) => match unnest.expr.get_type(schema).ok()? {
-                DataType::List(item) => Self::of_field(&item),
-                _ => None,
-            },
+            Expr::Unnest(unnest) => {
+                let (_, array) = unnest.expr.to_field(schema).ok()?;
+                match (array.data_type(), array.metadata().get(PG_TYPE_KEY).map(String::as_str)) {
+                    (_, Some("_json")) => Some(Self::Json),
+                    (_, Some("_jsonb")) => Some(Self::Jsonb),
+                    (DataType::List(item), _) => Self::of_field(item),
+                    _ => None,
+                }
+            }
             other => Self::of_field(&other.to_field(schema).ok()?.1),
         }
     }

@@ -170,8 +170,9 @@ fn stored_as(sql_type: &SqlType) -> Result<Type> {
             ..plain(SqlType::Timestamp(None, *zone))
         },
         SqlType::Array(ArrayElemTypeDef::SquareBracket(element, _)) => {
-            let element = Box::new(stored_as(element)?.stored);
-            plain(SqlType::Array(ArrayElemTypeDef::SquareBracket(element, None)))
+            let Type { stored, pg_type, modifier, .. } = stored_as(element)?;
+            let pg_type = pg_type.and_then(array_name);
+            Type { pg_type, modifier, ..plain(SqlType::Array(ArrayElemTypeDef::SquareBracket(Box::new(stored), None))) }
         }
         SqlType::Custom(name, _) => match name.to_string().to_lowercase().as_str() {
             "serial" | "serial4" => serial(SqlType::Integer(None)),
@@ -183,6 +184,18 @@ fn stored_as(sql_type: &SqlType) -> Result<Type> {
             _ => plain(sql_type.clone()),
         },
         _ => plain(sql_type.clone()),
+    })
+}
+
+/// The name of the arrays of a type that its Arrow type does not tell.
+fn array_name(element: &str) -> Option<&'static str> {
+    Some(match element {
+        "varchar" => "_varchar",
+        "bpchar" => "_bpchar",
+        "json" => "_json",
+        "jsonb" => "_jsonb",
+        "uuid" => "_uuid",
+        _ => return None,
     })
 }
 

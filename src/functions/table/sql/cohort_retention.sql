@@ -2,7 +2,7 @@
 -- Periods are numbered, so that they subtract; weeks begin on Mondays, and 1969-12-29 was one.
 
 with dated as (
-    select customer, value, day, cast(day as date) as calendar_day
+    select customer, value, day, arrow_cast(day, 'Date32') as calendar_day
     from input
     where customer is not null and day is not null
 ),
@@ -80,22 +80,22 @@ bounded as (
         customers,
         value,
         case $1
-            when 'day' then cast(cohort as date)
-            when 'week' then cast(cohort * 7 - 3 as date)
+            when 'day' then arrow_cast(cohort, 'Date32')
+            when 'week' then arrow_cast(cohort * 7 - 3, 'Date32')
             when 'month' then make_date(cohort / 12, cohort % 12 + 1, 1)
             when 'quarter' then make_date(cohort / 4, cohort % 4 * 3 + 1, 1)
             else make_date(cohort, 1, 1)
         end as cohort_start,
         case $1
-            when 'day' then cast(period as date)
-            when 'week' then cast(period * 7 - 3 as date)
+            when 'day' then arrow_cast(period, 'Date32')
+            when 'week' then arrow_cast(period * 7 - 3, 'Date32')
             when 'month' then make_date(period / 12, period % 12 + 1, 1)
             when 'quarter' then make_date(period / 4, period % 4 * 3 + 1, 1)
             else make_date(period, 1, 1)
         end as period_start,
         case $1
-            when 'day' then cast(period + 1 as date)
-            when 'week' then cast(period * 7 + 4 as date)
+            when 'day' then arrow_cast(period + 1, 'Date32')
+            when 'week' then arrow_cast(period * 7 + 4, 'Date32')
             when 'month' then make_date((period + 1) / 12, (period + 1) % 12 + 1, 1)
             when 'quarter' then make_date((period + 1) / 4, (period + 1) % 4 * 3 + 1, 1)
             else make_date(period + 1, 1, 1)
@@ -111,5 +111,5 @@ select
     cast(customers as bigint) as customers,
     cast(customers as double precision) / cast(cohort_size as double precision) as retention,
     value,
-    cast(newest_day as date) + interval '1 day' >= next_start as is_complete
+    arrow_cast(newest_day, 'Date32') + interval '1 day' >= next_start as is_complete
 from bounded

@@ -1,0 +1,105 @@
+//! Arrays: what is unknown beside one, and the types of elements that its Arrow type does not tell.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use datafusion::arrow::datatypes::{DataType, Field, FieldRef};
+use datafusion::common::DFSchema;
+use datafusion::common::tree_node::Transformed;
+use datafusion::error::Result;
+use datafusion::logical_expr::expr::{Cast, ScalarFunction};
+use datafusion::logical_expr::{Expr, ExprSchemable};
+
+use super::choices::alike;
+use super::functions::narrowed;
+use super::{Operand, Typing, field_named, lengths};
+use crate::pgtypes::{PG_TYPE_KEY, Type, array_type, arrow_type, column_type, element_of};
+
+/// What an array's element is cast to, to have its type: one that texts stand for (`uuid`, `jsonb`).
+pub(super) fn named_element(array: &Type) -> Option<FieldRef> {
+    let element = element_of(array)?;
+    let is_text = arrow_type(&element) == Some(DataType::Utf8) && element != Type::TEXT;
+    let named = HashMap::from([(PG_TYPE_KEY.to_owned(), element.name().to_owned())]);
+    is_text.then(|| Arc::new(Field::new("", DataType::Utf8View, true).with_metadata(named)))
+}
+
+/// The array, said to be of the type where its elements' is one that texts stand for.
+fn said(array: Expr, pg_type: &Type, schema: &DFSchema) -> Result<Expr> {
+    let data_type = array.get_type(schema)?;
+    let of_texts = matches!(&data_type, DataType::List(item) if item.data_type().is_string());
+    Ok(match of_texts && named_element(pg_type).is_some() {
+        true => Expr::Cast(Cast::new_from_field(Box::new(array), field_named(data_type, pg_type))),
+        false => array,
+    })
+}
+
+/// `ARRAY[…]`, of elements of one type.
+pub(super) fn array_of(typing: &Typing, call: ScalarFunction, schema: &DFSchema) -> Result<Transformed<Expr>> {
+    let (args, of) = alike(typing, call.args.clone(), schema, "ARRAY")?;
+    let pg_type = of.and_then(|field| array_type(&column_type(&field)));
+    let array = narrowed(typing, ScalarFunction::new_udf(call.func, args), schema)?.data;
+    Ok(Transformed::yes(match pg_type {
+        Some(pg_type) => said(array, &pg_type, schema)?,
+        None => array,
+    }))
+}
+
+/// Functions of an array and elements of its, and those of arrays.
+pub(super) const OF_ARRAY: &[&str] = &[
+    "array_append",
+    "array_prepend",
+    "array_concat",
+    "array_remove_all",
+    "array_replace_all",
+    "array_position",
+    "array_positions",
+];
+
+/// What is unknown beside an array is an element of its; what becomes of it has its type.
+pub(super) fn of_array(typing: &Typing, call: ScalarFunction, schema: &DFSchema) -> Result<Transformed<Expr>> {
+    let known = call.args.iter().map(|arg| typing.operand(arg, schema)).collect::<Result<Vec<_>>>()?;
+    let array = known.iter().filter_map(Operand::known).find_map(|(pg_type, field)| {
+        let element = element_of(pg_type)?;
+        Some((pg_type.clone(), field.clone(), element))
+    });
+    let Some((pg_type, field, element)) = array else { return narrowed(typing, call, schema) };
+    let of_element = arrow_type(&element).map(|data_type| field_named(data_type, &element));
+    let ScalarFunction { func, args } = call;
+    let joins = func.name() == "array_concat";
+    let args = args.into_iter().map(|arg| match &of_element {
+        _ if joins => typing.read(arg, &pg_type, &field),
+        Some(of_element) => typing.read(arg, &element, of_element),
+        None => Ok(arg),
+    });
+    let call = ScalarFunction::new_udf(func, args.collect::<Result<_>>()?);
+    let typed = narrowed(typing, call, schema)?.data;
+    Ok(Transformed::yes(said(typed, &pg_type, schema)?))
+}
+
+/// The type whose operators compare values of the type.
+fn compared_as(pg_type: &Type) -> &Type {
+    if *pg_type == Type::VARCHAR { &Type::TEXT } else { pg_type }
+}
+
+/// The list and the item of `item = ANY (list)`: an unknown list holds items, an unknown item is one of the list.
+pub(super) fn any(typing: &Typing, args: &[Expr], schema: &DFSchema) -> Result<Option<Vec<Expr>>> {
+    let [list, item] = args else { return Ok(None) };
+    let known = (typing.operand(list, schema)?, typing.operand(item, schema)?);
+    let unpadded = if lengths::is_padded(&known.1) { lengths::unpadded(item.clone()) } else { item.clone() };
+    match (&known.0, &known.1) {
+        (Operand::Unknown, Operand::Known(pg_type, field)) => array_type(compared_as(pg_type)).map(|array| {
+            let data_type = DataType::new_list(field.data_type().clone(), true);
+            let list = typing.read(list.clone(), &array, &field_named(data_type, &array));
+            list.map(|list| vec![list, unpadded])
+        }),
+        (Operand::Known(pg_type, _), Operand::Unknown) => element_of(pg_type)
+            .and_then(|element| arrow_type(&element).map(|data_type| (element, data_type)))
+            .map(|(element, data_type)| {
+                let item = typing.read(item.clone(), &element, &field_named(data_type, &element));
+                item.map(|item| vec![list.clone(), item])
+            }),
+        _ if unpadded != *item => Some(Ok(vec![list.clone(), unpadded])),
+        _ => None,
+    }
+    .transpose()
+}

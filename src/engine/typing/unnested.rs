@@ -1,0 +1,58 @@
+//! Columns of `unnest` whose type is one that texts stand for: what `unnest(uuids)` gives are uuids.
+//!
+//! Blocked by: DataFusion's columns of it have the Arrow type only. Remove when they keep the field.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use datafusion::arrow::datatypes::{DataType, FieldRef};
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::error::Result;
+use datafusion::logical_expr::expr::Cast;
+use datafusion::logical_expr::{Expr, LogicalPlan, Projection};
+
+use super::arrays::named_element;
+use crate::pgtypes::column_type;
+
+/// The projection with such columns of its input said to be of their types.
+pub(super) fn named(projection: Projection) -> Result<Transformed<Projection>> {
+    let LogicalPlan::Unnest(unnest) = projection.input.as_ref() else { return Ok(Transformed::no(projection)) };
+    let arrays = unnest.input.schema();
+    let named: HashMap<&str, FieldRef> = unnest
+        .list_type_columns
+        .iter()
+        .filter_map(|(index, list)| {
+            let array = arrays.field(*index);
+            let of_texts = matches!(array.data_type(), DataType::List(item) if item.data_type().is_string());
+            let field = named_element(&column_type(array))?;
+            (of_texts && list.depth == 1).then_some((list.output_column.name.as_str(), field))
+        })
+        .collect();
+    if named.is_empty() {
+        return Ok(Transformed::no(projection));
+    }
+    let mut changed = false;
+    let exprs = projection.expr.iter().cloned().map(|expr| {
+        let said = expr.transform_down(|expr| match expr {
+            // said already
+            Expr::Cast(cast) if !cast.field.metadata().is_empty() => {
+                Ok(Transformed::new(Expr::Cast(cast), false, TreeNodeRecursion::Jump))
+            }
+            Expr::Column(column) => Ok(match named.get(column.name.as_str()) {
+                Some(field) => {
+                    let said = Cast::new_from_field(Box::new(Expr::Column(column)), Arc::clone(field));
+                    Transformed::new(Expr::Cast(said), true, TreeNodeRecursion::Jump)
+                }
+                None => Transformed::no(Expr::Column(column)),
+            }),
+            other => Ok(Transformed::no(other)),
+        })?;
+        changed |= said.transformed;
+        Ok(said.data)
+    });
+    let exprs = exprs.collect::<Result<Vec<_>>>()?;
+    Ok(match changed {
+        true => Transformed::yes(Projection::try_new(exprs, projection.input)?),
+        false => Transformed::no(projection),
+    })
+}
