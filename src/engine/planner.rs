@@ -302,14 +302,19 @@ impl Planner {
 
     /// The expression with everything constant computed.
     pub(super) fn simplified(&self, expr: Expr) -> DataFusionResult<Expr> {
+        self.simplified_over(expr, &DFSchema::empty())
+    }
+
+    /// The same of one that reads these columns.
+    pub(super) fn simplified_over(&self, expr: Expr, schema: &DFSchema) -> DataFusionResult<Expr> {
         let context = SimplifyContext::builder()
+            .with_schema(Arc::new(schema.clone()))
             .with_config_options(Arc::clone(self.state.config_options()))
             .with_query_execution_start_time(self.state.execution_props().query_execution_start_time)
             .build();
         let simplifier = ExprSimplifier::new(context);
-        let schema = DFSchema::empty();
-        let expr = expr.transform_up(|expr| rewrite_casts(expr, &schema))?.data;
-        simplifier.coerce(expr, &schema).and_then(|expr| simplifier.simplify(expr))
+        let expr = expr.transform_up(|expr| rewrite_casts(expr, schema))?.data;
+        simplifier.coerce(expr, schema).and_then(|expr| simplifier.simplify(expr))
     }
 }
 

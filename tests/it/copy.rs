@@ -80,6 +80,25 @@ async fn rows_land_whole_or_not_at_all() {
 }
 
 #[tokio::test]
+async fn columns_that_are_left_out_have_their_defaults() {
+    let (_server, client, _folder) = server().await;
+    let table = "create table d (a int, at timestamptz default now(), day date default current_date check (day <= current_date),
+        soon timestamp default localtimestamp + interval '1 day' check (soon > now()), id uuid default gen_random_uuid(),
+        n serial, twice int generated always as (a * 2) stored, s text default 'x' || current_user)";
+    client.batch_execute(table).await.unwrap();
+    assert_eq!(copy(&client, "copy d (a) from stdin", &[b"1\n2\n"]).await, Ok(2));
+    client.batch_execute("insert into d (a) values (3)").await.unwrap();
+    let told = "select a, at <= now() and at > now() - interval '1 hour', day = current_date, soon > now(), n, twice, s from d
+        order by a";
+    for (row, number) in rows(&client, told).await.into_iter().zip(1..) {
+        assert_eq!(row.join(" "), format!("{number} t t t {number} {} xlakewire", number * 2));
+    }
+    assert_eq!(value(&client, "select count(distinct id) || ' ' || count(distinct at) from d").await, "3 2");
+    let late = copy(&client, "copy d (a, day) from stdin", &[b"1\t2999-01-01\n"]).await;
+    assert_eq!(late.unwrap_err().0, "23514");
+}
+
+#[tokio::test]
 async fn a_transaction_holds_what_it_copied() {
     let (server, client, _folder) = server().await;
     let other = server.connect().await;

@@ -10,7 +10,6 @@ use datafusion::arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int64Arra
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Int64Type, Schema, SchemaRef};
 use datafusion::common::DFSchema;
-use datafusion::execution::SessionState;
 use datafusion::logical_expr::Expr;
 use datafusion::physical_plan::PhysicalExpr;
 use datafusion::sql::sqlparser::ast;
@@ -19,7 +18,7 @@ use parking_lot::Mutex;
 use super::{assign, text_forms};
 use crate::catalog::Object;
 use crate::dialect;
-use crate::engine::planner::Planner;
+use crate::engine::planner::{Planner, settled_expr};
 use crate::engine::{SessionInfo, errors};
 use crate::error::{Error, ErrorKind, Result};
 use crate::pgtypes::texts;
@@ -107,7 +106,7 @@ impl TableRules {
                 let named = |error| foreign(error, &format!("generated column \"{}\"", field.name()));
                 let value = planned(planner, text, &columns).await.map_err(named)?;
                 let value = assign::assigned(value, field, &columns)?;
-                ready.generated.push((index, physical(planner.state(), value, &columns)?));
+                ready.generated.push((index, physical(planner, value, &columns)?));
             }
             if let Some(form) = rule.text {
                 ready.texts.push((index, form));
@@ -119,7 +118,7 @@ impl TableRules {
         for check in &rules.checks {
             let named = |error| foreign(error, &format!("constraint \"{}\"", check.name));
             let condition = planned(planner, &check.condition, &columns).await.map_err(named)?;
-            let condition = physical(planner.state(), condition, &columns).map_err(named)?;
+            let condition = physical(planner, condition, &columns).map_err(named)?;
             ready.checks.push((check.name.clone(), condition));
         }
         Ok(ready)
@@ -287,10 +286,11 @@ async fn planned(planner: &Planner, text: &str, columns: &DFSchema) -> Result<Ex
     planned.pop().ok_or_else(|| Error::internal("an expression was planned as nothing"))
 }
 
-/// The expression as it is computed, with PostgreSQL's operators.
-fn physical(state: &SessionState, expr: Expr, columns: &DFSchema) -> Result<Arc<dyn PhysicalExpr>> {
-    let expr = crate::engine::planner::settled_expr(expr, columns).map_err(errors::from_datafusion)?;
-    state.create_physical_expr(expr, columns).map_err(errors::from_datafusion)
+/// The expression as it is computed, with PostgreSQL's operators and the time of the statement.
+pub(super) fn physical(planner: &Planner, expr: Expr, columns: &DFSchema) -> Result<Arc<dyn PhysicalExpr>> {
+    let expr = settled_expr(expr, columns).and_then(|expr| planner.simplified_over(expr, columns));
+    let physical = expr.and_then(|expr| planner.state().create_physical_expr(expr, columns));
+    physical.map_err(errors::from_datafusion)
 }
 
 fn evaluated(expr: &Arc<dyn PhysicalExpr>, rows: &RecordBatch) -> Result<ArrayRef> {

@@ -9,11 +9,11 @@ use datafusion::physical_plan::PhysicalExpr;
 use datafusion::sql::sqlparser::ast::{self, CopySource};
 use futures::StreamExt;
 
+use super::constraints::physical;
 use super::names::Verb;
 use super::target::Target;
 use super::{Change, rows};
 use crate::engine::copy::CopyFrom;
-use crate::engine::planner::settled_expr;
 use crate::engine::{BatchStream, errors};
 use crate::error::{Error, ErrorKind, Result};
 use crate::table::{WriteMode, WriteSpec};
@@ -62,9 +62,7 @@ impl Change {
                 }
                 return Ok(Source::Data(field.name().clone()));
             }
-            let value = settled_expr(target.rules.default(index)?, &none).map_err(errors::from_datafusion)?;
-            let value = self.state().create_physical_expr(value, &none).map_err(errors::from_datafusion)?;
-            Ok(Source::Default(value))
+            Ok(Source::Default(physical(&self.planner, target.rules.default(index)?, &none)?))
         };
         target.columns().iter().enumerate().map(source).collect()
     }
