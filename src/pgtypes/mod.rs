@@ -26,7 +26,7 @@ pub mod time;
 mod types;
 
 pub use copy::{CopyFormat, ForceQuote};
-pub use copy_from::{CopyDecoder, CopyInput, Header};
+pub use copy_from::{CopyDecoder, CopyInput, Header, LINE};
 pub use encoding::Encoding;
 pub use input::read_text;
 pub use numeric::{Exact, FREE, QUOTIENT, QUOTIENT_SCALE, divide as divide_exact, quotient, quotient_of, rescaled};

@@ -8,7 +8,7 @@
 
 use std::collections::BTreeMap;
 
-use deltalake::kernel::{MetadataValue, StructField, StructType};
+use deltalake::kernel::{DataType, MetadataValue, StructField, StructType};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -35,16 +35,18 @@ pub struct ColumnRule {
     pub default: Option<String>,
     pub generated: Option<String>,
     pub identity: Option<Identity>,
-    pub text: Option<TextForm>,
+    pub form: Option<Form>,
 }
 
-/// What the declared type of a text column asks of its texts.
+/// What the declared type of a column asks of its values, beyond the type that Delta has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TextForm {
+pub enum Form {
     Length(Length),
     Json,
     Jsonb,
     Uuid,
+    /// So many digits of the second, fewer than six.
+    Digits(u8),
 }
 
 /// Who may give an identity column its values.
@@ -135,7 +137,7 @@ impl Rules {
                     "by default" => Identity::ByDefault,
                     _ => Identity::Always,
                 }),
-                text: declared_form(field).or_else(|| length(&text(LENGTH)?).map(TextForm::Length)),
+                form: declared_form(field).or_else(|| length(&text(LENGTH)?).map(Form::Length)),
             };
             if rule != ColumnRule::default() {
                 rules.columns.insert(field.name().clone(), rule);
@@ -170,22 +172,30 @@ fn condition_in(invariant: &str) -> Option<String> {
 }
 
 /// As our metadata tells it: PostgreSQL counts four bytes of header in a length.
-fn declared_form(field: &StructField) -> Option<TextForm> {
+fn declared_form(field: &StructField) -> Option<Form> {
     let [name, modifier] = PG_TYPE.map(|key| text_of(field, key));
+    if is_time(field.data_type()) {
+        let digits = modifier?.parse().ok().filter(|digits| *digits < 6)?;
+        return Some(Form::Digits(digits));
+    }
     let length = |padded| {
         let max = usize::try_from(modifier?.parse::<i64>().ok()? - 4).ok()?;
-        Some(TextForm::Length(Length { max, padded }))
+        Some(Form::Length(Length { max, padded }))
     };
     let name = name?;
     // an array's elements
     match name.strip_prefix('_').unwrap_or(&name) {
         "varchar" => length(false),
         "bpchar" | "char" => length(true),
-        "json" => Some(TextForm::Json),
-        "jsonb" => Some(TextForm::Jsonb),
-        "uuid" => Some(TextForm::Uuid),
+        "json" => Some(Form::Json),
+        "jsonb" => Some(Form::Jsonb),
+        "uuid" => Some(Form::Uuid),
         _ => None,
     }
+}
+
+fn is_time(data_type: &DataType) -> bool {
+    matches!(data_type, &DataType::TIMESTAMP | &DataType::TIMESTAMP_NTZ)
 }
 
 /// `varchar(3)`, `char(3)`.

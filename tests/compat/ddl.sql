@@ -150,3 +150,25 @@ set constraints all deferred;
 create sequence;
 discard temp;
 select * from emptied;
+
+-- digits of the second, and keys that others lead to
+create table digits (id int, ts timestamp(0), tz timestamptz(3), u timestamp(2) default '2024-01-01 10:00:00.126');
+insert into digits (id, ts, tz) values (1, '2024-01-01 10:00:00.6', '2024-01-01 10:00:00.1236+00');
+insert into digits (id, ts, tz) select 2, '2024-01-01 10:00:00.6'::timestamp, '1969-12-31 23:59:59.9996+00'::timestamptz;
+update digits set ts = ts + interval '0.7 seconds' where id = 2;
+merge into digits using (values (3, timestamp '2024-01-01 23:59:59.5')) v(id, ts) on digits.id = v.id when not matched then insert (id, ts) values (v.id, v.ts);
+select distinct * from digits order by id, ts;
+drop table digits;
+set client_min_messages = warning;
+create table keyed (id int primary key, code text unique);
+create table leads (id int, pid int references keyed, pcode text references keyed(code));
+create table leads_too (id int references keyed on delete cascade);
+alter table keyed drop constraint keyed_code_key;
+alter table keyed drop constraint keyed_code_key cascade;
+drop table leads_too, keyed;
+drop table keyed cascade;
+select conname from pg_constraint where conrelid in ('leads'::regclass, 'leads_too'::regclass) order by 1;
+drop table leads, leads_too;
+create table itself (id int primary key, up int references itself);
+drop table itself;
+reset client_min_messages;

@@ -88,14 +88,20 @@ async fn columns_that_are_left_out_have_their_defaults() {
     client.batch_execute(table).await.unwrap();
     assert_eq!(copy(&client, "copy d (a) from stdin", &[b"1\n2\n"]).await, Ok(2));
     client.batch_execute("insert into d (a) values (3)").await.unwrap();
-    let told = "select a, at <= now() and at > now() - interval '1 hour', day = current_date, soon > now(), n, twice, s from d
+    let shown =
+        "select a, at <= now() and at > now() - interval '1 hour', day = current_date, soon > now(), n, twice, s from d
         order by a";
-    for (row, number) in rows(&client, told).await.into_iter().zip(1..) {
+    for (row, number) in rows(&client, shown).await.into_iter().zip(1..) {
         assert_eq!(row.join(" "), format!("{number} t t t {number} {} xlakewire", number * 2));
     }
     assert_eq!(value(&client, "select count(distinct id) || ' ' || count(distinct at) from d").await, "3 2");
-    let late = copy(&client, "copy d (a, day) from stdin", &[b"1\t2999-01-01\n"]).await;
-    assert_eq!(late.unwrap_err().0, "23514");
+    // rows over several lines, in several batches: the line is that where the refused row begins
+    let many: String = (0..20_000).map(|number| format!("{number},\"a\nb\"\n")).collect();
+    let late = format!("{many}5,x,2999-01-01\n{many}");
+    let late = late.replace("\"\n", "\",\n");
+    let refused = copy(&client, "copy d (a, s, day) from stdin (format csv)", &[late.as_bytes()]).await;
+    let message = "new row for relation \"d\" violates check constraint \"d_day_check\"";
+    assert_eq!(refused, told("23514", message, "COPY d, line 40001"));
 }
 
 #[tokio::test]

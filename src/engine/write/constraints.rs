@@ -15,7 +15,7 @@ use datafusion::physical_plan::PhysicalExpr;
 use datafusion::sql::sqlparser::ast;
 use parking_lot::Mutex;
 
-use super::{assign, text_forms};
+use super::{assign, forms};
 use crate::catalog::Object;
 use crate::dialect;
 use crate::engine::planner::{Planner, settled_expr};
@@ -23,7 +23,7 @@ use crate::engine::{SessionInfo, errors};
 use crate::error::{Error, ErrorKind, Result};
 use crate::pgtypes::texts;
 use crate::table::Snapshot;
-use crate::table::rules::{Identity, Rules, TextForm};
+use crate::table::rules::{Form, Identity, Rules};
 
 /// A value longer than this many bytes is cut short in a message, as PostgreSQL does.
 const SHOWN_BYTES_MAX: usize = 64;
@@ -38,7 +38,7 @@ pub(super) struct TableRules {
     defaults: Vec<Option<Expr>>,
     generated: Vec<(usize, Arc<dyn PhysicalExpr>)>,
     checks: Vec<(String, Arc<dyn PhysicalExpr>)>,
-    texts: Vec<(usize, TextForm)>,
+    forms: Vec<(usize, Form)>,
     /// Identity columns, and the next value of each.
     identity: Vec<(usize, Mutex<Option<i64>>)>,
     session: Option<SessionInfo>,
@@ -73,7 +73,7 @@ impl TableRules {
             defaults: vec![None; schema.fields().len()],
             generated: Vec::new(),
             checks: Vec::new(),
-            texts: Vec::new(),
+            forms: Vec::new(),
             identity: Vec::new(),
             session: SessionInfo::of(planner.state().config_options()).cloned(),
             schema,
@@ -108,8 +108,8 @@ impl TableRules {
                 let value = assign::assigned(value, field, &columns)?;
                 ready.generated.push((index, physical(planner, value, &columns)?));
             }
-            if let Some(form) = rule.text {
-                ready.texts.push((index, form));
+            if let Some(form) = rule.form {
+                ready.forms.push((index, form));
             }
             if rule.identity.is_some() {
                 ready.identity.push((index, Mutex::new(None)));
@@ -206,8 +206,8 @@ impl TableRules {
         for (index, next) in &self.identity {
             columns[*index] = numbered(&columns[*index], next, &is_new)?;
         }
-        for (index, form) in &self.texts {
-            columns[*index] = text_forms::formed(&columns[*index], *form)?;
+        for (index, form) in &self.forms {
+            columns[*index] = forms::formed(&columns[*index], *form)?;
         }
         if !self.generated.is_empty() {
             let row = self.batch(columns.clone(), rows, true)?;

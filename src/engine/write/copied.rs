@@ -2,20 +2,22 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{ArrayRef, RecordBatch};
+use datafusion::arrow::array::{ArrayRef, AsArray, RecordBatch};
 use datafusion::arrow::compute::{CastOptions, cast_with_options};
+use datafusion::arrow::datatypes::Int64Type;
 use datafusion::common::DFSchema;
 use datafusion::physical_plan::PhysicalExpr;
 use datafusion::sql::sqlparser::ast::{self, CopySource};
 use futures::StreamExt;
 
-use super::constraints::physical;
+use super::constraints::{TableRules, physical};
 use super::names::Verb;
 use super::target::Target;
 use super::{Change, rows};
 use crate::engine::copy::CopyFrom;
 use crate::engine::{BatchStream, errors};
 use crate::error::{Error, ErrorKind, Result};
+use crate::pgtypes::LINE;
 use crate::table::{WriteMode, WriteSpec};
 
 /// Where a column of the table comes from.
@@ -34,7 +36,7 @@ impl Change {
         let target = Target::open(&self.planner, &copy.statement, table_name, None, Verb::Copy).await?;
         rows::number_on(self, &target).await?;
         let sources = self.sources(copy, &target)?;
-        let rules = target.rules.clone();
+        let (rules, relation) = (target.rules.clone(), target.object.name.name.clone());
         let finished = data.map(move |batch| {
             let batch = batch?;
             let columns = sources.iter().zip(rules.schema().fields()).map(|(source, field)| {
@@ -43,7 +45,14 @@ impl Change {
                 let failed = |error: datafusion::arrow::error::ArrowError| errors::from_datafusion(error.into());
                 cast_with_options(&column, field.data_type(), &strict).map_err(failed)
             });
-            rules.finish(columns.collect::<Result<_>>()?, batch.num_rows(), |_| true)
+            let columns = columns.collect::<Result<Vec<_>>>()?;
+            rules.finish(columns.clone(), batch.num_rows(), |_| true).map_err(|error| {
+                let lines = batch.column_by_name(LINE).and_then(|lines| lines.as_primitive_opt::<Int64Type>());
+                match first_refused(&rules, &columns, batch.num_rows()).zip(lines) {
+                    Some((row, lines)) => error.in_context(format!("COPY {relation}, line {}", lines.value(row))),
+                    None => error,
+                }
+            })
         });
         let spec = WriteSpec { checked: true, ..WriteSpec::new(WriteMode::Append) };
         let (name, schema) = (&target.object.name, target.rules.schema().clone());
@@ -66,6 +75,24 @@ impl Change {
         };
         target.columns().iter().enumerate().map(source).collect()
     }
+}
+
+/// The first row that the table does not take, of some that it has refused as a whole.
+fn first_refused(rules: &TableRules, columns: &[ArrayRef], rows: usize) -> Option<usize> {
+    let takes = |count: usize| {
+        let first = columns.iter().map(|column| column.slice(0, count)).collect();
+        rules.finish(first, count, |_| true).is_ok()
+    };
+    let (mut taken, mut refused) = (0, rows);
+    while taken + 1 < refused {
+        let middle = usize::midpoint(taken, refused);
+        if takes(middle) {
+            taken = middle;
+        } else {
+            refused = middle;
+        }
+    }
+    refused.checked_sub(1)
 }
 
 impl Source {

@@ -13,13 +13,13 @@ mod constraints;
 mod copied;
 mod define;
 mod effects;
+mod forms;
 mod insert;
 mod merge;
 pub(super) mod names;
 mod returning;
 mod rows;
 mod target;
-mod text_forms;
 mod update;
 mod with;
 

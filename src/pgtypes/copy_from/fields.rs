@@ -95,7 +95,7 @@ impl Fields {
             names.push((!field.null).then(|| field.text.to_owned()));
             Ok(())
         })?;
-        let expected = rows.schema.fields();
+        let expected = &rows.schema.fields()[..rows.columns.len()];
         if names.len() != expected.len() {
             let (got, wanted) = (names.len(), expected.len());
             let message = format!("wrong number of fields in header line: got {got}, expected {wanted}");

@@ -13,8 +13,8 @@ mod lines;
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::RecordBatch;
-use datafusion::arrow::datatypes::{FieldRef, Schema, SchemaRef};
+use datafusion::arrow::array::{Int64Array, RecordBatch};
+use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 
 use self::binary::BinaryRows;
 use self::columns::ColumnBuilder;
@@ -31,6 +31,8 @@ const BATCH_ROWS: usize = 8192;
 const BATCH_BYTES: usize = 4 << 20;
 /// The longest row there may be.
 const ROW_BYTES_MAX: usize = 256 << 20;
+/// The column after those of the data: in which line each row begins. No client can write the name.
+pub const LINE: &str = "\u{1}line";
 /// Characters of the data that an error shows.
 const SHOWN_MAX: usize = 100;
 
@@ -70,8 +72,10 @@ enum Reader {
 /// The rows decoded so far, and where the data stands.
 struct Rows {
     relation: String,
+    /// The columns of the data, and [`LINE`].
     schema: SchemaRef,
     columns: Vec<ColumnBuilder>,
+    lines: Vec<i64>,
     count: usize,
     bytes: usize,
     line: u64,
@@ -84,8 +88,10 @@ impl CopyDecoder {
     /// `0A000` for a column of a type that is not read from text.
     pub fn new(input: CopyInput, relation: &str, fields: &[FieldRef], style: Style) -> Result<Self> {
         let columns = fields.iter().map(|field| ColumnBuilder::new(field, style)).collect::<Result<_>>()?;
-        let schema = Arc::new(Schema::new(fields.to_vec()));
-        let rows = Rows { relation: relation.to_owned(), schema, columns, count: 0, bytes: 0, line: 0 };
+        let line = Arc::new(Field::new(LINE, DataType::Int64, false));
+        let schema = Arc::new(Schema::new(fields.iter().cloned().chain([line]).collect::<Vec<_>>()));
+        let (relation, lines) = (relation.to_owned(), Vec::new());
+        let rows = Rows { relation, schema, columns, lines, count: 0, bytes: 0, line: 0 };
         let encoding = match input.format {
             CopyFormat::Binary => Encoding::UTF8.reader(),
             _ => input.encoding.reader(),
@@ -147,7 +153,8 @@ impl CopyDecoder {
             return Ok(None);
         }
         (rows.count, rows.bytes) = (0, 0);
-        let arrays = rows.columns.iter_mut().map(ColumnBuilder::finish).collect::<Result<Vec<_>>>()?;
+        let mut arrays = rows.columns.iter_mut().map(ColumnBuilder::finish).collect::<Result<Vec<_>>>()?;
+        arrays.push(Arc::new(Int64Array::from(std::mem::take(&mut rows.lines))));
         let batch = RecordBatch::try_new(Arc::clone(&rows.schema), arrays);
         batch.map(Some).map_err(|error| Error::internal("a batch of COPY does not fit its columns").with_source(error))
     }
@@ -194,6 +201,7 @@ impl Rows {
 
     fn end_row(&mut self, bytes: usize) {
         self.count += 1;
+        self.lines.push(self.line.cast_signed());
         self.bytes += bytes;
     }
 }

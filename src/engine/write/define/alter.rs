@@ -11,6 +11,7 @@ use datafusion::sql::sqlparser::ast::{self, AlterTableOperation as Operation, Ob
 use super::super::names::reference;
 use super::super::{Change, unsupported};
 use super::constraints::Constraints;
+use super::drop::{foreign_keys_to, settle_keys};
 use super::relations::{self, owned, owned_if};
 use super::{alter_columns, checks, options, schemas};
 use crate::catalog::{Object, ObjectKind};
@@ -88,8 +89,9 @@ async fn one(change: &Change, table: &Arc<Object>, operation: &Operation) -> Res
         Operation::AddConstraint { constraint, not_valid } => {
             add_constraint(change, table, constraint, *not_valid).await
         }
-        Operation::DropConstraint { name, if_exists, .. } => {
-            drop_constraint(change, table, &folded(name), *if_exists).await
+        Operation::DropConstraint { name, if_exists, drop_behavior } => {
+            let cascade = *drop_behavior == Some(ast::DropBehavior::Cascade);
+            drop_constraint(change, table, &folded(name), *if_exists, cascade).await
         }
         Operation::RenameConstraint { old_name, new_name } => {
             rename_constraint(change, table, &folded(old_name), &folded(new_name)).await
@@ -161,7 +163,18 @@ fn no_constraint(table: &Object, name: &str) -> Error {
     Error::new(ErrorKind::UndefinedObject, message)
 }
 
-async fn drop_constraint(change: &Change, table: &Arc<Object>, name: &str, if_exists: bool) -> Result<()> {
+async fn drop_constraint(
+    change: &Change,
+    table: &Arc<Object>,
+    name: &str,
+    if_exists: bool,
+    cascade: bool,
+) -> Result<()> {
+    if let Some(key) = table.constraints.iter().find(|constraint| constraint.name == name && constraint.kind.is_key()) {
+        let keys = foreign_keys_to(change, table, key);
+        let what = format!("constraint {name} on {}", relations::told(change, table));
+        settle_keys(change, &keys, &what, cascade).await?;
+    }
     let mut definition = change.definition(table).await?;
     let before = definition.constraints.len();
     let is_it = |constraint: &Constraint| constraint.name == name && constraint.kind.is_constraint();

@@ -12,6 +12,7 @@ use super::schemas;
 use crate::catalog::Object;
 use crate::engine::names::Relation;
 use crate::error::{Error, ErrorKind, Result};
+use crate::table::{Constraint, ConstraintKind};
 
 pub(super) async fn drop(
     change: &Change,
@@ -25,7 +26,7 @@ pub(super) async fn drop(
         match object_type {
             ObjectType::Schema => {
                 let schema = reference(name)?.table().to_owned();
-                drop_schema(change, &schema, if_exists, cascade)?;
+                drop_schema(change, &schema, if_exists, cascade).await?;
             }
             ObjectType::Table | ObjectType::View | ObjectType::MaterializedView => {
                 doomed.extend(relation(change, object_type, name, if_exists)?);
@@ -40,7 +41,7 @@ pub(super) async fn drop(
             other => return Err(unsupported(&format!("DROP {other}"))),
         }
     }
-    drop_all(change, &doomed, cascade)
+    drop_all(change, &doomed, cascade).await
 }
 
 /// Of a kind of which there are none.
@@ -134,12 +135,94 @@ fn dependants(change: &Change, doomed: &[Arc<Object>]) -> Vec<(Arc<Object>, Arc<
     found
 }
 
-fn drop_all(change: &Change, doomed: &[Arc<Object>], cascade: bool) -> Result<()> {
+/// A foreign key that leads to a table, and whose it is.
+pub(super) struct ForeignKey {
+    table: Arc<Object>,
+    name: String,
+    /// What it leads to, in words.
+    of: String,
+}
+
+impl ForeignKey {
+    fn told(&self, change: &Change) -> String {
+        format!("constraint {} on {}", self.name, told(change, &self.table))
+    }
+
+    fn line(&self, change: &Change) -> String {
+        format!("{} depends on {}", self.told(change), self.of)
+    }
+}
+
+/// The foreign keys of tables that stay which lead to tables that go.
+fn foreign_keys(change: &Change, gone: &[Arc<Object>]) -> Vec<ForeignKey> {
+    let stays = |object: &Arc<Object>| !gone.iter().any(|other| other.id == object.id);
+    let mut found = Vec::new();
+    for table in change.overlay.scope().objects().into_iter().filter(stays) {
+        for constraint in &table.constraints {
+            let target = constraint.kind.target();
+            if let Some(of) = gone.iter().find(|object| target.as_ref() == Some(&object.name)) {
+                let (name, of) = (constraint.name.clone(), told(change, of));
+                found.push(ForeignKey { table: table.clone(), name, of });
+            }
+        }
+    }
+    found.sort_by_key(|key| key.table.oid);
+    found
+}
+
+/// The foreign keys that lead to the columns of a key.
+pub(super) fn foreign_keys_to(change: &Change, table: &Object, key: &Constraint) -> Vec<ForeignKey> {
+    let leads = |constraint: &&Constraint| {
+        let to = match &constraint.kind {
+            ConstraintKind::ForeignKey { references, .. } => references.as_slice(),
+            _ => &[],
+        };
+        to == key.kind.columns() && constraint.kind.target().as_ref() == Some(&table.name)
+    };
+    let mut found = Vec::new();
+    for object in change.overlay.scope().objects() {
+        let keys = object.constraints.iter().filter(leads).map(|constraint| ForeignKey {
+            table: object.clone(),
+            name: constraint.name.clone(),
+            of: format!("index {}", key.name),
+        });
+        found.extend(keys);
+    }
+    found.sort_by_key(|key| key.table.oid);
+    found
+}
+
+/// Drops foreign keys, or refuses to where they may not go.
+pub(super) async fn settle_keys(change: &Change, keys: &[ForeignKey], what: &str, cascade: bool) -> Result<()> {
+    if !cascade && !keys.is_empty() {
+        let lines: Vec<String> = keys.iter().map(|key| key.line(change)).collect();
+        return Err(depended_on(format!("cannot drop {what} because other objects depend on it"), &lines));
+    }
+    cascades(change, &keys.iter().map(|key| key.told(change)).collect::<Vec<_>>());
+    forget_keys(change, keys).await
+}
+
+async fn forget_keys(change: &Change, keys: &[ForeignKey]) -> Result<()> {
+    for key in keys {
+        // as it is now: another of its keys may have gone
+        let Some(table) = change.overlay.scope().object(&key.table.name) else { continue };
+        change.planner.check_owner(&table)?;
+        let mut definition = change.definition(&table).await?;
+        definition.constraints.retain(|constraint| constraint.name != key.name);
+        change.overlay.redefine(&table.name, &definition).await?;
+    }
+    Ok(())
+}
+
+async fn drop_all(change: &Change, doomed: &[Arc<Object>], cascade: bool) -> Result<()> {
     let dependants = dependants(change, doomed);
+    let gone: Vec<Arc<Object>> =
+        doomed.iter().cloned().chain(dependants.iter().map(|(reader, _)| reader.clone())).collect();
+    let keys = foreign_keys(change, &gone);
     let told = |object: &Object| told(change, object);
-    if !cascade && !dependants.is_empty() {
-        let lines: Vec<String> =
-            dependants.iter().map(|(reader, of)| format!("{} depends on {}", told(reader), told(of))).collect();
+    if !cascade && !(dependants.is_empty() && keys.is_empty()) {
+        let readers = dependants.iter().map(|(reader, of)| format!("{} depends on {}", told(reader), told(of)));
+        let lines: Vec<String> = readers.chain(keys.iter().map(|key| key.line(change))).collect();
         let what = match doomed {
             [one] => told(one),
             _ => "desired object(s)".to_owned(),
@@ -153,11 +236,13 @@ fn drop_all(change: &Change, doomed: &[Arc<Object>], cascade: bool) -> Result<()
             &lines,
         ));
     }
-    cascades(change, &dependants.iter().map(|(reader, _)| told(reader)).collect::<Vec<_>>());
-    for object in doomed.iter().chain(dependants.iter().map(|(reader, _)| reader)) {
+    let readers = dependants.iter().map(|(reader, _)| told(reader));
+    cascades(change, &readers.chain(keys.iter().map(|key| key.told(change))).collect::<Vec<_>>());
+    forget_keys(change, &keys).await?;
+    for object in gone {
         // one that was named twice has gone already
         if change.overlay.scope().object(&object.name).is_some() {
-            change.planner.check_owner(object)?;
+            change.planner.check_owner(&object)?;
             change.overlay.drop_object(&object.name)?;
         }
     }
@@ -185,7 +270,7 @@ fn cascades(change: &Change, names: &[String]) {
     }
 }
 
-fn drop_schema(change: &Change, schema: &str, if_exists: bool, cascade: bool) -> Result<()> {
+async fn drop_schema(change: &Change, schema: &str, if_exists: bool, cascade: bool) -> Result<()> {
     if !schemas::exists(change, schema) && !schema.starts_with("pg_") {
         let message = format!("schema \"{schema}\" does not exist");
         if !if_exists {
@@ -199,15 +284,19 @@ fn drop_schema(change: &Change, schema: &str, if_exists: bool, cascade: bool) ->
     inside.retain(|object| object.name.schema == schema);
     inside.sort_by_key(|object| object.oid);
     let outside = dependants(change, &inside);
+    let all: Vec<Arc<Object>> =
+        inside.iter().cloned().chain(outside.iter().map(|(reader, _)| reader.clone())).collect();
+    let keys = foreign_keys(change, &all);
     let told = |object: &Object| told(change, object);
     if !cascade && !inside.is_empty() {
         let lines = inside.iter().map(|object| format!("{} depends on schema {schema}", told(object)));
         let others = outside.iter().map(|(reader, of)| format!("{} depends on {}", told(reader), told(of)));
-        let lines: Vec<String> = lines.chain(others).collect();
+        let lines: Vec<String> = lines.chain(others).chain(keys.iter().map(|key| key.line(change))).collect();
         return Err(depended_on(format!("cannot drop schema {schema} because other objects depend on it"), &lines));
     }
-    let all: Vec<Arc<Object>> = inside.into_iter().chain(outside.into_iter().map(|(reader, _)| reader)).collect();
-    cascades(change, &all.iter().map(|object| told(object)).collect::<Vec<_>>());
+    let names = all.iter().map(|object| told(object)).chain(keys.iter().map(|key| key.told(change)));
+    cascades(change, &names.collect::<Vec<_>>());
+    forget_keys(change, &keys).await?;
     for object in all {
         change.planner.check_owner(&object)?;
         change.overlay.drop_object(&object.name)?;
@@ -230,7 +319,7 @@ pub(super) async fn settle_readers(change: &Change, object: &Object, what: &str,
     }
     if cascade {
         cascades(change, &broken.iter().map(|view| told(change, view)).collect::<Vec<_>>());
-        return drop_all(change, &broken, true);
+        return drop_all(change, &broken, true).await;
     }
     let lines: Vec<String> = broken.iter().map(|view| format!("{} depends on {what}", told(change, view))).collect();
     Err(depended_on(format!("cannot drop {what} because other objects depend on it"), &lines))

@@ -1,5 +1,5 @@
-//! What the declared type of a text column, or of one of arrays, makes of its texts: lengths, JSON, UUIDs. Delta stores them
-//! all as strings.
+//! What the declared type of a column, or of the elements of one of arrays, makes of its values: lengths, JSON and UUIDs,
+//! which Delta stores as strings; digits of the second.
 //!
 //! Invariant: what a `jsonb` or `uuid` column holds is written in one way only, so that equal values are equal strings.
 
@@ -13,20 +13,24 @@ use datafusion::scalar::ScalarValue;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::pgfunctions::JsonType;
+use crate::pgfunctions::time::with_digits;
 use crate::pgtypes::{Style, Type, read_text};
-use crate::table::rules::{Length, TextForm};
+use crate::table::rules::{Form, Length};
 
-/// The column with its texts as the declared type has them.
+/// The column with its values as the declared type has them.
 ///
 /// # Errors
 /// `22001` for one that is too long, `22P02` for one that is none of the type's.
-pub(super) fn formed(column: &ArrayRef, form: TextForm) -> Result<ArrayRef> {
+pub(super) fn formed(column: &ArrayRef, form: Form) -> Result<ArrayRef> {
     let failed = |error| Error::internal("a text column is not text").with_source(error);
     if let DataType::List(item) = column.data_type() {
         let (_, offsets, elements, nulls) = column.as_list::<i32>().clone().into_parts();
         let elements = formed(&elements, form)?;
         let list = ListArray::try_new(Arc::clone(item), offsets, elements, nulls).map_err(failed)?;
         return Ok(Arc::new(list));
+    }
+    if let Form::Digits(digits) = form {
+        return with_digits(column.clone(), digits);
     }
     let given = cast(column, &DataType::Utf8View).map_err(failed)?;
     let given: &StringViewArray = given.as_string_view();
@@ -44,12 +48,13 @@ pub(super) fn formed(column: &ArrayRef, form: TextForm) -> Result<ArrayRef> {
 }
 
 /// Owned where it is another than was given.
-fn form_of(text: &str, form: TextForm) -> Result<Cow<'_, str>> {
+fn form_of(text: &str, form: Form) -> Result<Cow<'_, str>> {
     match form {
-        TextForm::Length(length) => within(text, length),
-        TextForm::Json => JsonType::Json.read_text(text),
-        TextForm::Jsonb => JsonType::Jsonb.read_text(text),
-        TextForm::Uuid => match read_text(&Type::UUID, text, &Style::default())? {
+        Form::Length(length) => within(text, length),
+        Form::Json => JsonType::Json.read_text(text),
+        Form::Jsonb => JsonType::Jsonb.read_text(text),
+        Form::Digits(_) => Ok(Cow::Borrowed(text)),
+        Form::Uuid => match read_text(&Type::UUID, text, &Style::default())? {
             ScalarValue::Utf8(Some(uuid)) if uuid != text => Ok(Cow::Owned(uuid)),
             _ => Ok(Cow::Borrowed(text)),
         },
