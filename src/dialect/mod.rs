@@ -36,7 +36,7 @@ pub use cursor::MOVE;
 pub use definitions::{Command, LIKE, alter_tag, command};
 pub use merge::{is_nothing, is_nothing_column};
 pub use normalize::normalized;
-pub use places::place_told;
+pub use places::{calls_over_rows, place_told};
 pub use position::{identifier_position, literal_position, names_parameter, operator_position, place_of, placeholder};
 pub use rules::{
     GATHERED, RECORD_FUNCTIONS, RELATION, RELATION_FUNCTIONS, SET_FUNCTIONS, SINGLE_VALUE, call, frame_parameter,

@@ -47,6 +47,17 @@ fn of_words(statement: &Statement, message: &str) -> Option<usize> {
     identifier_position(statement, &name.rsplit('.').take(1).collect::<Vec<_>>())
 }
 
+/// What an expression over one row may not call, if it does: `aggregate` or `window`.
+pub fn calls_over_rows(expr: &Expr) -> Option<&'static str> {
+    let mut calls = Calls::default();
+    let _ = expr.visit(&mut calls);
+    match calls {
+        Calls { aggregates, .. } if !aggregates.is_empty() => Some("aggregate"),
+        Calls { windows, .. } if !windows.is_empty() => Some("window"),
+        _ => None,
+    }
+}
+
 fn of_syntax(written: &Ast, message: &str) -> Option<Location> {
     let mut parts = Parts::default();
     let _ = written.visit(&mut parts);
@@ -57,6 +68,8 @@ fn of_syntax(written: &Ast, message: &str) -> Option<Location> {
         }
         "aggregate functions are not allowed in WHERE" => only(parts.aggregates_in_where.into_iter()),
         "window functions are not allowed in WHERE" => only(parts.windows_in_where.into_iter()),
+        "aggregate functions are not allowed in UPDATE" => only(parts.in_set.aggregates.into_iter()),
+        "window functions are not allowed in UPDATE" => only(parts.in_set.windows.into_iter()),
         "aggregate function calls cannot be nested" => only(parts.nested_aggregates.into_iter()),
         "for SELECT DISTINCT, ORDER BY expressions must appear in select list" => only(parts.orders.into_iter()),
         "subquery must return only one column" => only(parts.wide_subqueries.into_iter()),
@@ -137,6 +150,7 @@ struct Parts {
     conditions: Vec<(&'static str, Location)>,
     aggregates_in_where: Vec<Location>,
     windows_in_where: Vec<Location>,
+    in_set: Calls,
     nested_aggregates: Vec<Location>,
     orders: Vec<Location>,
     /// Numbers of columns in ORDER BY and GROUP BY.
@@ -187,7 +201,10 @@ impl Visitor for Parts {
 
     fn pre_visit_statement(&mut self, statement: &Ast) -> ControlFlow<()> {
         match statement {
-            Ast::Update(update) => update.selection.iter().for_each(|filter| self.filter(filter)),
+            Ast::Update(update) => {
+                update.selection.iter().for_each(|filter| self.filter(filter));
+                let _ = update.assignments.visit(&mut self.in_set);
+            }
             Ast::Delete(delete) => delete.selection.iter().for_each(|filter| self.filter(filter)),
             _ => {}
         }

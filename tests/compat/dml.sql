@@ -122,3 +122,15 @@ insert into dml_t (id, b) values (801, 'u') returning id, (select count(*) from 
 insert into dml_t (id, b) values (802, 'v') returning (select count(*) from (select 1 as k union all select 1 union all select 2 except all select 1) z);
 update dml_t set b = (select max(k)::text from (select 1 as k union all select 2) x natural join (select 2 as k) y) where id = 801 returning b;
 rollback;
+
+-- values of one row
+set client_min_messages = warning;
+create table one_row (k int, n int);
+insert into one_row values (1, 1), (2, 2);
+update one_row set n = row_number() over ();
+update one_row set n = sum(k);
+update one_row set n = (select sum(k) from one_row);
+select distinct * from one_row order by k;
+insert into one_row values (1, 5) on conflict do update set n = 1;
+drop table one_row;
+reset client_min_messages;

@@ -266,6 +266,10 @@ fn keys(conflict: &ast::OnConflict, target: &Target, statement: &Statement) -> R
         found.ok_or_else(|| Error::internal(format!("key \"{}\" names a column that is not there", key.name)))
     };
     match &conflict.conflict_target {
+        None if conflict.action != ast::OnConflictAction::DoNothing => {
+            let message = "ON CONFLICT DO UPDATE requires inference specification or constraint name";
+            Err(Error::new(ErrorKind::SyntaxError, message).with_hint("For example, ON CONFLICT (column_name)."))
+        }
         None => declared.iter().map(positions).collect(),
         Some(ast::ConflictTarget::OnConstraint(name)) => {
             let wanted = name.0.last().and_then(|part| part.as_ident()).map(folded).unwrap_or_default();

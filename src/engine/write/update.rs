@@ -11,7 +11,7 @@ use super::returning::Returnable;
 use super::rows::Work;
 use super::target::{self, Target};
 use super::{assign, unsupported};
-use crate::dialect::{Statement, one_value};
+use crate::dialect::{self, Statement, one_value};
 use crate::engine::errors;
 use crate::engine::planner::{Planner, settled};
 use crate::error::{Error, ErrorKind, Result};
@@ -52,6 +52,7 @@ pub(super) fn assignments(
                 true => Value::Default,
                 false => {
                     target.rules.check_given(column, false)?;
+                    check_one_row(&value)?;
                     items.push(value);
                     Value::Item(items.len() - 1)
                 }
@@ -59,6 +60,13 @@ pub(super) fn assignments(
         }
     }
     Ok(values)
+}
+
+/// Refuses what is computed of more rows than the one that is changed.
+fn check_one_row(value: &ast::Expr) -> Result<()> {
+    let Some(what) = dialect::calls_over_rows(value) else { return Ok(()) };
+    let kind = if what == "window" { ErrorKind::WindowingError } else { ErrorKind::GroupingError };
+    Err(Error::new(kind, format!("{what} functions are not allowed in UPDATE")))
 }
 
 /// The values of `(a, b) = …`: of a row, or the columns of a subquery, each a subquery of its own.

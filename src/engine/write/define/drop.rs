@@ -220,7 +220,8 @@ async fn drop_all(change: &Change, doomed: &[Arc<Object>], cascade: bool) -> Res
         doomed.iter().cloned().chain(dependants.iter().map(|(reader, _)| reader.clone())).collect();
     let keys = foreign_keys(change, &gone);
     let told = |object: &Object| told(change, object);
-    if !cascade && !(dependants.is_empty() && keys.is_empty()) {
+    let is_free = dependants.is_empty() && keys.is_empty();
+    if !cascade && !is_free {
         let readers = dependants.iter().map(|(reader, of)| format!("{} depends on {}", told(reader), told(of)));
         let lines: Vec<String> = readers.chain(keys.iter().map(|key| key.line(change))).collect();
         let what = match doomed {
