@@ -172,3 +172,18 @@ drop table leads, leads_too;
 create table itself (id int primary key, up int references itself);
 drop table itself;
 reset client_min_messages;
+
+-- materialized views are not written
+set client_min_messages = warning;
+create table under_it (id int primary key);
+create materialized view counted as select count(*) as n from under_it;
+insert into counted values (1);
+update counted set n = 2;
+delete from counted;
+truncate counted;
+merge into counted c using under_it u on c.n = u.id when matched then delete;
+copy counted from stdin;
+create table leads_nowhere (id int references under_it (nosuch));
+drop materialized view counted;
+drop table under_it;
+reset client_min_messages;

@@ -70,6 +70,7 @@ pub(super) fn found(planner: &Planner, name: &ObjectName, verb: Verb) -> Result<
     check_schema(&object.name.schema)?;
     match object.kind {
         ObjectKind::View { .. } => Err(on_view(&object.name.name, verb)),
+        _ if object.query.is_some() => Err(on_materialized_view(&object.name.name, verb)),
         ObjectKind::Table { .. } | ObjectKind::Broken { .. } => Ok(object),
     }
 }
@@ -86,6 +87,17 @@ fn on_view(view: &str, verb: Verb) -> Error {
     Error::new(kind, message)
         .with_detail("This operation is not supported for views.")
         .with_hint("change the tables that it reads")
+}
+
+fn on_materialized_view(view: &str, verb: Verb) -> Error {
+    let kind = if verb == Verb::Merge { ErrorKind::FeatureNotSupported } else { ErrorKind::WrongObjectType };
+    let message = match verb {
+        Verb::Merge => format!("cannot execute MERGE on relation \"{view}\""),
+        Verb::Truncate => format!("\"{view}\" is not a table"),
+        Verb::Copy => format!("cannot copy to materialized view \"{view}\""),
+        _ => format!("cannot change materialized view \"{view}\""),
+    };
+    Error::new(kind, message).with_hint("REFRESH MATERIALIZED VIEW computes its rows anew")
 }
 
 /// The name of an object to be made: in the schema given, else in the first of the search path.

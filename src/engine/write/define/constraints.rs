@@ -105,7 +105,13 @@ impl Constraints {
         let given: Vec<String> = key.referred_columns.iter().map(folded).collect();
         let is_self = own.table() == self.name.name && own.schema().is_none_or(|schema| schema == self.name.schema);
         let (target, constraints) = match relations::known(change, &key.foreign_table) {
-            Ok(object) => (object.name.clone(), object.constraints.clone()),
+            Ok(object) => {
+                let known = |name: &&String| object.columns.iter().any(|column| column.name == **name);
+                if let Some(missing) = given.iter().find(|name| !known(name)) {
+                    return Err(no_key_column(missing));
+                }
+                (object.name.clone(), object.constraints.clone())
+            }
             Err(_) if is_self => (self.name.clone(), self.all.clone()),
             Err(error) => return Err(error),
         };
@@ -127,12 +133,10 @@ impl Constraints {
     pub fn settle(&self, change: &Change) -> Result<()> {
         for constraint in &self.all {
             if let Some(missing) = constraint.kind.columns().iter().find(|column| !self.columns.contains(column)) {
-                let message = match constraint.kind {
-                    ConstraintKind::ForeignKey { .. } => {
-                        format!("column \"{missing}\" referenced in foreign key constraint does not exist")
-                    }
-                    _ => format!("column \"{missing}\" named in key does not exist"),
-                };
+                if let ConstraintKind::ForeignKey { .. } = constraint.kind {
+                    return Err(no_key_column(missing));
+                }
+                let message = format!("column \"{missing}\" named in key does not exist");
                 return Err(Error::new(ErrorKind::UndefinedColumn, message));
             }
         }
@@ -199,6 +203,11 @@ fn key_column(expr: &ast::Expr) -> Result<String> {
         ast::Expr::Identifier(ident) => Ok(folded(ident)),
         other => Err(unsupported(&format!("a key of {other}"))),
     }
+}
+
+fn no_key_column(missing: &str) -> Error {
+    let message = format!("column \"{missing}\" referenced in foreign key constraint does not exist");
+    Error::new(ErrorKind::UndefinedColumn, message)
 }
 
 /// The columns that a foreign key leads to, which must be a key there.
