@@ -22,6 +22,9 @@ pub(super) fn in_postgres_words(text: &str) -> Option<Error> {
         let message = format!("table has {columns} columns available but {names} columns specified");
         return Some(Error::new(ErrorKind::InvalidColumnReference, message));
     }
+    if let Some(window) = between(text, "he window ", " is not defined") {
+        return Some(Error::new(ErrorKind::UndefinedObject, format!("window \"{window}\" does not exist")));
+    }
     operator(text)
         .or_else(|| position_out_of_list(text))
         .or_else(|| fixed(text))

@@ -21,6 +21,9 @@ use super::live::LiveTable;
 /// Fewer rows are looked through.
 const ROWS_MIN: usize = 200;
 
+/// One row in so many may be found by an index.
+const COPIED_MAX: usize = 4;
+
 /// Rows of one catalog.
 #[derive(Debug)]
 pub struct CatalogTable {
@@ -135,13 +138,18 @@ impl TableProvider for CatalogTable {
         filters: &[Expr],
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let found = filters.iter().find_map(|filter| self.found(&self.key(filter)?));
+        let found = filters.iter().filter_map(|filter| self.found(&self.key(filter)?)).min_by_key(Vec::len);
         match found {
-            Some(rows) => {
-                let rows = take_record_batch(&self.rows, &UInt32Array::from(rows))?;
-                MemTable::try_new(self.schema(), vec![vec![rows]])?.scan(state, projection, &[], limit).await
+            // more are looked through sooner than they are copied
+            Some(rows) if rows.len() <= self.rows.num_rows() / COPIED_MAX => {
+                let columns = match projection {
+                    Some(columns) => self.rows.project(columns)?,
+                    None => self.rows.clone(),
+                };
+                let rows = take_record_batch(&columns, &UInt32Array::from(rows))?;
+                MemTable::try_new(columns.schema(), vec![vec![rows]])?.scan(state, None, &[], limit).await
             }
-            None => self.all.scan(state, projection, filters, limit).await,
+            _ => self.all.scan(state, projection, filters, limit).await,
         }
     }
 }

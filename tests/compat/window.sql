@@ -33,3 +33,17 @@ execute frame(-1, 1, 3);
 execute frame(1, null, 3);
 select name, parameter_types from pg_prepared_statements where name = 'frame';
 deallocate frame;
+
+-- windows that go on from others
+select region, price, first_value(id) over (w rows between unbounded preceding and unbounded following) from sales window w as (partition by region order by price desc, id) order by 1, 2;
+select id, sum(price) over (w order by id), count(*) over (w), sum(id) over v, rank() over (v) from sales window w as (partition by region), v as (w order by price) order by id;
+select id from sales window w as (partition by region order by price) order by rank() over (w), rank() over w, id;
+select sum(id) over (nosuch) from sales;
+select sum(id) over nosuch from sales;
+select (select max(x.price) over (w) from sales x where x.id = p.id window w as (order by x.id)) from sales p order by 1;
+
+-- numerics that grow
+with recursive t(n, f) as (select 1, 1::numeric union all select n + 1, f * (n + 1) from t where n < 20) select n, f from t where n in (5, 10, 20) order by n;
+with recursive t(n, f) as (select 1, 1.5 union all select n + 1, f * 1.1 from t where n < 5) select n, f::text from t order by n;
+with recursive t(n, f) as (select 1, 1.5::numeric(5,1) union all select n + 1, (f * 1.1)::numeric(5,1) from t where n < 5) select n, f from t order by n;
+with recursive t(n, f) as (values (1, 2.50) union all select n + 1, f / 2 from t where n < 4) select n, round(f, 4) from t order by n;

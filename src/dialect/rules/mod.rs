@@ -24,6 +24,7 @@ mod inner_ctes;
 mod integer_literals;
 mod like_escape;
 mod literal_arguments;
+mod named_windows;
 mod ntile;
 mod parameter_types;
 mod pg_catalog_crate;
@@ -87,6 +88,7 @@ fn rewrite(statement: &mut Statement) {
             &mut catalog_functions::Rewriter,
             &mut catalogs,
             &mut precedence::Binder,
+            &mut named_windows::Rewriter::default(),
         ],
     );
     walk(
