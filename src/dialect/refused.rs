@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, Ident, OrderBy, OrderByKind, Query, Select, SelectItem, SetExpr, Visit, Visitor,
+    Expr, Ident, OrderBy, OrderByKind, Query, Select, SelectItem, SetExpr, TableFactor, TableSampleKind, Visit, Visitor,
 };
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
 
@@ -12,11 +12,15 @@ use super::position::place_of;
 use crate::error::{Error, ErrorKind, Result};
 
 /// # Errors
-/// `42702` for a name in ORDER BY that two columns have.
+/// `42702` for a name in ORDER BY that two columns have; `0A000` for a sample that is to be the same again.
 pub fn check(statement: &super::Statement) -> Result<()> {
     match statement.ast.visit(&mut Finder) {
         ControlFlow::Continue(()) => Ok(()),
-        ControlFlow::Break(name) => {
+        ControlFlow::Break(Refused::Sample) => {
+            Err(Error::new(ErrorKind::FeatureNotSupported, "TABLESAMPLE with REPEATABLE is not supported")
+                .with_hint("leave REPEATABLE out, or keep the sample in a table"))
+        }
+        ControlFlow::Break(Refused::Ambiguous(name)) => {
             let message = format!("ORDER BY \"{}\" is ambiguous", folded(&name));
             let error = Error::new(ErrorKind::AmbiguousColumn, message);
             Err(match place_of(statement, &name) {
@@ -54,17 +58,32 @@ pub fn two_phase(tokens: &[TokenWithSpan]) -> Result<()> {
     }
 }
 
+enum Refused {
+    Ambiguous(Ident),
+    Sample,
+}
+
 struct Finder;
 
 impl Visitor for Finder {
-    type Break = Ident;
+    type Break = Refused;
 
-    fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<Ident> {
+    fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<Refused> {
+        match factor {
+            TableFactor::Table {
+                sample: Some(TableSampleKind::BeforeTableAlias(sample) | TableSampleKind::AfterTableAlias(sample)),
+                ..
+            } if sample.seed.is_some() => ControlFlow::Break(Refused::Sample),
+            _ => ControlFlow::Continue(()),
+        }
+    }
+
+    fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<Refused> {
         if let (SetExpr::Select(select), Some(OrderBy { kind: OrderByKind::Expressions(order), .. })) =
             (query.body.as_ref(), &query.order_by)
             && let Some(name) = order.iter().find_map(|order| ambiguous(select, &order.expr))
         {
-            return ControlFlow::Break(name.clone());
+            return ControlFlow::Break(Refused::Ambiguous(name.clone()));
         }
         ControlFlow::Continue(())
     }

@@ -33,6 +33,7 @@ pub fn rewrite(tokens: &[TokenWithSpan]) -> Vec<TokenWithSpan> {
     drop_only(&mut out);
     rewrite_array_types(&mut out);
     mark_overriding(&mut out);
+    name_trimmed(&mut out);
     for at in (0..out.len()).rev() {
         if is_word(out.get(at), "for") {
             rewrite_lock(&mut out, at);
@@ -65,6 +66,21 @@ fn mark_symmetric(tokens: &mut Vec<TokenWithSpan>) {
             && let Some(word) = tokens.get_mut(at)
         {
             word.token = Token::DoubleExclamationMark;
+        }
+    }
+}
+
+/// `trim(LEADING FROM x)` → `trim(LEADING ' ' FROM x)`, `trim(FROM x)` → `trim(x)`.
+fn name_trimmed(tokens: &mut Vec<TokenWithSpan>) {
+    for at in (2..tokens.len().saturating_sub(1)).rev() {
+        let is_side = ["leading", "trailing", "both"].iter().any(|side| is_word(tokens.get(at), side));
+        let is_trim = is_word(tokens.get(at - 2), "trim") && tokens[at - 1].token == Token::LParen;
+        if is_side && is_trim && is_word(tokens.get(at + 1), "from") {
+            let span = tokens[at].span;
+            let blank = Token::SingleQuotedString(" ".to_owned());
+            tokens.insert(at + 1, TokenWithSpan { token: blank, span });
+        } else if is_trim && is_word(tokens.get(at), "from") {
+            tokens.remove(at);
         }
     }
 }

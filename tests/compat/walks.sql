@@ -57,4 +57,9 @@ select delete_rule, update_rule from information_schema.referential_constraints 
 create table ta (a text array, b int array[3], c numeric(5,2) array);
 select '{1,2}'::int array, '{a}'::text array, format_type(atttypid, atttypmod) from pg_attribute where attrelid = 'ta'::regclass and attnum > 0 order by attnum;
 select '"pg_catalog"."int4"'::regtype::text, '"pg_catalog"."_text"'::regtype::text, '"int8"'::regtype::text;
+-- what is easily left out
+select count(*) from products tablesample bernoulli (100);
+select count(*) from products p tablesample system (0);
+select count(*) from products p tablesample system (100) where p.id > 2;
+select trim(leading from '  a ') || '|', trim(trailing from 'a  ') || '|', trim(both from ' a ') || '|', trim(from ' a ') || '|', trim(' a ') || '|';
 drop schema walks cascade;

@@ -34,6 +34,7 @@ mod quantified;
 mod reg_casts;
 mod relation_arguments;
 mod row_comparisons;
+mod samples;
 mod scalar_subqueries;
 mod set_functions;
 mod slices;
@@ -84,6 +85,7 @@ fn rewrite(statement: &mut Statement) {
     walk(
         statement,
         &mut [
+            &mut samples::Rewriter,
             &mut relation_arguments::Rewriter,
             &mut catalog_functions::Rewriter,
             &mut catalogs,
