@@ -3,19 +3,27 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, Ident, OrderBy, OrderByKind, Query, Select, SelectItem, SetExpr, TableFactor, TableSampleKind, Visit, Visitor,
+    Expr, Ident, OnInsert, OrderBy, OrderByKind, Query, Select, SelectItem, SetExpr, Statement as Ast, TableFactor,
+    TableSampleKind, Visit, Visitor,
 };
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
 
 use super::folded;
-use super::position::place_of;
+use super::position::{operator_position, place_of};
 use crate::error::{Error, ErrorKind, Result};
 
 /// # Errors
-/// `42702` for a name in ORDER BY that two columns have; `0A000` for a sample that is to be the same again.
+/// `42601` for clauses of other databases, which would be left out: `DELETE … LIMIT 1` is not to delete all; `42702` for a name in ORDER BY that two columns have; `0A000` for a sample that is to be the same again.
 pub fn check(statement: &super::Statement) -> Result<()> {
     match statement.ast.visit(&mut Finder) {
         ControlFlow::Continue(()) => Ok(()),
+        ControlFlow::Break(Refused::Foreign(word)) => {
+            let error = Error::new(ErrorKind::SyntaxError, format!("syntax error at or near \"{word}\""));
+            Err(match operator_position(statement, word) {
+                Some(position) => error.at(position),
+                None => error,
+            })
+        }
         ControlFlow::Break(Refused::Sample) => {
             Err(Error::new(ErrorKind::FeatureNotSupported, "TABLESAMPLE with REPEATABLE is not supported")
                 .with_hint("leave REPEATABLE out, or keep the sample in a table"))
@@ -59,6 +67,8 @@ pub fn two_phase(tokens: &[TokenWithSpan]) -> Result<()> {
 }
 
 enum Refused {
+    /// A clause of another database, by its word.
+    Foreign(&'static str),
     Ambiguous(Ident),
     Sample,
 }
@@ -68,12 +78,32 @@ struct Finder;
 impl Visitor for Finder {
     type Break = Refused;
 
+    fn pre_visit_statement(&mut self, statement: &Ast) -> ControlFlow<Refused> {
+        foreign(statement).map_or(ControlFlow::Continue(()), |word| ControlFlow::Break(Refused::Foreign(word)))
+    }
+
+    fn pre_visit_select(&mut self, select: &Select) -> ControlFlow<Refused> {
+        let clauses = [
+            ("top", select.top.is_some()),
+            ("connect", !select.connect_by.is_empty()),
+            ("prewhere", select.prewhere.is_some()),
+            ("cluster", !select.cluster_by.is_empty()),
+            ("distribute", !select.distribute_by.is_empty()),
+            ("sort", !select.sort_by.is_empty()),
+        ];
+        first(&clauses).map_or(ControlFlow::Continue(()), |word| ControlFlow::Break(Refused::Foreign(word)))
+    }
+
     fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<Refused> {
         match factor {
             TableFactor::Table {
                 sample: Some(TableSampleKind::BeforeTableAlias(sample) | TableSampleKind::AfterTableAlias(sample)),
                 ..
-            } if sample.seed.is_some() => ControlFlow::Break(Refused::Sample),
+            } => match (&sample.name, &sample.seed) {
+                (None, _) => ControlFlow::Break(Refused::Foreign("sample")),
+                (Some(_), Some(_)) => ControlFlow::Break(Refused::Sample),
+                (Some(_), None) => ControlFlow::Continue(()),
+            },
             _ => ControlFlow::Continue(()),
         }
     }
@@ -86,6 +116,44 @@ impl Visitor for Finder {
             return ControlFlow::Break(Refused::Ambiguous(name.clone()));
         }
         ControlFlow::Continue(())
+    }
+}
+
+/// The first of the clauses that is there.
+fn first(clauses: &[(&'static str, bool)]) -> Option<&'static str> {
+    clauses.iter().find(|(_, is_there)| *is_there).map(|(word, _)| *word)
+}
+
+/// What a statement on rows says that PostgreSQL has no words for.
+fn foreign(statement: &Ast) -> Option<&'static str> {
+    match statement {
+        Ast::Delete(delete) => first(&[
+            ("delete", !delete.tables.is_empty()),
+            ("order", !delete.order_by.is_empty()),
+            ("limit", delete.limit.is_some()),
+            ("output", delete.output.is_some()),
+        ]),
+        Ast::Update(update) => first(&[
+            ("or", update.or.is_some()),
+            ("order", !update.order_by.is_empty()),
+            ("limit", update.limit.is_some()),
+            ("output", update.output.is_some()),
+        ]),
+        Ast::Insert(insert) => first(&[
+            ("or", insert.or.is_some()),
+            ("ignore", insert.ignore),
+            ("replace", insert.replace_into),
+            ("table", insert.has_table_keyword),
+            ("partition", insert.partitioned.is_some()),
+            ("set", !insert.assignments.is_empty()),
+            ("duplicate", matches!(insert.on, Some(OnInsert::DuplicateKeyUpdate(_)))),
+            ("settings", insert.settings.is_some()),
+            ("format", insert.format_clause.is_some()),
+            ("output", insert.output.is_some()),
+        ]),
+        Ast::CreateTable(table) => first(&[("external", table.external), ("clone", table.clone.is_some())]),
+        Ast::Merge(merge) => first(&[("output", merge.output.is_some())]),
+        _ => None,
     }
 }
 
@@ -117,5 +185,29 @@ fn column_of(expr: &Expr) -> Option<&Ident> {
         Expr::CompoundIdentifier(path) => path.last(),
         Expr::Cast { expr, .. } => column_of(expr),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::dialect::parse;
+
+    #[test]
+    fn clauses_of_other_databases_are_not_left_out() {
+        for (sql, word) in [
+            ("DELETE FROM t LIMIT 1", "limit"),
+            ("DELETE FROM t ORDER BY a LIMIT 1", "order"),
+            ("DELETE a FROM t", "delete"),
+            ("UPDATE t SET a = 1 LIMIT 1", "limit"),
+            ("INSERT OR REPLACE INTO t VALUES (1)", "or"),
+            ("INSERT INTO t VALUES (1) ON DUPLICATE KEY UPDATE a = 1", "duplicate"),
+            ("EXPLAIN DELETE FROM t LIMIT 1", "limit"),
+            ("SELECT a FROM t CONNECT BY a = 1", "connect"),
+            ("CREATE EXTERNAL TABLE t (a int) STORED AS PARQUET LOCATION 'x'", "external"),
+        ] {
+            let error = parse(sql).unwrap_err();
+            assert_eq!(error.message(), format!("syntax error at or near \"{word}\""), "{sql}");
+            assert!(error.position().is_some(), "{sql}");
+        }
     }
 }

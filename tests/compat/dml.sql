@@ -134,3 +134,16 @@ select distinct * from one_row order by k;
 insert into one_row values (1, 5) on conflict do update set n = 1;
 drop table one_row;
 reset client_min_messages;
+
+-- clauses of other databases are refused, not left out
+create temp table foreign_words (a int, b text);
+insert into foreign_words values (1, 'x'), (2, 'y');
+delete from foreign_words limit 1;
+delete from foreign_words order by a limit 1;
+update foreign_words set a = 5 limit 1;
+update foreign_words set a = 5 order by a limit 1;
+insert into foreign_words values (4, 'q') on duplicate key update a = 5;
+insert or replace into foreign_words values (4, 'q');
+explain delete from foreign_words limit 1;
+select distinct a, b from foreign_words order by a;
+drop table foreign_words;
