@@ -39,8 +39,8 @@ pub use normalize::normalized;
 pub use places::{calls_over_rows, place_told};
 pub use position::{identifier_position, literal_position, names_parameter, operator_position, place_of, placeholder};
 pub use rules::{
-    GATHERED, RECORD_FUNCTIONS, RELATION, RELATION_FUNCTIONS, SET_FUNCTIONS, SINGLE_VALUE, call, frame_parameter,
-    is_aggregate, one_value, repeated_name, visible_name,
+    GATHERED, OF_TEXT, RECORD_FUNCTIONS, RELATION, RELATION_FUNCTIONS, SET_FUNCTIONS, SINGLE_VALUE, call, cast,
+    frame_parameter, is_aggregate, one_value, repeated_name, visible_name,
 };
 
 /// How deep expressions may nest before `54001`.

@@ -13,7 +13,8 @@ use super::position::{operator_position, place_of};
 use crate::error::{Error, ErrorKind, Result};
 
 /// # Errors
-/// `42601` for clauses of other databases, which would be left out: `DELETE … LIMIT 1` is not to delete all; `42702` for a name in ORDER BY that two columns have; `0A000` for a sample that is to be the same again.
+/// `42601` for clauses of other databases, which would be left out: `DELETE … LIMIT 1` is not to delete all; `42702` for a
+/// name in ORDER BY that two columns have; `0A000` for a sample that is to be the same again.
 pub fn check(statement: &super::Statement) -> Result<()> {
     match statement.ast.visit(&mut Finder) {
         ControlFlow::Continue(()) => Ok(()),

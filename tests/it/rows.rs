@@ -252,6 +252,15 @@ async fn a_change_is_explained_and_not_made() {
     assert_eq!(plan[0], ["Delete on t"]);
     assert!(plan.len() > 1, "{plan:?}");
     assert_eq!(error(&client, "explain analyze delete from t").await.0, "0A000");
+    run(
+        &client,
+        "prepare gone(int) as delete from t where id = $1; prepare kept(int) as select * from t where id = $1",
+    )
+    .await;
+    assert_eq!(rows(&client, "explain execute gone(1)").await[0], ["Delete on t"]);
+    let plan = rows(&client, "explain analyze execute kept(1)").await.concat().join("\n");
+    assert!(plan.contains("id@0 = 1") && plan.contains("Rows: 1"), "{plan}");
+    assert_eq!(error(&client, "explain execute kept()").await.0, "42601");
     assert_eq!(value(&client, "select count(*) from t").await, "1");
 }
 

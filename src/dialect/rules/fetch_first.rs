@@ -8,7 +8,9 @@ use datafusion::sql::sqlparser::ast::{
     Value, WindowSpec, WindowType,
 };
 
+use super::grouping_positions::at_position;
 use super::{Rule, call};
+use crate::dialect::folded;
 
 pub struct Rewriter;
 
@@ -60,24 +62,15 @@ fn among_first(select: &Select, order: &[OrderByExpr], wanted: Expr, offset: Opt
 
 /// What a name or a position in ORDER BY stands for: a window does not see the result's columns.
 fn meant(key: &Expr, select: &Select) -> Expr {
-    let items = &select.projection;
-    let found = match key {
-        Expr::Identifier(name) => items.iter().find_map(|item| match item {
-            SelectItem::ExprWithAlias { expr, alias } if alias.value == name.value => Some(expr),
-            _ => None,
-        }),
-        Expr::Value(position) => match &position.value {
-            Value::Number(digits, _) => {
-                digits.parse::<usize>().ok().and_then(|at| match items.get(at.checked_sub(1)?)? {
-                    SelectItem::ExprWithAlias { expr, .. } | SelectItem::UnnamedExpr(expr) => Some(expr),
-                    _ => None,
-                })
-            }
-            _ => None,
-        },
+    if let Some(expr) = at_position(key, &select.projection) {
+        return expr;
+    }
+    let Expr::Identifier(name) = key else { return key.clone() };
+    let named = |item: &SelectItem| match item {
+        SelectItem::ExprWithAlias { expr, alias } if folded(alias) == folded(name) => Some(expr.clone()),
         _ => None,
     };
-    found.unwrap_or(key).clone()
+    select.projection.iter().find_map(named).unwrap_or_else(|| key.clone())
 }
 
 #[cfg(test)]
@@ -97,8 +90,8 @@ mod tests {
     #[test]
     fn with_ties_it_is_a_rank() {
         check(
-            "SELECT a AS x FROM t ORDER BY x DESC OFFSET 1 FETCH FIRST 2 ROWS WITH TIES",
-            "SELECT a AS x FROM t QUALIFY rank() OVER (ORDER BY a DESC) <= CAST(2 AS INTEGER) + 1 ORDER BY x DESC OFFSET 1",
+            "SELECT a AS X FROM t ORDER BY x DESC OFFSET 1 FETCH FIRST 2 ROWS WITH TIES",
+            "SELECT a AS X FROM t QUALIFY rank() OVER (ORDER BY a DESC) <= CAST(2 AS INTEGER) + 1 ORDER BY x DESC OFFSET 1",
         );
     }
 }

@@ -24,7 +24,8 @@ impl Rule for Rewriter {
     }
 }
 
-fn at_position(member: &Expr, projection: &[SelectItem]) -> Option<Expr> {
+/// What a number in GROUP BY or ORDER BY stands for.
+pub(super) fn at_position(member: &Expr, projection: &[SelectItem]) -> Option<Expr> {
     let Expr::Value(value) = member else { return None };
     let Value::Number(digits, _) = &value.value else { return None };
     match projection.get(digits.parse::<usize>().ok()?.checked_sub(1)?)? {

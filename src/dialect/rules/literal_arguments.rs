@@ -3,21 +3,37 @@
 //! Blocked by: DataFusion takes such a literal for text, which these functions refuse. Remove when it leaves it untyped.
 
 use datafusion::sql::sqlparser::ast::{
-    CastKind, DataType, ExactNumberInfo, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Value,
-    ValueWithSpan,
+    DataType, ExactNumberInfo, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Value, ValueWithSpan,
 };
 
-use super::{Rule, own_name};
+use super::{Rule, cast, own_name};
 
-/// Functions with the types of their arguments: `t` text, `i` integer.
-const OF_TEXT: &[(&str, &str)] = &[
+/// Functions of text, with the types of their arguments: no other type becomes text without a cast.
+///
+/// `t` text, `i` integer; the last is that of all further ones.
+pub const OF_TEXT: &[(&str, &str)] = &[
+    ("upper", "t"),
+    ("lower", "t"),
+    ("initcap", "t"),
+    ("reverse", "t"),
+    ("btrim", "tt"),
+    ("ltrim", "tt"),
+    ("rtrim", "tt"),
+    ("lpad", "tit"),
+    ("rpad", "tit"),
     ("left", "ti"),
     ("right", "ti"),
     ("repeat", "ti"),
-    ("lpad", "tit"),
-    ("rpad", "tit"),
+    ("replace", "ttt"),
+    ("translate", "ttt"),
     ("split_part", "tti"),
+    ("strpos", "tt"),
+    ("starts_with", "tt"),
+    ("ascii", "t"),
     ("chr", "i"),
+    ("character_length", "t"),
+    ("substr", "tii"),
+    ("md5", "t"),
 ];
 
 /// Functions of one number, of which PostgreSQL prefers the one of a `double precision`.
@@ -63,8 +79,7 @@ fn arguments(function: &mut Function) -> impl Iterator<Item = &mut Expr> {
 
 fn read_as(value: &mut Expr, data_type: DataType) {
     if matches!(value, Expr::Value(ValueWithSpan { value: Value::SingleQuotedString(_), .. })) {
-        let (kind, expr) = (CastKind::DoubleColon, Box::new(value.clone()));
-        *value = Expr::Cast { kind, expr, data_type, array: false, format: None };
+        *value = cast(value.clone(), data_type);
     }
 }
 
@@ -77,13 +92,13 @@ mod tests {
         let check = |sql: &str, expected: &str| assert_eq!(parse_single(sql).unwrap().ast.to_string(), expected);
         check(
             "SELECT left('a', '2') AS a, left('a', b) AS b",
-            "SELECT left('a', '2'::INTEGER) AS a, left('a', b) AS b",
+            "SELECT left('a', CAST('2' AS INTEGER)) AS a, left('a', b) AS b",
         );
-        check("SELECT substr('a', '2') AS a", "SELECT SUBSTR('a', '2'::INTEGER) AS a");
-        check("SELECT floor('2.5') AS a", "SELECT FLOOR('2.5'::DOUBLE) AS a");
+        check("SELECT substr('a', '2') AS a", "SELECT SUBSTR('a', CAST('2' AS INTEGER)) AS a");
+        check("SELECT floor('2.5') AS a", "SELECT FLOOR(CAST('2.5' AS DOUBLE)) AS a");
         check(
             "SELECT round('2.5') AS a, round('2.5', 1) AS b",
-            "SELECT round('2.5'::DOUBLE) AS a, round('2.5', 1) AS b",
+            "SELECT round(CAST('2.5' AS DOUBLE)) AS a, round('2.5', 1) AS b",
         );
     }
 }

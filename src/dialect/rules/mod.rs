@@ -47,13 +47,15 @@ mod values_types;
 mod walk;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident, ObjectName, Statement,
+    CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident,
+    ObjectName, Statement,
 };
 
 pub use array_subquery::GATHERED;
 pub use cast_arguments::is_aggregate;
 pub use column_names::{repeated_name, visible_name};
 pub use frame_offsets::parameter_in as frame_parameter;
+pub use literal_arguments::OF_TEXT;
 pub use reg_casts::REG_IN;
 pub use relation_arguments::{RELATION, RELATION_FUNCTIONS, takes_relation};
 pub use scalar_subqueries::{SINGLE_VALUE, one_value};
@@ -189,6 +191,11 @@ fn plannable(statement: &Statement) -> bool {
 /// `name(arguments …)`.
 pub fn call(name: &str, arguments: Vec<Expr>) -> Expr {
     Expr::Function(plain_call(ObjectName::from(vec![Ident::new(name)]), arguments))
+}
+
+/// `CAST(expr AS type)`.
+pub fn cast(expr: Expr, data_type: DataType) -> Expr {
+    Expr::Cast { kind: CastKind::Cast, expr: Box::new(expr), data_type, array: false, format: None }
 }
 
 /// A call without anything but its arguments.

@@ -2,9 +2,9 @@
 //!
 //! Blocked by: DataFusion's is a bigint. Remove when it is none.
 
-use datafusion::sql::sqlparser::ast::{CastKind, DataType, Expr};
+use datafusion::sql::sqlparser::ast::{DataType, Expr};
 
-use super::{Rule, own_name};
+use super::{Rule, cast, own_name};
 
 pub struct Rewriter;
 
@@ -14,8 +14,7 @@ impl Rule for Rewriter {
             && function.over.is_some()
             && own_name(function).as_deref() == Some("ntile")
         {
-            let (kind, call) = (CastKind::Cast, Box::new(expr.clone()));
-            *expr = Expr::Cast { kind, expr: call, data_type: DataType::Integer(None), array: false, format: None };
+            *expr = cast(expr.clone(), DataType::Integer(None));
         }
     }
 }

@@ -4,11 +4,11 @@
 //! parameters be unknown.
 
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, CaseWhen, CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments,
-    Select, UnaryOperator, Value,
+    BinaryOperator, CaseWhen, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Select,
+    UnaryOperator, Value,
 };
 
-use super::Rule;
+use super::{Rule, cast};
 
 /// Function, argument from 0, its type.
 const ARGUMENTS: &[(&str, usize, DataType)] = &[
@@ -59,9 +59,7 @@ fn give(expr: &mut Expr, data_type: &DataType) {
         return give(inner, data_type);
     }
     if matches!(expr, Expr::Value(value) if matches!(value.value, Value::Placeholder(_))) {
-        let parameter = Box::new(expr.clone());
-        let data_type = data_type.clone();
-        *expr = Expr::Cast { kind: CastKind::Cast, expr: parameter, data_type, array: false, format: None };
+        *expr = cast(expr.clone(), data_type.clone());
     }
 }
 

@@ -4,10 +4,11 @@ use std::collections::HashMap;
 
 use datafusion::arrow::datatypes::DataType;
 use datafusion::sql::sqlparser::ast::{
-    CastKind, DataType as SqlType, Expr, Ident, ObjectName, SelectItem, SelectItemQualifiedWildcardKind,
+    DataType as SqlType, Expr, Ident, ObjectName, SelectItem, SelectItemQualifiedWildcardKind,
     WildcardAdditionalOptions,
 };
 
+use crate::dialect::cast;
 use crate::error::{Error, ErrorKind, Result};
 
 /// A column that `*` stands for.
@@ -75,10 +76,7 @@ pub(super) fn as_wide_as(value: Expr, of_value: &DataType, beside: &DataType) ->
         _ => None,
     };
     match wider {
-        Some(data_type) => {
-            let (kind, expr) = (CastKind::DoubleColon, Box::new(value));
-            Expr::Cast { kind, expr, data_type, array: false, format: None }
-        }
+        Some(data_type) => cast(value, data_type),
         None => value,
     }
 }

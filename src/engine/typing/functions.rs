@@ -22,39 +22,12 @@ use super::operators::operands;
 use super::place::{Place, at};
 use super::{Operand, Typing, field_named, field_of};
 use super::{arrays, casts};
+use crate::dialect::OF_TEXT;
 use crate::engine::aggregates::sum_of_reals;
 use crate::engine::math;
 use crate::pgcatalog::TYPE_OF;
 use crate::pgfunctions;
 use crate::pgtypes::{PG_TYPE_KEY, Type, arrow_type};
-
-/// Functions of text, with the types of their arguments: no other type becomes text without a cast.
-///
-/// `t` text, `i` integer; the last is that of all further ones.
-const OF_TEXT: &[(&str, &str)] = &[
-    ("upper", "t"),
-    ("lower", "t"),
-    ("initcap", "t"),
-    ("reverse", "t"),
-    ("btrim", "tt"),
-    ("ltrim", "tt"),
-    ("rtrim", "tt"),
-    ("lpad", "tit"),
-    ("rpad", "tit"),
-    ("left", "ti"),
-    ("right", "ti"),
-    ("repeat", "ti"),
-    ("replace", "ttt"),
-    ("translate", "ttt"),
-    ("split_part", "tti"),
-    ("strpos", "tt"),
-    ("starts_with", "tt"),
-    ("ascii", "t"),
-    ("chr", "i"),
-    ("character_length", "t"),
-    ("substr", "tii"),
-    ("md5", "t"),
-];
 
 /// Of vectors of the catalogs the elements are counted from 0.
 fn of_vector(function: &str, vector: &Expr, rest: &[Expr], schema: &DFSchema) -> Result<Expr> {
