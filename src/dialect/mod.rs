@@ -78,6 +78,7 @@ pub fn parse(sql: &str) -> Result<Vec<Statement>> {
                 error::from_parser(&positions, tokens, &parse_error)
             })?;
             let statement = Statement { text: text.to_owned(), offset, ast };
+            refused::swallowed(tokens, &statement)?;
             refused::check(&statement)?;
             Ok(Statement { ast: rules::apply(statement.ast), ..statement })
         })

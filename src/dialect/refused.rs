@@ -18,13 +18,7 @@ use crate::error::{Error, ErrorKind, Result};
 pub fn check(statement: &super::Statement) -> Result<()> {
     match statement.ast.visit(&mut Finder) {
         ControlFlow::Continue(()) => Ok(()),
-        ControlFlow::Break(Refused::Foreign(word)) => {
-            let error = Error::new(ErrorKind::SyntaxError, format!("syntax error at or near \"{word}\""));
-            Err(match operator_position(statement, word) {
-                Some(position) => error.at(position),
-                None => error,
-            })
-        }
+        ControlFlow::Break(Refused::Foreign(word)) => Err(syntax_error(statement, word)),
         ControlFlow::Break(Refused::Sample) => {
             Err(Error::new(ErrorKind::FeatureNotSupported, "TABLESAMPLE with REPEATABLE is not supported")
                 .with_hint("leave REPEATABLE out, or keep the sample in a table"))
@@ -38,6 +32,40 @@ pub fn check(statement: &super::Statement) -> Result<()> {
             })
         }
     }
+}
+
+fn syntax_error(statement: &super::Statement, word: &str) -> Error {
+    let error = Error::new(ErrorKind::SyntaxError, format!("syntax error at or near \"{word}\""));
+    match operator_position(statement, word) {
+        Some(position) => error.at(position),
+        None => error,
+    }
+}
+
+/// What other databases' words for columns stand after: types of integers, and the ends of other conditions.
+const BEFORE_SWALLOWED: &[&str] =
+    &["int", "integer", "bigint", "smallint", "int2", "int4", "int8", "tinyint", "mediumint", "null", "key"];
+
+/// Words after a column's type that the parser swallows.
+///
+/// # Errors
+/// `42601`.
+pub fn swallowed(tokens: &[TokenWithSpan], statement: &super::Statement) -> Result<()> {
+    if !matches!(&statement.ast, Ast::CreateTable(table) if table.query.is_none()) {
+        return Ok(());
+    }
+    let tokens: Vec<&Token> =
+        tokens.iter().map(|token| &token.token).filter(|token| !matches!(token, Token::Whitespace(_))).collect();
+    let found = tokens.windows(2).find_map(|pair| match pair {
+        [Token::Word(before), Token::Word(word)]
+            if word.quote_style.is_none() && BEFORE_SWALLOWED.contains(&before.value.to_ascii_lowercase().as_str()) =>
+        {
+            let known = ["auto_increment", "autoincrement", "unsigned"];
+            known.into_iter().find(|known| word.value.eq_ignore_ascii_case(known))
+        }
+        _ => None,
+    });
+    found.map_or(Ok(()), |word| Err(syntax_error(statement, word)))
 }
 
 /// Two-phase commit, as a PostgreSQL without `max_prepared_transactions` answers it.
@@ -204,11 +232,20 @@ mod tests {
             ("INSERT INTO t VALUES (1) ON DUPLICATE KEY UPDATE a = 1", "duplicate"),
             ("EXPLAIN DELETE FROM t LIMIT 1", "limit"),
             ("SELECT a FROM t CONNECT BY a = 1", "connect"),
+            ("CREATE TABLE t (a int AUTO_INCREMENT)", "auto_increment"),
+            ("CREATE TABLE t (a int unsigned)", "unsigned"),
             ("CREATE EXTERNAL TABLE t (a int) STORED AS PARQUET LOCATION 'x'", "external"),
         ] {
             let error = parse(sql).unwrap_err();
             assert_eq!(error.message(), format!("syntax error at or near \"{word}\""), "{sql}");
             assert!(error.position().is_some(), "{sql}");
+        }
+        for sql in [
+            "CREATE TABLE t (unsigned int, a int check (a > 0 and unsigned > 0))",
+            "ALTER TABLE t ADD unsigned int",
+            "CREATE TABLE t AS SELECT a::int unsigned FROM u",
+        ] {
+            assert!(parse(sql).is_ok(), "{sql}");
         }
     }
 }

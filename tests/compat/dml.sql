@@ -145,5 +145,8 @@ update foreign_words set a = 5 order by a limit 1;
 insert into foreign_words values (4, 'q') on duplicate key update a = 5;
 insert or replace into foreign_words values (4, 'q');
 explain delete from foreign_words limit 1;
+create table foreign_word (a int auto_increment);
+create table foreign_word (a int not null auto_increment, b int unsigned);
+create table foreign_word (a int unsigned);
 select distinct a, b from foreign_words order by a;
 drop table foreign_words;
