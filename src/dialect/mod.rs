@@ -9,7 +9,10 @@ mod copy;
 mod cursor;
 mod definitions;
 mod error;
+mod foreign;
+mod literals;
 mod merge;
+mod nested_joins;
 mod normalize;
 mod places;
 mod position;
@@ -70,6 +73,7 @@ pub fn parse(sql: &str) -> Result<Vec<Statement>> {
         .map(|tokens| {
             let (text, offset) = positions.slice(sql, tokens);
             refused::two_phase(tokens)?;
+            literals::check(tokens, sql, &positions)?;
             let ast = parse_one(&position::relative(tokens)).map_err(|mut parse_error| {
                 // Only the tokens as they were know where in the query string they are.
                 if let Err(error) = parse_one(tokens) {

@@ -3,13 +3,13 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, Ident, OnInsert, OrderBy, OrderByKind, Query, Select, SelectItem, SetExpr, Statement as Ast, TableFactor,
+    Expr, Ident, OrderBy, OrderByKind, Query, Select, SelectItem, SetExpr, Statement as Ast, TableFactor,
     TableSampleKind, Visit, Visitor,
 };
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
 
-use super::folded;
 use super::position::{operator_position, place_of};
+use super::{folded, foreign};
 use crate::error::{Error, ErrorKind, Result};
 
 /// # Errors
@@ -18,7 +18,21 @@ use crate::error::{Error, ErrorKind, Result};
 pub fn check(statement: &super::Statement) -> Result<()> {
     match statement.ast.visit(&mut Finder) {
         ControlFlow::Continue(()) => Ok(()),
-        ControlFlow::Break(Refused::Foreign(word)) => Err(syntax_error(statement, word)),
+        ControlFlow::Break(Refused::Foreign(word)) => {
+            let error = syntax_error(statement, word);
+            Err(if word == "join" {
+                error.with_hint("say with ON or USING which rows belong together, or CROSS JOIN for all with all")
+            } else {
+                error
+            })
+        }
+        ControlFlow::Break(Refused::Quoted(name)) => {
+            let error = Error::new(ErrorKind::SyntaxError, format!("syntax error at or near \"{name}\""));
+            Err(match place_of(statement, &name) {
+                Some(position) => error.at(position),
+                None => error,
+            })
+        }
         ControlFlow::Break(Refused::Sample) => {
             Err(Error::new(ErrorKind::FeatureNotSupported, "TABLESAMPLE with REPEATABLE is not supported")
                 .with_hint("leave REPEATABLE out, or keep the sample in a table"))
@@ -99,6 +113,8 @@ enum Refused {
     /// A clause of another database, by its word.
     Foreign(&'static str),
     Ambiguous(Ident),
+    /// A literal where a column's name belongs.
+    Quoted(Ident),
     Sample,
 }
 
@@ -108,82 +124,50 @@ impl Visitor for Finder {
     type Break = Refused;
 
     fn pre_visit_statement(&mut self, statement: &Ast) -> ControlFlow<Refused> {
-        foreign(statement).map_or(ControlFlow::Continue(()), |word| ControlFlow::Break(Refused::Foreign(word)))
+        known(foreign::in_statement(statement))
+    }
+
+    fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<Refused> {
+        known(foreign::in_query(query))?;
+        let (SetExpr::Select(select), Some(OrderBy { kind: OrderByKind::Expressions(order), .. })) =
+            (query.body.as_ref(), &query.order_by)
+        else {
+            return ControlFlow::Continue(());
+        };
+        known(order.iter().find_map(foreign::in_order))?;
+        match order.iter().find_map(|order| ambiguous(select, &order.expr)) {
+            Some(name) => ControlFlow::Break(Refused::Ambiguous(name.clone())),
+            None => ControlFlow::Continue(()),
+        }
     }
 
     fn pre_visit_select(&mut self, select: &Select) -> ControlFlow<Refused> {
-        let clauses = [
-            ("top", select.top.is_some()),
-            ("connect", !select.connect_by.is_empty()),
-            ("prewhere", select.prewhere.is_some()),
-            ("cluster", !select.cluster_by.is_empty()),
-            ("distribute", !select.distribute_by.is_empty()),
-            ("sort", !select.sort_by.is_empty()),
-        ];
-        first(&clauses).map_or(ControlFlow::Continue(()), |word| ControlFlow::Break(Refused::Foreign(word)))
+        known(foreign::in_select(select))?;
+        let quoted = select.projection.iter().find_map(|item| match item {
+            SelectItem::ExprWithAlias { alias, .. } if alias.quote_style == Some('\'') => Some(alias.clone()),
+            _ => None,
+        });
+        quoted.map_or(ControlFlow::Continue(()), |name| ControlFlow::Break(Refused::Quoted(name)))
     }
 
     fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<Refused> {
+        known(foreign::in_factor(factor))?;
         match factor {
             TableFactor::Table {
                 sample: Some(TableSampleKind::BeforeTableAlias(sample) | TableSampleKind::AfterTableAlias(sample)),
                 ..
-            } => match (&sample.name, &sample.seed) {
-                (None, _) => ControlFlow::Break(Refused::Foreign("sample")),
-                (Some(_), Some(_)) => ControlFlow::Break(Refused::Sample),
-                (Some(_), None) => ControlFlow::Continue(()),
-            },
+            } if sample.seed.is_some() => ControlFlow::Break(Refused::Sample),
             _ => ControlFlow::Continue(()),
         }
     }
 
-    fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<Refused> {
-        if let (SetExpr::Select(select), Some(OrderBy { kind: OrderByKind::Expressions(order), .. })) =
-            (query.body.as_ref(), &query.order_by)
-            && let Some(name) = order.iter().find_map(|order| ambiguous(select, &order.expr))
-        {
-            return ControlFlow::Break(Refused::Ambiguous(name.clone()));
-        }
-        ControlFlow::Continue(())
+    fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<Refused> {
+        known(foreign::in_expr(expr))
     }
 }
 
-/// The first of the clauses that is there.
-fn first(clauses: &[(&'static str, bool)]) -> Option<&'static str> {
-    clauses.iter().find(|(_, is_there)| *is_there).map(|(word, _)| *word)
-}
-
-/// What a statement on rows says that PostgreSQL has no words for.
-fn foreign(statement: &Ast) -> Option<&'static str> {
-    match statement {
-        Ast::Delete(delete) => first(&[
-            ("delete", !delete.tables.is_empty()),
-            ("order", !delete.order_by.is_empty()),
-            ("limit", delete.limit.is_some()),
-            ("output", delete.output.is_some()),
-        ]),
-        Ast::Update(update) => first(&[
-            ("or", update.or.is_some()),
-            ("order", !update.order_by.is_empty()),
-            ("limit", update.limit.is_some()),
-            ("output", update.output.is_some()),
-        ]),
-        Ast::Insert(insert) => first(&[
-            ("or", insert.or.is_some()),
-            ("ignore", insert.ignore),
-            ("replace", insert.replace_into),
-            ("table", insert.has_table_keyword),
-            ("partition", insert.partitioned.is_some()),
-            ("set", !insert.assignments.is_empty()),
-            ("duplicate", matches!(insert.on, Some(OnInsert::DuplicateKeyUpdate(_)))),
-            ("settings", insert.settings.is_some()),
-            ("format", insert.format_clause.is_some()),
-            ("output", insert.output.is_some()),
-        ]),
-        Ast::CreateTable(table) => first(&[("external", table.external), ("clone", table.clone.is_some())]),
-        Ast::Merge(merge) => first(&[("output", merge.output.is_some())]),
-        _ => None,
-    }
+fn known(word: Option<&'static str>) -> ControlFlow<Refused> {
+    word.map_or(ControlFlow::Continue(()), |word| ControlFlow::Break(Refused::Foreign(word)))
 }
 
 /// The name, if columns of the result that differ both have it.

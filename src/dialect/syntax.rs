@@ -6,28 +6,22 @@ use datafusion::sql::sqlparser::ast::{ContextModifier, Expr, Ident, ObjectName, 
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::tokenizer::{Span, Token, TokenWithSpan, Word};
 
-use super::merge;
 use super::rules::takes_relation;
+use super::{literals, merge, nested_joins};
 
 /// The table function that time travel is put into.
 pub const TABLE_AT: &str = "table_at";
 
-/// White space dropped; `U&'…'` → `'…'`; `ABORT` → `ROLLBACK`; [`rewrite_lock`]; `TABLE t` → `SELECT * FROM t`; `rfm(TABLE t` → `rfm(t`; `t VERSION AS OF 3` and `t TIMESTAMP AS OF '…'` → `table_at('t', …) AS t`.
+/// White space dropped; `ABORT` → `ROLLBACK`; [`rewrite_lock`]; `TABLE t` → `SELECT * FROM t`; `rfm(TABLE t` → `rfm(t`; `t VERSION AS OF 3` and `t TIMESTAMP AS OF '…'` → `table_at('t', …) AS t`.
 pub fn rewrite(tokens: &[TokenWithSpan]) -> Vec<TokenWithSpan> {
-    let mut out: Vec<TokenWithSpan> =
-        tokens.iter().filter(|token| !matches!(token.token, Token::Whitespace(_) | Token::EOF)).cloned().collect();
-    for token in &mut out {
-        // its escapes are read by now
-        if let Token::UnicodeStringLiteral(text) = &mut token.token {
-            token.token = Token::SingleQuotedString(std::mem::take(text));
-        }
-    }
+    let mut out = literals::joined(tokens);
     if let Some(first) = out.first_mut()
         && keyword(&first.token) == Some(Keyword::ABORT)
     {
         first.token = Token::make_keyword("ROLLBACK");
     }
     merge::rewrite(&mut out);
+    nested_joins::rewrite(&mut out);
     mark_symmetric(&mut out);
     rewrite_null_tests(&mut out);
     drop_only(&mut out);

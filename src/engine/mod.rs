@@ -21,6 +21,7 @@ mod errors;
 mod exact;
 mod execute;
 mod explain;
+mod filter_pushdown;
 mod frame_parameters;
 mod grouped_keys;
 mod history;
