@@ -480,7 +480,7 @@ pub fn in_factor(factor: &TableFactor) -> Word {
             ("partition", !partitions.is_empty()),
             (":", json_path.is_some()),
             ("index", !index_hints.is_empty()),
-            ("sample", sample.as_ref().is_some_and(|sample| in_sample(sample))),
+            ("sample", sample.as_ref().is_some_and(in_sample)),
         ])
         .or_else(|| in_alias(alias.as_ref())),
         TableFactor::Derived { lateral: _, subquery: _, alias, sample } => {

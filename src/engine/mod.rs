@@ -17,6 +17,7 @@ mod control;
 mod copy;
 mod cursors;
 mod decorrelate;
+mod dependencies;
 mod errors;
 mod exact;
 mod execute;
