@@ -10,7 +10,7 @@ use datafusion::execution::session_state::SessionStateBuilder;
 use datafusion::logical_expr::registry::FunctionRegistry;
 use datafusion::prelude::SessionConfig;
 
-use super::{aggregates, array_agg, coalesce, dependencies, errors, filter_pushdown, single_value};
+use super::{aggregates, array_agg, coalesce, errors, optimizer, single_value};
 use crate::config::Config;
 use crate::error::Result;
 use crate::pgfunctions::time::{TimePlanner, TimeSeries, series_function, with_intervals};
@@ -28,8 +28,8 @@ fn build(config: &Config, runtime: Arc<RuntimeEnv>) -> DataFusionResult<SessionS
         .with_runtime_env(runtime)
         .with_default_features()
         .with_query_planner(functions::query_planner())
-        .with_optimizer_rules(dependencies::optimizer_rules())
-        .with_physical_optimizer_rules(filter_pushdown::physical_rules())
+        .with_optimizer_rules(optimizer::logical_rules())
+        .with_physical_optimizer_rules(optimizer::physical_rules())
         .build();
     for function in pgcatalog::scalar_functions() {
         state.register_udf(Arc::new(function))?;
@@ -60,7 +60,7 @@ fn build(config: &Config, runtime: Arc<RuntimeEnv>) -> DataFusionResult<SessionS
     state.register_relation_planner(functions::relation_planner())?;
     state.register_relation_planner(pgfunctions::relation_planner())?;
     // the last is asked first
-    state.register_relation_planner(Arc::new(dependencies::Independent))?;
+    state.register_relation_planner(optimizer::relation_planner())?;
     Ok(state)
 }
 

@@ -34,7 +34,7 @@ pub(super) fn change(expr: Expr, schema: &DFSchema) -> DataFusionResult<Transfor
     let given = cast.expr.get_type(schema);
     match given {
         Ok(given) if cast.field.data_type() == &DataType::Utf8View && is_written_otherwise(&given) => {
-            let text = Expr::ScalarFunction(ScalarFunction::new_udf(function(), vec![*cast.expr]));
+            let text = text_of(*cast.expr);
             Ok(Transformed::yes(match cast.field.metadata().is_empty() {
                 true => text,
                 false => Expr::Cast(Cast::new_from_field(Box::new(text), cast.field)),
@@ -46,6 +46,11 @@ pub(super) fn change(expr: Expr, schema: &DFSchema) -> DataFusionResult<Transfor
         }
         _ => Ok(Transformed::no(Expr::Cast(cast))),
     }
+}
+
+/// The value as text, a call of which a planner knows nothing.
+pub(super) fn text_of(value: Expr) -> Expr {
+    Expr::ScalarFunction(ScalarFunction::new_udf(function(), vec![value]))
 }
 
 /// Whether DataFusion's text is another.

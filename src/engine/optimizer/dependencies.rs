@@ -13,7 +13,6 @@ use datafusion::logical_expr::planner::{PlannedRelation, RelationPlanner, Relati
 use datafusion::logical_expr::{
     Aggregate, Distinct, DistinctOn, Join, LogicalPlan, Projection, SubqueryAlias, TableScan, Window,
 };
-use datafusion::optimizer::optimizer::Optimizer;
 use datafusion::optimizer::{OptimizerConfig, OptimizerRule};
 use datafusion::sql::sqlparser::ast::{TableFactor, TableSample, TableSampleKind, TableSampleModifier};
 
@@ -21,14 +20,16 @@ use datafusion::sql::sqlparser::ast::{TableFactor, TableSample, TableSampleKind,
 const TRUSTING: &[&str] =
     &["replace_distinct_aggregate", "eliminate_join", "eliminate_duplicated_expr", "optimize_projections"];
 
-/// DataFusion's rules for logical plans, none of which sees a dependency.
-pub(super) fn optimizer_rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
+/// The rules, none of which sees a dependency.
+pub(super) fn strip_before_use(
+    rules: Vec<Arc<dyn OptimizerRule + Send + Sync>>,
+) -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
     let independent = |rule: Arc<dyn OptimizerRule + Send + Sync>| {
         let stripper: Option<Arc<dyn OptimizerRule + Send + Sync>> =
             TRUSTING.contains(&rule.name()).then(|| Arc::new(Stripper) as _);
         stripper.into_iter().chain([rule])
     };
-    Optimizer::new().rules.into_iter().flat_map(independent).collect()
+    rules.into_iter().flat_map(independent).collect()
 }
 
 /// Nodes that a rule makes anew have dependencies again, so it stands before each rule that would trust them.
@@ -110,6 +111,8 @@ fn stripped(plan: LogicalPlan) -> Result<LogicalPlan> {
 
 #[cfg(test)]
 mod tests {
+    use datafusion::optimizer::optimizer::Optimizer;
+
     use super::*;
 
     #[test]

@@ -1,0 +1,30 @@
+//! The rules that optimize plans: DataFusion's, and ours where those go wrong.
+
+mod dependencies;
+mod distinct_counts;
+mod filter_pushdown;
+mod predicates;
+
+use std::sync::Arc;
+
+use datafusion::logical_expr::planner::RelationPlanner;
+use datafusion::optimizer::OptimizerRule;
+use datafusion::optimizer::optimizer::Optimizer;
+use datafusion::physical_optimizer::PhysicalOptimizerRule;
+
+/// What is done to logical plans, in order.
+pub(super) fn logical_rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
+    let rules = dependencies::strip_before_use(Optimizer::new().rules);
+    let last: Arc<dyn OptimizerRule + Send + Sync> = Arc::new(predicates::Rule);
+    rules.into_iter().map(distinct_counts::limited).chain([last]).collect()
+}
+
+/// What is done to physical plans, in order.
+pub(super) fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
+    filter_pushdown::physical_rules()
+}
+
+/// How relations in FROM are planned, before all that plan some of them otherwise.
+pub(super) fn relation_planner() -> Arc<dyn RelationPlanner> {
+    Arc::new(dependencies::Independent)
+}
