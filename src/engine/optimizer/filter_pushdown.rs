@@ -4,7 +4,6 @@
 //! skip what its other side need not read then skip what it needs, `SELECT c.id FROM c JOIN o … JOIN i ON i.o_id = o.id`
 //! (apache/datafusion#25244). Remove when it goes by position.
 
-use std::any::Any;
 use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
@@ -16,18 +15,17 @@ use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::filter_pushdown::FilterPushdown;
-use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties, ReplaceChildrenOptions};
 
-/// DataFusion's rules for physical plans, with filters handed down as above.
-pub(super) fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
-    let fenced = |rule: Arc<dyn PhysicalOptimizerRule + Send + Sync>| -> Arc<dyn PhysicalOptimizerRule + Send + Sync> {
-        let is_pushdown = [FilterPushdown::new(), FilterPushdown::new_post_optimization()]
-            .iter()
-            .any(|pushdown| pushdown.name() == rule.name());
-        if is_pushdown { Arc::new(Fenced(rule)) } else { rule }
-    };
-    PhysicalOptimizer::new().rules.into_iter().map(fenced).collect()
+/// The rule, with fences where it is one that hands filters down.
+pub(super) fn fenced(
+    rule: Arc<dyn PhysicalOptimizerRule + Send + Sync>,
+) -> Arc<dyn PhysicalOptimizerRule + Send + Sync> {
+    let known = [FilterPushdown::new(), FilterPushdown::new_post_optimization()];
+    match known.iter().any(|known| known.name() == rule.name()) {
+        true => Arc::new(Fenced(rule)),
+        false => rule,
+    }
 }
 
 #[derive(Debug)]
@@ -45,7 +43,7 @@ impl PhysicalOptimizerRule for Fenced {
             })
         };
         let unfence = |node: Arc<dyn ExecutionPlan>| {
-            Ok(match (node.as_ref() as &dyn Any).downcast_ref::<Fence>() {
+            Ok(match node.downcast_ref::<Fence>() {
                 Some(Fence(inner)) => Transformed::yes(inner.clone()),
                 None => Transformed::no(node),
             })

@@ -4,6 +4,7 @@ mod dependencies;
 mod distinct_counts;
 mod filter_pushdown;
 mod predicates;
+mod top_groups;
 
 use std::sync::Arc;
 
@@ -11,6 +12,7 @@ use datafusion::logical_expr::planner::RelationPlanner;
 use datafusion::optimizer::OptimizerRule;
 use datafusion::optimizer::optimizer::Optimizer;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
+use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 
 /// What is done to logical plans, in order.
 pub(super) fn logical_rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
@@ -21,7 +23,7 @@ pub(super) fn logical_rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
 
 /// What is done to physical plans, in order.
 pub(super) fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
-    filter_pushdown::physical_rules()
+    PhysicalOptimizer::new().rules.into_iter().map(filter_pushdown::fenced).map(top_groups::limited).collect()
 }
 
 /// How relations in FROM are planned, before all that plan some of them otherwise.
