@@ -3,6 +3,7 @@
 mod dependencies;
 mod distinct_counts;
 mod filter_pushdown;
+mod nulls;
 mod predicates;
 mod top_groups;
 
@@ -12,6 +13,7 @@ use datafusion::logical_expr::planner::RelationPlanner;
 use datafusion::optimizer::OptimizerRule;
 use datafusion::optimizer::optimizer::Optimizer;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
+use datafusion::physical_optimizer::join_selection::JoinSelection;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 
 /// What is done to logical plans, in order.
@@ -23,7 +25,14 @@ pub(super) fn logical_rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
 
 /// What is done to physical plans, in order.
 pub(super) fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
-    PhysicalOptimizer::new().rules.into_iter().map(filter_pushdown::fenced).map(top_groups::limited).collect()
+    let rules = PhysicalOptimizer::new().rules.into_iter().map(filter_pushdown::fenced).map(top_groups::limited);
+    // once it is settled which side is which, and before anything is made of what they say of themselves
+    let after_joins = |rule: Arc<dyn PhysicalOptimizerRule + Send + Sync>| {
+        let next: Option<Arc<dyn PhysicalOptimizerRule + Send + Sync>> =
+            (rule.name() == JoinSelection::new().name()).then(|| Arc::new(nulls::Rule) as _);
+        [rule].into_iter().chain(next)
+    };
+    rules.flat_map(after_joins).collect()
 }
 
 /// How relations in FROM are planned, before all that plan some of them otherwise.
