@@ -5,6 +5,7 @@ mod distinct_counts;
 mod filter_pushdown;
 mod nulls;
 mod predicates;
+mod repair;
 mod top_groups;
 
 use std::sync::Arc;
@@ -25,7 +26,8 @@ pub(super) fn logical_rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
 
 /// What is done to physical plans, in order.
 pub(super) fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
-    let rules = PhysicalOptimizer::new().rules.into_iter().map(filter_pushdown::fenced).map(top_groups::limited);
+    let rules = PhysicalOptimizer::new().rules.into_iter();
+    let rules = rules.map(filter_pushdown::fenced).map(top_groups::limited).map(repair::repaired);
     // once it is settled which side is which, and before anything is made of what they say of themselves
     let after_joins = |rule: Arc<dyn PhysicalOptimizerRule + Send + Sync>| {
         let next: Option<Arc<dyn PhysicalOptimizerRule + Send + Sync>> =
