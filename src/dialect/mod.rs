@@ -10,6 +10,7 @@ mod cursor;
 mod definitions;
 mod error;
 mod foreign;
+mod grouping_sets;
 mod literals;
 mod merge;
 mod nested_joins;

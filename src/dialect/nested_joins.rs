@@ -72,30 +72,30 @@ mod tests {
     #[test]
     fn a_condition_belongs_to_the_last_join_without_one() {
         check(
-            "SELECT 1 AS x FROM a JOIN b LEFT JOIN c ON p ON q JOIN d ON r",
-            "SELECT 1 AS x FROM a JOIN (b LEFT JOIN c ON p) ON q JOIN d ON r",
+            "SELECT i AS x FROM a JOIN b LEFT JOIN c ON p ON q JOIN d ON r",
+            "SELECT i AS x FROM a JOIN (b LEFT JOIN c ON p) ON q JOIN d ON r",
         );
         check(
-            "SELECT 1 AS x FROM a JOIN b JOIN c JOIN d ON p ON q ON r",
-            "SELECT 1 AS x FROM a JOIN (b JOIN (c JOIN d ON p) ON q) ON r",
+            "SELECT i AS x FROM a JOIN b JOIN c JOIN d ON p ON q ON r",
+            "SELECT i AS x FROM a JOIN (b JOIN (c JOIN d ON p) ON q) ON r",
         );
         check(
-            "SELECT 1 AS x FROM a LEFT OUTER JOIN b CROSS JOIN c ON p",
-            "SELECT 1 AS x FROM a LEFT OUTER JOIN (b CROSS JOIN c) ON p",
+            "SELECT i AS x FROM a LEFT OUTER JOIN b CROSS JOIN c ON p",
+            "SELECT i AS x FROM a LEFT OUTER JOIN (b CROSS JOIN c) ON p",
         );
         check(
-            "SELECT 1 AS x FROM a JOIN b NATURAL LEFT JOIN c USING (i)",
-            "SELECT 1 AS x FROM a JOIN (b NATURAL LEFT JOIN c) USING (i)",
+            "SELECT i AS x FROM a JOIN b NATURAL LEFT JOIN c USING (i)",
+            "SELECT i AS x FROM a JOIN (b NATURAL LEFT JOIN c) USING(i)",
         );
     }
 
     #[test]
     fn joins_as_they_mostly_are_stay() {
         for sql in [
-            "SELECT 1 AS x FROM a JOIN b ON p JOIN c ON q",
-            "SELECT DISTINCT ON (i) i AS i FROM a JOIN b USING (i) CROSS JOIN c",
-            "SELECT 1 AS x FROM a JOIN (SELECT 1 AS y FROM b JOIN c ON p) AS d ON q",
-            "SELECT 1 AS x FROM a NATURAL JOIN b, c JOIN LATERAL (SELECT DISTINCT ON (i) i AS i FROM d) AS e ON q",
+            "SELECT i AS x FROM a JOIN b ON p JOIN c ON q",
+            "SELECT DISTINCT ON (i) i AS i FROM a JOIN b USING(i) CROSS JOIN c",
+            "SELECT i AS x FROM a JOIN (SELECT i AS y FROM b JOIN c ON p) AS d ON q",
+            "SELECT i AS x FROM a NATURAL JOIN b, c JOIN LATERAL (SELECT DISTINCT ON (i) i AS i FROM d) AS e ON q",
         ] {
             check(sql, sql);
         }

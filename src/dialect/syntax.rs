@@ -7,7 +7,7 @@ use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::tokenizer::{Span, Token, TokenWithSpan, Word};
 
 use super::rules::takes_relation;
-use super::{literals, merge, nested_joins};
+use super::{grouping_sets, literals, merge, nested_joins};
 
 /// The table function that time travel is put into.
 pub const TABLE_AT: &str = "table_at";
@@ -22,6 +22,7 @@ pub fn rewrite(tokens: &[TokenWithSpan]) -> Vec<TokenWithSpan> {
     }
     merge::rewrite(&mut out);
     nested_joins::rewrite(&mut out);
+    grouping_sets::rewrite(&mut out);
     mark_symmetric(&mut out);
     rewrite_null_tests(&mut out);
     drop_only(&mut out);

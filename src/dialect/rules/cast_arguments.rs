@@ -4,7 +4,7 @@
 //! Blocked by: DataFusion leaves casts out of the names it knows them by, and takes the two for one. Remove when it tells
 //! them apart.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
@@ -42,7 +42,7 @@ pub fn apply(statement: &mut Statement, found: &Finder) {
     let mut alike = Alike::default();
     let _ = Visit::visit(statement, &mut alike);
     alike.calls.retain(|_, written| written.len() > 1);
-    alike.groups.retain(|_, written| written.len() > 1);
+    alike.groups.retain(|name, written| written.len() > 1 || alike.sets.contains(name));
     if !alike.calls.is_empty() || !alike.groups.is_empty() {
         let _ = VisitMut::visit(statement, &mut Wrapper { alike });
     }
@@ -59,7 +59,8 @@ pub struct Finder {
 impl Rule for Finder {
     fn pre_visit_select(&mut self, select: &mut Select) {
         if let GroupByExpr::Expressions(groups, _) = &select.group_by {
-            self.groups = self.groups.max(groups.len());
+            let in_sets: usize = groups.iter().map(|group| 2 * members(group).len()).sum();
+            self.groups = self.groups.max(groups.len() + in_sets);
         }
     }
 
@@ -77,6 +78,8 @@ impl Rule for Finder {
 struct Alike {
     calls: HashMap<String, Vec<String>>,
     groups: HashMap<String, Vec<String>>,
+    /// Of the groups, those in sets, which are not found again under another name than their own.
+    sets: HashSet<String>,
 }
 
 impl Visitor for Alike {
@@ -84,8 +87,12 @@ impl Visitor for Alike {
 
     fn pre_visit_select(&mut self, select: &Select) -> ControlFlow<()> {
         if let GroupByExpr::Expressions(groups, _) = &select.group_by
-            && groups.len() > 1
+            && (groups.len() > 1 || groups.iter().any(|group| !members(group).is_empty()))
         {
+            for member in groups.iter().flat_map(members) {
+                self.sets.insert(without_casts(member));
+                note(&mut self.groups, without_casts(member), written(member));
+            }
             for group in groups {
                 let of_list = at_position(group, &select.projection).or_else(|| named(group, &select.projection));
                 // a name is a column of what is read before it is one of the list
@@ -104,6 +111,14 @@ impl Visitor for Alike {
             note(&mut self.calls, without_casts(expr), written(expr));
         }
         ControlFlow::Continue(())
+    }
+}
+
+/// What a ROLLUP, a CUBE or GROUPING SETS is of.
+fn members(group: &Expr) -> Vec<&Expr> {
+    match group {
+        Expr::Rollup(sets) | Expr::Cube(sets) | Expr::GroupingSets(sets) => sets.iter().flatten().collect(),
+        _ => Vec::new(),
     }
 }
 
@@ -244,5 +259,9 @@ mod tests {
             "SELECT coalesce(x::TEXT) AS a, t.x AS b FROM t GROUP BY a, t.x",
         );
         check("select x::text as a, y as b from t group by 1, 2", "SELECT x::TEXT AS a, y AS b FROM t GROUP BY 1, 2");
+        check(
+            "select f(x)::date as a from t group by rollup (f(x)::date)",
+            "SELECT coalesce(f(x)::DATE) AS a FROM t GROUP BY ROLLUP (coalesce(f(x)::DATE))",
+        );
     }
 }

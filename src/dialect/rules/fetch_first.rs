@@ -91,7 +91,7 @@ mod tests {
     fn with_ties_it_is_a_rank() {
         check(
             "SELECT a AS X FROM t ORDER BY x DESC OFFSET 1 FETCH FIRST 2 ROWS WITH TIES",
-            "SELECT a AS X FROM t QUALIFY rank() OVER (ORDER BY a DESC) <= CAST(2 AS INTEGER) + 1 ORDER BY x DESC OFFSET 1",
+            "SELECT a AS X FROM t QUALIFY CAST(rank() OVER (ORDER BY a DESC) AS BIGINT) <= CAST(2 AS INTEGER) + 1 ORDER BY x DESC OFFSET 1",
         );
     }
 }

@@ -25,7 +25,7 @@ mod integer_literals;
 mod like_escape;
 mod literal_arguments;
 mod named_windows;
-mod ntile;
+mod ordered_strings;
 mod parameter_types;
 mod pg_catalog_crate;
 mod precedence;
@@ -34,6 +34,7 @@ mod quantified;
 mod reg_casts;
 mod relation_arguments;
 mod row_comparisons;
+mod row_numbers;
 mod samples;
 mod scalar_subqueries;
 mod set_functions;
@@ -117,7 +118,7 @@ fn rewrite(statement: &mut Statement) {
             &mut distinct_order::Rewriter,
             &mut unary_operators::Rewriter,
             &mut literal_arguments::Rewriter,
-            &mut ntile::Rewriter,
+            &mut row_numbers::Rewriter,
             &mut float_literals::Reader,
             &mut field_access::Rewriter,
         ],
@@ -134,7 +135,7 @@ fn rewrite(statement: &mut Statement) {
     if catalogs.read {
         walk(statement, &mut [&mut empty_catalogs::Emptier, &mut tableoid::Rewriter::default()]);
     }
-    let mut casts = cast_arguments::Finder::default();
+    let (mut casts, mut strings) = (cast_arguments::Finder::default(), ordered_strings::Finder::default());
     walk(
         statement,
         &mut [
@@ -144,8 +145,10 @@ fn rewrite(statement: &mut Statement) {
             &mut scalar_subqueries::Rewriter::default(),
             &mut function_names::Renamer,
             &mut casts,
+            &mut strings,
         ],
     );
+    ordered_strings::apply(statement, &strings);
     cast_arguments::apply(statement, &casts);
     let mut spellings = pg_catalog_crate::Finder::default();
     walk(statement, &mut [&mut integer_literals::Narrower::default(), &mut array_literals::Rewriter, &mut spellings]);

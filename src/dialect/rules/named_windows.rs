@@ -116,9 +116,9 @@ mod tests {
              WINDOW w AS (PARTITION BY b ORDER BY c)",
         );
         check(
-            "SELECT a FROM t WINDOW w AS (PARTITION BY b), v AS (w ORDER BY c) ORDER BY rank() OVER (v)",
+            "SELECT a FROM t WINDOW w AS (PARTITION BY b), v AS (w ORDER BY c) ORDER BY max(a) OVER (v)",
             "SELECT a FROM t WINDOW w AS (PARTITION BY b), v AS (PARTITION BY b ORDER BY c) \
-             ORDER BY rank() OVER (PARTITION BY b ORDER BY c)",
+             ORDER BY max(a) OVER (PARTITION BY b ORDER BY c)",
         );
         check(
             "SELECT (SELECT max(x) OVER (w) AS m FROM u) AS m FROM t WINDOW w AS (PARTITION BY b)",

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef};
-use datafusion::common::DFSchema;
+use datafusion::common::{DFSchema, NullEquality};
 use datafusion::common::tree_node::Transformed;
 use datafusion::error::Result;
 use datafusion::logical_expr::expr::{Cast, InList, ScalarFunction};
-use datafusion::logical_expr::{Case, Expr, LogicalPlan, Projection, Union};
+use datafusion::logical_expr::{Case, Distinct, Expr, Join, JoinType, LogicalPlan, Projection, Union};
 
 use super::casts;
 use super::kinds::{Kind, is_plain, kind, name, number_rank};
@@ -173,23 +173,72 @@ pub(super) fn union(typing: &Typing, node: LogicalPlan) -> Result<Transformed<Lo
     let mut inputs: Vec<LogicalPlan> = inputs.into_iter().map(Arc::unwrap_or_clone).collect();
     let mut changed = false;
     for column in 0..width {
-        let known: Vec<Operand> = inputs.iter().map(|input| output(input, column)).collect();
-        let unknown = known.iter().any(|operand| matches!(operand, Operand::Unknown));
-        let Some((pg_type, field)) = common(&known, "UNION")? else { continue };
-        changed |= told_alike(&mut inputs, column, &field)?;
-        if unknown {
-            for (input, operand) in inputs.iter_mut().zip(&known) {
-                if matches!(operand, Operand::Unknown) {
-                    changed |= read_output(typing, input, column, &pg_type, &field)?;
-                }
-            }
-        }
+        changed |= settle_column(typing, &mut inputs, column, "UNION")?.1;
     }
     let inputs = inputs.into_iter().map(Arc::new).collect::<Vec<_>>();
     if !changed {
         return Ok(Transformed::no(LogicalPlan::Union(Union { inputs, schema })));
     }
     Ok(Transformed::yes(LogicalPlan::Union(Union::try_new_with_loose_types(inputs)?)))
+}
+
+/// Whether the join stands for INTERSECT or EXCEPT: no other join of a statement has NULL equal to NULL.
+pub(super) fn is_set_operation(join: &Join) -> bool {
+    matches!(join.join_type, JoinType::LeftAnti | JoinType::LeftSemi)
+        && join.null_equality == NullEquality::NullEqualsNull
+}
+
+/// INTERSECT and EXCEPT: as [`union`], and DataFusion does not bring the columns to one type itself.
+pub(super) fn set_operation(typing: &Typing, join: Join) -> Result<Transformed<LogicalPlan>> {
+    let operation = if join.join_type == JoinType::LeftSemi { "INTERSECT" } else { "EXCEPT" };
+    let (is_distinct, left) = match join.left.as_ref() {
+        LogicalPlan::Distinct(Distinct::All(rows)) => (true, rows.as_ref().clone()),
+        rows => (false, rows.clone()),
+    };
+    let mut inputs = vec![left, join.right.as_ref().clone()];
+    let mut changed = false;
+    for column in 0..join.schema.fields().len() {
+        let (common, settled) = settle_column(typing, &mut inputs, column, operation)?;
+        changed |= settled;
+        for input in inputs.iter_mut() {
+            if let Some(common) = common.as_ref()
+                && input.schema().field(column).data_type() != common.data_type()
+            {
+                *input = cast_column(input, column, common)?;
+                changed = true;
+            }
+        }
+    }
+    if !changed {
+        return Ok(Transformed::no(LogicalPlan::Join(join)));
+    }
+    let (right, left) = (inputs.pop().map(Arc::new), inputs.pop());
+    let left = left.map(|rows| match is_distinct {
+        true => Arc::new(LogicalPlan::Distinct(Distinct::All(Arc::new(rows)))),
+        false => Arc::new(rows),
+    });
+    let (left, right) = (left.unwrap_or(join.left), right.unwrap_or(join.right));
+    let (kind, constraint, nulls) = (join.join_type, join.join_constraint, join.null_equality);
+    let joined = Join::try_new(left, right, join.on, join.filter, kind, constraint, nulls, join.null_aware)?;
+    Ok(Transformed::yes(LogicalPlan::Join(joined)))
+}
+
+/// The common type of a column, if there is one, and whether any input had to be changed to have it.
+fn settle_column(
+    typing: &Typing,
+    inputs: &mut [LogicalPlan],
+    column: usize,
+    operation: &str,
+) -> Result<(Option<FieldRef>, bool)> {
+    let known: Vec<Operand> = inputs.iter().map(|input| output(input, column)).collect();
+    let Some((pg_type, field)) = common(&known, operation)? else { return Ok((None, false)) };
+    let mut changed = told_alike(inputs, column, &field)?;
+    for (input, operand) in inputs.iter_mut().zip(&known) {
+        if matches!(operand, Operand::Unknown) {
+            changed |= read_output(typing, input, column, &pg_type, &field)?;
+        }
+    }
+    Ok((Some(field), changed))
 }
 
 /// Gives a column of all inputs the name of the common type, where they have other names for the same Arrow type.
@@ -203,18 +252,23 @@ fn told_alike(inputs: &mut [LogicalPlan], column: usize, common: &FieldRef) -> R
         }
         let metadata = told.map(|pg_type| (PG_TYPE_KEY.to_owned(), pg_type.clone())).into_iter().collect();
         let wanted = Arc::new(Field::new("", common.data_type().clone(), false).with_metadata(metadata));
-        let exprs = input.schema().iter().enumerate().map(|(index, (qualifier, field))| {
-            let expr = Expr::Column((qualifier, field).into());
-            if index != column {
-                return expr;
-            }
-            let cast = Expr::Cast(Cast::new_from_field(Box::new(expr), wanted.clone()));
-            cast.alias_qualified(qualifier.cloned(), field.name())
-        });
-        *input = LogicalPlan::Projection(Projection::try_new(exprs.collect(), Arc::new(input.clone()))?);
+        *input = cast_column(input, column, &wanted)?;
         changed = true;
     }
     Ok(changed)
+}
+
+/// The input with one of its columns cast, all under the names that they had.
+fn cast_column(input: &LogicalPlan, column: usize, wanted: &FieldRef) -> Result<LogicalPlan> {
+    let exprs = input.schema().iter().enumerate().map(|(index, (qualifier, field))| {
+        let expr = Expr::Column((qualifier, field).into());
+        if index != column {
+            return expr;
+        }
+        let cast = Expr::Cast(Cast::new_from_field(Box::new(expr), wanted.clone()));
+        cast.alias_qualified(qualifier.cloned(), field.name())
+    });
+    Ok(LogicalPlan::Projection(Projection::try_new(exprs.collect(), Arc::new(input.clone()))?))
 }
 
 /// What is known of a column of an input: nothing, where it is a bare literal.

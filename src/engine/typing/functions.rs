@@ -227,6 +227,17 @@ pub(super) fn scalar(typing: &Typing, call: ScalarFunction, schema: &DFSchema) -
             None => parameters(typing, &call)?,
         },
     };
+    if function == "nullif"
+        && let Some(first) = typed.iter().flatten().next()
+        && let (Ok(given), Ok(first)) = (call.args[0].get_type(schema), first.get_type(schema))
+        && (given.is_integer() && first.is_integer() || given.is_floating() && first.is_floating())
+        && call.args.iter().any(|arg| arg.get_type(schema).is_ok_and(|other| other != given))
+    {
+        // beside a wider number the first stays what it is
+        let args = typed.unwrap_or(call.args);
+        let call = Expr::ScalarFunction(ScalarFunction::new_udf(call.func, args));
+        return Ok(Transformed::yes(Expr::Cast(Cast::new(Box::new(call), given))));
+    }
     Ok(match typed {
         Some(args) if args != call.args => {
             let narrowed = narrowed(typing, ScalarFunction::new_udf(call.func, args), schema)?;

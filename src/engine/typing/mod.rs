@@ -141,6 +141,9 @@ impl Typing {
             LogicalPlan::RecursiveQuery(query) => return recursion::recursive_query(self, query.clone()),
             LogicalPlan::Limit(_) => return self.limit(node),
             LogicalPlan::Union(_) => return choices::union(self, node),
+            LogicalPlan::Join(join) if choices::is_set_operation(join) => {
+                return choices::set_operation(self, join.clone());
+            }
             LogicalPlan::Filter(filter) => choices::condition(&filter.predicate, filter.input.schema(), "WHERE")?,
             _ => {}
         }
