@@ -64,7 +64,7 @@ mod tests {
     fn members_may_begin_with_parentheses() {
         for (sql, expected) in [
             ("ROLLUP ((a + b) * c)", "ROLLUP ((a + b) * c)"),
-            ("ROLLUP (c, (a)::int, (b) + d)", "ROLLUP (c, coalesce((a)::INT), (b) + d)"),
+            ("ROLLUP (c, (a)::int, (b) + d)", "ROLLUP (c, (a)::INT, (b) + d)"),
             ("CUBE ((a, b), (c))", "CUBE ((a, b), c)"),
             ("GROUPING SETS ((a, (b) + d), (c) + d, ())", "GROUPING SETS ((a, (b) + d), ((c) + d), ())"),
         ] {

@@ -23,6 +23,7 @@ mod execute;
 mod explain;
 mod frame_parameters;
 mod grouped_keys;
+mod grouping_sets;
 mod history;
 mod interrupt;
 mod known_relations;

@@ -35,8 +35,8 @@ use super::sql_types::SqlTypes;
 use super::stream::Guard;
 use super::typing::Typing;
 use super::{
-    Shared, common_columns, decorrelate, errors, execute, grouped_keys, multisets, repeated_columns, time_travel,
-    unknown_functions, whole_rows,
+    Shared, common_columns, decorrelate, errors, execute, grouped_keys, grouping_sets, multisets, repeated_columns,
+    time_travel, unknown_functions, whole_rows,
 };
 use crate::catalog::Scope;
 use crate::dialect::{self, Statement};
@@ -204,6 +204,7 @@ impl Planner {
         SqlToRel::new_with_options(&names, dialect::parser_options(self.state.config_options()))
             .statement_to_plan(DfStatement::Statement(Box::new(ast)))
             .and_then(multisets::counted)
+            .and_then(grouping_sets::over_columns)
             .and_then(pgfunctions::laterals_unfolded)
             .and_then(|plan| names.typing.settle(plan, assigns))
             .and_then(sort_intervals)

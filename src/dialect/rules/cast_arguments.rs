@@ -4,7 +4,7 @@
 //! Blocked by: DataFusion leaves casts out of the names it knows them by, and takes the two for one. Remove when it tells
 //! them apart.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
@@ -42,7 +42,7 @@ pub fn apply(statement: &mut Statement, found: &Finder) {
     let mut alike = Alike::default();
     let _ = Visit::visit(statement, &mut alike);
     alike.calls.retain(|_, written| written.len() > 1);
-    alike.groups.retain(|name, written| written.len() > 1 || alike.sets.contains(name));
+    alike.groups.retain(|_, written| written.len() > 1);
     if !alike.calls.is_empty() || !alike.groups.is_empty() {
         let _ = VisitMut::visit(statement, &mut Wrapper { alike });
     }
@@ -59,7 +59,7 @@ pub struct Finder {
 impl Rule for Finder {
     fn pre_visit_select(&mut self, select: &mut Select) {
         if let GroupByExpr::Expressions(groups, _) = &select.group_by {
-            let in_sets: usize = groups.iter().map(|group| 2 * members(group).len()).sum();
+            let in_sets: usize = groups.iter().map(|group| members(group).len()).sum();
             self.groups = self.groups.max(groups.len() + in_sets);
         }
     }
@@ -78,8 +78,6 @@ impl Rule for Finder {
 struct Alike {
     calls: HashMap<String, Vec<String>>,
     groups: HashMap<String, Vec<String>>,
-    /// Of the groups, those in sets, which are not found again under another name than their own.
-    sets: HashSet<String>,
 }
 
 impl Visitor for Alike {
@@ -90,7 +88,6 @@ impl Visitor for Alike {
             && (groups.len() > 1 || groups.iter().any(|group| !members(group).is_empty()))
         {
             for member in groups.iter().flat_map(members) {
-                self.sets.insert(without_casts(member));
                 note(&mut self.groups, without_casts(member), written(member));
             }
             for group in groups {
@@ -260,8 +257,8 @@ mod tests {
         );
         check("select x::text as a, y as b from t group by 1, 2", "SELECT x::TEXT AS a, y AS b FROM t GROUP BY 1, 2");
         check(
-            "select f(x)::date as a from t group by rollup (f(x)::date)",
-            "SELECT coalesce(f(x)::DATE) AS a FROM t GROUP BY ROLLUP (coalesce(f(x)::DATE))",
+            "select x as a, x::date as b from t group by rollup (x, x::date)",
+            "SELECT x AS a, coalesce(x::DATE, x::DATE) AS b FROM t GROUP BY ROLLUP (x, coalesce(x::DATE, x::DATE))",
         );
     }
 }
