@@ -3,6 +3,7 @@
 mod dependencies;
 mod distinct_counts;
 mod filter_pushdown;
+mod null_equality;
 mod nulls;
 mod predicates;
 mod repair;
@@ -21,7 +22,7 @@ use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 pub(super) fn logical_rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
     let rules = dependencies::strip_before_use(Optimizer::new().rules);
     let last: Arc<dyn OptimizerRule + Send + Sync> = Arc::new(predicates::Rule);
-    rules.into_iter().map(distinct_counts::limited).chain([last]).collect()
+    rules.into_iter().map(distinct_counts::limited).map(null_equality::apart).chain([last]).collect()
 }
 
 /// What is done to physical plans, in order.
