@@ -7,7 +7,7 @@ use datafusion::arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::DFSchema;
 use datafusion::common::tree_node::Transformed;
 use datafusion::error::Result;
-use datafusion::logical_expr::Expr;
+use datafusion::logical_expr::{Expr, ExprSchemable};
 use datafusion::logical_expr::expr::Cast;
 use datafusion::scalar::ScalarValue;
 
@@ -156,6 +156,17 @@ pub(super) fn widened(expr: Expr, given: &DataType, wanted: &DataType) -> Expr {
         return as_decimal(Box::new(expr), digits, 0).data;
     }
     if given == wanted { expr } else { Expr::Cast(Cast::new(Box::new(expr), wanted.clone())) }
+}
+
+/// A cast that may give NULL where its operand may: functions of it take its field at its word.
+pub(super) fn as_nullable(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
+    match expr {
+        Expr::Cast(Cast { expr, field }) if !field.is_nullable() && expr.nullable(schema)? => {
+            let field = Arc::new(field.as_ref().clone().with_nullable(true));
+            Ok(Transformed::yes(Expr::Cast(Cast::new_from_field(expr, field))))
+        }
+        other => Ok(Transformed::no(other)),
+    }
 }
 
 /// As a numeric whose precision is not told.

@@ -265,7 +265,8 @@ fn cast_column(input: &LogicalPlan, column: usize, wanted: &FieldRef) -> Result<
         if index != column {
             return expr;
         }
-        let cast = Expr::Cast(Cast::new_from_field(Box::new(expr), wanted.clone()));
+        let wanted = Arc::new(wanted.as_ref().clone().with_nullable(field.is_nullable()));
+        let cast = Expr::Cast(Cast::new_from_field(Box::new(expr), wanted));
         cast.alias_qualified(qualifier.cloned(), field.name())
     });
     Ok(LogicalPlan::Projection(Projection::try_new(exprs.collect(), Arc::new(input.clone()))?))

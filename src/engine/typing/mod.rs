@@ -190,7 +190,8 @@ impl Typing {
             let typed = marked.transform_data(|expr| self.resolve(expr, schema, assigns))?;
             let checked = typed.transform_data(|expr| arithmetic::check(expr, schema))?;
             let timed = checked.transform_data(|expr| rewrite_casts(expr, schema))?;
-            timed.transform_data(|expr| text_casts::change(expr, schema))
+            let written = timed.transform_data(|expr| text_casts::change(expr, schema))?;
+            written.transform_data(|expr| casts::as_nullable(expr, schema))
         })
     }
 
