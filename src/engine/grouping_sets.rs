@@ -31,12 +31,14 @@ fn computed_first(aggregate: Aggregate, set: GroupingSet) -> Result<Transformed<
     if computed.is_empty() {
         return Ok(Transformed::no(LogicalPlan::Aggregate(aggregate)));
     }
+    // names that no expression has: some, of casts, are those of the columns that they cast
+    let name = |nth: usize| format!("\u{1}set{nth}");
     let read = aggregate.input.schema().iter().map(|(qualifier, field)| Expr::Column((qualifier, field).into()));
-    let named = computed.iter().map(|expr| expr.clone().alias(expr.schema_name().to_string()));
+    let named = computed.iter().enumerate().map(|(nth, expr)| expr.clone().alias(name(nth)));
     let input = Projection::try_new(read.chain(named).collect(), aggregate.input)?;
-    let column = |expr: Expr| match computed.contains(&expr) {
-        true => Expr::Column(Column::new_unqualified(expr.schema_name().to_string())),
-        false => expr,
+    let column = |expr: Expr| match computed.iter().position(|known| *known == expr) {
+        Some(nth) => Expr::Column(Column::new_unqualified(name(nth))),
+        None => expr,
     };
     let columns = |members: Vec<Expr>| members.into_iter().map(column).collect::<Vec<_>>();
     let set = match set {
@@ -45,6 +47,7 @@ fn computed_first(aggregate: Aggregate, set: GroupingSet) -> Result<Transformed<
         GroupingSet::GroupingSets(sets) => GroupingSet::GroupingSets(sets.into_iter().map(columns).collect()),
     };
     let told = aggregate.aggr_expr.into_iter().map(|expr| {
+        let shown = expr.schema_name().to_string();
         let told = expr.transform_up(|expr| match expr {
             Expr::AggregateFunction(mut call) if call.func.name() == "grouping" => {
                 call.params.args = columns(call.params.args);
@@ -52,9 +55,20 @@ fn computed_first(aggregate: Aggregate, set: GroupingSet) -> Result<Transformed<
             }
             other => Ok(Transformed::no(other)),
         })?;
-        Ok(told.data)
+        Ok(if told.transformed { told.data.alias(shown) } else { told.data })
     });
     let told = told.collect::<Result<Vec<_>>>()?;
-    let input = Arc::new(LogicalPlan::Projection(input));
-    Ok(Transformed::yes(LogicalPlan::Aggregate(Aggregate::try_new(input, vec![Expr::GroupingSet(set)], told)?)))
+    let grouped = Aggregate::try_new(Arc::new(LogicalPlan::Projection(input)), vec![Expr::GroupingSet(set)], told)?;
+    // which of the sets a row is of is known to GROUPING only, which is settled later
+    let kept = grouped.schema.iter().filter(|(_, field)| field.name() != Aggregate::INTERNAL_GROUPING_ID);
+    let shown = kept.map(|(qualifier, field)| {
+        let column = Expr::Column((qualifier, field).into());
+        match (0..computed.len()).find(|nth| qualifier.is_none() && *field.name() == name(*nth)) {
+            Some(nth) => column.alias(computed[nth].schema_name().to_string()),
+            None => column,
+        }
+    });
+    let shown = shown.collect();
+    let shown = Projection::try_new(shown, Arc::new(LogicalPlan::Aggregate(grouped)))?;
+    Ok(Transformed::yes(LogicalPlan::Projection(shown)))
 }
