@@ -65,6 +65,11 @@ async fn parameters_are_taken_as_by_postgres() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn random_queries_have_the_same_rows() {
+    run_beside_postgres("random_queries.py").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn django_s_orm_sees_no_difference() {
     run_beside_postgres("django_orm.py").await;
 }

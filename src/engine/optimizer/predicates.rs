@@ -32,9 +32,7 @@ impl OptimizerRule for Contradictions {
     }
 
     fn rewrite(&self, plan: LogicalPlan, _config: &dyn OptimizerConfig) -> Result<Transformed<LogicalPlan>> {
-        let fails = |part: &&Expr| {
-            matches!(part, Expr::Literal(value, _) if value.is_null() || *value == ScalarValue::Boolean(Some(false)))
-        };
+        let fails = |part: &&Expr| matches!(part, Expr::Literal(value, _) if value.is_null() || *value == ScalarValue::Boolean(Some(false)));
         match plan {
             LogicalPlan::Filter(Filter { predicate, input, .. })
                 if !matches!(predicate, Expr::Literal(..)) && split_conjunction(&predicate).iter().any(fails) =>
@@ -61,9 +59,8 @@ impl OptimizerRule for Rule {
 
     fn rewrite(&self, plan: LogicalPlan, _config: &dyn OptimizerConfig) -> Result<Transformed<LogicalPlan>> {
         let LogicalPlan::Filter(Filter { predicate, input, .. }) = plan else { return Ok(Transformed::no(plan)) };
-        let changed = predicate.transform_up(|expr| {
-            written(expr, input.schema())?.transform_data(|expr| Ok(without_cycle(expr)))
-        })?;
+        let changed = predicate
+            .transform_up(|expr| written(expr, input.schema())?.transform_data(|expr| Ok(without_cycle(expr))))?;
         changed.map_data(|predicate| Ok(LogicalPlan::Filter(Filter::try_new(predicate, input)?)))
     }
 }

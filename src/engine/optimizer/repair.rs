@@ -35,10 +35,9 @@ fn sorted(node: Arc<dyn ExecutionPlan>) -> Result<Transformed<Arc<dyn ExecutionP
         return Ok(Transformed::no(node));
     }
     let sort = SortExec::new(order, input).with_preserve_partitioning(true);
-    Ok(Transformed::yes(node.replace_children(
-        vec![Arc::new(sort)],
-        ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute),
-    )?))
+    Ok(Transformed::yes(
+        node.replace_children(vec![Arc::new(sort)], ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute))?,
+    ))
 }
 
 #[derive(Debug)]
