@@ -21,6 +21,7 @@ mod refused;
 pub mod rules;
 mod split;
 mod syntax;
+mod windows;
 
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;

@@ -9,7 +9,7 @@ use datafusion::sql::sqlparser::ast::{
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
 
 use super::position::{operator_position, place_of};
-use super::{folded, foreign};
+use super::{folded, foreign, windows};
 use crate::error::{Error, ErrorKind, Result};
 
 /// # Errors
@@ -28,23 +28,24 @@ pub fn check(statement: &super::Statement) -> Result<()> {
         }
         ControlFlow::Break(Refused::Quoted(name)) => {
             let error = Error::new(ErrorKind::SyntaxError, format!("syntax error at or near \"{name}\""));
-            Err(match place_of(statement, &name) {
-                Some(position) => error.at(position),
-                None => error,
-            })
+            Err(at_ident(statement, error, &name))
         }
+        ControlFlow::Break(Refused::Window(name, error)) => Err(at_ident(statement, *error, &name)),
         ControlFlow::Break(Refused::Sample) => {
             Err(Error::new(ErrorKind::FeatureNotSupported, "TABLESAMPLE with REPEATABLE is not supported")
                 .with_hint("leave REPEATABLE out, or keep the sample in a table"))
         }
         ControlFlow::Break(Refused::Ambiguous(name)) => {
             let message = format!("ORDER BY \"{}\" is ambiguous", folded(&name));
-            let error = Error::new(ErrorKind::AmbiguousColumn, message);
-            Err(match place_of(statement, &name) {
-                Some(position) => error.at(position),
-                None => error,
-            })
+            Err(at_ident(statement, Error::new(ErrorKind::AmbiguousColumn, message), &name))
         }
+    }
+}
+
+fn at_ident(statement: &super::Statement, error: Error, ident: &Ident) -> Error {
+    match place_of(statement, ident) {
+        Some(position) => error.at(position),
+        None => error,
     }
 }
 
@@ -113,6 +114,8 @@ enum Refused {
     /// A clause of another database, by its word.
     Foreign(&'static str),
     Ambiguous(Ident),
+    /// What a window says, by the name of the one that has said it.
+    Window(Ident, Box<Error>),
     /// A literal where a column's name belongs.
     Quoted(Ident),
     Sample,
@@ -143,6 +146,9 @@ impl Visitor for Finder {
 
     fn pre_visit_select(&mut self, select: &Select) -> ControlFlow<Refused> {
         known(foreign::in_select(select))?;
+        if let Some((name, error)) = windows::contradicted(select) {
+            return ControlFlow::Break(Refused::Window(name, Box::new(error)));
+        }
         let quoted = select.projection.iter().find_map(|item| match item {
             SelectItem::ExprWithAlias { alias, .. } if alias.quote_style == Some('\'') => Some(alias.clone()),
             _ => None,

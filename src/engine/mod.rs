@@ -9,6 +9,7 @@ mod array_agg;
 mod base;
 mod blocks;
 mod buffered;
+mod call_clauses;
 mod calls;
 mod coalesce;
 mod common_columns;

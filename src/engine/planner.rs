@@ -35,7 +35,7 @@ use super::sql_types::SqlTypes;
 use super::stream::Guard;
 use super::typing::Typing;
 use super::{
-    Shared, common_columns, decorrelate, errors, execute, grouped_keys, grouping_sets, multisets, repeated_columns,
+    Shared, call_clauses, common_columns, decorrelate, errors, execute, grouped_keys, grouping_sets, multisets, repeated_columns,
     time_travel, unknown_functions, whole_rows,
 };
 use crate::catalog::Scope;
@@ -196,6 +196,7 @@ impl Planner {
     ) -> Result<LogicalPlan> {
         let names = self.names_in(statement, known, depth).await?;
         let mut ast = statement.ast.clone();
+        call_clauses::check(&ast, &self.state).map_err(|error| errors::in_statement(error, statement))?;
         whole_rows::expand(&mut ast, &names.tables);
         grouped_keys::expand(&mut ast, &names.tables, &|name| self.metadata.primary_key(name, &self.search_path));
         common_columns::expand(&mut ast, &|query| names.columns_of(query, statement))?;

@@ -39,7 +39,7 @@ use datafusion::logical_expr::{Expr, ExprSchemable, Limit, LogicalPlan, Values};
 use datafusion::scalar::ScalarValue;
 use parking_lot::Mutex;
 
-pub(super) use place::{Place, Placed};
+pub(super) use place::{Place, Placed, at};
 
 use super::context::SessionInfo;
 use super::{arithmetic, text_casts};

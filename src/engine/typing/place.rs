@@ -33,7 +33,7 @@ impl fmt::Display for Placed {
 impl std::error::Error for Placed {}
 
 /// The error as DataFusion carries it.
-pub(super) fn at(error: Error, place: Place) -> DataFusionError {
+pub(in crate::engine) fn at(error: Error, place: Place) -> DataFusionError {
     DataFusionError::External(Box::new(Placed { error, place }))
 }
 
