@@ -29,10 +29,12 @@ pub fn contradicted(select: &Select) -> Option<(Ident, Error)> {
         }
     }
     let found = visit_expressions(select, |expr| match expr {
-        Expr::Function(Function { over: Some(WindowType::WindowSpec(spec)), .. }) => match contradiction(spec, &known) {
-            Some(found) => ControlFlow::Break(found),
-            None => ControlFlow::Continue(()),
-        },
+        Expr::Function(Function { over: Some(WindowType::WindowSpec(spec)), .. }) => {
+            match contradiction(spec, &known) {
+                Some(found) => ControlFlow::Break(found),
+                None => ControlFlow::Continue(()),
+            }
+        }
         _ => ControlFlow::Continue(()),
     });
     found.break_value()

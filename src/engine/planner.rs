@@ -35,8 +35,8 @@ use super::sql_types::SqlTypes;
 use super::stream::Guard;
 use super::typing::Typing;
 use super::{
-    Shared, call_clauses, common_columns, decorrelate, errors, execute, grouped_keys, grouping_sets, multisets, repeated_columns,
-    time_travel, unknown_functions, whole_rows,
+    Shared, call_clauses, common_columns, decorrelate, errors, execute, grouped_keys, grouping_sets, multisets,
+    repeated_columns, time_travel, unknown_functions, whole_rows,
 };
 use crate::catalog::Scope;
 use crate::dialect::{self, Statement};

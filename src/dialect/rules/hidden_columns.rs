@@ -1,15 +1,16 @@
 //! What a list computes out of sight: `SELECT unnest(tags) FROM t ORDER BY t.id`, `SELECT a FROM t ORDER BY (SELECT … t.id)`,
-//! `SELECT unnest(a), x + 1 AS x FROM t`.
+//! `SELECT unnest(a), x + 1 AS x FROM t`, `SELECT sum(x) AS x FROM t ORDER BY sum(x) + 1`.
 //!
 //! The list becomes that of a query in FROM, where what the order is by is a hidden column, and beside functions that return
 //! rows a column that is named as one that is read has another name. Blocked by: around an `unnest` DataFusion knows the list's
-//! columns only, and those it reads by the same names; a subquery in ORDER BY sees the list only. Remove when it tells them apart.
+//! columns only, and those it reads by the same names; a subquery in ORDER BY sees the list only, and an expression takes a name
+//! for the list's before it is a column's. Remove when it tells them apart.
 
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
     Expr, GroupByExpr, Ident, OrderByExpr, OrderByKind, Query, Select, SelectItem, SetExpr, Statement, TableFactor,
-    Value, Visit, Visitor,
+    Value, Visit, Visitor, visit_expressions,
 };
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::Parser;
@@ -27,17 +28,22 @@ impl Rule for Rewriter {
     fn pre_visit_query(&mut self, query: &mut Query) {
         let SetExpr::Select(select) = query.body.as_mut() else { return };
         let returns_rows = select.projection.iter().any(returns_rows);
-        if select.distinct.is_some() {
-            return;
-        }
-        let Some(shown) = select.projection.iter().map(shown).collect::<Option<Vec<Ident>>>() else { return };
         let by = match query.order_by.as_mut().map(|order_by| &mut order_by.kind) {
             Some(OrderByKind::Expressions(by)) => by.as_mut_slice(),
             _ => &mut [],
         };
+        for by in by.iter_mut().filter(|by| misread(&by.expr, &select.projection)) {
+            if let Some(place) = place_in(&by.expr, &select.projection) {
+                by.expr = Expr::Value(Value::Number(place.to_string(), false).with_empty_span());
+            }
+        }
+        if select.distinct.is_some() {
+            return;
+        }
+        let Some(shown) = select.projection.iter().map(shown).collect::<Option<Vec<Ident>>>() else { return };
         let hidden: Vec<&mut OrderByExpr> = by.iter_mut().filter(|by| !names_result(&by.expr, &shown)).collect();
         let renames = returns_rows && reads_as_named(select);
-        let hides = hidden.iter().any(|by| returns_rows || asks(&by.expr));
+        let hides = hidden.iter().any(|by| returns_rows || asks(&by.expr) || misread(&by.expr, &select.projection));
         if !hides && !renames {
             return;
         }
@@ -64,6 +70,40 @@ impl Rule for Rewriter {
             subquery.body = inner;
         }
     }
+}
+
+/// Whether the expression, and not a name alone, reads a column whose name the list gives to something else.
+fn misread(expr: &Expr, projection: &[SelectItem]) -> bool {
+    if matches!(expr, Expr::Identifier(_)) {
+        return false;
+    }
+    let read = visit_expressions(expr, |expr| {
+        let name = match expr {
+            Expr::Identifier(name) => Some(name),
+            Expr::CompoundIdentifier(path) => path.last(),
+            _ => None,
+        };
+        let given = name.is_some_and(|name| projection.iter().any(|item| gives_otherwise(item, &folded(name))));
+        if given { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    });
+    read.is_break()
+}
+
+/// Whether the item gives the name to anything but the column that has it.
+fn gives_otherwise(item: &SelectItem, name: &str) -> bool {
+    let SelectItem::ExprWithAlias { expr, alias } = item else { return false };
+    let column = match expr {
+        Expr::Identifier(column) => Some(column),
+        Expr::CompoundIdentifier(path) => path.last(),
+        _ => None,
+    };
+    folded(alias) == name && column.is_none_or(|column| folded(column) != name)
+}
+
+/// Which item, from 1, computes the expression.
+fn place_in(expr: &Expr, projection: &[SelectItem]) -> Option<usize> {
+    let same = |item: &SelectItem| matches!(item, SelectItem::ExprWithAlias { expr: of_item, .. } if of_item == expr);
+    projection.iter().position(same).map(|place| place + 1)
 }
 
 /// Whether a subquery is in it.

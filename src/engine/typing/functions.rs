@@ -228,15 +228,22 @@ pub(super) fn scalar(typing: &Typing, call: ScalarFunction, schema: &DFSchema) -
         },
     };
     if function == "nullif"
-        && let Some(first) = typed.iter().flatten().next()
-        && let (Ok(given), Ok(first)) = (call.args[0].get_type(schema), first.get_type(schema))
-        && (given.is_integer() && first.is_integer() || given.is_floating() && first.is_floating())
-        && call.args.iter().any(|arg| arg.get_type(schema).is_ok_and(|other| other != given))
+        && let [first, second] = typed.as_deref().unwrap_or(&call.args)
+        && let (Ok(given), Ok(first_type), Ok(second_type)) =
+            (call.args[0].get_type(schema), first.get_type(schema), second.get_type(schema))
     {
-        // beside a wider number the first stays what it is
-        let args = typed.unwrap_or(call.args);
-        let call = Expr::ScalarFunction(ScalarFunction::new_udf(call.func, args));
-        return Ok(Transformed::yes(Expr::Cast(Cast::new(Box::new(call), given))));
+        let call_of =
+            |first: Expr| Expr::ScalarFunction(ScalarFunction::new_udf(call.func.clone(), vec![first, second.clone()]));
+        let both = |is: fn(&DataType) -> bool| is(&given) && is(&first_type) && is(&second_type);
+        if first_type.is_integer() && second_type.is_decimal() {
+            // there is no `integer = numeric`: the first is what it is compared as
+            let wide = casts::as_decimal(Box::new(first.clone()), INT8_DIGITS, 0).data;
+            return Ok(Transformed::yes(call_of(wide)));
+        }
+        if (both(DataType::is_integer) || both(DataType::is_floating)) && first_type != second_type {
+            // beside a wider number the first stays what it is
+            return Ok(Transformed::yes(Expr::Cast(Cast::new(Box::new(call_of(first.clone())), given))));
+        }
     }
     Ok(match typed {
         Some(args) if args != call.args => {
@@ -317,6 +324,8 @@ const INTEGER: &[&str] = &[
     "bit_length",
 ];
 const INTEGER_OF_INTEGERS: &[&str] = &["gcd", "lcm"];
+/// How many digits the longest bigint has.
+const INT8_DIGITS: u8 = 19;
 /// Functions whose result is of integers where all that they are given is.
 const INTEGERS_OF_INTEGERS: &[&str] =
     &["array_append", "array_prepend", "array_concat", "array_remove_all", "array_replace_all"];
