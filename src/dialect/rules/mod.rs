@@ -135,7 +135,7 @@ fn rewrite(statement: &mut Statement) {
     if catalogs.read {
         walk(statement, &mut [&mut empty_catalogs::Emptier, &mut tableoid::Rewriter::default()]);
     }
-    let (mut casts, mut strings) = (cast_arguments::Finder::default(), ordered_strings::Finder::default());
+    let (mut casts, mut strings, mut spellings) = Default::default();
     walk(
         statement,
         &mut [
@@ -150,7 +150,6 @@ fn rewrite(statement: &mut Statement) {
     );
     ordered_strings::apply(statement, &strings);
     cast_arguments::apply(statement, &casts);
-    let mut spellings = pg_catalog_crate::Finder::default();
     walk(statement, &mut [&mut integer_literals::Narrower::default(), &mut array_literals::Rewriter, &mut spellings]);
     pg_catalog_crate::apply(statement, &spellings, catalogs.read);
 }
