@@ -127,6 +127,14 @@ pub fn operator_position(statement: &super::Statement, symbol: &str) -> Option<u
     Some(statement.offset + Positions::new(&statement.text).chars_before(at) + 1)
 }
 
+/// Position of the last quoted literal that reads so, as in [`identifier_position`].
+pub fn quoted_position(statement: &super::Statement, text: &str) -> Option<usize> {
+    let tokens = Tokenizer::new(&PostgreSqlDialect {}, &statement.text).tokenize_with_location().ok()?;
+    let reads_so = |token: &&TokenWithSpan| matches!(&token.token, Token::SingleQuotedString(found) if found == text);
+    let at = tokens.iter().rev().find(reads_so)?.span.start;
+    Some(statement.offset + Positions::new(&statement.text).chars_before(at) + 1)
+}
+
 /// Whether the statement's text has the parameter `$n`.
 pub fn names_parameter(statement: &super::Statement, name: &str) -> bool {
     let tokens = Tokenizer::new(&PostgreSqlDialect {}, &statement.text).tokenize().unwrap_or_default();

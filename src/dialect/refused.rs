@@ -8,7 +8,7 @@ use datafusion::sql::sqlparser::ast::{
 };
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
 
-use super::position::{operator_position, place_of};
+use super::position::{operator_position, place_of, quoted_position};
 use super::{folded, foreign, windows};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -28,7 +28,10 @@ pub fn check(statement: &super::Statement) -> Result<()> {
         }
         ControlFlow::Break(Refused::Quoted(name)) => {
             let error = Error::new(ErrorKind::SyntaxError, format!("syntax error at or near \"{name}\""));
-            Err(at_ident(statement, error, &name))
+            Err(match quoted_position(statement, &name.value) {
+                Some(position) => error.at(position),
+                None => error,
+            })
         }
         ControlFlow::Break(Refused::Window(name, error)) => Err(at_ident(statement, *error, &name)),
         ControlFlow::Break(Refused::Sample) => {
