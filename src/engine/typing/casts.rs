@@ -78,7 +78,8 @@ fn known(
     if of_text && !assigns {
         return Ok(Transformed::yes(literals::reader(*expr, target.clone(), &field)));
     }
-    if assigns {
+    // what a column keeps of a numeric, its length says
+    if assigns && !field.data_type().is_integer() {
         return Ok(Transformed::no(Expr::Cast(Cast::new_from_field(expr, field))));
     }
     Ok(of_number(expr, given.data_type(), field))
