@@ -18,7 +18,7 @@ use super::names::Verb;
 use super::rows::Work;
 use super::target::{self, Target};
 use super::update::{assignments, is_default};
-use super::{assign, constraints, unsupported};
+use super::{assign, constraints, inner_values, unsupported};
 use crate::catalog::Privilege;
 use crate::dialect::{self, Statement, folded};
 use crate::engine::errors;
@@ -133,16 +133,17 @@ async fn from_source(
     target: &Target,
 ) -> Result<LogicalPlan> {
     let name = |index: &usize| ast::ObjectName::from(vec![Ident::with_quote('"', target.columns()[*index].name())]);
+    let planner = &of_columns(planner, source, given, target);
+    let (named, known) = inner_values::named(planner, statement, source).await?;
     let ast = ast::Statement::Insert(ast::Insert {
         columns: given.iter().map(name).collect(),
-        source: Some(Box::new(source.clone())),
+        source: Some(Box::new(named)),
         on: None,
         returning: None,
         table_alias: None,
         ..insert.clone()
     });
-    let planner = &of_columns(planner, source, given, target);
-    let planned = match planner.plan(&Statement { ast, ..statement.clone() }).await {
+    let planned = match planner.plan_over(&Statement { ast, ..statement.clone() }, known, 0).await {
         Ok(planned) => planned,
         Err(error) if error.message().contains("olumn count doesn't match insert query") => {
             let query = Statement { ast: ast::Statement::Query(Box::new(source.clone())), ..statement.clone() };

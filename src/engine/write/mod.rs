@@ -14,6 +14,7 @@ mod copied;
 mod define;
 mod effects;
 mod forms;
+mod inner_values;
 mod insert;
 mod merge;
 pub(super) mod names;
