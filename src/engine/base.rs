@@ -64,6 +64,36 @@ fn build(config: &Config, runtime: Arc<RuntimeEnv>) -> DataFusionResult<SessionS
     Ok(state)
 }
 
+/// The state with another environment, and the same functions.
+///
+/// DataFusion's builder takes functions by no order and each under all of its names, so that one of ours and the one whose
+/// place it has taken, kept under another of its names, would take turns.
+pub(super) fn with_runtime(state: SessionState, runtime: Arc<RuntimeEnv>) -> DataFusionResult<SessionState> {
+    let mut made = SessionStateBuilder::new_from_existing(state.clone()).with_runtime_env(runtime).build();
+    // a function may take a name from one that was put right before it; twice is enough, for ours have one name each
+    for _ in 0..2 {
+        for (name, function) in state.scalar_functions() {
+            let same = made.scalar_functions().get(name).is_some_and(|made| Arc::ptr_eq(made, function));
+            if !same && function.name() == name {
+                made.register_udf(function.clone())?;
+            }
+        }
+        for (name, function) in state.aggregate_functions() {
+            let same = made.aggregate_functions().get(name).is_some_and(|made| Arc::ptr_eq(made, function));
+            if !same && function.name() == name {
+                made.register_udaf(function.clone())?;
+            }
+        }
+        for (name, function) in state.window_functions() {
+            let same = made.window_functions().get(name).is_some_and(|made| Arc::ptr_eq(made, function));
+            if !same && function.name() == name {
+                made.register_udwf(function.clone())?;
+            }
+        }
+    }
+    Ok(made)
+}
+
 /// Names of all functions, of whatever kind.
 pub(super) fn function_names(state: &SessionState) -> HashSet<String> {
     let scalar = state.scalar_functions().keys().chain(state.table_functions().keys());
@@ -84,4 +114,27 @@ fn session_config(config: &Config) -> DataFusionResult<SessionConfig> {
     options.set("datafusion.sql_parser.parse_float_as_decimal", "true")?;
     options.set("datafusion.sql_parser.default_null_ordering", "nulls_max")?;
     Ok(session)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_environment_changes_no_function() {
+        let base = state(&Config::with(&[]).unwrap(), Arc::new(RuntimeEnv::default())).unwrap();
+        for _ in 0..8 {
+            let made = with_runtime(base.clone(), Arc::new(RuntimeEnv::default())).unwrap();
+            for (name, function) in base.scalar_functions() {
+                if function.name() == name {
+                    assert!(Arc::ptr_eq(&made.scalar_functions()[name], function), "{name}");
+                }
+            }
+            for (name, function) in base.aggregate_functions() {
+                if function.name() == name {
+                    assert!(Arc::ptr_eq(&made.aggregate_functions()[name], function), "{name}");
+                }
+            }
+        }
+    }
 }

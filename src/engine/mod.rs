@@ -273,9 +273,10 @@ impl Shared {
         options.extensions.insert(SessionStyle(info.style()));
         options.extensions.insert(info);
         if scope.overlay.is_some() {
-            state = datafusion::execution::session_state::SessionStateBuilder::new_from_existing(state)
-                .with_runtime_env(self.resources.of_scope(scope))
-                .build();
+            match base::with_runtime(state.clone(), self.resources.of_scope(scope)) {
+                Ok(made) => state = made,
+                Err(error) => tracing::error!(%error, "a transaction's functions cannot be registered"),
+            }
         }
         // Functions get their options from here; the clock is set anew for plans that read it.
         state.mark_start_execution();

@@ -3,6 +3,8 @@ laterals, set operations. Prints each with its columns and rows; what PostgreSQL
 
     random_queries.py URL [SEED [COUNT]]
 
+The second half runs in a transaction that has written.
+
 Invariant: a query has one answer: what has no order is sorted before it is printed, what is cut off is ordered by all of its
 columns.
 """
@@ -322,7 +324,10 @@ def main(url, seed=1, count=400):
     with psycopg.connect(url, autocommit=True, options="-c statement_timeout=60000") as connection:
         for statement in statements_of_tables():
             connection.execute(statement)
-        for _ in range(int(count)):
+        for number in range(int(count)):
+            if number == int(count) // 2:
+                connection.execute("begin")
+                connection.execute("delete from fd where id = 24")
             query, ordered = queries.query()
             try:
                 cursor = connection.execute(query)
