@@ -167,7 +167,7 @@ insert into written select 2, to_char(date '2024-05-06', 'YYYY-MM');
 update written set name = to_char(1.5, 'FM990.00') where id = 2;
 select distinct * from written order by 1, 2;
 begin;
-delete from written;
+insert into written values (9, 'x');
 select to_char(date '2024-05-05', 'Day'), date_trunc('month', timestamp '2024-05-05 10:00'), left('abc', 2), split_part('a,b', ',', 2), round(2.5), avg(x), sum(x) from (values (1), (2)) v(x);
 rollback;
 drop table written;
