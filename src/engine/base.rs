@@ -68,8 +68,16 @@ fn build(config: &Config, runtime: Arc<RuntimeEnv>) -> DataFusionResult<SessionS
 ///
 /// DataFusion's builder takes functions by no order and each under all of its names, so that one of ours and the one whose
 /// place it has taken, kept under another of its names, would take turns.
-pub(super) fn with_runtime(state: SessionState, runtime: Arc<RuntimeEnv>) -> DataFusionResult<SessionState> {
+pub(super) fn with_runtime(state: SessionState, runtime: Arc<RuntimeEnv>) -> SessionState {
     let mut made = SessionStateBuilder::new_from_existing(state.clone()).with_runtime_env(runtime).build();
+    if let Err(error) = take_functions(&mut made, &state) {
+        tracing::error!(%error, "a function cannot be registered for a transaction");
+    }
+    made
+}
+
+/// Gives each function the name that it has in `state`.
+fn take_functions(made: &mut SessionState, state: &SessionState) -> DataFusionResult<()> {
     // a function may take a name from one that was put right before it; twice is enough, for ours have one name each
     for _ in 0..2 {
         for (name, function) in state.scalar_functions() {
@@ -91,7 +99,7 @@ pub(super) fn with_runtime(state: SessionState, runtime: Arc<RuntimeEnv>) -> Dat
             }
         }
     }
-    Ok(made)
+    Ok(())
 }
 
 /// Names of all functions, of whatever kind.
@@ -124,7 +132,7 @@ mod tests {
     fn another_environment_changes_no_function() {
         let base = state(&Config::with(&[]).unwrap(), Arc::new(RuntimeEnv::default())).unwrap();
         for _ in 0..8 {
-            let made = with_runtime(base.clone(), Arc::new(RuntimeEnv::default())).unwrap();
+            let made = with_runtime(base.clone(), Arc::new(RuntimeEnv::default()));
             for (name, function) in base.scalar_functions() {
                 if function.name() == name {
                     assert!(Arc::ptr_eq(&made.scalar_functions()[name], function), "{name}");
@@ -133,6 +141,11 @@ mod tests {
             for (name, function) in base.aggregate_functions() {
                 if function.name() == name {
                     assert!(Arc::ptr_eq(&made.aggregate_functions()[name], function), "{name}");
+                }
+            }
+            for (name, function) in base.window_functions() {
+                if function.name() == name {
+                    assert!(Arc::ptr_eq(&made.window_functions()[name], function), "{name}");
                 }
             }
         }

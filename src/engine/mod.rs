@@ -273,10 +273,7 @@ impl Shared {
         options.extensions.insert(SessionStyle(info.style()));
         options.extensions.insert(info);
         if scope.overlay.is_some() {
-            match base::with_runtime(state.clone(), self.resources.of_scope(scope)) {
-                Ok(made) => state = made,
-                Err(error) => tracing::error!(%error, "a transaction's functions cannot be registered"),
-            }
+            state = base::with_runtime(state, self.resources.of_scope(scope));
         }
         // Functions get their options from here; the clock is set anew for plans that read it.
         state.mark_start_execution();
