@@ -281,6 +281,7 @@ const PLAN_KINDS: &[(&str, ErrorKind)] = &[
     ("Cannot automatically convert", ErrorKind::DatatypeMismatch),
     ("different number of columns", ErrorKind::SyntaxError),
     ("same number of", ErrorKind::SyntaxError),
+    ("DISTINCT ON", ErrorKind::InvalidColumnReference),
     ("ggregate function calls", ErrorKind::GroupingError),
     ("GROUP BY", ErrorKind::GroupingError),
     ("ambiguous", ErrorKind::AmbiguousColumn),

@@ -28,6 +28,7 @@ TYPES = {
     "amount": ("numeric(10,2)", "numeric"),
     "day": ("date", "date"),
 }
+SET_OPERATIONS = ["union", "union all", "intersect", "except", "intersect all", "except all"]
 LITERALS = {"int": "5", "text": "'b'", "numeric": "1.50", "date": "date '2024-05-05'"}
 
 
@@ -71,6 +72,10 @@ class Queries:
         if depth > 0 and self.r.random() < 0.2:
             query, columns = self.select(depth - 1, inner=True)
             return f"({query}) {alias}", alias, columns
+        if depth > 0 and self.r.random() < 0.05:
+            numbers = [self.r.randint(1, 26) for _ in range(3)]
+            rows = ", ".join(f"({number}, {self.r.choice(['null', repr('b'), repr('zed')])})" for number in numbers)
+            return f"(values {rows}) {alias}(id, name)", alias, [("id", "int"), ("name", "text")]
         names = list(TABLES) + (["cte"] if self.cte else [])
         table = self.r.choice(names)
         columns = self.cte if table == "cte" else [(column, TYPES[column][1]) for column in TABLES[table]]
@@ -159,8 +164,14 @@ class Queries:
             return f"{left} {self.r.choice(['like', 'ilike', 'not like'])} '{self.r.choice(['b%', '%e%', '_'])}'"
         if x < 0.5 and kind in ("int", "numeric"):
             return f"{left} between {self.r.randint(0, 8)} and {self.r.randint(8, 30)}"
+        if x < 0.55 and kind == "int":
+            quantifier = self.r.choice(["= any", "<> all", "< any", ">= all"])
+            return f"{left} {quantifier} (array[{self.r.randint(1, 26)}, {self.expr(scope, kind, 0)}])"
         if x < 0.6:
             return f"{left} is {self.r.choice(['', 'not '])}distinct from {self.expr(scope, kind)}"
+        if x < 0.66:
+            other = self.expr(scope, "int", 0)
+            return f"({left}, {other}) {self.r.choice(['=', '<', '>=', '<>'])} ({self.expr(scope, kind, 0)}, 12)"
         return f"{left} {self.r.choice(['=', '<', '>', '<=', '>=', '<>'])} {self.expr(scope, kind)}"
 
     def joined(self, depth):
@@ -195,13 +206,16 @@ class Queries:
         query = f"select {a[0]}.{a[1]} as x, {b[0]}.{b[1]} as y from {text}{where} order by 1, 2"
         return f"{query} limit {self.r.randint(1, 3)}", [("x", a[2]), ("y", b[2])]
 
-    def subquery(self, scope):
+    def subquery(self, scope, depth=1):
+        """A condition with a subquery; one within that one depends on rows of both."""
         text, inner = self.joined(0)
         left, right = self.column(scope, "int"), self.column(inner, "int")
         if not left or not right:
             return self.condition(scope)
         left, right = f"{left[0]}.{left[1]}", f"{right[0]}.{right[1]}"
         more = f" and {self.condition(inner, 0)}" if self.r.random() < 0.5 else ""
+        if depth > 0 and self.r.random() < 0.3:
+            more += f" and {self.subquery(inner + scope, depth - 1)}"
         x = self.r.random()
         if x < 0.45:
             return f"{self.r.choice(['', 'not '])}exists (select 1 from {text} where {right} = {left}{more})"
@@ -220,6 +234,7 @@ class Queries:
         make = self.grouped if self.r.random() < 0.35 else self.plain
         query, columns = make(scope, text, where)
         if inner and self.r.random() < 0.25:
+            query = f"select * from ({query}) x" if "distinct on" in query else query
             query += f" order by {', '.join(str(n + 1) for n in range(len(columns)))} limit {self.r.randint(1, 6)}"
         return query, columns
 
@@ -279,6 +294,11 @@ class Queries:
             free = (f"v{n}" for n in range(n, 100) if f"v{n}" not in names)
             names.append(name if name and name not in names else next(free))
         distinct = "distinct " if self.r.random() < 0.15 else ""
+        if not distinct and "(select" not in items[0][0] and self.r.random() < 0.08:
+            # the order is that of all columns, or another row might be the first
+            key = items[0][0] if items[0][2] else "1"
+            distinct = f"distinct on ({key}) "
+            where += f" order by {', '.join([key] + [str(n + 1) for n in range(len(items))])}"
         shown = ", ".join(f"{expr} as {name}" for (expr, _, _), name in zip(items, names))
         return f"select {distinct}{shown} from {text}{where}", [(n, kind) for (_, kind, _), n in zip(items, names)]
 
@@ -289,7 +309,19 @@ class Queries:
         function = self.r.choice(["sum", "count", "min", "max", "rank", "dense_rank"])
         if "rank" in function:
             return f"{function}() over ({over}{order})"
-        return f"{function}({self.expr(scope, self.r.choice(['int', 'numeric']), 0)}) over ({over}{self.r.choice(['', order])})"
+        value = self.expr(scope, self.r.choice(["int", "numeric"]), 0)
+        if self.r.random() < 0.3:
+            # the rows of one key come together: which of them is first, nobody knows
+            start = self.r.choice(["unbounded preceding", "current row"])
+            frame = f"range between {start} and {self.r.choice(['current row', 'unbounded following'])}"
+            return f"{function}({value}) over ({over}{order} {frame})"
+        return f"{function}({value}) over ({over}{self.r.choice(['', order])})"
+
+    def recursion(self):
+        """What is reached from one row by its references."""
+        table, start, word = self.r.choice(list(TABLES)), self.r.randint(1, 24), self.r.choice(["union", "union all"])
+        further = f"select t.ref, c.step + 1 from cte c join {table} t on t.id = c.id where c.step < {self.r.randint(1, 6)}"
+        return f"with recursive cte(id, step) as (select {start}::bigint, 0 {word} {further}) "
 
     def query(self):
         """A query, and whether its rows are in an order."""
@@ -297,12 +329,14 @@ class Queries:
         if self.r.random() < 0.15:
             inner, self.cte = self.select(1, inner=True)
             with_ = f"with cte as {self.r.choice(['', 'materialized '])}({inner}) "
+        elif self.r.random() < 0.06:
+            with_, self.cte = self.recursion(), [("id", "int"), ("step", "int")]
         query, columns = self.select(2)
         if self.r.random() < 0.1:
             for _ in range(4):
                 other, others = self.select(1)
                 if [kind for _, kind in others] == [kind for _, kind in columns]:
-                    query = f"({query}) {self.r.choice(['union', 'union all', 'intersect', 'except'])} ({other})"
+                    query = f"({query}) {self.r.choice(SET_OPERATIONS)} ({other})"
                     break
         if self.r.random() < 0.5:
             return with_ + query, False
@@ -325,13 +359,15 @@ def main(url, seed=1, count=400):
         for statement in statements_of_tables():
             connection.execute(statement)
         for number in range(int(count)):
-            if number == int(count) // 2:
+            within = connection.info.transaction_status != psycopg.pq.TransactionStatus.IDLE
+            if number >= int(count) // 2 and not within:
                 connection.execute("begin")
                 connection.execute("delete from fd where id = 24")
             query, ordered = queries.query()
             try:
                 cursor = connection.execute(query)
             except psycopg.Error as error:
+                connection.execute("rollback")
                 print(f"{query}: {error.sqlstate}")
                 continue
             rows = [f"({', '.join(map(shown, row))})" for row in cursor.fetchall()]
@@ -339,4 +375,5 @@ def main(url, seed=1, count=400):
             print(f"{query}: {columns}: {' '.join(rows if ordered else sorted(rows))}")
 
 
-main(*sys.argv[1:])
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -70,6 +70,11 @@ async fn random_queries_have_the_same_rows() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn random_writes_leave_the_same_rows() {
+    run_beside_postgres("random_writes.py").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn django_s_orm_sees_no_difference() {
     run_beside_postgres("django_orm.py").await;
 }

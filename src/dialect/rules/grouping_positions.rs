@@ -28,10 +28,13 @@ impl Rule for Rewriter {
 pub(super) fn at_position(member: &Expr, projection: &[SelectItem]) -> Option<Expr> {
     let Expr::Value(value) = member else { return None };
     let Value::Number(digits, _) = &value.value else { return None };
-    match projection.get(digits.parse::<usize>().ok()?.checked_sub(1)?)? {
-        SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } => Some(expr.clone()),
+    let before = projection.get(..digits.parse().ok()?)?;
+    // behind a wildcard, nothing is known of positions
+    let exprs = before.iter().map(|item| match item {
+        SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } => Some(expr),
         _ => None,
-    }
+    });
+    exprs.collect::<Option<Vec<&Expr>>>()?.last().map(|expr| (*expr).clone())
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ mod cast_arguments;
 mod catalog_functions;
 mod column_names;
 mod ctid;
+mod distinct_on;
 mod distinct_order;
 mod element_names;
 mod empty_catalogs;
@@ -33,6 +34,7 @@ mod qualified_wildcards;
 mod quantified;
 mod reg_casts;
 mod relation_arguments;
+mod repeated_keys;
 mod row_comparisons;
 mod row_numbers;
 mod samples;
@@ -115,6 +117,7 @@ fn rewrite(statement: &mut Statement) {
             &mut row_comparisons::Rewriter,
             &mut grouping_positions::Rewriter,
             &mut slices::Rewriter,
+            &mut repeated_keys::Rewriter,
             &mut distinct_order::Rewriter,
             &mut unary_operators::Rewriter,
             &mut literal_arguments::Rewriter,
@@ -127,12 +130,18 @@ fn rewrite(statement: &mut Statement) {
         statement,
         &mut [
             &mut hidden_columns::Rewriter,
+            &mut distinct_on::Rewriter,
             &mut values_types::Rewriter,
             &mut base_types::Rewriter,
             &mut inner_ctes::Rewriter,
         ],
     );
-    if catalogs.read {
+    for_planner(statement, catalogs.read);
+}
+
+/// What only DataFusion's planner asks for. It comes last: the others know what stands in the text.
+fn for_planner(statement: &mut Statement, reads_catalogs: bool) {
+    if reads_catalogs {
         walk(statement, &mut [&mut empty_catalogs::Emptier, &mut tableoid::Rewriter::default()]);
     }
     let (mut casts, mut strings, mut spellings) = Default::default();
@@ -151,7 +160,7 @@ fn rewrite(statement: &mut Statement) {
     ordered_strings::apply(statement, &strings);
     cast_arguments::apply(statement, &casts);
     walk(statement, &mut [&mut integer_literals::Narrower::default(), &mut array_literals::Rewriter, &mut spellings]);
-    pg_catalog_crate::apply(statement, &spellings, catalogs.read);
+    pg_catalog_crate::apply(statement, &spellings, reads_catalogs);
 }
 
 /// The name of a function that is called without a schema or with `pg_catalog`, lower case.

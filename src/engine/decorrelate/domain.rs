@@ -10,11 +10,11 @@ use datafusion::functions::expr_fn::coalesce;
 use datafusion::functions_window::expr_fn::row_number;
 use datafusion::logical_expr::{
     Aggregate, Distinct, Expr, ExprFunctionExt, Filter, Join, JoinType, Limit, LogicalPlan, LogicalPlanBuilder,
-    Projection, Sort, SortExpr, Union, Window, cast,
+    Operator, Projection, Sort, SortExpr, Subquery, Union, Window, binary_expr, cast,
 };
 use datafusion::prelude::lit;
 
-use super::{all_outer_columns, is_count, outer_columns};
+use super::{all_outer_columns, is_count, outer_columns, subqueries};
 
 /// The combinations of outer values, and what stands for each of them.
 pub(super) struct Domain {
@@ -43,16 +43,62 @@ impl Domain {
         self.columns.iter().cloned().map(Expr::Column)
     }
 
+    /// Its column that stands for the outer one.
+    fn column(&self, outer: &Column) -> Option<Column> {
+        let at = self.outer.iter().position(|column| column == outer);
+        at.and_then(|at| self.columns.get(at)).cloned()
+    }
+
     fn replaced(&self, expr: &Expr) -> DataFusionResult<Expr> {
-        let replaced = expr.clone().transform(|expr| match &expr {
-            Expr::OuterReferenceColumn(_, column) => {
-                let at = self.outer.iter().position(|outer| outer == column);
-                let column = at.and_then(|at| self.columns.get(at)).cloned();
-                Ok(column.map_or_else(|| Transformed::no(expr), |column| Transformed::yes(Expr::Column(column))))
-            }
-            _ => Ok(Transformed::no(expr)),
+        let replaced = expr.clone().transform(|expr| {
+            Ok(match expr {
+                Expr::OuterReferenceColumn(field, outer) => match self.column(&outer) {
+                    Some(column) => Transformed::yes(Expr::Column(column)),
+                    None => Transformed::no(Expr::OuterReferenceColumn(field, outer)),
+                },
+                Expr::ScalarSubquery(subquery) => Transformed::yes(Expr::ScalarSubquery(self.within(&subquery)?)),
+                Expr::Exists(mut exists) => {
+                    exists.subquery = self.within(&exists.subquery)?;
+                    Transformed::yes(Expr::Exists(exists))
+                }
+                Expr::InSubquery(mut tested) => {
+                    tested.subquery = self.within(&tested.subquery)?;
+                    Transformed::yes(Expr::InSubquery(tested))
+                }
+                other => Transformed::no(other),
+            })
         })?;
         Ok(replaced.data)
+    }
+
+    /// A subquery within the plan: it depends on the domain's columns in place of those further out.
+    fn within(&self, subquery: &Subquery) -> DataFusionResult<Subquery> {
+        let plan = subquery.subquery.as_ref().clone().transform_down_with_subqueries(|node| {
+            node.map_expressions(|expr| {
+                expr.transform(|expr| {
+                    Ok(match expr {
+                        Expr::OuterReferenceColumn(field, outer) => match self.column(&outer) {
+                            Some(column) => Transformed::yes(Expr::OuterReferenceColumn(field, column)),
+                            None => Transformed::no(Expr::OuterReferenceColumn(field, outer)),
+                        },
+                        other => Transformed::no(other),
+                    })
+                })
+            })
+        })?;
+        let outer_ref_columns = plan.data.all_out_ref_exprs();
+        Ok(Subquery { subquery: Arc::new(plan.data), outer_ref_columns, spans: subquery.spans.clone() })
+    }
+
+    /// Whether a subquery in the plan names a column of the plan as the domain's columns are named further out.
+    pub fn is_hidden(&self, plan: &LogicalPlan) -> DataFusionResult<bool> {
+        plan.exists(|node| {
+            let inputs = node.inputs();
+            let own = |column: &Column| inputs.iter().any(|input| input.schema().has_column(column));
+            let nested = subqueries(node);
+            let mut nested = nested.iter().flat_map(|subquery| all_outer_columns(&subquery.subquery));
+            Ok(nested.any(|column| self.outer.contains(&column) && own(&column)))
+        })
     }
 
     fn all_replaced(&self, exprs: &[Expr]) -> DataFusionResult<Vec<Expr>> {
@@ -123,7 +169,7 @@ impl Domain {
             LogicalPlan::Union(union) => return self.pushed_union(union),
             LogicalPlan::Limit(limit) => return self.pushed_limit(limit),
             LogicalPlan::Window(window) => return self.pushed_window(window),
-            LogicalPlan::Join(join) if join.join_type == JoinType::Inner => return self.pushed_join(join),
+            LogicalPlan::Join(join) => return self.pushed_join(join),
             _ => return Ok(None),
         }))
     }
@@ -169,22 +215,50 @@ impl Domain {
         whole.clone().project(named.collect::<Vec<_>>())?.build().map(Some)
     }
 
+    /// Rows meet those of their own combination. The side whose rows stay without a partner has to know it.
     fn pushed_join(&self, join: &Join) -> DataFusionResult<Option<LogicalPlan>> {
-        let right = all_outer_columns(&join.right);
-        let (left, right) = match (all_outer_columns(&join.left).is_empty(), right.is_empty()) {
-            (_, true) => (self.pushed(&join.left)?, Some(join.right.as_ref().clone())),
-            (true, false) => (Some(join.left.as_ref().clone()), self.pushed(&join.right)?),
-            (false, false) => return Ok(None),
+        let depends = [&join.left, &join.right].map(|side| !all_outer_columns(side).is_empty());
+        let [on_left, on_right] = match join.join_type {
+            JoinType::Inner => {
+                if depends == [false; 2] {
+                    [true, false]
+                } else {
+                    depends
+                }
+            }
+            JoinType::Left | JoinType::LeftSemi | JoinType::LeftAnti => [true, depends[1]],
+            JoinType::Right => [depends[0], true],
+            _ => return Ok(None),
         };
-        let (Some(left), Some(right)) = (left, right) else { return Ok(None) };
+        let side = |input: &LogicalPlan, pushed| if pushed { self.pushed(input) } else { Ok(Some(input.clone())) };
+        let (Some(mut left), Some(mut right)) = (side(&join.left, on_left)?, side(&join.right, on_right)?) else {
+            return Ok(None);
+        };
         let mut conditions = Vec::new();
+        if on_left && on_right {
+            let hidden = if join.join_type == JoinType::Right { &mut left } else { &mut right };
+            let own = if join.join_type == JoinType::Right { join.left.schema() } else { join.right.schema() };
+            let columns = own.columns().into_iter().map(Expr::Column);
+            let beside = self.columns.iter().map(|key| format!("{}_beside", key.name)).collect::<Vec<_>>();
+            let keys = self.exprs().zip(&beside).map(|(key, name)| key.alias(name));
+            *hidden =
+                LogicalPlanBuilder::from(hidden.clone()).project(columns.chain(keys).collect::<Vec<_>>())?.build()?;
+            for (key, name) in self.exprs().zip(beside) {
+                conditions.push(same(key, Expr::Column(Column::new_unqualified(name))));
+            }
+        }
         for (left, right) in &join.on {
-            conditions.push(self.replaced(left)?.eq(self.replaced(right)?));
+            let (left, right) = (self.replaced(left)?, self.replaced(right)?);
+            conditions.push(match join.null_equality {
+                NullEquality::NullEqualsNull => same(left, right),
+                NullEquality::NullEqualsNothing => left.eq(right),
+            });
         }
         if let Some(filter) = &join.filter {
             conditions.push(self.replaced(filter)?);
         }
-        LogicalPlanBuilder::from(left).join_on(right, JoinType::Inner, conditions)?.build().map(Some)
+        let columns: Vec<Expr> = join.schema.columns().into_iter().map(Expr::Column).chain(self.exprs()).collect();
+        LogicalPlanBuilder::from(left).join_on(right, join.join_type, conditions)?.project(columns)?.build().map(Some)
     }
 
     /// The windows of each combination by themselves.
@@ -241,4 +315,8 @@ impl Domain {
         }
         LogicalPlanBuilder::from(pushed).window([number])?.filter(stays)?.project(columns)?.build().map(Some)
     }
+}
+
+fn same(left: Expr, right: Expr) -> Expr {
+    binary_expr(left, Operator::IsNotDistinctFrom, right)
 }

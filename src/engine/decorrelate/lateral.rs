@@ -6,24 +6,25 @@ use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, NullEquality, TableReference};
 use datafusion::error::Result as DataFusionResult;
 use datafusion::logical_expr::utils::conjunction;
-use datafusion::logical_expr::{Expr, Join, JoinType, LogicalPlan, LogicalPlanBuilder, Subquery};
+use datafusion::logical_expr::{Expr, Join, JoinType, LogicalPlan, LogicalPlanBuilder};
 
 use super::domain::Domain;
-use super::{all_outer_columns, is_hard};
+use super::{all_outer_columns, for_all, is_hard};
 
 /// The rows of the left side with those of the subquery; `None` where DataFusion does it, or the subquery is not understood.
 pub(super) fn joined(join: &Join, count: &Cell<usize>) -> DataFusionResult<Option<LogicalPlan>> {
-    let Some((subquery, alias)) = subquery_of(&join.right) else { return Ok(None) };
-    let outer: Vec<Column> = all_outer_columns(&subquery.subquery).into_iter().collect();
+    // DataFusion marks none that depends on the left side in a subquery of its own only
+    let (subquery, alias) = subquery_of(&join.right).unwrap_or((&join.right, None));
+    let outer: Vec<Column> = all_outer_columns(subquery).into_iter().collect();
     let ours = !outer.is_empty() && outer.iter().all(|column| join.left.schema().has_column(column));
-    if !ours || !matches!(join.join_type, JoinType::Inner | JoinType::Left) || !is_ours(&subquery.subquery) {
+    if !ours || !matches!(join.join_type, JoinType::Inner | JoinType::Left) || !is_ours(subquery) {
         return Ok(None);
     }
     count.set(count.get() + 1);
     let result_name = format!("lateral_{}", count.get());
     let domain = Domain::of(&join.left, outer.clone(), count.get())?;
-    let Some(plan) = domain.pushed(&subquery.subquery)? else { return Ok(None) };
-    let own = subquery.subquery.schema().columns().into_iter().map(|column| {
+    let Some(plan) = for_all(&domain, subquery, count)? else { return Ok(None) };
+    let own = subquery.schema().columns().into_iter().map(|column| {
         let name = column.name.clone();
         let qualifier = alias.clone().or_else(|| column.relation.clone());
         Expr::Column(column).alias_qualified(qualifier, name)
@@ -42,9 +43,9 @@ pub(super) fn joined(join: &Join, count: &Cell<usize>) -> DataFusionResult<Optio
         .map(Some)
 }
 
-fn subquery_of(plan: &LogicalPlan) -> Option<(&Subquery, Option<TableReference>)> {
+fn subquery_of(plan: &LogicalPlan) -> Option<(&LogicalPlan, Option<TableReference>)> {
     match plan {
-        LogicalPlan::Subquery(subquery) => Some((subquery, None)),
+        LogicalPlan::Subquery(subquery) => Some((&subquery.subquery, None)),
         LogicalPlan::SubqueryAlias(alias) => {
             let (subquery, _) = subquery_of(&alias.input)?;
             Some((subquery, Some(alias.alias.clone())))

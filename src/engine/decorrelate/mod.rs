@@ -56,18 +56,22 @@ fn changed(node: LogicalPlan, count: &Cell<usize>) -> DataFusionResult<Transform
             let input = changed(below.projection()?, count)?.data;
             Ok(Transformed::yes(LogicalPlan::Aggregate(Aggregate::try_new(Arc::new(input), groups, values)?)))
         }
-        LogicalPlan::Distinct(Distinct::On(on)) if on.select_expr.iter().any(holds_any) => {
+        LogicalPlan::Distinct(Distinct::On(on)) if on.select_expr.iter().chain(&on.on_expr).any(holds_any) => {
             let mut below = Below::new(&on.input);
             let values = below.all(on.select_expr, &names)?;
+            let keys = below.all(on.on_expr, &names)?;
+            let order = match on.sort_expr {
+                Some(order) => Some(below.sorted(order)?),
+                None => None,
+            };
             let input = changed(below.projection()?, count)?.data;
-            let distinct = DistinctOn::try_new(on.on_expr, values, on.sort_expr, Arc::new(input))?;
+            let distinct = DistinctOn::try_new(keys, values, order, Arc::new(input))?;
             Ok(Transformed::yes(LogicalPlan::Distinct(Distinct::On(distinct))))
         }
         LogicalPlan::Sort(sort) if sort.expr.iter().any(|by| holds_any(&by.expr)) => {
             let columns: Vec<Expr> = sort.input.schema().columns().into_iter().map(Expr::Column).collect();
             let mut below = Below::new(&sort.input);
-            let keys = sort.expr.into_iter().map(|by| Ok(SortExpr { expr: below.column(by.expr)?, ..by }));
-            let keys = keys.collect::<DataFusionResult<Vec<_>>>()?;
+            let keys = below.sorted(sort.expr)?;
             let input = changed(below.projection()?, count)?.data;
             let sorted = LogicalPlanBuilder::from(input).sort_with_limit(keys, sort.fetch)?;
             sorted.project(columns)?.build().map(Transformed::yes)
@@ -77,7 +81,7 @@ fn changed(node: LogicalPlan, count: &Cell<usize>) -> DataFusionResult<Transform
         {
             let columns: Vec<Expr> = filter.input.schema().columns().into_iter().map(Expr::Column).collect();
             let mut input = filter.input.as_ref().clone();
-            let predicate = predicates::counted(filter.predicate, &input, is_beyond_conditions)?;
+            let predicate = predicates::counted_condition(filter.predicate, &input, is_beyond_conditions)?;
             let predicate = in_place(predicate, &mut input, count)?;
             let filtered = LogicalPlan::Filter(Filter::try_new(predicate, Arc::new(input))?);
             Ok(Transformed::yes(LogicalPlanBuilder::from(filtered).project(columns)?.build()?))
@@ -98,19 +102,30 @@ fn changed(node: LogicalPlan, count: &Cell<usize>) -> DataFusionResult<Transform
 struct Below<'a> {
     input: &'a Arc<LogicalPlan>,
     exprs: Vec<Expr>,
+    /// Each subquery once, and the name of its column.
+    computed: Vec<(Expr, String)>,
 }
 
 impl<'a> Below<'a> {
     fn new(input: &'a Arc<LogicalPlan>) -> Self {
-        Self { input, exprs: input.schema().columns().into_iter().map(Expr::Column).collect() }
+        let exprs = input.schema().columns().into_iter().map(Expr::Column).collect();
+        Self { input, exprs, computed: Vec::new() }
     }
 
     /// The expression with columns of the projection in place of its subqueries.
     fn column(&mut self, expr: Expr) -> DataFusionResult<Expr> {
         let replaced = expr.transform_down(|expr| match expr {
             Expr::Exists(_) | Expr::InSubquery(_) | Expr::ScalarSubquery(_) => {
-                let name = format!("value_{}", self.exprs.len());
-                self.exprs.push(expr.alias(&name));
+                let known = self.computed.iter().find(|(computed, _)| *computed == expr);
+                let name = match known {
+                    Some((_, name)) => name.clone(),
+                    None => {
+                        let name = format!("value_{}", self.exprs.len());
+                        self.exprs.push(expr.clone().alias(&name));
+                        self.computed.push((expr, name.clone()));
+                        name
+                    }
+                };
                 Ok(Transformed::new(Expr::Column(Column::new_unqualified(name)), true, TreeNodeRecursion::Jump))
             }
             other => Ok(Transformed::no(other)),
@@ -124,6 +139,10 @@ impl<'a> Below<'a> {
             Ok(name.restore(self.column(expr)?))
         });
         columns.collect()
+    }
+
+    fn sorted(&mut self, keys: Vec<SortExpr>) -> DataFusionResult<Vec<SortExpr>> {
+        keys.into_iter().map(|by| Ok(SortExpr { expr: self.column(by.expr)?, ..by })).collect()
     }
 
     fn projection(self) -> DataFusionResult<LogicalPlan> {
@@ -177,11 +196,49 @@ fn outer_columns(expr: &Expr) -> Vec<Column> {
     found
 }
 
+/// The columns of rows around the plan that it, or a subquery anywhere in it, depends on.
 fn all_outer_columns(plan: &LogicalPlan) -> BTreeSet<Column> {
-    let mut found = BTreeSet::new();
-    let _ = plan.apply(|node| {
-        node.apply_expressions(|expr| {
-            found.extend(outer_columns(expr));
+    let mut found = further_columns(plan);
+    let _ = plan.apply_expressions(|expr| {
+        found.extend(outer_columns(expr));
+        Ok(TreeNodeRecursion::Continue)
+    });
+    for input in plan.inputs() {
+        found.extend(all_outer_columns(input));
+    }
+    if let LogicalPlan::Join(join) = plan {
+        // a subquery of FROM depends on what stands left of it
+        found.retain(|column| !join.left.schema().has_column(column));
+    }
+    found
+}
+
+/// The columns of rows around the node that subqueries in its expressions, or the conditions they stand in, depend on: `a` in
+/// `… FROM a WHERE EXISTS (SELECT … FROM b WHERE EXISTS (SELECT … WHERE c.x = a.x))`.
+fn further_columns(node: &LogicalPlan) -> BTreeSet<Column> {
+    let mut found: BTreeSet<Column> =
+        subqueries(node).iter().flat_map(|subquery| all_outer_columns(&subquery.subquery)).collect();
+    found.retain(|column| !node.inputs().iter().any(|input| input.schema().has_column(column)));
+    let _ = node.apply_expressions(|expr| {
+        for part in split_conjunction(expr).into_iter().filter(|part| holds_any(part)) {
+            found.extend(outer_columns(part));
+        }
+        Ok(TreeNodeRecursion::Continue)
+    });
+    found
+}
+
+/// The subqueries in the expressions of one node.
+fn subqueries(node: &LogicalPlan) -> Vec<Subquery> {
+    let mut found = Vec::new();
+    let _ = node.apply_expressions(|expr| {
+        expr.apply(|expr| {
+            match expr {
+                Expr::ScalarSubquery(subquery) => found.push(subquery.clone()),
+                Expr::Exists(exists) => found.push(exists.subquery.clone()),
+                Expr::InSubquery(within) => found.push(within.subquery.clone()),
+                _ => {}
+            }
             Ok(TreeNodeRecursion::Continue)
         })
     });
@@ -192,6 +249,7 @@ fn all_outer_columns(plan: &LogicalPlan) -> BTreeSet<Column> {
 fn is_hard(plan: &LogicalPlan) -> bool {
     let mut hard = false;
     let _ = plan.apply(|node| {
+        hard |= !further_columns(node).is_empty();
         match node {
             LogicalPlan::Filter(filter) => {
                 hard |= split_conjunction(&filter.predicate).into_iter().any(|part| !is_equality(part));
@@ -212,10 +270,11 @@ fn is_hard(plan: &LogicalPlan) -> bool {
     hard
 }
 
-/// Whether it looks at the outer row elsewhere than in conditions.
+/// Whether it looks at the outer row elsewhere than in conditions of its own.
 fn is_beyond_conditions(plan: &LogicalPlan) -> bool {
     let mut beyond = false;
     let _ = plan.apply(|node| {
+        beyond |= !further_columns(node).is_empty();
         if !matches!(node, LogicalPlan::Filter(_) | LogicalPlan::Join(_)) {
             let _ = node.apply_expressions(|expr| {
                 beyond |= !outer_columns(expr).is_empty();
@@ -251,7 +310,7 @@ fn join(
     count.set(count.get() + 1);
     let result_name = format!("subquery_{}", count.get());
     let domain = Domain::of(input, outer.clone(), count.get())?;
-    let Some(plan) = domain.pushed(&subquery.subquery)? else { return Ok(None) };
+    let Some(plan) = for_all(&domain, &subquery.subquery, count)? else { return Ok(None) };
     let keys = domain.keys();
     let value = Expr::Column(Column::from(subquery.subquery.schema().qualified_field(0)));
     let keyed = domain.exprs().zip(&keys).map(|(column, key)| column.alias(key));
@@ -269,6 +328,20 @@ fn join(
         false => value,
     };
     Ok(Some((joined, value)))
+}
+
+/// The plan for all combinations of the domain at once. What its subqueries knew of the rows around it is then a column
+/// beside them, and they are taken apart in their turn.
+fn for_all(domain: &Domain, plan: &LogicalPlan, count: &Cell<usize>) -> DataFusionResult<Option<LogicalPlan>> {
+    if domain.is_hidden(plan)? {
+        return Ok(None);
+    }
+    let further = plan.exists(|node| Ok(!further_columns(node).is_empty()))?;
+    let Some(pushed) = domain.pushed(plan)? else { return Ok(None) };
+    if !further {
+        return Ok(Some(pushed));
+    }
+    pushed.transform_up_with_subqueries(|node| changed(node, count)).map(|changed| Some(changed.data))
 }
 
 /// Whether the value is a count, which is 0 where there is nothing to count.

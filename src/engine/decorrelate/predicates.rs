@@ -10,6 +10,7 @@ use datafusion::common::{Column, Spans};
 use datafusion::error::Result;
 use datafusion::functions_aggregate::count::count;
 use datafusion::logical_expr::expr::{Exists, InSubquery};
+use datafusion::logical_expr::utils::{conjunction, split_conjunction_owned};
 use datafusion::logical_expr::{
     Expr, ExprSchemable, FetchType, LogicalPlan, LogicalPlanBuilder, SkipType, Subquery, when,
 };
@@ -51,6 +52,22 @@ pub(super) fn counted(expr: Expr, input: &LogicalPlan, is_such: impl Fn(&Logical
     Ok(counted.data)
 }
 
+/// The condition of a WHERE with counts in place of those of the kind: what is unknown passes as little as what is false.
+pub(super) fn counted_condition(
+    expr: Expr,
+    input: &LogicalPlan,
+    is_such: impl Fn(&LogicalPlan) -> bool,
+) -> Result<Expr> {
+    let parts = split_conjunction_owned(expr).into_iter().map(|part| match part {
+        Expr::InSubquery(within) if !within.negated && is_such(&within.subquery.subquery) => {
+            let equal = Looked::new(&within, input)?.equal()?;
+            counted(equal.gt(lit(0i64)), input, &is_such)
+        }
+        part => counted(part, input, &is_such),
+    });
+    Ok(conjunction(parts.collect::<Result<Vec<_>>>()?).unwrap_or_else(|| lit(true)))
+}
+
 /// The rows without a limit that leaves one of them: whether there are any does not change.
 fn unlimited(rows: &LogicalPlan) -> &LogicalPlan {
     match rows {
@@ -64,27 +81,59 @@ fn unlimited(rows: &LogicalPlan) -> &LogicalPlan {
 
 /// True where a row equals; else NULL where one may (it or the operand is NULL); else false.
 fn is_in(within: InSubquery, input: &LogicalPlan) -> Result<Expr> {
-    let InSubquery { expr, subquery, negated } = within;
-    let rows = subquery.subquery.as_ref();
-    let (qualifier, field) = rows.schema().qualified_field(0);
-    let item = Expr::Column(Column::from((qualifier, field)));
-    let outer = expr.as_ref().clone().transform(|expr| match &expr {
-        Expr::Column(column) => {
-            let (_, field) = expr.to_field(input.schema())?;
-            Ok(Transformed::yes(Expr::OuterReferenceColumn(field, column.clone())))
-        }
-        _ => Ok(Transformed::no(expr)),
-    })?;
-    let filtered =
-        |condition| -> Result<Expr> { number_of(LogicalPlanBuilder::from(rows.clone()).filter(condition)?.build()?) };
-    let equal = filtered(item.clone().eq(outer.data))?;
-    let some = number_of(rows.clone())?;
-    let unknown = filtered(item.is_null())?;
+    let looked = Looked::new(&within, input)?;
+    let InSubquery { expr, negated, .. } = &within;
     let zero = || lit(0i64);
-    when(equal.gt(zero()), lit(!negated))
-        .when(some.eq(zero()), lit(negated))
-        .when(expr.is_null().or(unknown.gt(zero())), lit(ScalarValue::Boolean(None)))
-        .otherwise(lit(negated))
+    let mut found = when(looked.equal()?.gt(zero()), lit(!negated));
+    let mut unknown = None;
+    if expr.nullable(input.schema())? {
+        unknown = Some(expr.as_ref().clone().is_null().and(looked.some()?.gt(zero())));
+    }
+    if looked.item.nullable(looked.rows.schema())? {
+        let of_item = looked.of(looked.item.clone().is_null())?.gt(zero());
+        unknown = Some(unknown.map_or(of_item.clone(), |unknown| unknown.or(of_item)));
+    }
+    match unknown {
+        Some(unknown) => found.when(unknown, lit(ScalarValue::Boolean(None))).otherwise(lit(*negated)),
+        None => found.otherwise(lit(*negated)),
+    }
+}
+
+/// What `x IN (rows)` looks for, and where.
+struct Looked<'a> {
+    rows: &'a LogicalPlan,
+    item: Expr,
+    /// The operand, as the rows see it.
+    outer: Expr,
+}
+
+impl<'a> Looked<'a> {
+    fn new(within: &'a InSubquery, input: &LogicalPlan) -> Result<Self> {
+        let rows = within.subquery.subquery.as_ref();
+        let (qualifier, field) = rows.schema().qualified_field(0);
+        let outer = within.expr.as_ref().clone().transform(|expr| match &expr {
+            Expr::Column(column) => {
+                let (_, field) = expr.to_field(input.schema())?;
+                Ok(Transformed::yes(Expr::OuterReferenceColumn(field, column.clone())))
+            }
+            _ => Ok(Transformed::no(expr)),
+        })?;
+        Ok(Self { rows, item: Expr::Column(Column::from((qualifier, field))), outer: outer.data })
+    }
+
+    /// The number of rows that equal it.
+    fn equal(&self) -> Result<Expr> {
+        self.of(self.item.clone().eq(self.outer.clone()))
+    }
+
+    /// The number of rows.
+    fn some(&self) -> Result<Expr> {
+        number_of(self.rows.clone())
+    }
+
+    fn of(&self, condition: Expr) -> Result<Expr> {
+        number_of(LogicalPlanBuilder::from(self.rows.clone()).filter(condition)?.build()?)
+    }
 }
 
 fn number_of(rows: LogicalPlan) -> Result<Expr> {

@@ -5,17 +5,16 @@
 //! (apache/datafusion#25244). Remove when it goes by position.
 
 use std::collections::HashSet;
-use std::fmt;
 use std::sync::Arc;
 
 use datafusion::common::config::ConfigOptions;
-use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
-use datafusion::error::{DataFusionError, Result};
-use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::physical_expr::PhysicalExpr;
+use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
+use datafusion::error::Result;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::filter_pushdown::FilterPushdown;
-use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties, ReplaceChildrenOptions};
+use datafusion::physical_plan::ExecutionPlan;
+
+use super::pass::{Kept, PassExec};
 
 /// The rule, with fences where it is one that hands filters down.
 pub(super) fn fenced(
@@ -38,13 +37,13 @@ impl PhysicalOptimizerRule for Fenced {
         }
         let fence = |node: Arc<dyn ExecutionPlan>| {
             Ok(match repeats_names(&node) {
-                true => Transformed::yes(Arc::new(Fence(node)) as Arc<dyn ExecutionPlan>),
+                true => Transformed::yes(PassExec::above(Kept::Filters, node)?),
                 false => Transformed::no(node),
             })
         };
         let unfence = |node: Arc<dyn ExecutionPlan>| {
-            Ok(match node.downcast_ref::<Fence>() {
-                Some(Fence(inner)) => Transformed::yes(inner.clone()),
+            Ok(match PassExec::keeps(&node, Kept::Filters) {
+                Some(fence) => Transformed::yes(fence.input.clone()),
                 None => Transformed::no(node),
             })
         };
@@ -64,57 +63,4 @@ impl PhysicalOptimizerRule for Fenced {
 fn repeats_names(node: &Arc<dyn ExecutionPlan>) -> bool {
     let mut seen = HashSet::new();
     node.schema().fields().iter().any(|field| !seen.insert(field.name().as_str()))
-}
-
-/// What no filter passes: a plan's node takes none from above where it does not say that it does.
-#[derive(Debug)]
-struct Fence(Arc<dyn ExecutionPlan>);
-
-impl Fence {
-    fn before(mut children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
-        match (children.pop(), children.is_empty()) {
-            (Some(child), true) => Ok(Arc::new(Self(child))),
-            _ => Err(DataFusionError::Internal("a fence stands before one node".to_owned())),
-        }
-    }
-}
-
-impl DisplayAs for Fence {
-    fn fmt_as(&self, _format: DisplayFormatType, f: &mut fmt::Formatter) -> fmt::Result {
-        write!(f, "Fence")
-    }
-}
-
-impl ExecutionPlan for Fence {
-    fn name(&self) -> &str {
-        "Fence"
-    }
-    fn properties(&self) -> &Arc<PlanProperties> {
-        self.0.properties()
-    }
-    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
-        vec![&self.0]
-    }
-    fn maintains_input_order(&self) -> Vec<bool> {
-        vec![true]
-    }
-    fn apply_expressions(
-        &self,
-        _f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
-    ) -> Result<TreeNodeRecursion> {
-        Ok(TreeNodeRecursion::Continue)
-    }
-    fn with_new_children(self: Arc<Self>, children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
-        Self::before(children)
-    }
-    fn replace_children(
-        self: Arc<Self>,
-        children: Vec<Arc<dyn ExecutionPlan>>,
-        _options: ReplaceChildrenOptions,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        Self::before(children)
-    }
-    fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
-        self.0.execute(partition, context)
-    }
 }

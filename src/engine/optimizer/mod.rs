@@ -2,9 +2,11 @@
 
 mod dependencies;
 mod distinct_counts;
+mod dynamic_filters;
 mod filter_pushdown;
 mod null_equality;
 mod nulls;
+mod pass;
 mod predicates;
 mod repair;
 mod top_groups;
@@ -42,7 +44,8 @@ pub(super) fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Syn
             (rule.name() == JoinSelection::new().name()).then(|| Arc::new(nulls::Rule) as _);
         [rule].into_iter().chain(next)
     };
-    rules.flat_map(after_joins).collect()
+    let last: Arc<dyn PhysicalOptimizerRule + Send + Sync> = Arc::new(dynamic_filters::Rule);
+    rules.flat_map(after_joins).chain([last]).collect()
 }
 
 /// How relations in FROM are planned, before all that plan some of them otherwise.
