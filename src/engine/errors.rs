@@ -6,9 +6,9 @@ use datafusion::arrow::error::ArrowError;
 use datafusion::common::{Column, SchemaError};
 use datafusion::error::DataFusionError;
 
-use super::planner_words::in_postgres_words;
+use super::planner_words::{in_postgres_words, plan_kind};
 use super::typing::{Place, Placed};
-use super::unknown_functions;
+use super::{unknown_functions, unsupported};
 use crate::dialect::{self, Statement};
 use crate::error::{Error, ErrorKind};
 use crate::pgfunctions;
@@ -113,8 +113,9 @@ fn from_text(error: &DataFusionError) -> Error {
         DataFusionError::Shared(inner) => from_text(inner),
         DataFusionError::ArrowError(arrow, _) => from_arrow(arrow),
         DataFusionError::Plan(message) => from_plan(message.clone()).0,
-        DataFusionError::NotImplemented(message) => in_postgres_words(message)
-            .unwrap_or_else(|| Error::new(ErrorKind::FeatureNotSupported, format!("not supported: {}", tidy(message)))),
+        DataFusionError::NotImplemented(message) => {
+            in_postgres_words(message).unwrap_or_else(|| unsupported::in_words(&tidy(message)))
+        }
         DataFusionError::ResourcesExhausted(message) => exhausted(message),
         DataFusionError::Execution(message) => from_words(message),
         DataFusionError::Configuration(message) => Error::new(ErrorKind::InvalidParameter, tidy(message)),
@@ -250,6 +251,12 @@ fn from_plan(message: String) -> (Error, Option<Place>) {
     if let Some(error) = in_postgres_words(&text) {
         return (error, None);
     }
+    if text.starts_with("plan: [") {
+        return (Error::internal(text), None);
+    }
+    if let Some(error) = unsupported::known(&text) {
+        return (error, None);
+    }
     let kind = plan_kind(&text);
     (Error::new(kind, lower_first(&text)), None)
 }
@@ -267,36 +274,6 @@ pub(super) fn postgres_type(arrow: &str) -> &str {
     }
 }
 
-/// SQLSTATE classes told by the planner's words, first match.
-const PLAN_KINDS: &[(&str, ErrorKind)] = &[
-    ("coerce arguments", ErrorKind::UndefinedFunction),
-    ("does not support", ErrorKind::UndefinedFunction),
-    ("No function matches", ErrorKind::UndefinedFunction),
-    ("requires at least", ErrorKind::UndefinedFunction),
-    ("expects", ErrorKind::UndefinedFunction),
-    ("Cannot coerce", ErrorKind::DatatypeMismatch),
-    ("Cannot infer common", ErrorKind::DatatypeMismatch),
-    ("common type", ErrorKind::DatatypeMismatch),
-    ("Unsupported CAST", ErrorKind::DatatypeMismatch),
-    ("Cannot automatically convert", ErrorKind::DatatypeMismatch),
-    ("different number of columns", ErrorKind::SyntaxError),
-    ("same number of", ErrorKind::SyntaxError),
-    ("DISTINCT ON", ErrorKind::InvalidColumnReference),
-    ("ggregate function calls", ErrorKind::GroupingError),
-    ("GROUP BY", ErrorKind::GroupingError),
-    ("ambiguous", ErrorKind::AmbiguousColumn),
-    ("unique expression names", ErrorKind::AmbiguousColumn),
-    ("at most one row", ErrorKind::CardinalityViolation),
-    ("No value found for placeholder", ErrorKind::UndefinedParameter),
-    ("laceholder", ErrorKind::IndeterminateDatatype),
-    ("out of range", ErrorKind::InvalidParameter),
-    ("not found", ErrorKind::UndefinedObject),
-];
-
-fn plan_kind(text: &str) -> ErrorKind {
-    PLAN_KINDS.iter().find(|(words, _)| text.contains(words)).map_or(ErrorKind::FeatureNotSupported, |(_, kind)| *kind)
-}
-
 fn from_arrow(error: &ArrowError) -> Error {
     match error {
         ArrowError::DivideByZero => Error::new(ErrorKind::DivisionByZero, "division by zero"),
@@ -306,9 +283,7 @@ fn from_arrow(error: &ArrowError) -> Error {
             None => from_words(&inner.to_string()),
         },
         ArrowError::MemoryError(message) => exhausted(message),
-        ArrowError::NotYetImplemented(message) => {
-            Error::new(ErrorKind::FeatureNotSupported, format!("not supported: {}", tidy(message)))
-        }
+        ArrowError::NotYetImplemented(message) => unsupported::in_words(&tidy(message)),
         ArrowError::CastError(message)
         | ArrowError::ParseError(message)
         | ArrowError::ComputeError(message)

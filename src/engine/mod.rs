@@ -68,6 +68,7 @@ mod time_travel;
 mod transaction;
 mod typing;
 mod unknown_functions;
+mod unsupported;
 mod whole_rows;
 mod workers;
 mod write;

@@ -47,6 +47,7 @@ const FIXED: &[(&str, ErrorKind, &str)] = &[
     ),
     ("unary operator '-' only supports", ErrorKind::UndefinedFunction, "operator does not exist: - text"),
     ("Unary operator '-' only supports", ErrorKind::UndefinedFunction, "operator does not exist: - text"),
+    ("ggregate function calls cannot be nested", ErrorKind::GroupingError, "aggregate function calls cannot be nested"),
     ("LIMIT must be >", ErrorKind::InvalidRowCountInLimit, "LIMIT must not be negative"),
     ("OFFSET must be >", ErrorKind::InvalidRowCountInOffset, "OFFSET must not be negative"),
     (
@@ -125,6 +126,37 @@ fn type_name(text: &str) -> Option<Error> {
 
 fn between<'a>(text: &'a str, before: &str, after: &str) -> Option<&'a str> {
     Some(text.split_once(before)?.1.split_once(after)?.0)
+}
+
+/// SQLSTATE classes told by the planner's words, first match.
+const PLAN_KINDS: &[(&str, ErrorKind)] = &[
+    ("coerce arguments", ErrorKind::UndefinedFunction),
+    ("does not support", ErrorKind::UndefinedFunction),
+    ("No function matches", ErrorKind::UndefinedFunction),
+    ("requires at least", ErrorKind::UndefinedFunction),
+    ("expects", ErrorKind::UndefinedFunction),
+    ("Cannot coerce", ErrorKind::DatatypeMismatch),
+    ("Cannot infer common", ErrorKind::DatatypeMismatch),
+    ("common type", ErrorKind::DatatypeMismatch),
+    ("Unsupported CAST", ErrorKind::DatatypeMismatch),
+    ("Cannot automatically convert", ErrorKind::DatatypeMismatch),
+    ("different number of columns", ErrorKind::SyntaxError),
+    ("same number of", ErrorKind::SyntaxError),
+    ("DISTINCT ON", ErrorKind::InvalidColumnReference),
+    ("ggregate function calls", ErrorKind::GroupingError),
+    ("GROUP BY", ErrorKind::GroupingError),
+    ("ambiguous", ErrorKind::AmbiguousColumn),
+    ("unique expression names", ErrorKind::AmbiguousColumn),
+    ("at most one row", ErrorKind::CardinalityViolation),
+    ("No value found for placeholder", ErrorKind::UndefinedParameter),
+    ("laceholder", ErrorKind::IndeterminateDatatype),
+    ("out of range", ErrorKind::InvalidParameter),
+    ("not found", ErrorKind::UndefinedObject),
+];
+
+/// What kind of complaint it is that keeps its words.
+pub(super) fn plan_kind(text: &str) -> ErrorKind {
+    PLAN_KINDS.iter().find(|(words, _)| text.contains(words)).map_or(ErrorKind::FeatureNotSupported, |(_, kind)| *kind)
 }
 
 #[cfg(test)]

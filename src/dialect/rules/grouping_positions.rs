@@ -1,6 +1,7 @@
-//! Positions inside `ROLLUP`, `CUBE` and `GROUPING SETS`: `ROLLUP (1, 2)` → the first two columns of the list.
+//! Positions inside `ROLLUP`, `CUBE` and `GROUPING SETS`: `ROLLUP (1, 2)` → the first two columns of the list; and the group
+//! of all rows: `GROUP BY ()` → `GROUP BY GROUPING SETS (())`.
 //!
-//! Blocked by: DataFusion takes positions of plain GROUP BY only. Remove when it takes these.
+//! Blocked by: DataFusion takes positions of plain GROUP BY only, and no empty list. Remove when it takes these.
 
 use datafusion::sql::sqlparser::ast::{Expr, GroupByExpr, Select, SelectItem, Value};
 
@@ -13,6 +14,11 @@ impl Rule for Rewriter {
         let Select { group_by: GroupByExpr::Expressions(groups, _), projection, .. } = select else {
             return;
         };
+        let written = groups.len();
+        groups.retain(|group| !matches!(group, Expr::Tuple(members) if members.is_empty()));
+        if groups.is_empty() && written > 0 {
+            groups.push(Expr::GroupingSets(vec![Vec::new()]));
+        }
         for group in groups {
             let (Expr::GroupingSets(sets) | Expr::Cube(sets) | Expr::Rollup(sets)) = group else { continue };
             for member in sets.iter_mut().flatten() {
@@ -52,6 +58,8 @@ mod tests {
                 "SELECT a, b FROM t GROUP BY GROUPING SETS ((1, 2), ())",
                 "SELECT a, b FROM t GROUP BY GROUPING SETS ((a, b), ())",
             ),
+            ("SELECT 1 AS x FROM t GROUP BY ()", "SELECT 1 AS x FROM t GROUP BY GROUPING SETS (())"),
+            ("SELECT a FROM t GROUP BY a, ()", "SELECT a FROM t GROUP BY a"),
         ] {
             assert_eq!(parse_single(sql).unwrap().ast.to_string(), expected);
         }

@@ -10,13 +10,13 @@ mod pass;
 mod predicates;
 mod repair;
 mod top_groups;
+mod totals;
 
 use std::sync::Arc;
 
 use datafusion::logical_expr::planner::RelationPlanner;
 use datafusion::optimizer::OptimizerRule;
 use datafusion::optimizer::optimizer::Optimizer;
-use datafusion::optimizer::simplify_expressions::SimplifyExpressions;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::join_selection::JoinSelection;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
@@ -25,13 +25,8 @@ use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 pub(super) fn logical_rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
     let rules = dependencies::strip_before_use(Optimizer::new().rules);
     let last: Arc<dyn OptimizerRule + Send + Sync> = Arc::new(predicates::Rule);
-    let rules = rules.into_iter().map(distinct_counts::limited).map(null_equality::apart);
-    let after_simplifying = |rule: Arc<dyn OptimizerRule + Send + Sync>| {
-        let next: Option<Arc<dyn OptimizerRule + Send + Sync>> =
-            (rule.name() == SimplifyExpressions::new().name()).then(|| Arc::new(predicates::Contradictions) as _);
-        [rule].into_iter().chain(next)
-    };
-    rules.flat_map(after_simplifying).chain([last]).collect()
+    let rules = rules.into_iter().map(distinct_counts::limited).map(null_equality::apart).map(totals::below);
+    rules.chain([last]).collect()
 }
 
 /// What is done to physical plans, in order.

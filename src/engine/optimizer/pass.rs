@@ -93,8 +93,12 @@ impl ExecutionPlan for PassExec {
         vec![&self.input]
     }
     fn maintains_input_order(&self) -> Vec<bool> {
-        // or the order that is asked for above is looked for below
-        vec![self.kept != Kept::WindowOrders]
+        // or the order that is asked for above is looked for below, where more is said to hold
+        vec![self.kept == Kept::Filters]
+    }
+    fn benefits_from_input_partitioning(&self) -> Vec<bool> {
+        // nothing comes between it and what it stands above
+        vec![false]
     }
     fn apply_expressions(
         &self,

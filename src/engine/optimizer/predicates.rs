@@ -10,40 +10,11 @@ use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::error::Result;
 use datafusion::logical_expr::expr::Cast;
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
-use datafusion::logical_expr::utils::split_conjunction;
-use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, Filter, LogicalPlan, Operator, lit};
+use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, Filter, LogicalPlan, Operator};
 use datafusion::optimizer::optimizer::ApplyOrder;
 use datafusion::optimizer::{OptimizerConfig, OptimizerRule};
-use datafusion::scalar::ScalarValue;
 
 use crate::engine::text_casts;
-
-/// `c IS NULL AND NULL` → `false`, which no row passes, once conditions are simplified: DataFusion 55 hands the NULL down
-/// below an aggregate, which still gives its one row.
-#[derive(Debug)]
-pub(super) struct Contradictions;
-
-impl OptimizerRule for Contradictions {
-    fn name(&self) -> &str {
-        "contradictions"
-    }
-
-    fn apply_order(&self) -> Option<ApplyOrder> {
-        Some(ApplyOrder::TopDown)
-    }
-
-    fn rewrite(&self, plan: LogicalPlan, _config: &dyn OptimizerConfig) -> Result<Transformed<LogicalPlan>> {
-        let fails = |part: &&Expr| matches!(part, Expr::Literal(value, _) if value.is_null() || *value == ScalarValue::Boolean(Some(false)));
-        match plan {
-            LogicalPlan::Filter(Filter { predicate, input, .. })
-                if !matches!(predicate, Expr::Literal(..)) && split_conjunction(&predicate).iter().any(fails) =>
-            {
-                Ok(Transformed::yes(LogicalPlan::Filter(Filter::try_new(lit(false), input)?)))
-            }
-            other => Ok(Transformed::no(other)),
-        }
-    }
-}
 
 /// The last of the rules: others would change its conditions back.
 #[derive(Debug)]
