@@ -280,8 +280,8 @@ const BAD_SERIES: &[(&str, Result<&str, &str>)] = &[
     ("select count(*) from clv_predict((select 1 as c, date '2020-01-01' as day, 5 as v where false), c, day, v)", Ok("0")),
     ("select count(*) from basket_rules((select 1 as b, 1 as i where false), b, i)", Ok("0")),
     // too little to choose from: the simplest method, and why
-    ("select distinct forecast || ' ' || method || ' ' || (reason is not null) from forecast((select date '2020-01-01' as day, 5 as v), day, v)", Ok("5.0 seasonal_naive true")),
-    ("select distinct forecast || ' ' || (reason is not null) from forecast((select date '2020-01-01' + x::integer as day, 0 as v from generate_series(1, 100) x), day, v)", Ok("0.0 true")),
+    ("select distinct forecast || ' ' || method || ' ' || (reason is not null) from forecast((select date '2020-01-01' as day, 5 as v), day, v)", Ok("5 seasonal_naive true")),
+    ("select distinct forecast || ' ' || (reason is not null) from forecast((select date '2020-01-01' + x::integer as day, 0 as v from generate_series(1, 100) x), day, v)", Ok("0 true")),
     ("select count(*) filter (where is_anomaly) || ' ' || count(reason) from anomalies((select date '2020-01-01' as day, 5 as v), day, v)", Ok("0 1")),
     // gaps and nulls are no zeros
     ("select count(*) || ' ' || (min(forecast) > 9) from forecast((select date '2020-01-01' + x::integer as day, case when x % 11 = 0 then null else 10 + x % 2 end as v from generate_series(1, 200) x where x % 13 <> 0), day, v)", Ok("90 true")),

@@ -58,7 +58,7 @@ mod tests {
                 "SELECT a, b FROM t GROUP BY GROUPING SETS ((1, 2), ())",
                 "SELECT a, b FROM t GROUP BY GROUPING SETS ((a, b), ())",
             ),
-            ("SELECT 1 AS x FROM t GROUP BY ()", "SELECT 1 AS x FROM t GROUP BY GROUPING SETS (())"),
+            ("SELECT b AS x FROM t GROUP BY ()", "SELECT b AS x FROM t GROUP BY GROUPING SETS (())"),
             ("SELECT a FROM t GROUP BY a, ()", "SELECT a FROM t GROUP BY a"),
         ] {
             assert_eq!(parse_single(sql).unwrap().ast.to_string(), expected);
