@@ -15,7 +15,8 @@ use datafusion::common::tree_node::Transformed;
 use datafusion::error::{DataFusionError, Result as DataFusionResult};
 use datafusion::logical_expr::expr::{Cast, ScalarFunction};
 use datafusion::logical_expr::{
-    ColumnarValue, Expr, ExprSchemable, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+    BinaryExpr, ColumnarValue, Expr, ExprSchemable, Operator, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
+    Volatility,
 };
 use datafusion::scalar::ScalarValue;
 
@@ -29,8 +30,11 @@ pub(super) fn change(expr: Expr, schema: &DFSchema) -> DataFusionResult<Transfor
     if changed.transformed {
         return Ok(changed);
     }
-    let expr = changed.data;
-    let Expr::Cast(cast) = expr else { return Ok(Transformed::no(expr)) };
+    let cast = match changed.data {
+        Expr::Cast(cast) => cast,
+        Expr::BinaryExpr(joined) if joined.op == Operator::StringConcat => return joined_texts(joined, schema),
+        other => return Ok(Transformed::no(other)),
+    };
     let given = cast.expr.get_type(schema);
     match given {
         Ok(given) if cast.field.data_type() == &DataType::Utf8View && is_written_otherwise(&given) => {
@@ -46,6 +50,15 @@ pub(super) fn change(expr: Expr, schema: &DFSchema) -> DataFusionResult<Transfor
         }
         _ => Ok(Transformed::no(Expr::Cast(cast))),
     }
+}
+
+/// `a || b` with the text of an operand that DataFusion would write otherwise.
+fn joined_texts(joined: BinaryExpr, schema: &DFSchema) -> DataFusionResult<Transformed<Expr>> {
+    let otherwise = |side: &Expr| side.get_type(schema).is_ok_and(|given| given.is_floating());
+    let (left, right) = (otherwise(&joined.left), otherwise(&joined.right));
+    let side = |side: Box<Expr>, otherwise| if otherwise { Box::new(text_of(*side)) } else { side };
+    let whole = BinaryExpr::new(side(joined.left, left), joined.op, side(joined.right, right));
+    Ok(Transformed::new_transformed(Expr::BinaryExpr(whole), left || right))
 }
 
 /// The value as text, a call of which a planner knows nothing.
