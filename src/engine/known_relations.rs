@@ -64,7 +64,8 @@ impl<'a> Known<'a> {
         self.with.push((folded(&cte.alias.name), columns));
     }
 
-    fn relation(&self, factor: &TableFactor) -> Option<Relation> {
+    /// What stands in a FROM, where its text and its tables tell.
+    pub fn relation(&self, factor: &TableFactor) -> Option<Relation> {
         match factor {
             TableFactor::Table { name, alias, args: None, .. } => {
                 let parts: Option<Vec<String>> = name.0.iter().map(|part| part.as_ident().map(folded)).collect();
@@ -100,7 +101,7 @@ impl<'a> Known<'a> {
     }
 
     /// The columns of a query whose text, and whose relations, name them all.
-    fn query_columns(&self, query: &Query) -> Option<Vec<String>> {
+    pub fn query_columns(&self, query: &Query) -> Option<Vec<String>> {
         self.set_columns(query.body.as_ref())
     }
 

@@ -38,6 +38,7 @@ mod notify;
 mod number_series;
 mod optimizer;
 mod parameters;
+mod partial_aliases;
 mod plan_cache;
 mod plan_json;
 mod planned;

@@ -36,7 +36,7 @@ use super::stream::Guard;
 use super::typing::Typing;
 use super::{
     Shared, call_clauses, common_columns, decorrelate, errors, execute, grouped_keys, grouping_sets, multisets,
-    repeated_columns, time_travel, unknown_functions, whole_rows,
+    partial_aliases, repeated_columns, time_travel, unknown_functions, whole_rows,
 };
 use crate::catalog::Scope;
 use crate::dialect::{self, Statement};
@@ -197,6 +197,7 @@ impl Planner {
         let names = self.names_in(statement, known, depth).await?;
         let mut ast = statement.ast.clone();
         call_clauses::check(&ast, &self.state).map_err(|error| errors::in_statement(error, statement))?;
+        partial_aliases::complete(&mut ast, &names.tables)?;
         whole_rows::expand(&mut ast, &names.tables);
         grouped_keys::expand(&mut ast, &names.tables, &|name| self.metadata.primary_key(name, &self.search_path));
         common_columns::expand(&mut ast, &|query| names.columns_of(query, statement))?;
