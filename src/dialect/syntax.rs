@@ -24,6 +24,7 @@ pub fn rewrite(tokens: &[TokenWithSpan]) -> Vec<TokenWithSpan> {
     nested_joins::rewrite(&mut out);
     grouping_sets::rewrite(&mut out);
     mark_symmetric(&mut out);
+    rewrite_quantified_like(&mut out);
     rewrite_null_tests(&mut out);
     drop_only(&mut out);
     rewrite_array_types(&mut out);
@@ -61,6 +62,30 @@ fn mark_symmetric(tokens: &mut Vec<TokenWithSpan>) {
             && let Some(word) = tokens.get_mut(at)
         {
             word.token = Token::DoubleExclamationMark;
+        }
+    }
+}
+
+/// `x NOT ILIKE ALL (…)` → `x !~~* ALL (…)`, and so on: the parser knows the operators beside ANY and ALL.
+fn rewrite_quantified_like(tokens: &mut Vec<TokenWithSpan>) {
+    for at in (0..tokens.len().saturating_sub(2)).rev() {
+        let insensitive = is_word(tokens.get(at), "ilike");
+        let quantified = ["any", "all", "some"].iter().any(|word| is_word(tokens.get(at + 1), word))
+            && tokens.get(at + 2).is_some_and(|next| next.token == Token::LParen);
+        if !quantified || !(insensitive || is_word(tokens.get(at), "like")) {
+            continue;
+        }
+        let negated = at > 0 && is_word(tokens.get(at - 1), "not");
+        if let Some(like) = tokens.get_mut(at) {
+            like.token = match (negated, insensitive) {
+                (false, false) => Token::DoubleTilde,
+                (false, true) => Token::DoubleTildeAsterisk,
+                (true, false) => Token::ExclamationMarkDoubleTilde,
+                (true, true) => Token::ExclamationMarkDoubleTildeAsterisk,
+            };
+        }
+        if negated {
+            tokens.remove(at - 1);
         }
     }
 }

@@ -198,6 +198,24 @@ fn bracket(chars: &mut std::iter::Peekable<std::str::Chars<'_>>, out: &mut Strin
     }
 }
 
+/// `LIKE`'s pattern as a regular expression over the whole text.
+pub fn of_like(pattern: &str) -> String {
+    let mut out = String::from("^");
+    let mut letters = pattern.chars();
+    while let Some(letter) = letters.next() {
+        match letter {
+            '%' => out.push_str(".*"),
+            '_' => out.push('.'),
+            letter => {
+                let plain = if letter == '\\' { letters.next().unwrap_or(letter) } else { letter };
+                out.push_str(&regex::escape(plain.encode_utf8(&mut [0; 4])));
+            }
+        }
+    }
+    out.push('$');
+    out
+}
+
 /// `SIMILAR TO`'s and `SUBSTRING(… SIMILAR …)`'s pattern as a regular expression over the whole text.
 ///
 /// # Errors

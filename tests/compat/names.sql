@@ -49,3 +49,10 @@ select current_schema, current_schema(), substr('abc', 2), substring('abc', 2), 
 select a, a::int from (values ('1')) t(a) order by a;
 select *, name from (with departments as (select 1 as x) select x from departments) a, departments order by id, name;
 select x.name, y.one from (with employees as (select 1 as one) select * from employees) y, (select e.*, e.id as id2 from employees e) x order by x.id limit 2;
+select a, x.column2 from (values (1, 2)) as x(a);
+select k, x.name from departments x(k) order by 1;
+with w(a) as (select 1, 2 as b) select a, b from w;
+with w(a, b, c) as (select 1, 2 as b) select a, b from w;
+select x.id from departments x(k);
+select * from departments x(a, b, c, d, e, f, g, h, i, j, k);
+select * from (select id, name from departments order by id limit 1) y(q);

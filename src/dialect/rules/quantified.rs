@@ -1,4 +1,4 @@
-//! `x > ALL (SELECT …)`, `x <> ANY (SELECT …)`, `x LIKE ANY (ARRAY[…])`: comparisons with every element, or with some.
+//! `x > ALL (SELECT …)`, `x <> ANY (SELECT …)`, `x LIKE ANY (patterns)`: comparisons with every element, or with some.
 //!
 //! Of a list that is written out each element is compared. Of a query, its extremes and its counts decide, with NULL where
 //! PostgreSQL does not know. `x = ANY (array)` is left to the rule that makes a function of it.
@@ -7,14 +7,14 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Array, BinaryOperator, Expr, GroupByExpr, Ident, Query, SelectItem, SetExpr, TableFactor, Value, VisitMut,
-    VisitorMut,
+    Array, ArrayElemTypeDef, BinaryOperator, DataType, Expr, FunctionArguments, GroupByExpr, Ident, ObjectName, Query,
+    SelectItem, SetExpr, TableFactor, Value, VisitMut, VisitorMut,
 };
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::Parser;
 
-use super::Rule;
 use super::scalar_subqueries::aggregates;
+use super::{Rule, call, cast, plain_call};
 
 /// What the query and its column are called where they are taken together. No client writes the name.
 const QUANTIFIED: &str = "\u{1}quantified";
@@ -28,7 +28,6 @@ impl Rule for Rewriter {
         let new = match expr {
             Expr::AnyOp { left, compare_op, right, .. } => compared(left, compare_op, right, false),
             Expr::AllOp { left, compare_op, right } => compared(left, compare_op, right, true),
-            Expr::Like { any: true, .. } | Expr::ILike { any: true, .. } => liked(expr),
             _ => None,
         };
         if let Some(new) = new {
@@ -37,17 +36,39 @@ impl Rule for Rewriter {
     }
 }
 
-/// `x LIKE ANY (ARRAY[…])` with one pattern at a time.
-fn liked(like: &Expr) -> Option<Expr> {
-    let (Expr::Like { pattern, .. } | Expr::ILike { pattern, .. }) = like else { return None };
-    let one = |wanted: &Expr| {
-        let mut like = like.clone();
-        if let Expr::Like { any, pattern, .. } | Expr::ILike { any, pattern, .. } = &mut like {
-            (*any, **pattern) = (false, wanted.clone());
+/// `x LIKE ANY (patterns)`, `x !~ ALL (patterns)`: of patterns that are written out one at a time, else by a function.
+fn matched(left: &Expr, op: &BinaryOperator, right: &Expr, every: bool) -> Option<Expr> {
+    let symbol = op.to_string();
+    if !symbol.contains('~') {
+        return None;
+    }
+    let (negated, insensitive) = (symbol.starts_with('!'), symbol.ends_with('*'));
+    let one = |pattern: &Expr| {
+        let (expr, pattern) = (Box::new(left.clone()), Box::new(pattern.clone()));
+        match (symbol.contains("~~"), insensitive) {
+            (true, false) => Expr::Like { negated, any: false, expr, pattern, escape_char: None },
+            (true, true) => Expr::ILike { negated, any: false, expr, pattern, escape_char: None },
+            (false, _) => Expr::BinaryOp { left: expr, op: op.clone(), right: pattern },
         }
-        like
     };
-    elements(pattern).map(|patterns| joined(patterns.iter().map(one), false))
+    if let Some(patterns) = elements(right) {
+        return Some(joined(patterns.iter().map(one), every));
+    }
+    let patterns = match peeled(right) {
+        Expr::Subquery(query) => {
+            let mut array = plain_call(ObjectName::from(vec![Ident::new("array")]), Vec::new());
+            array.args = FunctionArguments::Subquery(query.clone());
+            Expr::Function(array)
+        }
+        unknown @ Expr::Value(_) => {
+            let texts = DataType::Array(ArrayElemTypeDef::SquareBracket(Box::new(DataType::Text), None));
+            cast(unknown.clone(), texts)
+        }
+        other => other.clone(),
+    };
+    let symbol = Expr::Value(Value::SingleQuotedString(symbol).with_empty_span());
+    let function = if every { "lakewire_matches_all" } else { "lakewire_matches_any" };
+    Some(call(function, vec![left.clone(), patterns, symbol]))
 }
 
 fn peeled(expr: &Expr) -> &Expr {
@@ -73,6 +94,9 @@ fn joined(all: impl Iterator<Item = Expr>, every: bool) -> Expr {
 }
 
 fn compared(left: &Expr, op: &BinaryOperator, right: &Expr, every: bool) -> Option<Expr> {
+    if let Some(matched) = matched(left, op, right, every) {
+        return Some(matched);
+    }
     let is_in = matches!((op, every), (BinaryOperator::Eq, false) | (BinaryOperator::NotEq, true));
     match peeled(right) {
         Expr::Subquery(query) if is_in => {

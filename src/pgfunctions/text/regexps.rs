@@ -4,8 +4,8 @@ use regex::{Captures, Regex};
 use std::rc::Rc;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::pgfunctions::regex::{Flags, of_similar};
-use crate::pgfunctions::row::{Env, Function, Output, Returns, Value, strict};
+use crate::pgfunctions::regex::{Flags, of_like, of_similar};
+use crate::pgfunctions::row::{Env, Function, Output, Returns, Value, lax, strict};
 
 const TEXTS: Returns = Returns::Array(&Returns::Text);
 
@@ -32,6 +32,8 @@ pub const FUNCTIONS: &[Function] = &[
     strict("similar_to_escape", "text text?", Returns::Text, |_, args| {
         Ok(Output::Text(of_similar(text(args, 0), args.get(1).map(Value::text))?))
     }),
+    lax("lakewire_matches_any", "text text[] text", Returns::Bool, |env, args| quantified(env, args, false)),
+    lax("lakewire_matches_all", "text text[] text", Returns::Bool, |env, args| quantified(env, args, true)),
     strict("substring_matching", "text text", Returns::Text, |env, args| {
         let regex = pattern(env, args, usize::MAX, "substring")?;
         Ok(regex.captures(text(args, 0)).and_then(|found| part(&found)).into())
@@ -60,6 +62,30 @@ fn pattern(env: &Env, args: &[Value<'_>], flags: usize, function: &str) -> Resul
 fn part(found: &Captures<'_>) -> Option<String> {
     let group = if found.len() > 1 { 1 } else { 0 };
     found.get(group).map(|part| part.as_str().to_owned())
+}
+
+/// `text LIKE ANY (patterns)` and its kin; the third argument is the operator: `~~*`, `!~` … True or false where some pattern
+/// decides, else NULL where one may.
+fn quantified(env: &Env, args: &[Value<'_>], every: bool) -> Result<Output> {
+    let [value, patterns @ Value::Texts(_), operator] = args else { return Ok(Output::Null) };
+    let operator = operator.text();
+    let (negated, operator) = operator.strip_prefix('!').map_or((false, operator), |operator| (true, operator));
+    let flags = if operator.ends_with('*') { "i" } else { "" };
+    let mut unknown = false;
+    for pattern in patterns.texts() {
+        let (Some(pattern), false) = (pattern, value.is_null()) else {
+            unknown = true;
+            continue;
+        };
+        let regex = match operator.starts_with("~~") {
+            true => env.patterns.borrow_mut().get(&of_like(pattern), flags)?,
+            false => env.patterns.borrow_mut().get(pattern, flags)?,
+        };
+        if (regex.is_match(value.text()) != negated) != every {
+            return Ok(Output::Bool(!every));
+        }
+    }
+    Ok(if unknown { Output::Null } else { Output::Bool(every) })
 }
 
 fn groups(found: &Captures<'_>) -> Output {
