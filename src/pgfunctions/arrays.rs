@@ -8,9 +8,11 @@ use datafusion::arrow::array::{
 use datafusion::arrow::buffer::OffsetBuffer;
 use datafusion::arrow::compute::{CastOptions, cast_with_options, concat, take};
 use datafusion::arrow::datatypes::{DataType, Field, Int32Type};
+use datafusion::common::plan_err;
 use datafusion::error::Result as DataFusionResult;
 use datafusion::functions_nested::{array_has, cardinality, dimension, length, position};
 use datafusion::logical_expr::simplify::{ExprSimplifyResult, SimplifyContext};
+use datafusion::logical_expr::type_coercion::binary::comparison_coercion;
 use datafusion::logical_expr::{
     ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, TypeSignature, Volatility,
 };
@@ -83,14 +85,19 @@ pub fn functions() -> Vec<ScalarUDF> {
     let any = || Signature::new(TypeSignature::VariadicAny, Volatility::Immutable);
     let ours = [("array_ordinals", What::Ordinals), ("array_fill", What::Fill), ("trim_array", What::Trim)];
     let ours = ours.map(|(name, what)| ScalarUDF::from(Arrays { name, what, signature: any() }));
-    let holds = ScalarUDF::from(Holds { inner: array_has::array_has_udf() });
+    let holds = ScalarUDF::from(Holds {
+        inner: array_has::array_has_udf(),
+        signature: Signature::user_defined(Volatility::Immutable),
+    });
     narrowed.into_iter().chain(ours).chain([holds]).collect()
 }
 
-/// `x = ANY(array)`, as which `array_has` is planned: unknown where no element is equal and one is NULL.
+/// `x = ANY(array)`, as which `array_has` is planned: unknown where no element is equal and one is NULL. An element and the
+/// item are compared as by `=`, also where one is a float and the other a numeric.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Holds {
     inner: Arc<ScalarUDF>,
+    signature: Signature,
 }
 
 impl ScalarUDFImpl for Holds {
@@ -101,10 +108,35 @@ impl ScalarUDFImpl for Holds {
         self.inner.aliases()
     }
     fn signature(&self) -> &Signature {
-        self.inner.signature()
+        &self.signature
     }
-    fn return_type(&self, arg_types: &[DataType]) -> DataFusionResult<DataType> {
-        self.inner.inner().return_type(arg_types)
+    fn return_type(&self, _arg_types: &[DataType]) -> DataFusionResult<DataType> {
+        Ok(DataType::Boolean)
+    }
+    fn coerce_types(&self, arg_types: &[DataType]) -> DataFusionResult<Vec<DataType>> {
+        let [list, item] = arg_types else { return plan_err!("array_has takes an array and a value") };
+        let element = match list {
+            DataType::List(field) | DataType::LargeList(field) | DataType::FixedSizeList(field, _) => field.data_type(),
+            // nothing is known of it yet
+            DataType::Null | DataType::Utf8 => item,
+            _ => {
+                let message = "op ANY/ALL (array) requires array on right side";
+                return Err(external(Error::new(ErrorKind::WrongObjectType, message)));
+            }
+        };
+        if element == item && list.is_list() {
+            return Ok(arg_types.to_vec());
+        }
+        let both = match (element, item) {
+            (float, decimal) | (decimal, float) if float.is_floating() && decimal.is_decimal() => {
+                Some(DataType::Float64)
+            }
+            (element, item) => comparison_coercion(element, item),
+        };
+        match both {
+            Some(both) => Ok(vec![DataType::new_list(both.clone(), true), both]),
+            None => plan_err!("function array_has({list}, {item}) does not exist"),
+        }
     }
     fn simplify(&self, args: Vec<Expr>, info: &SimplifyContext) -> DataFusionResult<ExprSimplifyResult> {
         self.inner.inner().simplify(args, info)
@@ -313,7 +345,7 @@ fn trim(columns: &[ArrayRef], rows: usize) -> DataFusionResult<ArrayRef> {
     let (mut kept, mut lengths) = (Vec::new(), Vec::new());
     for row in 0..rows {
         let length = length_at(list, row);
-        let count = integer_at(count, row)?.unwrap_or(0);
+        let count = if lists.is_null(row) { 0 } else { integer_at(count, row)?.unwrap_or(0) };
         let count = usize::try_from(count).ok().filter(|count| *count <= length).ok_or_else(|| {
             let message = format!("number of elements to trim must be between 0 and {length}");
             external(Error::new(ErrorKind::ArraySubscriptError, message))

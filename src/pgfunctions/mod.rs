@@ -11,6 +11,7 @@ mod arrays;
 mod columns;
 mod composite;
 mod gathered;
+mod guarded;
 mod json;
 mod operators;
 mod regex;
@@ -55,6 +56,7 @@ pub fn all() -> Vec<ScalarUDF> {
         .chain(arrays::functions())
         .chain(aggregates::finishers())
         .chain(time::functions())
+        .chain(guarded::functions())
         .chain([uuid::gen_random_uuid(), gathered::function(), composite::function()])
         .collect()
 }

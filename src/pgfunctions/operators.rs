@@ -3,7 +3,6 @@
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::DFSchema;
 use datafusion::error::Result as DataFusionResult;
-use datafusion::functions_nested::expr_fn::array_has_any;
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
 use datafusion::logical_expr::{Expr, ExprSchemable, lit};
 use datafusion::scalar::ScalarValue;
@@ -146,9 +145,11 @@ fn matching(left: &Expr, right: &Expr, negated: bool, flags: &str) -> DataFusion
 
 /// Operators of other types that DataFusion has as functions only.
 fn values(op: &Op, left: &Expr, right: &Expr, schema: &DFSchema) -> DataFusionResult<Option<Expr>> {
-    let (l, r) = (type_of(left, schema), type_of(right, schema));
+    let lists = is_list(&type_of(left, schema)) || is_list(&type_of(right, schema));
     match op {
-        Op::PGOverlap if is_list(&l) || is_list(&r) => Ok(Some(array_has_any(left.clone(), right.clone()))),
+        Op::PGOverlap if lists => call("array_has_any", vec![left.clone(), right.clone()]).map(Some),
+        Op::AtArrow if lists => call("array_has_all", vec![left.clone(), right.clone()]).map(Some),
+        Op::ArrowAt if lists => call("array_has_all", vec![right.clone(), left.clone()]).map(Some),
         Op::PGStartsWith => Ok(Some(datafusion::functions::expr_fn::starts_with(left.clone(), right.clone()))),
         Op::PGRegexMatch => matching(left, right, false, ""),
         Op::PGRegexIMatch => matching(left, right, false, "i"),

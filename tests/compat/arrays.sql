@@ -61,3 +61,6 @@ select string_to_array('abc', null), string_to_array('', ','), string_to_array('
 select array_to_string(array[1, null, 3], ','), array_to_string(array[1, null, 3], ',', 'x'), array_to_string(array[true, false], '/');
 select 2 = any (array[1, 2, null]), 5 = any (array[1, null]), 2 <> all (array[1, null]), 1 = all (array[]::int[]);
 select array_to_string(array[1.5::float8, 1e20], ' '), array_to_string(array[date '2024-01-01', null], '|', '-'), array_to_string('{}'::int[], ','), array_to_string(null::int[], ','), array_to_string(array['a'], null), array_to_string(array[timestamp '2024-01-01 10:00'], ',');
+select null::int[] && array[]::int[], array[1, 2, 3] @> null::int[], null::int[] <@ array[1], array[1] && array[1, 2], array[1, 2] @> array[1];
+select a, a && array[1], a @> array[1], array[1] <@ a from (values (array[1, 2]), (null), (array[3])) v(a);
+select trim_array(null::int[], 2), trim_array(array[1, 2, 3], 2);

@@ -65,3 +65,4 @@ select to_char(12345, '999'), to_char(12345.678, '99999D9'), to_char(1.5::float8
 select to_char(12, '9.9.9');
 select to_char(12, 'S9S');
 select to_number('12,454.8-', '99G999D9S'), to_number('-34,338,492', '99G999G999'), to_number('1234.56', '9999.99'), to_number('$1,234.56', 'L9,999.99'), to_number('<564646.654564>', '999999.999999PR'), to_number('0.00001-', '9.999999S'), to_number('12', '999');
+select ceil(9.99), ceil(0.001), ceil(99.5), floor(-9.99), ceil(x), floor(x) from (values (9.99::numeric(3,2)), (-9.99)) v(x);

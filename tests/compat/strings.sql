@@ -109,3 +109,7 @@ select 'a' like any('{"a\\"}');
 prepare la as select name from employees where name like any($1) and id < $2 order by 1;
 execute la('{A%,B%}', 5);
 deallocate la;
+select lpad('x', 2147483647, 'y');
+select rpad('x', 2147483647);
+select repeat('äöü', 2147483647);
+select length(lpad('x', 1000000)), lpad('x', -5), lpad(null, 2147483647), lpad('a', null), repeat(null, 2147483647);

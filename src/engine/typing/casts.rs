@@ -170,6 +170,21 @@ pub(super) fn as_nullable(expr: Expr, schema: &DFSchema) -> Result<Transformed<E
     }
 }
 
+/// A float that DataFusion has made a decimal of, beside other decimals: one of fifteen decimals, which no cast that is
+/// written without them has.
+pub(super) fn as_given(expr: Expr, schema: &DFSchema) -> Expr {
+    match expr {
+        Expr::Cast(cast)
+            if matches!(cast.field.data_type(), DataType::Decimal128(_, 15))
+                && cast.field.metadata().is_empty()
+                && cast.expr.get_type(schema).is_ok_and(|given| given.is_floating()) =>
+        {
+            *cast.expr
+        }
+        other => other,
+    }
+}
+
 /// As a numeric whose precision is not told.
 pub(super) fn as_decimal(expr: Box<Expr>, digits: u8, scale: i8) -> Transformed<Expr> {
     let undeclared = HashMap::from([(TYPE_MODIFIER_KEY.to_owned(), "-1".to_owned())]);

@@ -6,7 +6,7 @@ use datafusion::arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::tree_node::Transformed;
 use datafusion::common::{DFSchema, NullEquality};
 use datafusion::error::Result;
-use datafusion::logical_expr::expr::{Cast, InList, ScalarFunction};
+use datafusion::logical_expr::expr::{Cast, InList, InSubquery, ScalarFunction};
 use datafusion::logical_expr::{Case, Distinct, Expr, Join, JoinType, LogicalPlan, Projection, Union};
 
 use super::casts;
@@ -182,6 +182,19 @@ pub(super) fn union(typing: &Typing, node: LogicalPlan) -> Result<Transformed<Lo
     Ok(Transformed::yes(LogicalPlan::Union(Union::try_new_with_loose_types(inputs)?)))
 }
 
+/// `x IN (SELECT …)` of a float in numerics: what no numeric can be is in none of them.
+pub(super) fn in_subquery(typing: &Typing, within: InSubquery, schema: &DFSchema) -> Result<Transformed<Expr>> {
+    let rows = &within.subquery.subquery;
+    let is_float = matches!(typing.operand(&within.expr, schema)?.known(),
+        Some((pg_type, _)) if [Type::FLOAT4, Type::FLOAT8].contains(pg_type));
+    if !is_float || !rows.schema().fields().first().is_some_and(|field| field.data_type().is_decimal()) {
+        return Ok(Transformed::no(Expr::InSubquery(within)));
+    }
+    let doubles = Arc::new(Field::new("", DataType::Float64, true));
+    let subquery = within.subquery.with_plan(Arc::new(cast_column(rows, 0, &doubles)?));
+    Ok(Transformed::yes(Expr::InSubquery(InSubquery { subquery, ..within })))
+}
+
 /// Whether the join stands for INTERSECT or EXCEPT: no other join of a statement has NULL equal to NULL.
 pub(super) fn is_set_operation(join: &Join) -> bool {
     matches!(join.join_type, JoinType::LeftAnti | JoinType::LeftSemi)
@@ -233,6 +246,12 @@ fn settle_column(
     let known: Vec<Operand> = inputs.iter().map(|input| output(input, column)).collect();
     let Some((pg_type, field)) = common(&known, operation)? else { return Ok((None, false)) };
     let mut changed = told_alike(inputs, column, &field)?;
+    for input in inputs.iter_mut() {
+        if field.data_type().is_floating() && input.schema().field(column).data_type().is_decimal() {
+            *input = cast_column(input, column, &field)?;
+            changed = true;
+        }
+    }
     for (input, operand) in inputs.iter_mut().zip(&known) {
         if matches!(operand, Operand::Unknown) {
             changed |= read_output(typing, input, column, &pg_type, &field)?;

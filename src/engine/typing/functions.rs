@@ -145,11 +145,14 @@ fn whole(call: &ScalarFunction, schema: &DFSchema) -> Result<Option<Expr>> {
     if !["floor", "ceil", "trunc", "signum"].contains(&function) {
         return Ok(None);
     }
-    let as_numeric = |digits| casts::as_decimal(Box::new(Expr::ScalarFunction(call.clone())), digits, 0).data;
+    let as_numeric = |call, digits| casts::as_decimal(Box::new(Expr::ScalarFunction(call)), digits, 0).data;
     Ok(match number.get_type(schema)? {
-        DataType::Decimal128(..) if function == "signum" => Some(as_numeric(1)),
+        DataType::Decimal128(..) if function == "signum" => Some(as_numeric(call.clone(), 1)),
         DataType::Decimal128(digits, scale) if scale > 0 => {
-            Some(as_numeric(digits.saturating_sub(scale.unsigned_abs()).saturating_add(1)))
+            // 9.99 has as many digits as 10.00 less one
+            let wide = casts::as_decimal(Box::new(number.clone()), digits.saturating_add(1).min(38), scale).data;
+            let call = ScalarFunction::new_udf(call.func.clone(), vec![wide]);
+            Some(as_numeric(call, digits.saturating_sub(scale.unsigned_abs()).saturating_add(1)))
         }
         given if given.is_integer() && matches!(function, "floor" | "ceil") => {
             let number = Expr::Cast(Cast::new(Box::new(number.clone()), DataType::Float64));

@@ -169,16 +169,29 @@ impl Typing {
         })
     }
 
-    /// The rows of VALUES keep the types that their columns have.
+    /// The rows of VALUES keep the types that their columns have, but that floats beside numerics make a float of them.
     fn values(&self, values: Values, schema: &DFSchema, assigns: bool) -> DataFusionResult<Transformed<LogicalPlan>> {
         let Values { schema: columns, values } = values;
-        let typed = |(index, expr): (usize, Expr)| {
-            let expr = self.expression(expr, schema, assigns)?.data;
+        let typed =
+            |expr: Expr| self.expression(casts::as_given(expr, schema), schema, assigns).map(|typed| typed.data);
+        let rows = values.into_iter().map(|row| row.into_iter().map(typed).collect());
+        let rows = rows.collect::<DataFusionResult<Vec<Vec<Expr>>>>()?;
+        let is_float = |index: usize| {
+            let mut exprs = rows.iter().filter_map(|row: &Vec<Expr>| row.get(index));
+            exprs.any(|expr: &Expr| expr.get_type(schema).is_ok_and(|given| given.is_floating()))
+        };
+        let fields = columns.iter().enumerate().map(|(index, (qualifier, field))| {
+            let float = field.data_type().is_decimal() && is_float(index);
+            let float = float.then(|| Arc::new(field.as_ref().clone().with_data_type(DataType::Float64)));
+            (qualifier.cloned(), float.unwrap_or_else(|| field.clone()))
+        });
+        let columns = Arc::new(DFSchema::new_with_metadata(fields.collect(), columns.metadata().clone())?);
+        let cast = |(index, expr): (usize, Expr)| {
             let wanted = columns.field(index).data_type();
             if expr.get_type(schema)? == *wanted { Ok(expr) } else { expr.cast_to(wanted, schema) }
         };
-        let rows = values.into_iter().map(|row| row.into_iter().enumerate().map(typed).collect());
-        let values = rows.collect::<DataFusionResult<Vec<Vec<Expr>>>>()?;
+        let values = rows.into_iter().map(|row| row.into_iter().enumerate().map(cast).collect());
+        let values = values.collect::<DataFusionResult<Vec<Vec<Expr>>>>()?;
         Ok(Transformed::yes(LogicalPlan::Values(Values { schema: columns, values })))
     }
 
@@ -205,6 +218,7 @@ impl Typing {
             Expr::Like(_) | Expr::SimilarTo(_) => operators::like(self, expr, schema),
             Expr::Between(between) => operators::between(self, between, schema),
             Expr::InList(list) => choices::in_list(self, list, schema),
+            Expr::InSubquery(within) => choices::in_subquery(self, within, schema),
             Expr::Case(case) => choices::case(self, case, schema),
             Expr::Cast(cast) => match lengths::apart(&cast) {
                 Some((to_text, length)) => {

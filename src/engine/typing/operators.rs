@@ -73,9 +73,10 @@ pub(super) fn operands(
     match (known.0.known(), known.1.known()) {
         (Some((l, _)), Some((r, _))) if exists(kind, symbol, l, r) => {
             let narrow = kind == Sort::Bits && *l == Type::INT4 && *r == Type::INT4;
-            let (left, right) = match (narrow, is_real_and_other(kind, l, r)) {
+            let double = |side, of: &Type| if *of == Type::FLOAT8 { side } else { as_double(side) };
+            let (left, right) = match (narrow, is_float_and_other(kind, l, r)) {
                 (true, _) => (as_integer(left), as_integer(right)),
-                (false, true) => (as_double(left), as_double(right)),
+                (false, true) => (double(left, l), double(right, r)),
                 (false, false) => (left, right),
             };
             unpadded(kind, left, right)
@@ -95,10 +96,12 @@ pub(super) fn operands(
     }
 }
 
-/// Whether a real is compared with a number of another type: both are doubles then, and `0.1::real` is more than `0.1`.
-fn is_real_and_other(sort: Sort, left: &Type, right: &Type) -> bool {
+/// Whether a float is compared with a number of another type: both are doubles then. `0.1::real` is more than `0.1`, and
+/// what no numeric can be, `1e300` or NaN, is more than `2.5`.
+fn is_float_and_other(sort: Sort, left: &Type, right: &Type) -> bool {
     let is_number = kind(left) == Kind::Number && kind(right) == Kind::Number;
-    sort == Sort::Comparison && is_number && left != right && [left, right].contains(&&Type::FLOAT4)
+    let is_float = |side: &Type| [Type::FLOAT4, Type::FLOAT8].contains(side);
+    sort == Sort::Comparison && is_number && left != right && (is_float(left) || is_float(right))
 }
 
 fn as_double(expr: Expr) -> Expr {
