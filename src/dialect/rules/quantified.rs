@@ -239,7 +239,9 @@ mod tests {
         check("SELECT a <> ALL (SELECT 1)", "SELECT a NOT IN (SELECT 1)");
         check("SELECT a < ANY (ARRAY[1, b])", "SELECT (a < 1 OR a < b)");
         check("SELECT a >= ALL (ARRAY[1, 2])", "SELECT (a >= 1 AND a >= 2)");
-        check("SELECT a LIKE ANY (ARRAY['x%', 'y'])", "SELECT (a LIKE 'x%' OR a LIKE 'y')");
+        check("SELECT a ~~ ANY (ARRAY['x%', 'y'])", "SELECT (a LIKE 'x%' OR a LIKE 'y')");
+        check("SELECT a !~~* ALL (ARRAY['x%', 'y'])", "SELECT (a NOT ILIKE 'x%' AND a NOT ILIKE 'y')");
+        check("SELECT a ~ ANY (b)", "SELECT lakewire_matches_any(a, b, '~')");
         check("SELECT a = ANY (b)", "SELECT a = ANY(b)");
         let mut statement =
             Parser::parse_sql(&PostgreSqlDialect {}, "SELECT a > ALL (SELECT b FROM t)").unwrap().remove(0);
