@@ -251,6 +251,7 @@ fn from_plan(message: String) -> (Error, Option<Place>) {
     if let Some(error) = in_postgres_words(&text) {
         return (error, None);
     }
+    // a plan that the optimizer itself finds wrong: no fault of the statement
     if text.starts_with("plan: [") {
         return (Error::internal(text), None);
     }

@@ -91,6 +91,13 @@ impl Guarded {
     /// At least how many bytes the result has.
     fn bytes(&self, args: &[ColumnarValue], rows: usize) -> DataFusionResult<i64> {
         let [text, count, ..] = args else { return Ok(0) };
+        if let (Guard::Length, ColumnarValue::Scalar(count)) = (self.guard, count)
+            && let ScalarValue::Int64(Some(count)) = count.cast_to(&DataType::Int64)?
+            && let Some(most) = count.max(0).checked_mul(i64::try_from(rows).unwrap_or(i64::MAX))
+            && most <= MAX_BYTES
+        {
+            return Ok(most);
+        }
         let (text, rows) = match (text, count) {
             (ColumnarValue::Scalar(_), ColumnarValue::Scalar(_)) => (text.to_array(1)?, 1),
             _ => (text.to_array(rows)?, rows),

@@ -14,6 +14,8 @@ use crate::error::{Error, ErrorKind, Result};
 #[derive(Default)]
 pub struct Patterns {
     compiled: HashMap<(String, String), Rc<Regex>>,
+    /// Patterns of LIKE, and of ILIKE.
+    likes: [HashMap<String, Rc<Regex>>; 2],
 }
 
 /// What the flags say besides how to match.
@@ -74,6 +76,26 @@ impl Patterns {
             self.compiled.clear();
         }
         self.compiled.insert(key, regex.clone());
+        Ok(regex)
+    }
+}
+
+impl Patterns {
+    /// The pattern of LIKE, or of ILIKE, compiled.
+    ///
+    /// # Errors
+    /// `0A000` for one that is too long.
+    pub fn like(&mut self, pattern: &str, insensitive: bool) -> Result<Rc<Regex>> {
+        let [sensitive, other] = &mut self.likes;
+        let compiled = if insensitive { other } else { sensitive };
+        if let Some(regex) = compiled.get(pattern) {
+            return Ok(regex.clone());
+        }
+        let regex = Rc::new(compile(&of_like(pattern), Flags { insensitive, ..Flags::default() })?);
+        if compiled.len() >= 64 {
+            compiled.clear();
+        }
+        compiled.insert(pattern.to_owned(), regex.clone());
         Ok(regex)
     }
 }
@@ -199,7 +221,7 @@ fn bracket(chars: &mut std::iter::Peekable<std::str::Chars<'_>>, out: &mut Strin
 }
 
 /// `LIKE`'s pattern as a regular expression over the whole text.
-pub fn of_like(pattern: &str) -> String {
+fn of_like(pattern: &str) -> String {
     let mut out = String::from("^");
     let mut letters = pattern.chars();
     while let Some(letter) = letters.next() {

@@ -51,6 +51,7 @@ fn settled(node: &Arc<dyn ExecutionPlan>, some: bool) -> Result<Option<Arc<dyn E
         *join.partition_mode() == PartitionMode::CollectLeft && !join.dynamic_expressions_produced().is_empty()
     });
     if some && waits {
+        // what is scanned below keeps a filter that nobody fills, and that lets all rows through
         plan = plan.reset_state()?;
         changed = true;
     }

@@ -1,8 +1,8 @@
 //! Conditions, as what estimates and orders rows by them can take them, and casts to text.
 //!
 //! Blocked by: DataFusion 55 takes the texts of an interval's ends for the ends of an interval of texts, where '9' comes
-//! after '10': `max(id::text)` is then '24', and a condition on such a column fails. And it does not find the order that it asked for where `upper(name) = name` makes two names of one. Remove
-//! each when it does not.
+//! after '10': `max(id::text)` is then '24', and a condition on such a column fails. And it does not find the order that it
+//! asked for where `upper(name) = name` makes two names of one. Remove each when it does not.
 
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::DFSchema;

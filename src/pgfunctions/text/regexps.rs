@@ -4,7 +4,7 @@ use regex::{Captures, Regex};
 use std::rc::Rc;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::pgfunctions::regex::{Flags, of_like, of_similar};
+use crate::pgfunctions::regex::{Flags, of_similar};
 use crate::pgfunctions::row::{Env, Function, Output, Returns, Value, lax, strict};
 
 const TEXTS: Returns = Returns::Array(&Returns::Text);
@@ -70,7 +70,7 @@ fn quantified(env: &Env, args: &[Value<'_>], every: bool) -> Result<Output> {
     let [value, patterns @ Value::Texts(_), operator] = args else { return Ok(Output::Null) };
     let operator = operator.text();
     let (negated, operator) = operator.strip_prefix('!').map_or((false, operator), |operator| (true, operator));
-    let flags = if operator.ends_with('*') { "i" } else { "" };
+    let insensitive = operator.ends_with('*');
     let mut unknown = false;
     for pattern in patterns.texts() {
         let (Some(pattern), false) = (pattern, value.is_null()) else {
@@ -78,8 +78,8 @@ fn quantified(env: &Env, args: &[Value<'_>], every: bool) -> Result<Output> {
             continue;
         };
         let regex = match operator.starts_with("~~") {
-            true => env.patterns.borrow_mut().get(&of_like(pattern), flags)?,
-            false => env.patterns.borrow_mut().get(pattern, flags)?,
+            true => env.patterns.borrow_mut().like(pattern, insensitive)?,
+            false => env.patterns.borrow_mut().get(pattern, if insensitive { "i" } else { "" })?,
         };
         if (regex.is_match(value.text()) != negated) != every {
             return Ok(Output::Bool(!every));
