@@ -173,6 +173,13 @@ impl Error {
         let (detail, hint, position, server_context, source) = (None, None, None, None, None);
         Self(Box::new(Inner { kind, message, detail, hint, position, server_context, source }))
     }
+    /// No `operator` takes operands of these types.
+    pub fn no_operator(left: &str, operator: &str, right: &str) -> Self {
+        let message = format!("operator does not exist: {left} {operator} {right}");
+        Self::new(ErrorKind::UndefinedFunction, message).with_hint(
+            "No operator matches the given name and argument types. You might need to add explicit type casts.",
+        )
+    }
     pub fn internal(message: impl Into<String>) -> Self {
         Self::new(ErrorKind::Internal, message)
     }

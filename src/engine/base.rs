@@ -48,6 +48,7 @@ fn build(config: &Config, runtime: Arc<RuntimeEnv>) -> DataFusionResult<SessionS
     let inner = state.udf("coalesce")?;
     state.register_udf(Arc::new(coalesce::function(inner)))?;
     let numbers = state.udf("generate_series")?;
+    let numbers = Arc::new(pgfunctions::numeric_series::function(numbers));
     state.register_udf(Arc::new(series_function(numbers)))?;
     if let Some(numbers) = state.table_functions().get("generate_series").map(|known| known.function().clone()) {
         state.register_udtf("generate_series", Arc::new(TimeSeries { numbers }));

@@ -1,6 +1,6 @@
-//! `generate_series` over whole numbers, of the type of its bounds.
+//! `generate_series` over numbers in FROM, of the type of its bounds.
 //!
-//! Blocked by: DataFusion's function takes and gives 64 bits only. Remove when it gives what it is given.
+//! Blocked by: DataFusion's function takes and gives integers of 64 bits only. Remove when it gives what it is given.
 
 use std::sync::Arc;
 
@@ -8,8 +8,11 @@ use datafusion::arrow::datatypes::DataType;
 use datafusion::common::DFSchema;
 use datafusion::datasource::{ViewTable, provider_as_source};
 use datafusion::error::Result as DataFusionResult;
-use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlanBuilder, TableSource, cast, ident};
+use datafusion::logical_expr::expr::ScalarFunction;
+use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlanBuilder, ScalarUDF, TableSource, cast, ident};
 use datafusion::scalar::ScalarValue;
+
+use crate::pgfunctions::numeric_series::numeric;
 
 /// Whether PostgreSQL takes the argument for an `integer`, not a `bigint`.
 pub(super) fn is_integer(argument: &Expr) -> bool {
@@ -30,6 +33,21 @@ pub(super) fn integers(source: Arc<dyn TableSource>) -> DataFusionResult<Arc<dyn
     };
     let plan = LogicalPlanBuilder::scan("numbers", source, None)?.project(columns.into_iter().map(narrow))?.build()?;
     Ok(provider_as_source(Arc::new(ViewTable::new(plan, None))))
+}
+
+/// The numbers of a series between numerics: DataFusion's knows none.
+pub(super) fn numerics(
+    function: &Arc<ScalarUDF>,
+    arguments: &[Expr],
+) -> DataFusionResult<Option<Arc<dyn TableSource>>> {
+    let types: Vec<DataType> =
+        arguments.iter().map(|argument| argument.get_type(&DFSchema::empty())).collect::<DataFusionResult<_>>()?;
+    if numeric(&types).is_none() {
+        return Ok(None);
+    }
+    let series = Expr::ScalarFunction(ScalarFunction::new_udf(function.clone(), arguments.to_vec()));
+    let plan = LogicalPlanBuilder::empty(true).project([series.alias("value")])?.unnest_column("value")?.build()?;
+    Ok(Some(provider_as_source(Arc::new(ViewTable::new(plan, None)))))
 }
 
 /// The argument as DataFusion's `generate_series` takes it: it knows the widest integers only.

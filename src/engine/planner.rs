@@ -30,7 +30,7 @@ use datafusion::sql::planner::{PlannerContext, SqlToRel};
 use datafusion::sql::sqlparser::ast::{self, Visit};
 
 use super::calls::{Calls, call_key};
-use super::number_series::{integers, is_integer, widened};
+use super::number_series::{integers, is_integer, numerics, widened};
 use super::sql_types::SqlTypes;
 use super::stream::Guard;
 use super::typing::Typing;
@@ -409,6 +409,12 @@ impl ContextProvider for Names<'_> {
             };
             DataFusionError::External(Box::new(message))
         })?;
+        if name == "generate_series"
+            && let Some(function) = self.state().scalar_functions().get(name)
+            && let Some(numerics) = numerics(function, &arguments)?
+        {
+            return Ok(numerics);
+        }
         let provider = function.create_table_provider_with_args(TableFunctionArgs::new(&arguments, self.state()))?;
         let source = provider_as_source(provider);
         if of_integers { integers(source) } else { Ok(source) }

@@ -85,12 +85,7 @@ fn operator(text: &str) -> Option<Error> {
         let (left, right) = rest.split_once(" || ")?;
         (left.to_owned(), "||".to_owned(), right.to_owned())
     };
-    let message = format!("operator does not exist: {} {operator} {}", postgres_type(&left), postgres_type(&right));
-    Some(
-        Error::new(ErrorKind::UndefinedFunction, message).with_hint(
-            "No operator matches the given name and argument types. You might need to add explicit type casts.",
-        ),
-    )
+    Some(Error::no_operator(&postgres_type(&left), &operator, &postgres_type(&right)))
 }
 
 /// A number in ORDER BY or GROUP BY that is no column's.

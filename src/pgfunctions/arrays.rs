@@ -6,7 +6,7 @@ use datafusion::arrow::array::{
     Array, ArrayRef, AsArray, BooleanArray, Int32Array, Int64Array, ListArray, UInt64Array,
 };
 use datafusion::arrow::buffer::OffsetBuffer;
-use datafusion::arrow::compute::{CastOptions, cast_with_options, concat, take};
+use datafusion::arrow::compute::{CastOptions, cast_with_options, concat, nullif, take};
 use datafusion::arrow::datatypes::{DataType, Field, Int32Type};
 use datafusion::common::plan_err;
 use datafusion::error::Result as DataFusionResult;
@@ -135,7 +135,7 @@ impl ScalarUDFImpl for Holds {
         };
         match both {
             Some(both) => Ok(vec![DataType::new_list(both.clone(), true), both]),
-            None => plan_err!("function array_has({list}, {item}) does not exist"),
+            None => plan_err!("no operator compares the elements of {list} with {item}"),
         }
     }
     fn simplify(&self, args: Vec<Expr>, info: &SimplifyContext) -> DataFusionResult<ExprSimplifyResult> {
@@ -198,14 +198,25 @@ impl ScalarUDFImpl for Narrowed {
     fn invoke_with_args(&self, mut args: ScalarFunctionArgs) -> DataFusionResult<ColumnarValue> {
         let wanted = args.return_field.clone();
         let types: Vec<DataType> = args.arg_fields.iter().map(|field| field.data_type().clone()).collect();
+        let array = args.args.first().cloned().filter(|_| self.name() == "array_ndims");
+        let rows = args.number_rows;
         args.return_field = Arc::new(Field::new("", self.inner.inner().return_type(&types)?, true));
         let found = self.inner.inner().invoke_with_args(args)?.cast_to(wanted.data_type(), None)?;
         // an empty array has no dimension
+        if let Some(array) = array {
+            let array = array.to_array(if matches!(found, ColumnarValue::Scalar(_)) { 1 } else { rows })?;
+            let empty: BooleanArray = (0..array.len()).map(|row| Some(length_at(&array, row) == 0)).collect();
+            return Ok(match found {
+                ColumnarValue::Scalar(_) if empty.value(0) => ColumnarValue::Scalar(ScalarValue::Int32(None)),
+                ColumnarValue::Array(found) => ColumnarValue::Array(nullif(&found, &empty)?),
+                found => found,
+            });
+        }
         match (self.name(), found) {
-            ("array_length" | "array_ndims", ColumnarValue::Scalar(ScalarValue::Int32(Some(0)))) => {
+            ("array_length", ColumnarValue::Scalar(ScalarValue::Int32(Some(0)))) => {
                 Ok(ColumnarValue::Scalar(ScalarValue::Int32(None)))
             }
-            ("array_length" | "array_ndims", ColumnarValue::Array(numbers)) => {
+            ("array_length", ColumnarValue::Array(numbers)) => {
                 let numbers = numbers.as_primitive::<Int32Type>().iter().map(|number| number.filter(|n| *n > 0));
                 Ok(ColumnarValue::Array(Arc::new(numbers.collect::<Int32Array>())))
             }

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, Int64Array};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int64Array, ListArray};
+use datafusion::arrow::buffer::OffsetBuffer;
 use datafusion::arrow::compute::kernels::length::length;
-use datafusion::arrow::compute::{cast, is_null, nullif};
+use datafusion::arrow::compute::{and, cast, filter, is_not_null, is_null, not, nullif};
 use datafusion::arrow::datatypes::{DataType, Int64Type};
 use datafusion::error::Result as DataFusionResult;
 use datafusion::functions::{string, unicode};
@@ -21,8 +22,8 @@ const MAX_BYTES: i64 = 0x3fff_ffff;
 
 pub fn functions() -> impl Iterator<Item = ScalarUDF> {
     let all = [
-        (array_has::array_has_all_udf(), Guard::NullOfNull),
-        (array_has::array_has_any_udf(), Guard::NullOfNull),
+        (array_has::array_has_all_udf(), Guard::Elements { every: true }),
+        (array_has::array_has_any_udf(), Guard::Elements { every: false }),
         (unicode::lpad(), Guard::Length),
         (unicode::rpad(), Guard::Length),
         (string::repeat(), Guard::Repeated),
@@ -32,8 +33,8 @@ pub fn functions() -> impl Iterator<Item = ScalarUDF> {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Guard {
-    /// NULL where an argument is, `array && NULL`.
-    NullOfNull,
+    /// NULL where an argument is, `array && NULL`; an element that is NULL equals none.
+    Elements { every: bool },
     /// The second argument is the length of the result.
     Length,
     /// The second argument is how often the first comes.
@@ -64,15 +65,27 @@ impl ScalarUDFImpl for Guarded {
     }
     fn simplify(&self, args: Vec<Expr>, info: &SimplifyContext) -> DataFusionResult<ExprSimplifyResult> {
         match self.guard {
-            Guard::NullOfNull => Ok(ExprSimplifyResult::Original(args)),
+            Guard::Elements { .. } => Ok(ExprSimplifyResult::Original(args)),
             _ => self.inner.inner().simplify(args, info),
         }
     }
-    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> DataFusionResult<ColumnarValue> {
+    fn invoke_with_args(&self, mut args: ScalarFunctionArgs) -> DataFusionResult<ColumnarValue> {
         let (given, rows) = (args.args.clone(), args.number_rows);
         match self.guard {
-            Guard::NullOfNull => {
-                let found = self.inner.inner().invoke_with_args(args)?;
+            Guard::Elements { every } => {
+                let mut never = None;
+                if let [_, wanted] = args.args.as_mut_slice()
+                    && let Some((known, with_nulls)) = without_nulls(wanted, rows)?
+                {
+                    *wanted = known;
+                    never = every.then_some(with_nulls);
+                }
+                let mut found = self.inner.inner().invoke_with_args(args)?;
+                if let Some(never) = never {
+                    let possible = not(&never)?;
+                    found =
+                        ColumnarValue::Array(Arc::new(and(found.to_array(possible.len())?.as_boolean(), &possible)?));
+                }
                 with_nulls(found, &given, rows)
             }
             Guard::Length | Guard::Repeated => {
@@ -115,6 +128,26 @@ impl Guarded {
         });
         Ok(each.fold(0, i64::saturating_add))
     }
+}
+
+/// The lists without their NULLs, and which had some; `None` where none has.
+fn without_nulls(lists: &ColumnarValue, rows: usize) -> DataFusionResult<Option<(ColumnarValue, BooleanArray)>> {
+    let lists = lists.to_array(rows)?;
+    let Some(lists) = lists.as_list_opt::<i32>().filter(|lists| lists.values().null_count() > 0) else {
+        return Ok(None);
+    };
+    let known = is_not_null(lists.values())?;
+    let count = |row: usize| {
+        let [from, to] = [lists.value_offsets()[row], lists.value_offsets()[row + 1]].map(|offset| offset as usize);
+        (from..to).filter(|place| known.value(*place)).count()
+    };
+    let lengths: Vec<usize> = (0..lists.len()).map(count).collect();
+    let had = lengths.iter().enumerate().map(|(row, length)| Some(lists.value(row).len() > *length)).collect();
+    let (first, last) = (lists.value_offsets()[0] as usize, lists.value_offsets()[lists.len()] as usize);
+    let values = filter(&lists.values().slice(first, last - first), &known.slice(first, last - first))?;
+    let DataType::List(item) = lists.data_type() else { return Ok(None) };
+    let known = ListArray::try_new(item.clone(), OffsetBuffer::from_lengths(lengths), values, lists.nulls().cloned())?;
+    Ok(Some((ColumnarValue::Array(Arc::new(known)), had)))
 }
 
 /// The answers with NULL where an argument is.

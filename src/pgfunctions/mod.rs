@@ -13,6 +13,7 @@ mod composite;
 mod gathered;
 mod guarded;
 mod json;
+pub mod numeric_series;
 mod operators;
 mod regex;
 mod row;

@@ -11,7 +11,7 @@ use datafusion::sql::sqlparser::ast::BinaryOperator as Op;
 use super::json::JsonType;
 use super::regex::is_plain;
 use super::{call, external};
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 
 /// The planner of operators.
 #[derive(Debug)]
@@ -96,12 +96,7 @@ fn no_operator(op: &str, left: &Expr, right: &Expr, schema: &DFSchema) -> datafu
         (None, Ok((_, field))) => super::type_name(&field),
         (None, Err(_)) => "unknown".to_owned(),
     };
-    let message = format!("operator does not exist: {} {op} {}", name(left), name(right));
-    external(
-        Error::new(ErrorKind::UndefinedFunction, message).with_hint(
-            "No operator matches the given name and argument types. You might need to add explicit type casts.",
-        ),
-    )
+    external(Error::no_operator(&name(left), op, &name(right)))
 }
 
 fn jsonb(op: &Op, left: &Expr, right: &Expr, schema: &DFSchema) -> DataFusionResult<Option<Expr>> {

@@ -21,6 +21,7 @@ mod function_columns;
 mod function_names;
 mod grouping_positions;
 mod hidden_columns;
+mod hypothetical_sets;
 mod inner_ctes;
 mod integer_literals;
 mod like_escape;
@@ -114,6 +115,7 @@ fn rewrite(statement: &mut Statement) {
             &mut symmetric::Rewriter,
             &mut parameter_types::Typer,
             &mut quantified::Rewriter,
+            &mut hypothetical_sets::Rewriter,
             &mut row_comparisons::Rewriter,
             &mut grouping_positions::Rewriter,
             &mut slices::Rewriter,

@@ -4,17 +4,21 @@
 //! PostgreSQL does not know. `x = ANY (array)` is left to the rule that makes a function of it.
 //! Blocked by: DataFusion knows IN only, and answers `>= ALL` with other rows. Remove when it has the others.
 
+use std::borrow::Cow;
 use std::ops::ControlFlow;
 
+use datafusion::arrow::array::AsArray;
+use datafusion::scalar::ScalarValue;
 use datafusion::sql::sqlparser::ast::{
     Array, ArrayElemTypeDef, BinaryOperator, DataType, Expr, FunctionArguments, GroupByExpr, Ident, ObjectName, Query,
-    SelectItem, SetExpr, TableFactor, Value, VisitMut, VisitorMut,
+    SelectItem, SetExpr, TableFactor, Value, ValueWithSpan, VisitMut, VisitorMut,
 };
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::Parser;
 
 use super::scalar_subqueries::aggregates;
 use super::{Rule, call, cast, plain_call};
+use crate::pgtypes::{Style, Type, read_text};
 
 /// What the query and its column are called where they are taken together. No client writes the name.
 const QUANTIFIED: &str = "\u{1}quantified";
@@ -78,12 +82,18 @@ fn peeled(expr: &Expr) -> &Expr {
     }
 }
 
-/// The elements of an array that is written out.
-fn elements(expr: &Expr) -> Option<&[Expr]> {
-    match peeled(expr) {
-        Expr::Array(Array { elem, .. }) => Some(elem),
-        _ => None,
-    }
+/// The elements of an array that is written out, `ARRAY[20, 22]` or `'{20,22}'`; of the latter each is read as what it stands
+/// beside.
+fn elements(expr: &Expr) -> Option<Cow<'_, [Expr]>> {
+    let text = match peeled(expr) {
+        Expr::Array(Array { elem, .. }) => return Some(Cow::Borrowed(elem)),
+        Expr::Value(ValueWithSpan { value: Value::SingleQuotedString(text), .. }) => text,
+        _ => return None,
+    };
+    let Ok(ScalarValue::List(list)) = read_text(&Type::TEXT_ARRAY, text, &Style::default()) else { return None };
+    let literal = |text: Option<&str>| text.map_or(Value::Null, |text| Value::SingleQuotedString(text.to_owned()));
+    let texts = list.values().as_string_opt::<i32>()?.iter();
+    Some(texts.map(|text| Expr::Value(literal(text).with_empty_span())).collect())
 }
 
 fn joined(all: impl Iterator<Item = Expr>, every: bool) -> Expr {
@@ -243,6 +253,7 @@ mod tests {
         check("SELECT a !~~* ALL (ARRAY['x%', 'y'])", "SELECT (a NOT ILIKE 'x%' AND a NOT ILIKE 'y')");
         check("SELECT a ~ ANY (b)", "SELECT lakewire_matches_any(a, b, '~')");
         check("SELECT a = ANY (b)", "SELECT a = ANY(b)");
+        check("SELECT a > ANY ('{1,\"x,y\",null}')", "SELECT (a > '1' OR a > 'x,y' OR a > NULL)");
         let mut statement =
             Parser::parse_sql(&PostgreSqlDialect {}, "SELECT a > ALL (SELECT b FROM t)").unwrap().remove(0);
         walk(&mut statement, &mut [&mut Rewriter]);

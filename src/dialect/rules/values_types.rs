@@ -2,9 +2,11 @@
 //!
 //! Blocked by: DataFusion refuses a list whose values differ in what their types are named. Remove when it does not.
 
-use datafusion::sql::sqlparser::ast::{Expr, Query, SetExpr, Value, Values};
+use datafusion::sql::sqlparser::ast::{
+    Array, ArrayElemTypeDef, DataType, ExactNumberInfo, Expr, Query, SetExpr, TypedString, Value, ValueWithSpan, Values,
+};
 
-use super::Rule;
+use super::{Rule, cast};
 
 pub struct Rewriter;
 
@@ -28,17 +30,42 @@ fn settle(body: &mut SetExpr) {
 fn settle_list(values: &mut Values) {
     let columns = values.rows.iter().map(|row| row.len()).max().unwrap_or_default();
     for column in 0..columns {
-        let cast = values.rows.iter().find_map(|row| row.get(column).filter(|expr| matches!(expr, Expr::Cast { .. })));
-        let Some(cast) = cast.cloned() else { continue };
+        let Some(data_type) = values.rows.iter().find_map(|row| type_of(row.get(column)?)) else { continue };
         for row in &mut values.rows {
             if let Some(slot) = row.get_mut(column).filter(|expr| is_untyped(expr)) {
-                let mut typed = cast.clone();
-                if let Expr::Cast { expr, .. } = &mut typed {
-                    **expr = slot.clone();
-                }
+                let typed = cast(slot.clone(), data_type.clone());
                 *slot = typed;
             }
         }
+    }
+}
+
+/// The type that a value is seen to have, where a literal would not be taken for one of it by itself.
+fn type_of(value: &Expr) -> Option<DataType> {
+    match value {
+        Expr::Nested(inner) => type_of(inner),
+        Expr::Cast { data_type, .. } | Expr::TypedString(TypedString { data_type, .. }) => Some(data_type.clone()),
+        Expr::Interval(_) => Some(DataType::Interval { fields: None, precision: None }),
+        Expr::Value(ValueWithSpan { value: Value::Boolean(_), .. }) => Some(DataType::Boolean),
+        Expr::Array(Array { elem, .. }) => {
+            let types: Vec<DataType> = elem.iter().filter_map(element_type).collect();
+            let numeric = types.iter().find(|data_type| matches!(data_type, DataType::Numeric(_)));
+            let element = numeric.or(types.first())?.clone();
+            Some(DataType::Array(ArrayElemTypeDef::SquareBracket(Box::new(element), None)))
+        }
+        _ => None,
+    }
+}
+
+fn element_type(element: &Expr) -> Option<DataType> {
+    match element {
+        Expr::Value(ValueWithSpan { value: Value::SingleQuotedString(_), .. }) => Some(DataType::Text),
+        Expr::Value(ValueWithSpan { value: Value::Number(digits, _), .. }) => Some(match digits.parse::<i64>() {
+            Ok(number) if i32::try_from(number).is_ok() => DataType::Int(None),
+            Ok(_) => DataType::BigInt(None),
+            Err(_) => DataType::Numeric(ExactNumberInfo::None),
+        }),
+        other => type_of(other),
     }
 }
 
@@ -53,7 +80,12 @@ mod tests {
     #[test]
     fn literals_take_the_type_that_is_said() {
         let sql = "SELECT * FROM (VALUES ('1'::JSONB, 'a'), ('2', 'b'), (NULL, x)) AS v";
-        let expected = "SELECT * FROM (VALUES ('1'::JSONB, 'a'), ('2'::JSONB, 'b'), (NULL::JSONB, x)) AS v";
+        let expected =
+            "SELECT * FROM (VALUES ('1'::JSONB, 'a'), (CAST('2' AS JSONB), 'b'), (CAST(NULL AS JSONB), x)) AS v";
+        assert_eq!(parse_single(sql).unwrap().ast.to_string(), expected);
+        let sql = "SELECT * FROM (VALUES ('t', '{}'), (true, ARRAY[-1, 2.5])) AS v";
+        let expected =
+            "SELECT * FROM (VALUES (CAST('t' AS BOOLEAN), CAST('{}' AS NUMERIC[])), (true, make_array(-1, 2.5))) AS v";
         assert_eq!(parse_single(sql).unwrap().ast.to_string(), expected);
     }
 }

@@ -12,6 +12,7 @@ use datafusion::logical_expr::{Expr, ExprSchemable};
 
 use super::choices::alike;
 use super::functions::narrowed;
+use super::operators::check_equality;
 use super::{Operand, Typing, field_named, lengths};
 use crate::pgtypes::{PG_TYPE_KEY, Type, array_type, arrow_type, column_type, element_of};
 
@@ -85,6 +86,11 @@ fn compared_as(pg_type: &Type) -> &Type {
 pub(super) fn any(typing: &Typing, args: &[Expr], schema: &DFSchema) -> Result<Option<Vec<Expr>>> {
     let [list, item] = args else { return Ok(None) };
     let known = (typing.operand(list, schema)?, typing.operand(item, schema)?);
+    if let (Operand::Known(list, _), Operand::Known(item, _)) = &known
+        && let Some(element) = element_of(list)
+    {
+        check_equality(item, &element)?;
+    }
     let unpadded = if lengths::is_padded(&known.1) { lengths::unpadded(item.clone()) } else { item.clone() };
     match (&known.0, &known.1) {
         (Operand::Unknown, Operand::Known(pg_type, field)) => array_type(compared_as(pg_type)).map(|array| {

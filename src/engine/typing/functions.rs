@@ -18,7 +18,7 @@ use datafusion::scalar::ScalarValue;
 use super::choices::{alike, named};
 use super::kinds::{Kind, is_plain, kind, name};
 use super::lengths;
-use super::operators::operands;
+use super::operators::{matches_any, operands};
 use super::place::{Place, at};
 use super::{Operand, Typing, field_named, field_of};
 use super::{arrays, casts};
@@ -203,6 +203,9 @@ pub(super) fn scalar(typing: &Typing, call: ScalarFunction, schema: &DFSchema) -
         return Ok(Transformed::yes(named(call.data, of)));
     }
     check_count(typing, function, &call.args, schema)?;
+    if let "lakewire_matches_any" | "lakewire_matches_all" = function {
+        matches_any(typing, &call.args, schema)?;
+    }
     if let "round" | "trunc" = function {
         return rounded(typing, call, schema);
     }

@@ -14,8 +14,6 @@ use super::{Operand, Typing, field_of};
 use crate::error::{Error, ErrorKind};
 use crate::pgtypes::{Type, arrow_type};
 
-const CASTS_HINT: &str =
-    "No operator matches the given name and argument types. You might need to add explicit type casts.";
 const CHOICE_HINT: &str = "Could not choose a best candidate operator. You might need to add explicit type casts.";
 
 pub(super) fn binary(typing: &Typing, binary: BinaryExpr, schema: &DFSchema) -> Result<Transformed<Expr>> {
@@ -245,14 +243,21 @@ fn exists(sort: Sort, symbol: &str, left: &Type, right: &Type) -> bool {
     }
 }
 
+/// `=` between values of these types, as the condition of `= ANY (list)`.
+pub(super) fn check_equality(left: &Type, right: &Type) -> Result<()> {
+    match exists(Sort::Comparison, "=", left, right) {
+        true => Ok(()),
+        false => Err(missing(Sort::Comparison, "=", &name(left), &name(right))),
+    }
+}
+
 /// The error where there is no operator for operands of these types.
 fn missing(sort: Sort, symbol: &str, left: &str, right: &str) -> DataFusionError {
     if sort == Sort::Logic {
         let wrong = if left == "boolean" { right } else { left };
         return not_boolean(symbol, wrong);
     }
-    let error = Error::new(ErrorKind::UndefinedFunction, format!("operator does not exist: {left} {symbol} {right}"));
-    at(error.with_hint(CASTS_HINT), Place::Operator(symbol.to_owned()))
+    at(Error::no_operator(left, symbol, right), Place::Operator(symbol.to_owned()))
 }
 
 /// `argument of AND must be type boolean, not type integer`.
@@ -287,6 +292,26 @@ pub(super) fn unary(typing: &Typing, expr: Expr, schema: &DFSchema) -> Result<Tr
     }
 }
 
+/// Whether a value of this type may stand beside LIKE and its kin.
+fn is_matched(operand: &Operand) -> bool {
+    operand.known().is_none_or(|(pg_type, _)| {
+        let kind = kind(pg_type);
+        kind == Kind::Text || !is_plain(kind)
+    })
+}
+
+/// `5 LIKE ANY (patterns)`, of which the dialect makes a function.
+pub(super) fn matches_any(typing: &Typing, args: &[Expr], schema: &DFSchema) -> Result<()> {
+    let [value, _, Expr::Literal(ScalarValue::Utf8(Some(symbol)), _)] = args else { return Ok(()) };
+    let operand = typing.operand(value, schema)?;
+    match operand.known() {
+        Some((pg_type, _)) if !is_matched(&operand) => {
+            Err(super::place::nowhere(Error::no_operator(&name(pg_type), symbol, "text")))
+        }
+        _ => Ok(()),
+    }
+}
+
 pub(super) fn like(typing: &Typing, expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
     let rebuild = |like: Like| -> Result<Like> {
         let Like { negated, expr, pattern, escape_char, case_insensitive } = like;
@@ -298,18 +323,10 @@ pub(super) fn like(typing: &Typing, expr: Expr, schema: &DFSchema) -> Result<Tra
         };
         let known = (typing.operand(&expr, schema)?, typing.operand(&pattern, schema)?);
         let shown = |operand: &Operand| operand.known().map_or("unknown".to_owned(), |(pg_type, _)| name(pg_type));
-        let fits = |operand: &Operand| {
-            operand.known().is_none_or(|(pg_type, _)| {
-                let kind = kind(pg_type);
-                kind == Kind::Text || !is_plain(kind)
-            })
-        };
-        if !fits(&known.0) || !fits(&known.1) {
+        if !is_matched(&known.0) || !is_matched(&known.1) {
             let (left, right) = (shown(&known.0), shown(&known.1));
-            let message = format!("operator does not exist: {left} {symbol} {right}");
-            let error = Error::new(ErrorKind::UndefinedFunction, message).with_hint(CASTS_HINT);
             let keyword = if case_insensitive { "ILIKE" } else { "LIKE" };
-            return Err(at(error, Place::Operator(keyword.to_owned())));
+            return Err(at(Error::no_operator(&left, symbol, &right), Place::Operator(keyword.to_owned())));
         }
         let text = field_of(DataType::Utf8);
         let expr = Box::new(typing.read(*expr, &Type::TEXT, &text)?);

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
 
-use datafusion::arrow::datatypes::{DataType, FieldRef};
+use datafusion::arrow::datatypes::{DataType, Field};
 use datafusion::common::{DFSchema, ExprSchema};
 use datafusion::error::{DataFusionError, Result as DataFusionResult};
 use datafusion::logical_expr::expr::ScalarFunction;
@@ -14,7 +14,7 @@ use datafusion::sql::sqlparser::ast::BinaryOperator;
 use super::call::Ty;
 use super::cast::{cast_to, is_unknown, ty_of};
 use super::operators::{DIVIDED, MINUS, PLUS, SPAN, TIMES};
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 use crate::pgfunctions::{external, type_name};
 
 /// A call of one of the functions behind operators.
@@ -62,7 +62,7 @@ impl ExprPlanner for TimePlanner {
         let planned = call(name, vec![left, right])?;
         match planned.to_field(schema) {
             Ok(_) => Ok(PlannerResult::Planned(planned)),
-            Err(_) => Err(no_operator(&op.to_string(), &fields)),
+            Err(_) => Err(no_operator(&op.to_string(), &fields[0], &fields[1])),
         }
     }
 }
@@ -80,14 +80,8 @@ fn told(operand: Expr, name: &str, other: Option<Ty>) -> Expr {
     }
 }
 
-fn no_operator(op: &str, fields: &[FieldRef]) -> DataFusionError {
-    let types: Vec<String> = fields.iter().map(|field| type_name(field)).collect();
-    let message = format!("operator does not exist: {}", types.join(&format!(" {op} ")));
-    external(
-        Error::new(ErrorKind::UndefinedFunction, message).with_hint(
-            "No operator matches the given name and argument types. You might need to add explicit type casts.",
-        ),
-    )
+fn no_operator(op: &str, left: &Field, right: &Field) -> DataFusionError {
+    external(Error::no_operator(&type_name(left), op, &type_name(right)))
 }
 
 fn comparison(op: &BinaryOperator) -> Option<Operator> {
@@ -129,7 +123,7 @@ pub(super) fn compare(
         _ => return Ok(Err((left, right))),
     };
     let Some(wanted) = wanted else {
-        return Err(no_operator(&op.to_string(), &[left.to_field(schema)?.1, right.to_field(schema)?.1]));
+        return Err(no_operator(&op.to_string(), &left.to_field(schema)?.1, &right.to_field(schema)?.1));
     };
     let brought = |side: Expr, ty: Option<Ty>| match side {
         side if ty == Some(wanted) => side,
