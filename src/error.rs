@@ -102,6 +102,7 @@ error_kinds! {
     DivisionByZero           "22012" 2 false;
     InvalidRegex             "2201B" 2 false;
     InvalidArgumentForLog    "2201E" 2 false;
+    SequenceLimitExceeded    "2200H" 2 false;
     InvalidArgumentForPower  "2201F" 2 false;
     SubstringError           "22011" 2 false;
     NullNotAllowed           "22004" 2 false;

@@ -24,6 +24,7 @@ mod rights;
 mod rollback;
 mod rows;
 mod scope;
+mod sequence;
 mod staging;
 mod temporary;
 
@@ -45,6 +46,7 @@ pub use release::{Release, ReleaseInfo, Tombstone};
 pub use retention::{Retention, Vacuumed};
 pub use rights::{EVERYBODY, Privilege, Rights};
 pub use scope::Scope;
+pub use sequence::{OwnedBy, Position, Sequence, Sequences};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::names::{ReleaseId, TableName};
@@ -77,6 +79,7 @@ pub struct Catalog {
     turn: Semaphore,
     /// The committer, and checkpoints on their way.
     background: TaskTracker,
+    sequences: Arc<Sequences>,
 }
 
 impl Catalog {
@@ -87,6 +90,7 @@ impl Catalog {
         let hint = tables.last_checkpoint(checkpoint::CATALOG).await.map_or(ReleaseId(0), ReleaseId);
         let (_, newest) = log.load(log.find_newest(hint).await?).await?;
         let catalog = Arc::new(Self {
+            sequences: Arc::new(Sequences::new(lake.clone())),
             lake,
             tables,
             log,
@@ -107,6 +111,11 @@ impl Catalog {
     /// The newest release this process knows.
     pub fn current(&self) -> Arc<Release> {
         self.current.borrow().clone()
+    }
+
+    /// Where the lake's sequences stand.
+    pub fn sequences(&self) -> &Arc<Sequences> {
+        &self.sequences
     }
 
     /// Looks for releases of other processes.

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::rights::Rights;
+use super::sequence::Sequence;
 use crate::names::TableName;
 use crate::pgtypes::{PG_TYPE_KEY, TYPE_MODIFIER_KEY};
 use crate::table::{ColumnDefinition, Constraint, Snapshot};
@@ -50,8 +51,13 @@ pub enum ObjectKind {
         /// A query in our dialect, names qualified.
         definition: String,
     },
+    Sequence(Sequence),
     /// A table that could not be opened: listed, and touching it gives this error.
-    Broken { location: String, sqlstate: String, message: String },
+    Broken {
+        location: String,
+        sqlstate: String,
+        message: String,
+    },
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -149,6 +155,7 @@ impl Object {
     pub fn noun(&self) -> &'static str {
         match &self.kind {
             ObjectKind::View { .. } => "view",
+            ObjectKind::Sequence(_) => "sequence",
             _ if self.query.is_some() => "materialized view",
             _ => "table",
         }
@@ -163,7 +170,15 @@ impl Object {
     pub fn location(&self) -> Option<&str> {
         match &self.kind {
             ObjectKind::Table { location, .. } | ObjectKind::Broken { location, .. } => Some(location),
-            ObjectKind::View { .. } => None,
+            ObjectKind::View { .. } | ObjectKind::Sequence(_) => None,
+        }
+    }
+
+    /// What a sequence is declared as.
+    pub fn sequence(&self) -> Option<&Sequence> {
+        match &self.kind {
+            ObjectKind::Sequence(sequence) => Some(sequence),
+            _ => None,
         }
     }
 

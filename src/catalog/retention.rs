@@ -6,13 +6,14 @@
 //! Invariant: what a kept release pins is never deleted, nor what a commit that is on its way names.
 //! Invariant: releases are forgotten from the oldest on, so what is left is a line without holes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use futures::TryStreamExt;
 use object_store::{ObjectMeta, ObjectStoreExt};
+use uuid::Uuid;
 
 use super::checkpoint::CATALOG;
 use super::{Catalog, Object, ObjectKind, Release};
@@ -185,6 +186,14 @@ impl Catalog {
         Ok(swept)
     }
 
+    /// Deletes where sequences stood that no kept release has: one that came and went since the oldest of them was begun
+    /// has given values since.
+    pub async fn sweep_sequences(&self, retention: TimeDelta) -> Result<usize> {
+        let mut known: HashSet<Uuid> = self.current().objects.values().map(|object| object.id).collect();
+        known.extend(self.oldest_kept(retention).await?.objects.values().map(|object| object.id));
+        self.sequences().sweep(|id| known.contains(&id), self.deletable_before(retention)).await
+    }
+
     /// What was changed before may be deleted where nothing names it: nothing under way in this process is as old.
     fn deletable_before(&self, retention: TimeDelta) -> DateTime<Utc> {
         let before = Utc::now() - retention;
@@ -218,7 +227,7 @@ impl Catalog {
 fn table_location(object: &Object) -> Result<&str> {
     match &object.kind {
         ObjectKind::Table { location, .. } => Ok(location),
-        ObjectKind::View { .. } => {
+        ObjectKind::View { .. } | ObjectKind::Sequence(_) => {
             Err(Error::new(ErrorKind::WrongObjectType, format!("\"{}\" is not a table", object.name)))
         }
         ObjectKind::Broken { message, .. } => {

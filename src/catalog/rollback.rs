@@ -44,7 +44,7 @@ impl Overlay {
         let now = self.object(&then.name).or_else(renamed);
         let rights = now.map_or_else(|| then.rights.clone(), |now| now.rights.clone());
         let ObjectKind::Table { location, version: Some(version), rows, bytes } = &then.kind else {
-            if matches!(then.kind, ObjectKind::View { .. }) {
+            if matches!(then.kind, ObjectKind::View { .. } | ObjectKind::Sequence(_)) {
                 self.put_object(Object { rights, ..Object::clone(then) });
             }
             return Ok(());

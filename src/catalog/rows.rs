@@ -2,6 +2,7 @@
 //!
 //! Invariant: what is written here is plain columns and JSON, so that any Delta reader can find the pins.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -60,7 +61,7 @@ struct Row<'a> {
     version: Option<u64>,
     rows: Option<u64>,
     bytes: Option<u64>,
-    definition: Option<&'a str>,
+    definition: Option<Cow<'a, str>>,
     columns: Option<String>,
     comment: Option<&'a str>,
     provenance: Option<String>,
@@ -113,7 +114,7 @@ fn object_row(object: &Object) -> Result<Row<'_>> {
             true => None,
             false => Some(serde_json::to_string(&object.constraints).map_err(json)?),
         },
-        definition: object.query.as_deref(),
+        definition: object.query.as_deref().map(Cow::Borrowed),
         rights: object.rights.as_ref().map(serde_json::to_string).transpose().map_err(json)?,
         ..Row::default()
     };
@@ -124,7 +125,11 @@ fn object_row(object: &Object) -> Result<Row<'_>> {
         }
         ObjectKind::View { definition } => {
             row.kind = "view";
-            row.definition = Some(definition);
+            row.definition = Some(Cow::Borrowed(definition));
+        }
+        ObjectKind::Sequence(sequence) => {
+            row.kind = "sequence";
+            row.definition = Some(Cow::Owned(serde_json::to_string(sequence).map_err(json)?));
         }
         ObjectKind::Broken { location, sqlstate, message } => {
             row.kind = "broken";
@@ -156,7 +161,7 @@ fn to_batch(rows: &[Row<'_>]) -> Result<RecordBatch> {
         long(rows, |r| r.version),
         long(rows, |r| r.rows),
         long(rows, |r| r.bytes),
-        text(rows, |r| r.definition),
+        text(rows, |r| r.definition.as_deref()),
         text(rows, |r| r.columns.as_deref()),
         text(rows, |r| r.comment),
         text(rows, |r| r.provenance.as_deref()),
@@ -244,6 +249,10 @@ impl Reader {
                 bytes: self.long("bytes", row),
             },
             "view" => ObjectKind::View { definition: self.need("definition", row)? },
+            "sequence" => {
+                let declared = self.json("definition", row)?;
+                ObjectKind::Sequence(declared.ok_or_else(|| corrupt("a sequence without what it is declared as"))?)
+            }
             "broken" => ObjectKind::Broken {
                 location: self.need("location", row)?,
                 sqlstate: self.need("sqlstate", row)?,

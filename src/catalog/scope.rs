@@ -118,7 +118,7 @@ impl Scope {
             ObjectKind::Table { location, version, .. } => (location, *version),
             // it may have been mended since it was listed
             ObjectKind::Broken { location, .. } => (location, None),
-            ObjectKind::View { .. } => {
+            ObjectKind::View { .. } | ObjectKind::Sequence(_) => {
                 return Err(Error::new(ErrorKind::WrongObjectType, format!("\"{}\" is not a table", object.name)));
             }
         };

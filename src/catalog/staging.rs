@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use super::overlay::{Overlay, Staged};
 use super::rights::Rights;
+use super::sequence::{Position, Sequence};
 use super::{Column, Object, ObjectKind, Provenance, temporary};
 use crate::error::{Error, ErrorKind, Result};
 use crate::names::TableName;
@@ -109,6 +110,27 @@ impl Overlay {
         };
         self.stage(Staged { object: Some(Arc::new(object)), snapshot: None }, name);
         Ok(())
+    }
+
+    /// Declares a sequence, or declares it anew.
+    pub fn put_sequence(&self, name: &TableName, sequence: Sequence) {
+        let old = self.object(name).filter(|object| object.sequence().is_some());
+        let object = match old {
+            Some(old) => Object { kind: ObjectKind::Sequence(sequence), ..Object::clone(&old) },
+            None => Object {
+                id: Uuid::now_v7(),
+                oid: 0,
+                name: name.clone(),
+                kind: ObjectKind::Sequence(sequence),
+                columns: Position::columns(),
+                comment: None,
+                provenance: None,
+                constraints: Vec::new(),
+                query: None,
+                rights: None,
+            },
+        };
+        self.put_object(object);
     }
 
     pub fn drop_object(&self, name: &TableName) -> Result<()> {
@@ -224,7 +246,9 @@ impl Overlay {
                     }
                 }
                 // what takes the place of another has its rights
-                ObjectKind::View { .. } => Target { rights: object.rights.clone(), ..self.new_target(name).await? },
+                ObjectKind::View { .. } | ObjectKind::Sequence(_) => {
+                    Target { rights: object.rights.clone(), ..self.new_target(name).await? }
+                }
                 ObjectKind::Broken { message, .. } => {
                     return Err(Error::new(
                         ErrorKind::DataCorrupted,

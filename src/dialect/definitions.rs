@@ -10,7 +10,7 @@
 //! | `CREATE MATERIALIZED VIEW … WITH NO DATA` | `… WITH NO SCHEMA BINDING` |
 //! | `COMMENT ON … IS $$text$$` | `… IS 'text'` |
 //! | `WITH (delta.appendOnly = true)` | `WITH ("delta.appendOnly" = true)` |
-//! | `ALTER [MATERIALIZED] VIEW v RENAME TO w` | `ALTER TABLE v RENAME TO w` |
+//! | `ALTER [MATERIALIZED] VIEW v RENAME TO w`, `ALTER SEQUENCE v …` | `ALTER TABLE v RENAME TO w` |
 //! | `ALTER TABLE t SET SCHEMA s`, `REFRESH MATERIALIZED VIEW v`, `VACUUM …` and other commands | `CALL` of a [`Command`] |
 //!
 //! Invariant: replaced tokens carry the span of what they replace, so later errors point at the user's text.
@@ -23,6 +23,7 @@ use datafusion::sql::sqlparser::parser::Parser;
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
 
 use super::rules::plain_call;
+use super::sequences;
 
 /// Type of a column of which a statement gives only the name.
 pub const UNTYPED: &str = "unknown";
@@ -44,15 +45,21 @@ pub enum Command {
         name: ObjectName,
         schema: Ident,
     },
+    /// `CREATE` or `ALTER SEQUENCE`, perhaps `IF …`: as which, the sequence, and what is said of it.
+    Sequence {
+        tag: &'static str,
+        name: ObjectName,
+        options: String,
+    },
     /// Not offered: its first words.
     Refused(&'static str),
 }
 
-fn is(token: Option<&TokenWithSpan>, word: &str) -> bool {
+pub(super) fn is(token: Option<&TokenWithSpan>, word: &str) -> bool {
     matches!(token.map(|t| &t.token), Some(Token::Word(w)) if w.quote_style.is_none() && w.value.eq_ignore_ascii_case(word))
 }
 
-fn are(tokens: &[TokenWithSpan], at: usize, words: &str) -> bool {
+pub(super) fn are(tokens: &[TokenWithSpan], at: usize, words: &str) -> bool {
     words.split(' ').enumerate().all(|(index, word)| is(tokens.get(at + index), word))
 }
 
@@ -68,13 +75,14 @@ fn word(text: &str, like: &TokenWithSpan) -> TokenWithSpan {
 pub fn rewrite(tokens: &mut Vec<TokenWithSpan>) {
     if is(tokens.first(), "create") {
         create(tokens);
-    } else if are(tokens, 0, "alter view") || are(tokens, 0, "alter materialized view") {
+    } else if ["alter view", "alter materialized view", "alter sequence"].iter().any(|words| are(tokens, 0, words)) {
         alter_view(tokens);
     } else if are(tokens, 0, "drop index concurrently") {
         tokens.remove(2);
     }
     if is(tokens.first(), "create") || are(tokens, 0, "alter table") {
         dotted_options(tokens);
+        sequences::settle_identity(tokens);
     }
     if are(tokens, 0, "comment on") {
         for slot in tokens.iter_mut() {
@@ -142,7 +150,7 @@ fn closing(tokens: &[TokenWithSpan], at: usize) -> Option<usize> {
 }
 
 /// After a name that begins at `at`.
-fn after_name(tokens: &[TokenWithSpan], mut at: usize) -> usize {
+pub(super) fn after_name(tokens: &[TokenWithSpan], mut at: usize) -> usize {
     while tokens.get(at + 1).is_some_and(|t| t.token == Token::Period) {
         at += 2;
     }
@@ -262,11 +270,12 @@ pub fn alter_tag(text: &str) -> &'static str {
     match () {
         () if are(&words, 0, "alter view") => "ALTER VIEW",
         () if are(&words, 0, "alter materialized view") => "ALTER MATERIALIZED VIEW",
+        () if are(&words, 0, "alter sequence") => "ALTER SEQUENCE",
         () => "ALTER TABLE",
     }
 }
 
-/// `ALTER VIEW … RENAME | OWNER | SET SCHEMA` as of a table; `ALTER VIEW v AS q` stays.
+/// `ALTER VIEW … RENAME | OWNER | SET SCHEMA` as of a table, and of a sequence; `ALTER VIEW v AS q` stays.
 fn alter_view(tokens: &mut Vec<TokenWithSpan>) {
     if is(tokens.get(1), "materialized") {
         tokens.remove(1);
@@ -275,9 +284,11 @@ fn alter_view(tokens: &mut Vec<TokenWithSpan>) {
     if are(tokens, at, "if exists") {
         at += 2;
     }
-    if !is(tokens.get(after_name(tokens, at)), "as")
-        && let Some(slot) = tokens.get_mut(1)
-    {
+    let action = tokens.get(after_name(tokens, at));
+    let goes = |word| is(action, word);
+    let of_table =
+        if is(tokens.get(1), "view") { !goes("as") } else { ["rename", "owner", "set"].into_iter().any(goes) };
+    if of_table && let Some(slot) = tokens.get_mut(1) {
         slot.token = Token::make_keyword("table");
     }
 }
@@ -326,7 +337,7 @@ const HARMLESS: [(&str, &str); 8] = [
 const REVOKED_BY_DEFAULT: &str = "ALTER DEFAULT PRIVILEGES … REVOKE";
 
 /// What PostgreSQL has and Lakewire has not.
-const REFUSED: [&str; 18] = [
+const REFUSED: [&str; 17] = [
     REVOKED_BY_DEFAULT,
     "CREATE STATISTICS",
     "CREATE RULE",
@@ -340,7 +351,6 @@ const REFUSED: [&str; 18] = [
     "CREATE TRANSFORM",
     "CREATE TEXT",
     "CREATE TABLESPACE",
-    "ALTER SEQUENCE",
     "ALTER DATABASE",
     "IMPORT FOREIGN",
     "SECURITY LABEL",
@@ -381,13 +391,13 @@ pub fn parse_command(tokens: &[TokenWithSpan]) -> Option<Statement> {
     Some(call(refused, Vec::new()))
 }
 
-fn name_at(tokens: &[TokenWithSpan], at: usize, end: usize) -> Option<ObjectName> {
+pub(super) fn name_at(tokens: &[TokenWithSpan], at: usize, end: usize) -> Option<ObjectName> {
     let mut parser = Parser::new(&PostgreSqlDialect {}).with_tokens_with_locations(tokens.get(at..end)?.to_vec());
     let name = parser.parse_object_name(false).ok()?;
     (parser.peek_token().token == Token::EOF).then_some(name)
 }
 
-fn call(what: &str, arguments: Vec<Ident>) -> Statement {
+pub(super) fn call(what: &str, arguments: Vec<Ident>) -> Statement {
     let name = ObjectName::from(vec![Ident::with_quote('"', COMMAND), Ident::with_quote('"', what)]);
     Statement::Call(plain_call(name, arguments.into_iter().map(Expr::Identifier).collect()))
 }
@@ -413,6 +423,10 @@ pub fn command(statement: &Statement) -> Option<Command> {
         "SET SCHEMA" => {
             let schema = parts.pop()?;
             Command::SetSchema { name: ObjectName::from(parts), schema }
+        }
+        tag if let Some(tag) = sequences::TAGS.iter().find(|known| **known == tag) => {
+            let options = parts.pop()?.value;
+            Command::Sequence { tag, name: ObjectName::from(parts), options }
         }
         tag => match HARMLESS.iter().find(|(_, known)| *known == tag) {
             Some((_, tag)) => Command::Harmless(tag),

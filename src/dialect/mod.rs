@@ -19,6 +19,7 @@ mod places;
 mod position;
 mod refused;
 pub mod rules;
+mod sequences;
 mod split;
 mod syntax;
 mod windows;
@@ -47,6 +48,7 @@ pub use rules::{
     GATHERED, OF_TEXT, RECORD_FUNCTIONS, RELATION, RELATION_FUNCTIONS, SET_FUNCTIONS, SINGLE_VALUE, call, cast,
     frame_parameter, is_aggregate, one_value, repeated_name, visible_name,
 };
+pub use sequences::{SequenceOption, sequence_options};
 
 /// How deep expressions may nest before `54001`.
 const NESTING_MAX: usize = 128;
@@ -145,6 +147,9 @@ fn parse_one(tokens: &[TokenWithSpan]) -> std::result::Result<ast::Statement, Pa
     definitions::rewrite(&mut tokens);
     if let Some(fetch) = cursor::parse_fetch(&tokens) {
         return Ok(fetch);
+    }
+    if let Some(sequence) = sequences::parse(&tokens) {
+        return Ok(sequence);
     }
     if let Some(copy) = copy::parse(&tokens, NESTING_MAX) {
         return copy;

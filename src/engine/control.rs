@@ -347,12 +347,14 @@ fn discard(session: &mut Session, what: &ast::DiscardObject) -> Result<Outcome> 
             }
             session.settings.reset_all();
             session.named.clear();
+            session.entry.iter().for_each(|entry| entry.given.forget());
             session.cursors.close_all();
             session.mailbox().into_iter().for_each(|mailbox| mailbox.unlisten(None));
             session.temporary.iter().try_for_each(|temporary| temporary.clear())?;
         }
         ast::DiscardObject::TEMP => session.temporary.iter().try_for_each(|temporary| temporary.clear())?,
-        ast::DiscardObject::PLANS | ast::DiscardObject::SEQUENCES => {}
+        ast::DiscardObject::SEQUENCES => session.entry.iter().for_each(|entry| entry.given.forget()),
+        ast::DiscardObject::PLANS => {}
     }
     Ok(Outcome::command(format!("DISCARD {what}")))
 }

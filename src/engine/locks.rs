@@ -177,7 +177,7 @@ fn tables_of(planner: &Planner, object: Arc<Object>, depth: usize, found: &mut V
                 }
             }
         }
-        ObjectKind::View { .. } => {}
+        ObjectKind::View { .. } | ObjectKind::Sequence(_) => {}
         ObjectKind::Table { .. } | ObjectKind::Broken { .. } => found.push(object.name.clone()),
     }
 }

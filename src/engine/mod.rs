@@ -150,6 +150,7 @@ impl Engine {
         let shared = Shared {
             database: config.server.database.clone(),
             settings: starting_settings(config)?,
+            running: Arc::new(Running::new(roles::Roles::new(config), catalog.sequences().clone())),
             catalog,
             resources,
             function_names: Arc::new(base::function_names(&base)),
@@ -157,7 +158,6 @@ impl Engine {
             procedures: OnceLock::new(),
             system: RwLock::new(vec![Arc::new(system::CatalogTables { settings: config.entries().to_vec() })]),
             plans: plan_cache::PlanCache::default(),
-            running: Arc::new(Running::new(roles::Roles::new(config))),
             metadata: Mutex::new(None),
         };
         Ok(Arc::new(Self { shared: Arc::new(shared) }))

@@ -7,11 +7,11 @@ use std::sync::atomic::Ordering;
 
 use datafusion::catalog::TableProvider;
 use datafusion::common::TableReference;
-use datafusion::datasource::ViewTable;
+use datafusion::datasource::{MemTable, ViewTable};
 use datafusion::sql::sqlparser::ast;
 
 use super::buffered::WithBuffered;
-use super::errors::nearest;
+use super::errors::{self, nearest};
 use super::planner::Planner;
 use super::system::{self, SystemTableProvider};
 use super::write::names::reference;
@@ -144,6 +144,14 @@ impl Planner {
     async fn object_provider(&self, object: &Object, depth: usize) -> Result<Arc<dyn TableProvider>> {
         match &object.kind {
             ObjectKind::View { definition } => self.view(object, definition, depth).await,
+            ObjectKind::Sequence(sequence) => {
+                // where it stands is part of no release
+                self.follows_head.store(true, Ordering::Relaxed);
+                let (at, left) = self.sequences().position(object.id, sequence).await?;
+                let row = at.row(left, object.arrow_schema())?;
+                let table = MemTable::try_new(row.schema(), vec![vec![row]]).map_err(errors::from_datafusion)?;
+                Ok(Arc::new(table))
+            }
             // A broken table may have been mended since; if not, opening it says what is wrong.
             ObjectKind::Table { .. } | ObjectKind::Broken { .. } => {
                 if !matches!(object.kind, ObjectKind::Table { version: Some(_), .. }) {

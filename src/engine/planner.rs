@@ -38,7 +38,7 @@ use super::{
     Shared, call_clauses, common_columns, decorrelate, errors, execute, grouped_keys, grouping_sets, multisets,
     partial_aliases, repeated_columns, time_travel, unknown_functions, whole_rows,
 };
-use crate::catalog::Scope;
+use crate::catalog::{Scope, Sequences};
 use crate::dialect::{self, Statement};
 use crate::error::{Error, ErrorKind, Result};
 use crate::pgcatalog::{self, Metadata};
@@ -65,6 +65,11 @@ pub(super) struct Planner {
 }
 
 impl Planner {
+    /// Where the lake's sequences stand.
+    pub(super) fn sequences(&self) -> &Sequences {
+        &self.shared.running.sequences
+    }
+
     pub fn new(
         shared: Arc<Shared>,
         scope: Scope,

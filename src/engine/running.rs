@@ -1,6 +1,7 @@
 //! What only the running server knows: who there is, who is connected, what was run how often, who holds which advisory lock.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use parking_lot::Mutex;
@@ -9,6 +10,7 @@ use tokio::sync::Notify;
 use super::roles::Roles;
 use super::sessions::Sessions;
 use super::statements::StatementStats;
+use crate::catalog::Sequences;
 use crate::error::{Error, ErrorKind, Result};
 
 /// One per process.
@@ -19,16 +21,18 @@ pub struct Running {
     pub statements: StatementStats,
     pub locks: AdvisoryLocks,
     pub roles: Roles,
+    pub sequences: Arc<Sequences>,
 }
 
 impl Running {
-    pub fn new(roles: Roles) -> Self {
+    pub fn new(roles: Roles, sequences: Arc<Sequences>) -> Self {
         Self {
             started_at: Utc::now(),
             sessions: Sessions::default(),
             statements: StatementStats::default(),
             locks: AdvisoryLocks::default(),
             roles,
+            sequences,
         }
     }
 }

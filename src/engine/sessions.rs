@@ -4,13 +4,14 @@
 //! Invariant: an entry is there as long as its [`Session`](super::Session), and no longer.
 //! Invariant: no entry's lock is held while anything waits.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use parking_lot::Mutex;
+use uuid::Uuid;
 
 use super::notify::Mailbox;
 use super::session::TransactionStatus;
@@ -54,8 +55,35 @@ pub struct SessionEntry {
     pub mailbox: Mailbox,
     activity: Mutex<Activity>,
     named: Mutex<Named>,
+    /// What sequences have given the session.
+    pub given: Given,
     /// Ends the connection.
     end: Box<dyn Fn() + Send + Sync>,
+}
+
+/// The newest value of each sequence that a session was given one of, and of which it was given one last.
+#[derive(Debug, Default)]
+pub struct Given(Mutex<(HashMap<Uuid, i64>, Option<Uuid>)>);
+
+impl Given {
+    pub fn put(&self, sequence: Uuid, value: i64) {
+        let mut given = self.0.lock();
+        given.0.insert(sequence, value);
+        given.1 = Some(sequence);
+    }
+
+    pub fn value(&self, sequence: Uuid) -> Option<i64> {
+        self.0.lock().0.get(&sequence).copied()
+    }
+
+    pub fn last(&self) -> Option<i64> {
+        let given = self.0.lock();
+        given.0.get(&given.1?).copied()
+    }
+
+    pub(super) fn forget(&self) {
+        *self.0.lock() = Default::default();
+    }
 }
 
 /// What a session does now.
@@ -152,6 +180,7 @@ impl SessionEntry {
             mailbox: Mailbox::default(),
             activity,
             named: Mutex::default(),
+            given: Given::default(),
             end,
         }
     }

@@ -187,12 +187,13 @@ fn tables(scope: &Scope) -> Result<RecordBatch> {
             Some(match o.kind {
                 ObjectKind::Table { .. } => "table".to_owned(),
                 ObjectKind::View { .. } => "view".to_owned(),
+                ObjectKind::Sequence(_) => "sequence".to_owned(),
                 ObjectKind::Broken { .. } => "broken".to_owned(),
             })
         }),
         text(&|o| match &o.kind {
             ObjectKind::Table { location, .. } | ObjectKind::Broken { location, .. } => Some(location.clone()),
-            ObjectKind::View { .. } => None,
+            ObjectKind::View { .. } | ObjectKind::Sequence(_) => None,
         }),
         number(&|kind| match kind {
             ObjectKind::Table { version, .. } => *version,

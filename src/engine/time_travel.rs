@@ -123,7 +123,7 @@ async fn version_of(planner: &Planner, object: &Object, version: u64) -> Result<
             let snapshot = planner.scope().tables.snapshot(location, Some(version)).await;
             snapshot.map_err(|error| error.context(format!("table \"{}\"", object.name)))?.provider()
         }
-        ObjectKind::View { .. } => Err(no_versions(&object.name.to_string())),
+        ObjectKind::View { .. } | ObjectKind::Sequence(_) => Err(no_versions(&object.name.to_string())),
     }
 }
 

@@ -167,6 +167,7 @@ pub fn indexes(relation: &Relation) -> Vec<Relation> {
         let names = declared.constraint.kind.columns();
         let columns = names.iter().filter_map(|name| relation.columns.iter().find(|c| &c.name == name));
         Some(Relation {
+            id: None,
             oid: declared.index()?,
             schema: relation.schema.clone(),
             namespace: relation.namespace,
@@ -180,6 +181,7 @@ pub fn indexes(relation: &Relation) -> Vec<Relation> {
             rows: relation.rows,
             bytes: 0,
             definition: None,
+            sequence: None,
             system: false,
         })
     };
@@ -297,6 +299,19 @@ pub(super) fn default_text(column: &Column) -> Option<String> {
     }
 }
 
+fn default_oid(relation: &Relation, number: i16) -> u32 {
+    CONSTRAINT ^ (relation.oid << NUMBER_BITS) ^ u32::from(number.unsigned_abs())
+}
+
+/// Every default with its OID.
+pub(super) fn defaults(metadata: &Metadata) -> Vec<(u32, &str)> {
+    let columns = metadata.user_relations().filter(|r| r.kind == "r").flat_map(|relation| {
+        let numbered = relation.columns.iter().zip(1i16..);
+        numbered.filter_map(move |(column, number)| Some((default_oid(relation, number), column.default.as_deref()?)))
+    });
+    columns.collect()
+}
+
 pub fn pg_attrdef(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBatch> {
     let columns = metadata.user_relations().filter(|r| r.kind == "r").flat_map(|relation| {
         let numbered = relation.columns.iter().zip(1i16..);
@@ -304,7 +319,7 @@ pub fn pg_attrdef(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBatch
     });
     let all: Vec<(&Relation, i16, String)> = columns.collect();
     Columns::of(&all)
-        .oid("oid", |(r, number, _)| CONSTRAINT ^ (r.oid << NUMBER_BITS) ^ u32::from(number.unsigned_abs()))
+        .oid("oid", |(r, number, _)| default_oid(r, *number))
         .oid("adrelid", |(r, ..)| r.oid)
         .small("adnum", |(_, number, _)| *number)
         .text("adbin", |(.., default)| default)

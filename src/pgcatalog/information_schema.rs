@@ -9,7 +9,7 @@ use super::functions::format_type;
 use super::layout::LAYOUTS;
 use super::metadata::{Metadata, Relation};
 use super::tables::{Attribute, all_attributes};
-use super::{OWNER, constraints};
+use super::{OWNER, constraints, sequences};
 use crate::catalog::{EVERYBODY, Privilege, Rights};
 use crate::pgtypes::{self, Type};
 
@@ -22,6 +22,7 @@ pub fn rows(metadata: &Metadata, name: &str) -> Option<Result<RecordBatch>> {
             Columns::of(&[()]).text("catalog_name", |()| metadata.database.as_str()).build(schema)
         }
         "schemata" => schemata(metadata, schema),
+        "sequences" => sequences::information_schema(metadata, schema),
         "tables" => tables(metadata, schema),
         "columns" => columns(metadata, schema),
         "element_types" => element_types(metadata, schema),

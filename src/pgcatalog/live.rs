@@ -14,7 +14,7 @@ use datafusion::physical_plan::ExecutionPlan;
 
 use super::columns::Columns;
 use super::layout::LAYOUTS;
-use super::{DATABASE_OID, OWNER_OID};
+use super::{DATABASE_OID, OWNER_OID, sequences};
 use crate::engine::{ActivityState, LockKey, Role, SessionInfo};
 
 type Make = fn(&SessionInfo, &SchemaRef) -> Result<RecordBatch>;
@@ -31,6 +31,7 @@ pub fn table(name: &str) -> Option<Arc<dyn TableProvider>> {
     let make: Make = match name {
         "pg_roles" | "pg_authid" => roles,
         "pg_user" | "pg_shadow" => users,
+        "pg_sequences" => sequences::pg_sequences,
         "pg_settings" => settings,
         "pg_stat_activity" => activity,
         "pg_stat_statements" => statements,

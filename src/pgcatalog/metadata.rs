@@ -6,11 +6,12 @@ use std::sync::{Arc, OnceLock};
 use datafusion::arrow::array::RecordBatch;
 use datafusion::catalog::TableProvider;
 use parking_lot::Mutex;
+use uuid::Uuid;
 
 use super::indexed::CatalogTable;
 use super::layout::LAYOUTS;
 use super::{constraints, information_schema, live, postgres, tables};
-use crate::catalog::{Column, ObjectKind, Rights, Scope};
+use crate::catalog::{Column, ObjectKind, Rights, Scope, Sequence};
 use crate::engine::{Signature, SystemTable};
 use crate::table::{Constraint, ConstraintKind};
 
@@ -49,11 +50,13 @@ pub struct Namespace {
 /// A table or view.
 #[derive(Debug)]
 pub struct Relation {
+    /// [`Object::id`](crate::catalog::Object::id) of what is the lake's.
+    pub id: Option<Uuid>,
     pub oid: u32,
     pub schema: String,
     pub namespace: u32,
     pub name: String,
-    /// PostgreSQL's `relkind`: `r`, `v`, `m`, `i`.
+    /// PostgreSQL's `relkind`: `r`, `v`, `m`, `i`, `S`.
     pub kind: &'static str,
     /// OID of the type of its rows.
     pub row_type: u32,
@@ -65,6 +68,8 @@ pub struct Relation {
     /// Bytes on disk.
     pub bytes: u64,
     pub definition: Option<String>,
+    /// What a sequence is declared as.
+    pub sequence: Option<Sequence>,
     /// Of the server, not of the lake.
     pub system: bool,
 }
@@ -280,9 +285,9 @@ impl Metadata {
             .filter(|relation| relation.schema != "pg_catalog" && relation.schema != "information_schema")
     }
 
-    /// All relations but indexes.
+    /// All relations but indexes and sequences.
     pub fn tables_and_views(&self) -> impl Iterator<Item = &Relation> {
-        self.relations().iter().filter(|relation| relation.kind != "i")
+        self.relations().iter().filter(|relation| !matches!(relation.kind, "i" | "S"))
     }
 }
 
@@ -308,14 +313,16 @@ fn lake_relations(scope: &Scope, namespace: impl Fn(&str) -> u32) -> Vec<Relatio
             }
             ObjectKind::View { definition } => ("v", None, 0, Some(definition.clone())),
             ObjectKind::Broken { .. } => ("r", None, 0, None),
+            ObjectKind::Sequence(_) => ("S", Some(1), 0, None),
         };
         Relation {
+            id: Some(object.id),
             oid: object.oid,
             schema: object.name.schema.clone(),
             namespace: namespace(&object.name.schema),
             name: object.name.name.clone(),
             kind,
-            row_type: object.oid | ROW_TYPE,
+            row_type: if kind == "S" { 0 } else { object.oid | ROW_TYPE },
             columns: object.columns.clone(),
             constraints: object.constraints.clone(),
             rights: object.rights.clone(),
@@ -323,6 +330,7 @@ fn lake_relations(scope: &Scope, namespace: impl Fn(&str) -> u32) -> Vec<Relatio
             rows,
             bytes,
             definition,
+            sequence: object.sequence().cloned(),
             system: false,
         }
     });
@@ -335,6 +343,7 @@ fn system_relations(system: &[SystemTable], namespace: impl Fn(&str) -> u32, sco
     let relations = system.iter().filter(|table| !hidden(table.name)).map(|table| {
         let oid = derived_oid(&format!("lakewire.{}", table.name), &mut taken);
         Relation {
+            id: None,
             oid,
             schema: "lakewire".to_owned(),
             namespace: namespace("lakewire"),
@@ -348,6 +357,7 @@ fn system_relations(system: &[SystemTable], namespace: impl Fn(&str) -> u32, sco
             rows: None,
             bytes: 0,
             definition: None,
+            sequence: None,
             system: true,
         }
     });
@@ -356,6 +366,7 @@ fn system_relations(system: &[SystemTable], namespace: impl Fn(&str) -> u32, sco
 
 fn postgres_relations(namespace: impl Fn(&str) -> u32) -> Vec<Relation> {
     let relations = LAYOUTS.values().map(|layout| Relation {
+        id: None,
         oid: layout.oid,
         schema: layout.schema.to_owned(),
         namespace: namespace(layout.schema),
@@ -369,6 +380,7 @@ fn postgres_relations(namespace: impl Fn(&str) -> u32) -> Vec<Relation> {
         rows: None,
         bytes: 0,
         definition: None,
+        sequence: None,
         system: true,
     });
     relations.collect()

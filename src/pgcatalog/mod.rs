@@ -13,6 +13,7 @@ mod live;
 mod metadata;
 mod postgres;
 mod routines;
+mod sequences;
 mod tables;
 
 pub use datafusion_pg_catalog::pg_catalog::oid_type_planner::PgOidTypePlanner;

@@ -9,7 +9,7 @@ use super::columns::Columns;
 use super::layout::LAYOUTS;
 use super::metadata::{Metadata, Procedure, Relation};
 use super::metadata::{ROW_ARRAY_TYPE, RULE};
-use super::{DATABASE_OID, OWNER, OWNER_OID, constraints, postgres, routines};
+use super::{DATABASE_OID, OWNER, OWNER_OID, constraints, postgres, routines, sequences};
 use crate::catalog::{Column, Privilege, Rights};
 use crate::dialect;
 use crate::pgtypes::{self, Type};
@@ -39,6 +39,7 @@ pub fn rows(metadata: &Metadata, name: &str) -> Option<Result<RecordBatch>> {
         "pg_matviews" => pg_matviews(metadata, schema),
         "pg_rewrite" => rules(metadata, schema),
         "pg_depend" => dependencies(metadata, schema),
+        "pg_sequence" => sequences::pg_sequence(metadata, schema),
         "pg_database" => databases(metadata, schema),
         "pg_extension" => extensions(metadata, schema),
         "pg_stat_user_tables" | "pg_stat_all_tables" => statistics(relations, schema),
@@ -179,6 +180,7 @@ struct Description<'a> {
 
 /// OIDs of the catalogs that described objects are in.
 pub const PG_CLASS: u32 = 1259;
+const PG_ATTRDEF: u32 = 2604;
 pub const PG_PROC: u32 = 1255;
 pub const PG_NAMESPACE: u32 = 2615;
 pub const PG_TYPE: u32 = 1247;
@@ -387,13 +389,21 @@ struct Dependency {
     object: u32,
     on_class: u32,
     on: u32,
+    /// The column that it depends on; 0 for the whole.
+    on_column: i16,
     kind: &'static str,
 }
 
 /// Views on what they read, relations on their schemas, what the server adds on its extension.
 fn dependencies(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBatch> {
-    let member =
-        |class, object| Dependency { class, object, on_class: PG_EXTENSION, on: LAKEWIRE_EXTENSION, kind: "e" };
+    let member = |class, object| Dependency {
+        class,
+        object,
+        on_class: PG_EXTENSION,
+        on: LAKEWIRE_EXTENSION,
+        on_column: 0,
+        kind: "e",
+    };
     let mut all: Vec<Dependency> = metadata.procedures.iter().map(|routine| member(PG_PROC, routine.oid)).collect();
     let own = metadata.user_relations().filter(|relation| relation.schema == "lakewire");
     all.extend(own.map(|relation| member(PG_CLASS, relation.oid)));
@@ -404,28 +414,62 @@ fn dependencies(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBatch> 
             object: relation.oid,
             on_class: PG_NAMESPACE,
             on: relation.namespace,
+            on_column: 0,
             kind: "n",
         };
-        let of_type =
-            Dependency { class: PG_TYPE, object: relation.row_type, on_class: PG_CLASS, on: relation.oid, kind: "i" };
+        let of_type = Dependency {
+            class: PG_TYPE,
+            object: relation.row_type,
+            on_class: PG_CLASS,
+            on: relation.oid,
+            on_column: 0,
+            kind: "i",
+        };
         all.extend([on_schema, of_type]);
         if !relation.is_view() {
             continue;
         }
         let rule = relation.oid | RULE;
-        let on = |on: u32, kind| Dependency { class: PG_REWRITE, object: rule, on_class: PG_CLASS, on, kind };
+        let on =
+            |on: u32, kind| Dependency { class: PG_REWRITE, object: rule, on_class: PG_CLASS, on, on_column: 0, kind };
         all.extend([on(relation.oid, "i"), on(relation.oid, "n")]);
         let read = dialect::relations(relation.definition.as_deref().unwrap_or_default());
         let read = read.iter().filter_map(|name| metadata.find(&name.schema, &name.name));
         all.extend(read.map(|read| on(read.oid, "n")));
     }
+    all.extend(of_sequences(metadata));
     Columns::of(&all)
         .oid("classid", |d| d.class)
         .oid("objid", |d| d.object)
         .oid("refclassid", |d| d.on_class)
         .oid("refobjid", |d| d.on)
+        .int("refobjsubid", |d| i32::from(d.on_column))
         .text("deptype", |d| d.kind)
         .build(schema)
+}
+
+/// Sequences on their schemas and on the columns that they go with, defaults on the sequences that they take values of.
+fn of_sequences(metadata: &Metadata) -> Vec<Dependency> {
+    let mut all = Vec::new();
+    for relation in metadata.relations() {
+        let Some(sequence) = &relation.sequence else { continue };
+        let mut on = |on_class, on, on_column, kind| {
+            all.push(Dependency { class: PG_CLASS, object: relation.oid, on_class, on, on_column, kind });
+        };
+        on(PG_NAMESPACE, relation.namespace, 0, "n");
+        if let Some((table, number)) = sequences::owner(metadata, sequence) {
+            on(PG_CLASS, table.oid, number, "a");
+        }
+    }
+    all.extend(sequences::in_defaults(metadata).into_iter().map(|(default, sequence)| Dependency {
+        class: PG_ATTRDEF,
+        object: default,
+        on_class: PG_CLASS,
+        on: sequence,
+        on_column: 0,
+        kind: "n",
+    }));
+    all
 }
 
 fn statistics(relations: &[Relation], schema: &SchemaRef) -> Result<RecordBatch> {

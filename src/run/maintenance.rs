@@ -150,6 +150,7 @@ impl Maintenance {
         let (catalog, retention) = (self.runner.catalog(), self.runner.retention());
         catalog.expire_releases(retention.releases).await?;
         catalog.sweep_rows(retention.files).await?;
+        catalog.sweep_sequences(retention.releases).await?;
         if self.runner.config().maintenance.vacuum {
             catalog.vacuum_dropped(retention).await?;
         }

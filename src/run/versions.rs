@@ -10,6 +10,8 @@ use datafusion::sql::resolve::resolve_table_references;
 use futures::future::BoxFuture;
 use sha2::{Digest, Sha256};
 
+use uuid::Uuid;
+
 use crate::catalog::{Object, ObjectKind, Scope};
 use crate::dialect;
 use crate::error::Result;
@@ -62,6 +64,8 @@ impl<'a> Versions<'a> {
                 Ok(format!("{}@{}", object.id, head.map_or_else(|| "none".into(), |head| head.to_string())))
             }
             ObjectKind::Broken { message, .. } => Ok(format!("{} broken: {message}", object.id)),
+            // what a run reads of it may be another each time
+            ObjectKind::Sequence(_) => Ok(format!("{} {}", object.id, Uuid::now_v7())),
             ObjectKind::View { definition } => {
                 let mut hash = Sha256::new();
                 hash.update(definition);

@@ -30,8 +30,6 @@ pub const ALWAYS_EMPTY: &[&str] = &[
     "pg_publication_rel",
     "pg_replication_slots",
     "pg_seclabel",
-    "pg_sequence",
-    "pg_sequences",
     "pg_shseclabel",
     "pg_statistic_ext",
     "pg_statistic_ext_data",

@@ -40,6 +40,7 @@ mod row_comparisons;
 mod row_numbers;
 mod samples;
 mod scalar_subqueries;
+mod sequence_names;
 mod set_functions;
 mod slices;
 mod symmetric;
@@ -106,6 +107,7 @@ fn rewrite(statement: &mut Statement) {
             &mut element_names::Rewriter::default(),
             &mut column_names::Namer,
             &mut type_functions::Rewriter,
+            &mut sequence_names::Rewriter::default(),
             &mut set_functions::Rewriter,
             &mut function_columns::Rewriter,
             &mut time_syntax::Rewriter,

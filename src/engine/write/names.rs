@@ -71,6 +71,10 @@ pub(super) fn found(planner: &Planner, name: &ObjectName, verb: Verb) -> Result<
     match object.kind {
         ObjectKind::View { .. } => Err(on_view(&object.name.name, verb)),
         _ if object.query.is_some() => Err(on_materialized_view(&object.name.name, verb)),
+        ObjectKind::Sequence(_) => {
+            let message = format!("cannot change sequence \"{}\"", object.name.name);
+            Err(Error::new(ErrorKind::WrongObjectType, message))
+        }
         ObjectKind::Table { .. } | ObjectKind::Broken { .. } => Ok(object),
     }
 }

@@ -5,9 +5,10 @@ use datafusion::scalar::ScalarValue;
 use super::{Definition, lenient, number_of, oid_of, strict, text_of, utf8};
 use crate::engine::SessionInfo;
 use crate::error::{Error, ErrorKind, Result};
+use crate::names::TableName;
 use crate::pgcatalog::metadata::{Procedure, ROW_ARRAY_TYPE, ROW_TYPE, Relation};
 use crate::pgcatalog::routines::{self, Routine};
-use crate::pgcatalog::{constraints, postgres, tables};
+use crate::pgcatalog::{constraints, postgres, sequences, tables};
 use crate::pgtypes::Type;
 
 fn no_text(_: &SessionInfo, _: &[ScalarValue]) -> Result<ScalarValue> {
@@ -35,7 +36,7 @@ pub const FUNCTIONS: &[Definition] = &[
     strict("pg_get_expr", 2..=3, "text", |_, args| Ok(utf8(args.first().map(text_of).unwrap_or_default()))),
     strict("pg_get_partkeydef", 1..=1, "text", no_text),
     strict("pg_get_statisticsobjdef_columns", 1..=1, "text", no_text),
-    strict("pg_get_serial_sequence", 2..=2, "text", no_text),
+    strict("pg_get_serial_sequence", 2..=2, "text", serial_sequence),
     strict("pg_get_function_sqlbody", 1..=1, "text", no_text),
     strict("pg_get_function_arguments", 1..=1, "text", |s, args| function_arguments(s, args, true)),
     strict("pg_get_function_identity_arguments", 1..=1, "text", |s, args| function_arguments(s, args, false)),
@@ -50,6 +51,22 @@ pub const FUNCTIONS: &[Definition] = &[
     strict("pg_tablespace_size", 1..=1, "int8", database_size),
     strict("pg_stat_get_live_tuples", 1..=1, "int8", live_rows),
 ];
+
+fn serial_sequence(session: &SessionInfo, args: &[ScalarValue]) -> Result<ScalarValue> {
+    let [table, column] = args else { return Ok(ScalarValue::Utf8(None)) };
+    let (name, column) = (text_of(table), text_of(column));
+    let metadata = session.metadata();
+    let table = metadata
+        .relation_named(&name, session.search_path())
+        .ok_or_else(|| Error::new(ErrorKind::UndefinedTable, format!("relation \"{name}\" does not exist")))?;
+    if !table.columns.iter().any(|known| known.name == column) {
+        let message = format!("column \"{column}\" of relation \"{}\" does not exist", table.name);
+        return Err(Error::new(ErrorKind::UndefinedColumn, message));
+    }
+    let sequence = sequences::of_column(metadata, table, &column);
+    let quoted = |sequence: &Relation| TableName::new(sequence.schema.as_str(), sequence.name.as_str()).quoted();
+    Ok(ScalarValue::Utf8(sequence.map(quoted)))
+}
 
 /// By OID, or by name where the client passes one.
 fn relation<'a>(session: &'a SessionInfo, value: Option<&ScalarValue>) -> Option<&'a Relation> {

@@ -10,6 +10,7 @@ mod locks;
 mod privileges;
 mod reg;
 mod rows;
+mod sequences;
 mod session;
 mod text;
 mod type_of;
@@ -195,6 +196,7 @@ pub fn scalar_functions() -> Vec<ScalarUDF> {
     let tables = [
         describe::FUNCTIONS,
         locks::FUNCTIONS,
+        sequences::FUNCTIONS,
         privileges::FUNCTIONS,
         reg::FUNCTIONS,
         session::FUNCTIONS,
@@ -212,7 +214,13 @@ pub fn scalar_functions() -> Vec<ScalarUDF> {
         type_of::function(),
         acl::function(),
     ];
-    theirs.into_iter().chain(lists::functions()).chain(waiting::functions()).chain(ours).collect()
+    theirs
+        .into_iter()
+        .chain(lists::functions())
+        .chain(waiting::functions())
+        .chain(sequences::functions())
+        .chain(ours)
+        .collect()
 }
 
 /// The function that takes a name or a number to the OID that a value of the type (`regclass` …) is.

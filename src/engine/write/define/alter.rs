@@ -28,28 +28,28 @@ pub(super) async fn table(change: &Change, alter: &ast::AlterTable) -> Result<()
         if let Operation::RenameTable { table_name } = operation {
             let (RenameTableNameKind::To(new) | RenameTableNameKind::As(new)) = table_name;
             let new = TableName::new(name.schema.as_str(), reference(new)?.table());
-            relations::rename(change, &name, &new)?;
+            relations::rename(change, &name, &new).await?;
             name = new;
             continue;
         }
         let missing = || Error::internal("a table vanished while it was altered");
         let object = change.overlay.scope().object(&name).ok_or_else(missing)?;
         match object.kind {
-            ObjectKind::View { .. } => of_view(change, &object, operation)?,
+            ObjectKind::View { .. } | ObjectKind::Sequence(_) => of_view(change, &object, operation)?,
             _ => one(change, &object, operation).await?,
         }
     }
     Ok(())
 }
 
-pub(super) fn set_schema(change: &Change, name: &ObjectName, schema: &ast::Ident) -> Result<()> {
+pub(super) async fn set_schema(change: &Change, name: &ObjectName, schema: &ast::Ident) -> Result<()> {
     let object = owned(change, name)?;
     let schema = folded(schema);
     schemas::check_exists(change, &schema)?;
     if schema == object.name.schema {
         return Ok(());
     }
-    relations::rename(change, &object.name, &TableName::new(schema, object.name.name.as_str()))
+    relations::rename(change, &object.name, &TableName::new(schema, object.name.name.as_str())).await
 }
 
 fn of_view(change: &Change, view: &Arc<Object>, operation: &Operation) -> Result<()> {
@@ -58,7 +58,7 @@ fn of_view(change: &Change, view: &Arc<Object>, operation: &Operation) -> Result
             owner_stays(change, new_owner);
             Ok(())
         }
-        Operation::RenameColumn { old_column_name, new_column_name } => {
+        Operation::RenameColumn { old_column_name, new_column_name } if view.sequence().is_none() => {
             alter_columns::rename_in_view(change, view, &folded(old_column_name), &folded(new_column_name))
         }
         other => {
@@ -66,7 +66,7 @@ fn of_view(change: &Change, view: &Arc<Object>, operation: &Operation) -> Result
             let message =
                 format!("ALTER action {} cannot be performed on relation \"{}\"", words.join(" "), view.name.name);
             Err(Error::new(ErrorKind::WrongObjectType, message)
-                .with_detail("This operation is not supported for views."))
+                .with_detail(format!("This operation is not supported for {}s.", view.noun())))
         }
     }
 }

@@ -7,10 +7,11 @@ use datafusion::sql::sqlparser::ast::{self, AlterColumnOperation};
 
 use super::super::{Change, unsupported};
 use super::checks;
-use super::columns::{as_written, declared, stored_name, typed};
+use super::columns::{check_identity, check_options, declared, stored_name, typed};
 use super::constraints::Constraints;
 use super::drop::settle_readers;
 use super::relations::{plan, quoted, readers, shown};
+use super::sequences;
 use super::tables::select_from;
 use crate::catalog::{Object, ObjectKind};
 use crate::dialect::{self, folded};
@@ -288,16 +289,38 @@ pub(super) async fn alter(
         }
         AlterColumnOperation::SetDefault { value } => {
             let is_null = matches!(value, ast::Expr::Value(value) if value.value == ast::Value::Null);
-            known.default = (!is_null).then(|| as_written(value));
+            known.default = if is_null { None } else { Some(sequences::default_of(change, value)?) };
             checks::expressions(change, &table.name, &definition).await?;
         }
         AlterColumnOperation::DropDefault => known.default = None,
         AlterColumnOperation::SetDataType { data_type, using, .. } => {
             return set_type(change, table, column, data_type, using.as_ref(), definition).await;
         }
-        AlterColumnOperation::AddGenerated { .. } => return Err(unsupported("ADD GENERATED")),
+        AlterColumnOperation::AddGenerated { generated_as, sequence_options } => {
+            check_options(sequence_options.as_deref())?;
+            let by_default = *generated_as == Some(ast::GeneratedAs::ByDefault);
+            add_identity(table, column, by_default, &mut definition)?;
+        }
     }
     change.overlay.redefine(&table.name, &definition).await
+}
+
+/// Has the column number itself from here on, behind the greatest value that it has.
+fn add_identity(table: &Object, column: &str, by_default: bool, definition: &mut Definition) -> Result<()> {
+    let field = definition.schema.field_with_name(column).cloned().map_err(|_| undefined(table, column))?;
+    let known = definition.columns.entry(column.to_owned()).or_default();
+    let message = match () {
+        () if field.is_nullable() => "must be declared NOT NULL before identity can be added",
+        () if known.identity.is_some() => "is already an identity column",
+        () if known.default.is_some() => "already has a default value",
+        () => {
+            check_identity(&field)?;
+            known.identity = Some(if by_default { "by default" } else { "always" }.to_owned());
+            return Ok(());
+        }
+    };
+    let message = format!("column \"{column}\" of relation \"{}\" {message}", table.name.name);
+    Err(Error::new(ErrorKind::ObjectNotInPrerequisiteState, message))
 }
 
 async fn set_type(

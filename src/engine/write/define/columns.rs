@@ -11,6 +11,7 @@ use datafusion::sql::sqlparser::ast::{
 
 use super::super::{Change, unsupported};
 use super::constraints::Constraints;
+use super::sequences;
 use crate::dialect::folded;
 use crate::error::{Error, ErrorKind, Result};
 use crate::table::ColumnDefinition;
@@ -71,7 +72,7 @@ pub(super) fn declared(change: &Change, column: &ast::ColumnDef, constraints: &m
             ColumnOption::Null | ColumnOption::Collation(_) => {}
             ColumnOption::NotNull => not_null = true,
             ColumnOption::Default(ast::Expr::Value(value)) if value.value == ast::Value::Null => {}
-            ColumnOption::Default(value) => definition.default = Some(as_written(value)),
+            ColumnOption::Default(value) => definition.default = Some(sequences::default_of(change, value)?),
             ColumnOption::Check(check) => {
                 constraints.check(given.or_else(|| check.name.as_ref().map(folded)), &check.expr, Some(&name))?;
             }
@@ -84,7 +85,8 @@ pub(super) fn declared(change: &Change, column: &ast::ColumnDef, constraints: &m
             ColumnOption::Generated { generation_expr: Some(value), .. } => {
                 definition.generated = Some(value.to_string())
             }
-            ColumnOption::Generated { generated_as, generation_expr: None, .. } => {
+            ColumnOption::Generated { generated_as, generation_expr: None, sequence_options, .. } => {
+                check_options(sequence_options.as_deref())?;
                 let by = if *generated_as == GeneratedAs::ByDefault { "by default" } else { "always" };
                 definition.identity = Some(by.to_owned());
                 not_null = true;
@@ -98,13 +100,32 @@ pub(super) fn declared(change: &Change, column: &ast::ColumnDef, constraints: &m
             format!("both default and {what} specified for column \"{name}\" of table \"{}\"", constraints.table());
         return Err(Error::new(ErrorKind::SyntaxError, message));
     }
-    if definition.identity.is_some() && !field.data_type().is_integer() {
-        return Err(Error::new(
-            ErrorKind::InvalidParameter,
-            "identity column type must be smallint, integer, or bigint",
-        ));
+    if definition.identity.is_some() {
+        check_identity(&field)?;
     }
     Ok(Declared { field: field.with_nullable(!not_null), definition })
+}
+
+/// # Errors
+/// `0A000` where an identity column is to count otherwise than from 1 by 1.
+pub(super) fn check_options(options: Option<&[ast::SequenceOptions]>) -> Result<()> {
+    match options {
+        None | Some([]) => Ok(()),
+        Some([option, ..]) => Err(unsupported(&format!("{} of an identity column", option.to_string().trim()))
+            .with_hint("Identity columns go on from their greatest value; DEFAULT nextval('…') takes a sequence's.")),
+    }
+}
+
+/// # Errors
+/// `22023` for a column that cannot number itself.
+pub(super) fn check_identity(column: &Field) -> Result<()> {
+    match column.data_type().is_integer() {
+        true => Ok(()),
+        false => {
+            let message = "identity column type must be smallint, integer, or bigint";
+            Err(Error::new(ErrorKind::InvalidParameter, message))
+        }
+    }
 }
 
 /// A name and a type as a column: stored as what, announced as what, and whether it numbers itself.

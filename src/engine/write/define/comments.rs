@@ -20,7 +20,7 @@ pub(super) async fn comment(
     // an empty comment is none
     let text = text.filter(|text| !text.is_empty()).map(str::to_owned);
     match kind {
-        CommentObject::Table | CommentObject::View | CommentObject::MaterializedView => {
+        CommentObject::Table | CommentObject::View | CommentObject::MaterializedView | CommentObject::Sequence => {
             let object = match owned(change, name) {
                 Err(error) if if_exists && error.kind() == ErrorKind::UndefinedTable => return Ok(()),
                 found => found?,
@@ -52,6 +52,7 @@ fn check_kind(object: &Object, kind: CommentObject) -> Result<()> {
     let wanted = match kind {
         CommentObject::View => "view",
         CommentObject::MaterializedView => "materialized view",
+        CommentObject::Sequence => "sequence",
         _ => "table",
     };
     if object.noun() == wanted {
@@ -61,7 +62,7 @@ fn check_kind(object: &Object, kind: CommentObject) -> Result<()> {
 }
 
 async fn on_relation(change: &Change, object: &Object, text: Option<String>) -> Result<()> {
-    if matches!(object.kind, ObjectKind::View { .. }) {
+    if matches!(object.kind, ObjectKind::View { .. } | ObjectKind::Sequence(_)) {
         return change.overlay.edit(&object.name, |object| object.comment = text);
     }
     let mut definition = change.definition(object).await?;

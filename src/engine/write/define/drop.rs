@@ -8,7 +8,7 @@ use super::super::names::{check_schema, reference};
 use super::super::{Change, unsupported};
 use super::indexes;
 use super::relations::{readers, told};
-use super::schemas;
+use super::{schemas, sequences};
 use crate::catalog::Object;
 use crate::engine::names::Relation;
 use crate::error::{Error, ErrorKind, Result};
@@ -28,7 +28,7 @@ pub(super) async fn drop(
                 let schema = reference(name)?.table().to_owned();
                 drop_schema(change, &schema, if_exists, cascade).await?;
             }
-            ObjectType::Table | ObjectType::View | ObjectType::MaterializedView => {
+            ObjectType::Table | ObjectType::View | ObjectType::MaterializedView | ObjectType::Sequence => {
                 doomed.extend(relation(change, object_type, name, if_exists)?);
             }
             ObjectType::Index => {
@@ -36,7 +36,6 @@ pub(super) async fn drop(
                     absent(change, "index", name, if_exists)?;
                 }
             }
-            ObjectType::Sequence => absent(change, "sequence", name, if_exists)?,
             ObjectType::Type => absent(change, "type", name, if_exists)?,
             other => return Err(unsupported(&format!("DROP {other}"))),
         }
@@ -47,9 +46,8 @@ pub(super) async fn drop(
 /// Of a kind of which there are none.
 fn absent(change: &Change, kind: &str, name: &ObjectName, if_exists: bool) -> Result<()> {
     let message = format!("{kind} \"{}\" does not exist", reference(name)?);
-    let error = if kind == "sequence" { ErrorKind::UndefinedTable } else { ErrorKind::UndefinedObject };
     if !if_exists {
-        return Err(Error::new(error, message));
+        return Err(Error::new(ErrorKind::UndefinedObject, message));
     }
     change.notice("00000", format!("{message}, skipping"));
     Ok(())
@@ -64,6 +62,7 @@ fn relation(
     let wanted = match object_type {
         ObjectType::View => "view",
         ObjectType::MaterializedView => "materialized view",
+        ObjectType::Sequence => "sequence",
         _ => "table",
     };
     let reference = reference(name)?;
@@ -109,6 +108,7 @@ fn relation(
         let hint = match kind {
             "view" => "Use DROP VIEW to remove a view.",
             "materialized view" => "Use DROP MATERIALIZED VIEW to remove a materialized view.",
+            "sequence" => "Use DROP SEQUENCE to remove a sequence.",
             _ => "Use DROP TABLE to remove a table.",
         };
         return Err(Error::new(ErrorKind::WrongObjectType, format!("\"{}\" is not a {wanted}", reference.table()))
@@ -214,16 +214,46 @@ async fn forget_keys(change: &Change, keys: &[ForeignKey]) -> Result<()> {
     Ok(())
 }
 
+/// A default of a table that stays, which takes values of a sequence that goes.
+struct Default {
+    table: Arc<Object>,
+    column: String,
+    sequence: Arc<Object>,
+}
+
+impl Default {
+    fn told(&self, change: &Change) -> String {
+        format!("default value for column {} of {}", self.column, told(change, &self.table))
+    }
+
+    fn line(&self, change: &Change) -> String {
+        format!("{} depends on {}", self.told(change), told(change, &self.sequence))
+    }
+}
+
+fn defaults(change: &Change, gone: &[Arc<Object>]) -> Vec<Default> {
+    let stays = |table: &Object| !gone.iter().any(|other| other.id == table.id);
+    let of = |sequence: &Arc<Object>| {
+        let users = sequences::users(change, &sequence.name).into_iter().filter(|(table, _)| stays(table));
+        users.map(|(table, column)| Default { table, column, sequence: sequence.clone() }).collect::<Vec<_>>()
+    };
+    gone.iter().filter(|object| object.sequence().is_some()).flat_map(of).collect()
+}
+
 async fn drop_all(change: &Change, doomed: &[Arc<Object>], cascade: bool) -> Result<()> {
     let dependants = dependants(change, doomed);
-    let gone: Vec<Arc<Object>> =
+    let mut gone: Vec<Arc<Object>> =
         doomed.iter().cloned().chain(dependants.iter().map(|(reader, _)| reader.clone())).collect();
+    let owned: Vec<Arc<Object>> = gone.iter().flat_map(|table| sequences::owned_by(change, table, None)).collect();
+    gone.extend(owned.into_iter().filter(|sequence| !doomed.iter().any(|other| other.id == sequence.id)));
     let keys = foreign_keys(change, &gone);
+    let defaults = defaults(change, &gone);
     let told = |object: &Object| told(change, object);
-    let is_free = dependants.is_empty() && keys.is_empty();
+    let is_free = dependants.is_empty() && keys.is_empty() && defaults.is_empty();
     if !cascade && !is_free {
         let readers = dependants.iter().map(|(reader, of)| format!("{} depends on {}", told(reader), told(of)));
-        let lines: Vec<String> = readers.chain(keys.iter().map(|key| key.line(change))).collect();
+        let defaults = defaults.iter().map(|default| default.line(change));
+        let lines: Vec<String> = readers.chain(keys.iter().map(|key| key.line(change))).chain(defaults).collect();
         let what = match doomed {
             [one] => told(one),
             _ => "desired object(s)".to_owned(),
@@ -238,8 +268,11 @@ async fn drop_all(change: &Change, doomed: &[Arc<Object>], cascade: bool) -> Res
         ));
     }
     let readers = dependants.iter().map(|(reader, _)| told(reader));
-    cascades(change, &readers.chain(keys.iter().map(|key| key.told(change))).collect::<Vec<_>>());
+    let others = keys.iter().map(|key| key.told(change)).chain(defaults.iter().map(|default| default.told(change)));
+    cascades(change, &readers.chain(others).collect::<Vec<_>>());
     forget_keys(change, &keys).await?;
+    sequences::forget_defaults(change, defaults.into_iter().map(|default| (default.table, default.column)).collect())
+        .await?;
     for object in gone {
         // one that was named twice has gone already
         if change.overlay.scope().object(&object.name).is_some() {
@@ -284,18 +317,24 @@ async fn drop_schema(change: &Change, schema: &str, if_exists: bool, cascade: bo
     let mut inside = change.overlay.scope().objects();
     inside.retain(|object| object.name.schema == schema);
     inside.sort_by_key(|object| object.oid);
+    let is_owned = |object: &Object| object.sequence().is_some_and(|sequence| sequence.owned_by.is_some());
     let outside = dependants(change, &inside);
     let all: Vec<Arc<Object>> =
         inside.iter().cloned().chain(outside.iter().map(|(reader, _)| reader.clone())).collect();
     let keys = foreign_keys(change, &all);
     let told = |object: &Object| told(change, object);
     if !cascade && !inside.is_empty() {
-        let lines = inside.iter().map(|object| format!("{} depends on schema {schema}", told(object)));
+        let lines = inside.iter().filter(|object| !is_owned(object));
+        let lines = lines.map(|object| format!("{} depends on schema {schema}", told(object)));
         let others = outside.iter().map(|(reader, of)| format!("{} depends on {}", told(reader), told(of)));
         let lines: Vec<String> = lines.chain(others).chain(keys.iter().map(|key| key.line(change))).collect();
         return Err(depended_on(format!("cannot drop schema {schema} because other objects depend on it"), &lines));
     }
-    let names = all.iter().map(|object| told(object)).chain(keys.iter().map(|key| key.told(change)));
+    let names = all
+        .iter()
+        .filter(|object| !is_owned(object))
+        .map(|object| told(object))
+        .chain(keys.iter().map(|key| key.told(change)));
     cascades(change, &names.collect::<Vec<_>>());
     forget_keys(change, &keys).await?;
     for object in all {

@@ -17,6 +17,7 @@ mod options;
 mod relations;
 mod rights;
 mod schemas;
+mod sequences;
 mod tables;
 mod views;
 
@@ -74,6 +75,8 @@ pub(super) fn tag(statement: &ast::Statement) -> Option<&'static str> {
         other => match command(other)? {
             Command::Refresh { .. } => "REFRESH MATERIALIZED VIEW",
             Command::SetSchema { .. } => "ALTER TABLE",
+            Command::Sequence { tag, .. } if tag.starts_with("CREATE") => "CREATE SEQUENCE",
+            Command::Sequence { .. } => "ALTER SEQUENCE",
             Command::Harmless(_) | Command::Refused(_) => return None,
         },
     })
@@ -121,7 +124,7 @@ async fn carry_out(change: &Change, statement: &Statement, params: &[ScalarValue
             done(alter_tag(&statement.text))
         }
         ast::Statement::AlterSchema(schema) => {
-            schemas::alter(change, schema)?;
+            schemas::alter(change, schema).await?;
             done(tag)
         }
         ast::Statement::AlterIndex { name, operation } => {
@@ -155,8 +158,15 @@ async fn carry_out(change: &Change, statement: &Statement, params: &[ScalarValue
                 done(tag)
             }
             Some(Command::SetSchema { name, schema }) => {
-                alter::set_schema(change, &name, &schema)?;
+                alter::set_schema(change, &name, &schema).await?;
                 done(alter_tag(&statement.text))
+            }
+            Some(Command::Sequence { tag, name, options }) => {
+                let says_if = tag.ends_with("EXISTS");
+                match tag.starts_with("CREATE") {
+                    true => sequences::create(change, &name, says_if, &options).await,
+                    false => sequences::alter(change, &name, says_if, &options).await,
+                }
             }
             _ => Err(unsupported(tag)),
         },

@@ -9,6 +9,7 @@ use datafusion::sql::sqlparser::ast::{self, ObjectName};
 
 use super::super::Change;
 use super::super::names::{check_schema, new_name, reference};
+use super::sequences;
 use crate::catalog::{Object, ObjectKind};
 use crate::dialect::{self, folded};
 use crate::engine::names::Relation;
@@ -169,7 +170,7 @@ pub(super) fn full_name(name: &TableName) -> ObjectName {
 }
 
 /// Gives the relation another name; the views that read it go on reading it.
-pub(super) fn rename(change: &Change, old: &TableName, new: &TableName) -> Result<()> {
+pub(super) async fn rename(change: &Change, old: &TableName, new: &TableName) -> Result<()> {
     if change.overlay.scope().object(new).is_some() {
         let message = match old.schema == new.schema {
             true => format!("relation \"{}\" already exists", new.name),
@@ -178,6 +179,7 @@ pub(super) fn rename(change: &Change, old: &TableName, new: &TableName) -> Resul
         return Err(Error::new(ErrorKind::DuplicateTable, message));
     }
     let readers = readers(change, old);
+    sequences::follow(change, old, new).await?;
     change.overlay.rename(old, new)?;
     for reader in readers {
         let name = if reader.name == *old { new } else { &reader.name };

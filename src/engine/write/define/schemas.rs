@@ -53,20 +53,20 @@ pub(super) fn check_exists(change: &Change, schema: &str) -> Result<()> {
     Err(Error::new(ErrorKind::InvalidSchemaName, format!("schema \"{schema}\" does not exist")))
 }
 
-pub(super) fn alter(change: &Change, schema: &ast::AlterSchema) -> Result<()> {
+pub(super) async fn alter(change: &Change, schema: &ast::AlterSchema) -> Result<()> {
     let name = reference(&schema.name)?.table().to_owned();
     check_exists(change, &name)?;
     for operation in &schema.operations {
         match operation {
             AlterSchemaOperation::OwnerTo { owner } => owner_stays(change, owner),
-            AlterSchemaOperation::Rename { name: new } => rename(change, &name, reference(new)?.table())?,
+            AlterSchemaOperation::Rename { name: new } => rename(change, &name, reference(new)?.table()).await?,
             _ => return Err(unsupported("this form of ALTER SCHEMA")),
         }
     }
     Ok(())
 }
 
-fn rename(change: &Change, old: &str, new: &str) -> Result<()> {
+async fn rename(change: &Change, old: &str, new: &str) -> Result<()> {
     if exists(change, new) {
         return Err(Error::new(ErrorKind::DuplicateSchema, format!("schema \"{new}\" already exists")));
     }
@@ -75,7 +75,7 @@ fn rename(change: &Change, old: &str, new: &str) -> Result<()> {
     for object in change.overlay.scope().objects() {
         if object.name.schema == old {
             change.planner.check_owner(&object)?;
-            relations::rename(change, &object.name, &TableName::new(new, object.name.name.as_str()))?;
+            relations::rename(change, &object.name, &TableName::new(new, object.name.name.as_str())).await?;
         }
     }
     change.overlay.put_schema(old, false);
