@@ -122,6 +122,11 @@ impl Column {
         }
     }
 
+    /// The sequence that the default takes values of, as SQL names it: that of `nextval('gold.t_id_seq'::regclass)`.
+    pub fn sequence(&self) -> Option<&str> {
+        self.default.as_deref()?.strip_prefix("nextval('")?.strip_suffix("'::regclass)")
+    }
+
     /// The columns of a table as the catalog keeps them.
     pub fn of(snapshot: &Snapshot) -> Vec<Self> {
         let column = |field: &Arc<Field>| {

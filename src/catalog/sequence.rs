@@ -81,6 +81,23 @@ impl Position {
     }
 }
 
+impl Default for Sequence {
+    /// As `CREATE SEQUENCE` makes one of which nothing is said.
+    fn default() -> Self {
+        let (cycle, owned_by) = (false, None);
+        Self {
+            data_type: "bigint".to_owned(),
+            start: 1,
+            increment: 1,
+            min: 1,
+            max: i64::MAX,
+            cache: 1,
+            cycle,
+            owned_by,
+        }
+    }
+}
+
 impl Sequence {
     fn first(&self) -> Position {
         Position { value: self.start, is_called: false }
@@ -160,6 +177,34 @@ impl Sequences {
         loop {
             let newest = self.newest(id).await?.map_or(0, |(number, _)| number);
             if self.put(id, newest + 1, at).await? {
+                *counter = Some(Counter { at, left: 0 });
+                return Ok(());
+            }
+        }
+    }
+
+    /// Has the sequence go on behind `value`, where it does not already.
+    pub async fn pass(&self, id: Uuid, sequence: &Sequence, value: i64) -> Result<()> {
+        let counter = self.counter(id);
+        let mut counter = counter.lock().await;
+        let is_behind = |at: Position| at.is_called && at.value >= value;
+        while let Some(known) = counter.as_mut() {
+            if is_behind(known.at) {
+                return Ok(());
+            }
+            match sequence.after(known.at).filter(|_| known.left > 0) {
+                Some(next) => (known.at, known.left) = (Position { value: next, is_called: true }, known.left - 1),
+                None => break,
+            }
+        }
+        *counter = None;
+        loop {
+            let newest = self.newest(id).await?;
+            if newest.is_some_and(|(_, end)| is_behind(end)) {
+                return Ok(());
+            }
+            let (number, at) = (newest.map_or(0, |(number, _)| number), Position { value, is_called: true });
+            if self.put(id, number + 1, at).await? {
                 *counter = Some(Counter { at, left: 0 });
                 return Ok(());
             }

@@ -303,11 +303,12 @@ fn default_oid(relation: &Relation, number: i16) -> u32 {
     CONSTRAINT ^ (relation.oid << NUMBER_BITS) ^ u32::from(number.unsigned_abs())
 }
 
-/// Every default with its OID.
-pub(super) fn defaults(metadata: &Metadata) -> Vec<(u32, &str)> {
+/// Every column with a default, and the default's OID.
+pub(super) fn defaults(metadata: &Metadata) -> Vec<(u32, &Column)> {
     let columns = metadata.user_relations().filter(|r| r.kind == "r").flat_map(|relation| {
         let numbered = relation.columns.iter().zip(1i16..);
-        numbered.filter_map(move |(column, number)| Some((default_oid(relation, number), column.default.as_deref()?)))
+        let numbered = numbered.filter(|(column, _)| column.default.is_some());
+        numbered.map(move |(column, number)| (default_oid(relation, number), column))
     });
     columns.collect()
 }

@@ -88,7 +88,10 @@ fn columns(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBatch> {
         .text("table_name", |a| &a.relation.name)
         .text("column_name", |a| &a.column.name)
         .int("ordinal_position", |a| i32::from(a.number))
-        .opt_text("column_default", |a| constraints::default_text(a.column))
+        // as with PostgreSQL's own search path
+        .opt_text("column_default", |a| {
+            constraints::default_text(a.column).map(|text| text.replacen("nextval('public.", "nextval('", 1))
+        })
         .text("is_nullable", |a| if a.is_not_null() { "NO" } else { "YES" })
         .text("data_type", |a| type_name(&a.pg_type))
         .opt_int("character_maximum_length", |a| {

@@ -96,11 +96,11 @@ pub(super) fn of_column<'a>(metadata: &'a Metadata, table: &Relation, column: &s
 pub(super) fn in_defaults(metadata: &Metadata) -> Vec<(u32, u32)> {
     let sequences = all(metadata);
     let mut found = Vec::new();
-    for (default, text) in constraints::defaults(metadata) {
-        let Some(named) = text.split_once("nextval('").and_then(|(_, rest)| rest.split_once('\'')) else { continue };
-        let used = sequences.iter().filter(|(sequence, _)| {
-            TableName::new(sequence.schema.as_str(), sequence.name.as_str()).quoted() == named.0
-        });
+    for (default, column) in constraints::defaults(metadata) {
+        let Some(named) = column.sequence() else { continue };
+        let used = sequences
+            .iter()
+            .filter(|(sequence, _)| TableName::new(sequence.schema.as_str(), sequence.name.as_str()).quoted() == named);
         found.extend(used.map(|(sequence, _)| (default, sequence.oid)));
     }
     found

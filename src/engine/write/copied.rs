@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{ArrayRef, AsArray, RecordBatch};
+use datafusion::arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch};
 use datafusion::arrow::compute::{CastOptions, cast_with_options};
 use datafusion::arrow::datatypes::Int64Type;
-use datafusion::common::DFSchema;
+use datafusion::common::{DFSchema, TableReference};
 use datafusion::physical_plan::PhysicalExpr;
 use datafusion::sql::sqlparser::ast::{self, CopySource};
 use futures::StreamExt;
@@ -14,7 +14,9 @@ use super::constraints::{TableRules, physical};
 use super::names::Verb;
 use super::target::Target;
 use super::{Change, rows};
+use crate::catalog::{Column, Object, Sequences};
 use crate::engine::copy::CopyFrom;
+use crate::engine::names::Relation;
 use crate::engine::{BatchStream, errors};
 use crate::error::{Error, ErrorKind, Result};
 use crate::pgtypes::LINE;
@@ -25,6 +27,8 @@ enum Source {
     /// The column of that name in the data.
     Data(String),
     Default(Arc<dyn PhysicalExpr>),
+    /// The next values of a sequence.
+    Next(Arc<Object>),
 }
 
 impl Change {
@@ -37,10 +41,21 @@ impl Change {
         rows::number_on(self, &target).await?;
         let sources = self.sources(copy, &target)?;
         let (rules, relation) = (target.rules.clone(), target.object.name.name.clone());
-        let finished = data.map(move |batch| {
-            let batch = batch?;
-            let columns = sources.iter().zip(rules.schema().fields()).map(|(source, field)| {
-                let column = source.column(&batch)?;
+        let (sources, sequences) = (Arc::new(sources), self.shared.running.sequences.clone());
+        let data = data.then(move |batch| {
+            let (sources, sequences) = (sources.clone(), sequences.clone());
+            async move {
+                let batch = batch?;
+                let mut columns = Vec::with_capacity(sources.len());
+                for source in sources.iter() {
+                    columns.push(source.column(&batch, &sequences).await?);
+                }
+                Ok((batch, columns))
+            }
+        });
+        let finished = data.map(move |taken: Result<(RecordBatch, Vec<ArrayRef>)>| {
+            let (batch, columns) = taken?;
+            let columns = columns.into_iter().zip(rules.schema().fields()).map(|(column, field)| {
                 let strict = CastOptions { safe: false, ..CastOptions::default() };
                 let failed = |error: datafusion::arrow::error::ArrowError| errors::from_datafusion(error.into());
                 cast_with_options(&column, field.data_type(), &strict).map_err(failed)
@@ -71,9 +86,20 @@ impl Change {
                 }
                 return Ok(Source::Data(field.name().clone()));
             }
+            let column = target.object.columns.iter().find(|column| column.name == *field.name());
+            if let Some(sequence) = column.and_then(Column::sequence) {
+                return Ok(Source::Next(self.sequence(sequence)?));
+            }
             Ok(Source::Default(physical(&self.planner, target.rules.default(index)?, &none)?))
         };
         target.columns().iter().enumerate().map(source).collect()
+    }
+
+    fn sequence(&self, name: &str) -> Result<Arc<Object>> {
+        match self.planner.relation(&TableReference::parse_str(name))? {
+            Relation::Object(object) if object.sequence().is_some() => Ok(object),
+            _ => Err(Error::new(ErrorKind::WrongObjectType, format!("\"{name}\" is not a sequence"))),
+        }
     }
 }
 
@@ -96,7 +122,7 @@ fn first_refused(rules: &TableRules, columns: &[ArrayRef], rows: usize) -> Optio
 }
 
 impl Source {
-    fn column(&self, batch: &RecordBatch) -> Result<ArrayRef> {
+    async fn column(&self, batch: &RecordBatch, sequences: &Sequences) -> Result<ArrayRef> {
         match self {
             Self::Data(name) => batch
                 .column_by_name(name)
@@ -105,6 +131,11 @@ impl Source {
             Self::Default(value) => {
                 let value = value.evaluate(batch).and_then(|value| value.into_array(batch.num_rows()));
                 value.map_err(errors::from_datafusion)
+            }
+            Self::Next(object) => {
+                let declared = object.sequence().ok_or_else(|| Error::internal("a default without its sequence"))?;
+                let values = sequences.next(object.id, &object.name.name, declared, batch.num_rows()).await?;
+                Ok(Arc::new(Int64Array::from(values)))
             }
         }
     }

@@ -25,6 +25,7 @@ use super::returning::{self, Returnable, Returning};
 use super::target::Target;
 use super::with::Parts;
 use super::{Change, insert, merge, unsupported, update};
+use crate::catalog::{Column, Object, Position};
 use crate::dialect::Statement;
 use crate::engine::planned::bind;
 use crate::engine::planner::Planner;
@@ -294,10 +295,33 @@ pub(super) async fn number_on(change: &Change, target: &Target) -> Result<()> {
         change.overlay.mind(&target.object.name);
         target.rules.continue_after(&column, greatest(change, target, &column).await?);
     }
+    for (column, sequence) in serials(change, &target.object) {
+        let greatest = greatest(change, target, &column).await?;
+        if let Some(declared) = sequence.sequence().filter(|_| greatest > 0) {
+            change.shared.running.sequences.pass(sequence.id, declared, greatest).await?;
+        }
+    }
     Ok(())
 }
 
-/// The greatest value of an identity column, 0 in an empty table.
+/// The columns whose defaults take values of sequences that go with them: these never give a value that is there already,
+/// for no index would refuse it.
+fn serials(change: &Change, table: &Object) -> Vec<(String, Arc<Object>)> {
+    if table.columns.iter().all(|column| column.sequence().is_none()) {
+        return Vec::new();
+    }
+    let owned = |object: Arc<Object>| {
+        let sequence = object.sequence().filter(|sequence| sequence.increment > 0)?;
+        let owner = sequence.owned_by.as_ref().filter(|owner| owner.table == table.id)?;
+        let name = object.name.quoted();
+        let uses = |column: &Column| column.name == owner.column && column.sequence() == Some(name.as_str());
+        let used = table.columns.iter().any(uses);
+        used.then(|| (owner.column.clone(), object.clone()))
+    };
+    change.overlay.scope().objects().into_iter().filter_map(owned).collect()
+}
+
+/// The greatest value of a column that numbers itself, 0 in an empty table.
 async fn greatest(change: &Change, target: &Target, column: &str) -> Result<i64> {
     let name = &target.object.name;
     let reference = datafusion::common::TableReference::partial(name.schema.as_str(), name.name.as_str());
@@ -338,6 +362,12 @@ pub(super) async fn truncate(change: &Change, statement: &ast::Truncate) -> Resu
             .and_then(|scan| scan.filter(lit(false))?.build())
             .map_err(errors::from_datafusion)?;
         change.write(&table.name, replacing(), none).await?;
+        if matches!(statement.identity, Some(ast::TruncateIdentityOption::Restart)) {
+            for (_, sequence) in serials(change, &table) {
+                let start = sequence.sequence().map_or(1, |declared| declared.start);
+                change.shared.running.sequences.set(sequence.id, Position { value: start, is_called: false }).await?;
+            }
+        }
     }
     Ok(Outcome::command("TRUNCATE TABLE"))
 }

@@ -5,7 +5,7 @@ use datafusion::scalar::ScalarValue;
 use super::{Definition, lenient, number_of, oid_of, strict, text_of, utf8};
 use crate::engine::SessionInfo;
 use crate::error::{Error, ErrorKind, Result};
-use crate::names::TableName;
+use crate::names::{TableName, quote_ident};
 use crate::pgcatalog::metadata::{Procedure, ROW_ARRAY_TYPE, ROW_TYPE, Relation};
 use crate::pgcatalog::routines::{self, Routine};
 use crate::pgcatalog::{constraints, postgres, sequences, tables};
@@ -33,7 +33,7 @@ pub const FUNCTIONS: &[Definition] = &[
     strict("lakewire_base_type", 1..=1, "oid", |_, args| Ok(base_type(function_oid(args)))),
     strict("pg_describe_object", 3..=3, "text", describe_object),
     strict("pg_get_function_arg_default", 2..=2, "text", no_text),
-    strict("pg_get_expr", 2..=3, "text", |_, args| Ok(utf8(args.first().map(text_of).unwrap_or_default()))),
+    strict("pg_get_expr", 2..=3, "text", expression),
     strict("pg_get_partkeydef", 1..=1, "text", no_text),
     strict("pg_get_statisticsobjdef_columns", 1..=1, "text", no_text),
     strict("pg_get_serial_sequence", 2..=2, "text", serial_sequence),
@@ -51,6 +51,21 @@ pub const FUNCTIONS: &[Definition] = &[
     strict("pg_tablespace_size", 1..=1, "int8", database_size),
     strict("pg_stat_get_live_tuples", 1..=1, "int8", live_rows),
 ];
+
+/// What a default or a condition says: a sequence without its schema where the search path leads to it.
+fn expression(session: &SessionInfo, args: &[ScalarValue]) -> Result<ScalarValue> {
+    let text = args.first().map(text_of).unwrap_or_default();
+    let named = text.strip_prefix("nextval('").and_then(|rest| rest.strip_suffix("'::regclass)"));
+    let found = named.and_then(|named| session.metadata().relation_named(named, &[]));
+    let visible = found.filter(|relation| {
+        let first = session.metadata().first_named(&relation.name, session.search_path());
+        first.is_some_and(|first| first.oid == relation.oid)
+    });
+    Ok(utf8(match visible {
+        Some(relation) => format!("nextval('{}'::regclass)", quote_ident(&relation.name)),
+        None => text,
+    }))
+}
 
 fn serial_sequence(session: &SessionInfo, args: &[ScalarValue]) -> Result<ScalarValue> {
     let [table, column] = args else { return Ok(ScalarValue::Utf8(None)) };

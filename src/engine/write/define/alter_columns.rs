@@ -76,6 +76,8 @@ pub(super) async fn add(
     let refuses_nulls = !new.field.is_nullable();
     let value = match (&new.definition.default, &new.definition.generated, &new.definition.identity) {
         (_, Some(generated), _) => Some(format!("({generated})")),
+        // a serial column counts the rows that are there, and goes on behind them
+        (Some(default), ..) if default.starts_with("nextval(") => Some("row_number() OVER ()".to_owned()),
         (Some(default), ..) => Some(format!("CAST(({default}) AS {})", stored_name(&column.data_type)?)),
         (_, _, Some(_)) => Some("row_number() OVER ()".to_owned()),
         _ => None,
@@ -96,6 +98,7 @@ pub(super) async fn add(
             rewrite(change, table, definition.clone(), |column| (column == name).then(|| value.clone())).await?;
         }
     }
+    sequences::settle_owners(change, &table.name);
     checks::expressions(change, &table.name, &Definition { constraints: new_checks.clone(), ..checked }).await?;
     for constraint in new_checks {
         if let ConstraintKind::Check { condition } = &constraint.kind {
@@ -134,6 +137,9 @@ pub(super) async fn drop(
         gone.push(name);
     }
     let Some(first) = gone.first() else { return Ok(()) };
+    for sequence in gone.iter().flat_map(|column| sequences::owned_by(change, table, Some(column))) {
+        change.overlay.drop_object(&sequence.name)?;
+    }
     if definition.schema.fields().is_empty() {
         return Err(unsupported("a table without columns"));
     }

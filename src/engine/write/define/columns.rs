@@ -28,12 +28,19 @@ impl Declared {
     }
 }
 
-/// The expression as it was written, but for the words that PostgreSQL tells in capitals: `CURRENT_DATE`.
+/// The expression as it was written, but for the words that PostgreSQL tells in capitals, `CURRENT_DATE`, and the names of
+/// types, which it tells in small letters.
 pub(super) fn as_written(expr: &ast::Expr) -> String {
-    struct Capitals;
-    impl VisitorMut for Capitals {
+    struct Words;
+    impl VisitorMut for Words {
         type Break = ();
         fn post_visit_expr(&mut self, expr: &mut ast::Expr) -> ControlFlow<()> {
+            if let ast::Expr::Cast { data_type, .. } = expr
+                && !matches!(data_type, SqlType::Custom(..))
+            {
+                let name = ast::Ident::new(data_type.to_string().to_lowercase());
+                *data_type = SqlType::Custom(ast::ObjectName::from(vec![name]), Vec::new());
+            }
             if let ast::Expr::Function(function) = expr
                 && matches!(function.args, ast::FunctionArguments::None)
                 && let Some(ast::ObjectNamePart::Identifier(word)) = function.name.0.last_mut()
@@ -44,7 +51,7 @@ pub(super) fn as_written(expr: &ast::Expr) -> String {
         }
     }
     let mut told = expr.clone();
-    let _ = told.visit(&mut Capitals);
+    let _ = told.visit(&mut Words);
     told.to_string()
 }
 
@@ -63,7 +70,7 @@ pub(super) fn declared(change: &Change, column: &ast::ColumnDef, constraints: &m
     let (field, mut definition, serial) = typed(change, &name, &column.data_type)?;
     let mut not_null = false;
     if serial {
-        definition.identity = Some("by default".to_owned());
+        definition.default = Some(sequences::of_serial(change, constraints.relation(), &field));
         not_null = true;
     }
     for option in &column.options {
@@ -93,6 +100,11 @@ pub(super) fn declared(change: &Change, column: &ast::ColumnDef, constraints: &m
             }
             other => return Err(unsupported(&format!("{other} of column \"{name}\""))),
         }
+    }
+    if serial && column.options.iter().any(|option| matches!(option.option, ColumnOption::Default(_))) {
+        let message =
+            format!("multiple default values specified for column \"{name}\" of table \"{}\"", constraints.table());
+        return Err(Error::new(ErrorKind::SyntaxError, message));
     }
     if definition.default.is_some() && (definition.generated.is_some() || definition.identity.is_some()) {
         let what = if definition.generated.is_some() { "generation expression" } else { "identity" };

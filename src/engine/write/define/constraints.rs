@@ -31,6 +31,10 @@ impl Constraints {
         Self { name: name.clone(), columns, all, not_null: BTreeSet::new(), keys: Vec::new() }
     }
 
+    pub fn relation(&self) -> &TableName {
+        &self.name
+    }
+
     pub fn table(&self) -> &str {
         &self.name.name
     }

@@ -3,8 +3,11 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+use datafusion::arrow::datatypes::{DataType, Field};
 use datafusion::common::TableReference;
 use datafusion::sql::sqlparser::ast::{self, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, ObjectName};
+
+use uuid::Uuid;
 
 use super::super::Change;
 use super::columns::as_written;
@@ -26,16 +29,7 @@ pub(super) async fn create(change: &Change, name: &ObjectName, if_not_exists: bo
     if options.iter().any(|option| matches!(option, SequenceOption::Restart(_))) {
         return Err(Error::new(ErrorKind::SyntaxError, "syntax error at or near \"restart\""));
     }
-    let mut sequence = Sequence {
-        data_type: "bigint".to_owned(),
-        start: 1,
-        increment: 1,
-        min: 1,
-        max: i64::MAX,
-        cache: 1,
-        cycle: false,
-        owned_by: None,
-    };
+    let mut sequence = Sequence::default();
     declare(&mut sequence, &options, true)?;
     sequence.owned_by = owner(change, &name, &options)?.flatten();
     change.overlay.put_sequence(&name, sequence);
@@ -181,6 +175,36 @@ fn owner(change: &Change, name: &TableName, options: &[SequenceOption]) -> Resul
     Ok(Some(Some(OwnedBy { table: table.id, column: column.clone() })))
 }
 
+/// Makes the sequence of a serial column, whose table may not be there yet ([`settle_owners`]); answers the column's default.
+pub(super) fn of_serial(change: &Change, table: &TableName, column: &Field) -> String {
+    let plain = format!("{}_{}_seq", table.name, column.name());
+    let is_free = |name: &String| change.overlay.scope().object(&TableName::new(table.schema.as_str(), name)).is_none();
+    let numbered = (1..).map(|number: u32| format!("{plain}{number}"));
+    let name = std::iter::once(plain.clone()).chain(numbered).find(is_free).unwrap_or(plain);
+    let name = TableName::new(table.schema.as_str(), name);
+    let (data_type, max) = match column.data_type() {
+        DataType::Int16 => ("smallint", i16::MAX.into()),
+        DataType::Int32 => ("integer", i32::MAX.into()),
+        _ => ("bigint", i64::MAX),
+    };
+    let owned_by = Some(OwnedBy { table: Uuid::nil(), column: column.name().clone() });
+    let sequence = Sequence { data_type: data_type.to_owned(), max, owned_by, ..Sequence::default() };
+    change.overlay.put_sequence(&name, sequence);
+    format!("nextval({})", regclass(&name.quoted()))
+}
+
+/// Gives the sequences of serial columns to the table, now that it is there.
+pub(super) fn settle_owners(change: &Change, table: &TableName) {
+    let Some(table) = change.overlay.scope().object(table) else { return };
+    for object in change.overlay.scope().objects() {
+        let Some(sequence) = object.sequence().filter(|_| object.name.schema == table.name.schema) else { continue };
+        if let Some(owner) = sequence.owned_by.as_ref().filter(|owner| owner.table.is_nil()) {
+            let owned_by = Some(OwnedBy { table: table.id, column: owner.column.clone() });
+            change.overlay.put_sequence(&object.name, Sequence { owned_by, ..sequence.clone() });
+        }
+    }
+}
+
 /// The sequences that go with a table, or with one of its columns.
 pub(super) fn owned_by(change: &Change, table: &Object, column: Option<&str>) -> Vec<Arc<Object>> {
     let goes_with = |object: &Arc<Object>| {
@@ -246,7 +270,7 @@ fn regclass(name: &str) -> Expr {
     Expr::Cast {
         kind: ast::CastKind::DoubleColon,
         expr: Box::new(Expr::Value(ast::Value::SingleQuotedString(name.to_owned()).with_empty_span())),
-        data_type: ast::DataType::Regclass,
+        data_type: ast::DataType::Custom(ObjectName::from(vec![ast::Ident::new("regclass")]), Vec::new()),
         array: false,
         format: None,
     }

@@ -13,7 +13,7 @@ use super::super::{Change, unsupported};
 use super::columns::{Declared, declared};
 use super::constraints::Constraints;
 use super::relations::{self, existing, is_temporary, place, quoted};
-use super::{checks, options};
+use super::{checks, options, sequences};
 use crate::catalog::Column;
 use crate::dialect::{LIKE, Statement, folded, visible_name};
 use crate::engine::errors;
@@ -57,6 +57,7 @@ pub(super) async fn create(
             let asks = definition.clone();
             let spec = WriteSpec { definition: Some(definition), ..WriteSpec::new(WriteMode::Overwrite) };
             change.write(&name, spec, none).await?;
+            sequences::settle_owners(change, &name);
             checks::expressions(change, &name, &asks).await?;
             Outcome::command(tag)
         }
