@@ -123,10 +123,11 @@ impl Release {
         }
         self.take_schemas(overlay);
         for name in overlay.staged_names() {
-            let Some(object) = self.objects.get(&name).cloned() else {
-                self.tombstones.extend(current.get(&name).and_then(|dropped| tombstone(dropped, self.info.id)));
-                continue;
-            };
+            let object = self.objects.get(&name).cloned();
+            // also where another has taken the name at once
+            let dropped = current.get(&name).filter(|old| object.as_ref().is_none_or(|object| object.id != old.id));
+            self.tombstones.extend(dropped.and_then(|dropped| tombstone(dropped, self.info.id)));
+            let Some(object) = object else { continue };
             self.schema_oid(&name.schema);
             if self.has_given_away(&object) {
                 let oid = self.next_oid();

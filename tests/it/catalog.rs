@@ -163,6 +163,28 @@ async fn a_foreign_commit_is_adopted_before_our_next_write_and_never_lost() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_table_that_gives_its_name_to_another_at_once_stays_away() {
+    let folder = tempfile::tempdir().unwrap();
+    let catalog = open(folder.path()).await;
+    let overlay = catalog.begin();
+    write(&overlay, "gold.a", WriteMode::Overwrite, &[1]).await;
+    catalog.publish(&overlay, "make").await.unwrap();
+    for value in 2..4 {
+        let overlay = catalog.begin();
+        overlay.drop_object(&name("gold.a")).unwrap();
+        write(&overlay, "gold.a", WriteMode::Overwrite, &[value, value]).await;
+        catalog.publish(&overlay, "make anew").await.unwrap();
+        assert_eq!(catalog.discover().await.unwrap(), 0, "its folder is known");
+        assert_eq!(rows(&catalog.scope(), "gold.a").await, Some(2));
+    }
+    let overlay = catalog.begin();
+    overlay.drop_object(&name("gold.a")).unwrap();
+    catalog.publish(&overlay, "drop").await.unwrap();
+    assert_eq!(catalog.discover().await.unwrap(), 0);
+    assert!(catalog.current().objects.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn tables_of_others_are_found_and_served_at_their_head_and_dropped_ones_stay_away() {
     let folder = tempfile::tempdir().unwrap();
     let catalog = open(folder.path()).await;
