@@ -20,6 +20,7 @@ mod position;
 mod refused;
 pub mod rules;
 mod sequences;
+mod spellings;
 mod split;
 mod syntax;
 mod windows;

@@ -7,7 +7,7 @@ use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::tokenizer::{Span, Token, TokenWithSpan, Word};
 
 use super::rules::takes_relation;
-use super::{grouping_sets, literals, merge, nested_joins};
+use super::{grouping_sets, literals, merge, nested_joins, spellings};
 
 /// The table function that time travel is put into.
 pub const TABLE_AT: &str = "table_at";
@@ -20,6 +20,7 @@ pub fn rewrite(tokens: &[TokenWithSpan]) -> Vec<TokenWithSpan> {
     {
         first.token = Token::make_keyword("ROLLBACK");
     }
+    spellings::rewrite(&mut out);
     merge::rewrite(&mut out);
     nested_joins::rewrite(&mut out);
     grouping_sets::rewrite(&mut out);
@@ -130,7 +131,7 @@ fn rewrite_null_tests(tokens: &mut Vec<TokenWithSpan>) {
 }
 
 /// Types whose arrays are written with the word, in one word or at its end.
-const ELEMENTS: &[&str] = &[
+pub(super) const ELEMENTS: &[&str] = &[
     "bigint",
     "bool",
     "boolean",

@@ -9,9 +9,13 @@ pub struct Rewriter;
 impl Rule for Rewriter {
     fn pre_visit_expr(&mut self, expr: &mut Expr) {
         if let Expr::Like { pattern, escape_char, .. } | Expr::ILike { pattern, escape_char, .. } = expr
-            && let Some(ValueWithSpan { value: Value::SingleQuotedString(escape), .. }) = &*escape_char
-            && escape != "\\"
+            && let Some(ValueWithSpan { value, .. }) = &*escape_char
+            && let Value::SingleQuotedString(escape) | Value::EscapedStringLiteral(escape) = value
         {
+            if escape == "\\" {
+                *escape_char = None;
+                return;
+            }
             // A backslash of the pattern itself is doubled first.
             let doubled = replace(pattern.as_ref().clone(), "\\", "\\\\");
             **pattern = if escape.is_empty() { doubled } else { replace(doubled, escape, "\\") };

@@ -1,0 +1,174 @@
+//! Ways of writing things that sqlparser does not know, where PostgreSQL has a plainer one, put into that token by token.
+//!
+//! | written | becomes |
+//! |---|---|
+//! | `a OPERATOR(pg_catalog.=) b` | `a = b` |
+//! | `BEGIN … DEFERRABLE`, `SET TRANSACTION … NOT DEFERRABLE` | without it: nothing is ever deferred |
+//! | `SELECT … FOR READ ONLY` | `SELECT …` |
+//! | `SELECT ALL a` | `SELECT a` |
+//! | `INSERT INTO t SELECT 1 ON CONFLICT …` | `INSERT INTO t (SELECT 1) ON CONFLICT …` |
+//! | `x::"text"[]`, `x::_int4`, `"id" "serial"` | `x::text[]`, `x::int4[]`, `"id" serial` |
+
+use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
+
+use super::syntax::{ELEMENTS, is_word};
+
+pub(super) fn rewrite(tokens: &mut Vec<TokenWithSpan>) {
+    plain_operators(tokens);
+    drop_modes(tokens);
+    drop_all(tokens);
+    enclose_source(tokens);
+    plain_types(tokens);
+}
+
+fn token_at(tokens: &[TokenWithSpan], at: usize) -> Option<&Token> {
+    tokens.get(at).map(|token| &token.token)
+}
+
+fn plain_operators(tokens: &mut Vec<TokenWithSpan>) {
+    for at in (1..tokens.len()).rev() {
+        if !is_word(tokens.get(at), "operator") || token_at(tokens, at + 1) != Some(&Token::LParen) {
+            continue;
+        }
+        let named = is_word(tokens.get(at + 2), "pg_catalog") && token_at(tokens, at + 3) == Some(&Token::Period);
+        let symbol = if named { at + 4 } else { at + 2 };
+        let is_symbol = !matches!(token_at(tokens, symbol), None | Some(Token::Word(_) | Token::RParen));
+        if is_symbol && token_at(tokens, symbol + 1) == Some(&Token::RParen) {
+            tokens.remove(symbol + 1);
+            tokens.drain(at..symbol);
+        }
+    }
+}
+
+/// What says nothing here: transactions are never deferred, and a query for reading only is any query.
+fn drop_modes(tokens: &mut Vec<TokenWithSpan>) {
+    let begins = |words: &[&str]| words.iter().enumerate().all(|(at, word)| is_word(tokens.get(at), word));
+    let of_transaction = begins(&["begin"])
+        || begins(&["start", "transaction"])
+        || begins(&["set", "transaction"])
+        || begins(&["set", "session", "characteristics"]);
+    if of_transaction {
+        for at in (1..tokens.len()).rev() {
+            if !is_word(tokens.get(at), "deferrable") {
+                continue;
+            }
+            let mut from = if is_word(tokens.get(at - 1), "not") { at - 1 } else { at };
+            let mut end = at + 1;
+            if token_at(tokens, from - 1) == Some(&Token::Comma) {
+                from -= 1;
+            } else if token_at(tokens, end) == Some(&Token::Comma) {
+                end += 1;
+            }
+            tokens.drain(from..end);
+        }
+    }
+    for at in (0..tokens.len().saturating_sub(2)).rev() {
+        if is_word(tokens.get(at), "for") && is_word(tokens.get(at + 1), "read") && is_word(tokens.get(at + 2), "only")
+        {
+            tokens.drain(at..at + 3);
+        }
+    }
+}
+
+fn drop_all(tokens: &mut Vec<TokenWithSpan>) {
+    for at in (1..tokens.len()).rev() {
+        let is_operand = matches!(token_at(tokens, at + 1), None | Some(Token::Comma | Token::Period | Token::RParen));
+        if is_word(tokens.get(at - 1), "select") && is_word(tokens.get(at), "all") && !is_operand {
+            tokens.remove(at);
+        }
+    }
+}
+
+/// The SELECT of an INSERT that has no FROM: the parser takes `ON` for the name of its last column.
+fn enclose_source(tokens: &mut Vec<TokenWithSpan>) {
+    if !is_word(tokens.first(), "insert") {
+        return;
+    }
+    let (mut depth, mut select) = (0_usize, None);
+    for at in 0..tokens.len() {
+        match tokens[at].token {
+            Token::LParen => depth += 1,
+            Token::RParen => depth = depth.saturating_sub(1),
+            _ if depth > 0 => {}
+            _ if is_word(tokens.get(at), "select") && select.is_none() => select = Some(at),
+            _ if is_word(tokens.get(at), "from") => return,
+            _ if is_word(tokens.get(at), "on") && is_word(tokens.get(at + 1), "conflict") => {
+                if let Some(select) = select {
+                    let (closing, opening) = (tokens[at].span, tokens[select].span);
+                    tokens.insert(at, TokenWithSpan { token: Token::RParen, span: closing });
+                    tokens.insert(select, TokenWithSpan { token: Token::LParen, span: opening });
+                }
+                return;
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Types as programs write them: in quotes, and arrays by their catalog's names.
+fn plain_types(tokens: &mut Vec<TokenWithSpan>) {
+    let defines = is_word(tokens.first(), "create") || is_word(tokens.first(), "alter");
+    for at in (1..tokens.len()).rev() {
+        let mut after = at - 1;
+        if token_at(tokens, after) == Some(&Token::Period) && after > 1 && is_word(tokens.get(after - 1), "pg_catalog")
+        {
+            after -= 2;
+        }
+        let of_cast = token_at(tokens, after) == Some(&Token::DoubleColon);
+        let of_column = defines
+            && after == at - 1
+            && after > 0
+            && matches!(token_at(tokens, after), Some(Token::Word(_)))
+            && (matches!(token_at(tokens, after - 1), Some(Token::LParen | Token::Comma))
+                || ["column", "add", "type"].iter().any(|word| is_word(tokens.get(after - 1), word)));
+        let Some(Token::Word(word)) = token_at(tokens, at) else { continue };
+        let is_serial = word.value.ends_with("serial");
+        let (quoted, value) = (word.quote_style.is_some(), word.value.clone());
+        let known = |name: &str| ELEMENTS.contains(&name) || ["interval", "time", "name", "regclass"].contains(&name);
+        let span = tokens[at].span;
+        let element = value.strip_prefix('_').filter(|name| known(name)).map(str::to_owned);
+        if let (true, Some(element)) = (of_cast, element) {
+            let array = [Token::make_word(&element, None), Token::LBracket, Token::RBracket];
+            tokens.splice(after + 1..=at, array.map(|token| TokenWithSpan { token, span }));
+        } else if quoted && (of_cast && known(&value) || of_column && (known(&value) || is_serial)) {
+            let plain = TokenWithSpan { token: Token::make_keyword(&value), span };
+            tokens.splice(after + 1..=at, [plain]);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::dialect::parse_single;
+
+    #[test]
+    fn what_is_written_otherwise_is_read_alike() {
+        for (sql, expected) in [
+            (
+                "select a operator(pg_catalog.=) any (b), c OPERATOR(+) d",
+                "SELECT a = ANY(b) AS \"?column?\", c + d AS \"?column?\"",
+            ),
+            (
+                "begin isolation level serializable, read only, not deferrable",
+                "BEGIN ISOLATION LEVEL SERIALIZABLE, READ ONLY",
+            ),
+            ("begin deferrable", "BEGIN"),
+            ("set transaction read only deferrable", "SET TRANSACTION READ ONLY"),
+            ("select all a from t for read only", "SELECT a FROM t"),
+            (
+                "insert into t (a) select 1 on conflict do nothing",
+                "INSERT INTO t (a) (SELECT 1) ON CONFLICT DO NOTHING",
+            ),
+            ("create table t (\"id\" \"serial\", b \"text\"[])", "CREATE TABLE t (\"id\" serial, b TEXT[])"),
+        ] {
+            let shown = parse_single(sql).unwrap().ast.to_string();
+            assert_eq!(shown, expected, "{sql}");
+        }
+        for (sql, plain) in [
+            ("select a::\"text\"[], b::_int4, c::pg_catalog._text", "select a::text[], b::int4[], c::text[]"),
+            ("select a::\"timestamptz\"", "select a::timestamptz"),
+        ] {
+            assert_eq!(parse_single(sql).unwrap().ast.to_string(), parse_single(plain).unwrap().ast.to_string());
+        }
+    }
+}
