@@ -3,6 +3,7 @@
 //! Invariant: a session's settings live in its own [`Session`]; nothing a client SETs is seen by another.
 //! Invariant: cancel, deadline and memory limit are part of [`BatchStream`], so they cover every consumer alike.
 
+mod aggregate_order;
 mod aggregates;
 mod arithmetic;
 mod array_agg;

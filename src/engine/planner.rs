@@ -35,8 +35,8 @@ use super::sql_types::SqlTypes;
 use super::stream::Guard;
 use super::typing::Typing;
 use super::{
-    Shared, call_clauses, common_columns, decorrelate, errors, execute, grouped_keys, grouping_sets, multisets,
-    partial_aliases, repeated_columns, time_travel, unknown_functions, whole_rows,
+    Shared, aggregate_order, call_clauses, common_columns, decorrelate, errors, execute, grouped_keys, grouping_sets,
+    multisets, partial_aliases, repeated_columns, time_travel, unknown_functions, whole_rows,
 };
 use crate::catalog::{Scope, Sequences};
 use crate::dialect::{self, Statement};
@@ -215,6 +215,7 @@ impl Planner {
             .and_then(pgfunctions::laterals_unfolded)
             .and_then(|plan| names.typing.settle(plan, assigns))
             .and_then(sort_intervals)
+            .and_then(aggregate_order::of_subqueries)
             .and_then(decorrelate::decorrelated)
             .map_err(|error| errors::in_statement(error, statement))
     }
