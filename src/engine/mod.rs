@@ -56,6 +56,7 @@ mod rights;
 mod roles;
 mod running;
 mod runtime;
+mod same_names;
 mod scope_catalog;
 mod session;
 mod sessions;

@@ -108,7 +108,7 @@ fn rewrite(statement: &mut Statement) {
             &mut column_names::Namer,
             &mut type_functions::Rewriter,
             &mut sequence_names::Rewriter::default(),
-            &mut set_functions::Rewriter,
+            &mut set_functions::Rewriter::default(),
             &mut function_columns::Rewriter,
             &mut time_syntax::Rewriter,
             &mut frame_offsets::Rewriter,

@@ -6,8 +6,11 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, FunctionArg, ObjectName, TableFactor, Value, ValueWithSpan, Visit, Visitor,
+    Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, ObjectName, TableFactor, Value, ValueWithSpan,
+    Visit, Visitor,
 };
+use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
+use datafusion::sql::sqlparser::parser::Parser;
 
 use super::{Rule, call};
 
@@ -39,7 +42,11 @@ const SERIES: &str = "generate_series";
 /// Those whose columns the alias in FROM declares.
 pub const RECORD_FUNCTIONS: &[&str] = &["json_to_record", "json_to_recordset", "jsonb_to_record", "jsonb_to_recordset"];
 
-pub struct Rewriter;
+#[derive(Default)]
+pub struct Rewriter {
+    /// Queries in arguments up to now.
+    queries: u32,
+}
 
 fn name_of(name: &ObjectName) -> Option<String> {
     Some(name.0.last()?.as_ident()?.value.to_lowercase())
@@ -61,8 +68,49 @@ fn is_constant(argument: &FunctionArg) -> bool {
     value.visit(&mut Names).is_continue()
 }
 
+impl Rewriter {
+    /// `unnest((SELECT …))` → `unnest(CASE WHEN 2 = 2 THEN (SELECT …) END)`: DataFusion takes queries in the arguments of two
+    /// such calls for one.
+    fn tell_queries_apart(&mut self, function: &mut Function) {
+        let is_set = name_of(&function.name)
+            .is_some_and(|name| SET_FUNCTIONS.contains(&name.as_str()) || name == SERIES || name == "unnest");
+        let FunctionArguments::List(list) = &mut function.args else { return };
+        if !is_set {
+            return;
+        }
+        for argument in &mut list.args {
+            let FunctionArg::Unnamed(FunctionArgExpr::Expr(value)) = argument else { continue };
+            if !is_query(value) {
+                continue;
+            }
+            self.queries += 1;
+            if self.queries > 1 {
+                let text = format!("CASE WHEN {0} = {0} THEN 1 END", self.queries);
+                let parsed =
+                    Parser::new(&PostgreSqlDialect {}).try_with_sql(&text).and_then(|mut parser| parser.parse_expr());
+                if let Ok(Expr::Case { case_token, end_token, mut conditions, .. }) = parsed
+                    && let Some(when) = conditions.first_mut()
+                {
+                    when.result = value.clone();
+                    *value = Expr::Case { case_token, end_token, operand: None, conditions, else_result: None };
+                }
+            }
+        }
+    }
+}
+
+fn is_query(expr: &Expr) -> bool {
+    match expr {
+        Expr::Nested(inner) => is_query(inner),
+        other => matches!(other, Expr::Subquery(_)),
+    }
+}
+
 impl Rule for Rewriter {
     fn post_visit_expr(&mut self, expr: &mut Expr) {
+        if let Expr::Function(function) = expr {
+            self.tell_queries_apart(function);
+        }
         if let Expr::Function(function) = expr
             && name_of(&function.name).is_some_and(|name| SET_FUNCTIONS.contains(&name.as_str()) || name == SERIES)
         {
