@@ -50,6 +50,7 @@ mod postgres_settings;
 mod presence;
 mod procedures;
 mod queries;
+mod queries_in_values;
 mod reg_values;
 mod repeated_columns;
 mod rights;

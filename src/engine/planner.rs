@@ -36,7 +36,8 @@ use super::stream::Guard;
 use super::typing::Typing;
 use super::{
     Shared, aggregate_order, call_clauses, common_columns, decorrelate, errors, execute, grouped_keys, grouping_sets,
-    multisets, partial_aliases, repeated_columns, same_names, time_travel, unknown_functions, whole_rows,
+    multisets, partial_aliases, queries_in_values, repeated_columns, same_names, time_travel, unknown_functions,
+    whole_rows,
 };
 use crate::catalog::{Scope, Sequences};
 use crate::dialect::{self, Statement};
@@ -210,6 +211,7 @@ impl Planner {
         let assigns = matches!(ast, ast::Statement::Insert(_) | ast::Statement::Update(_));
         SqlToRel::new_with_options(&names, dialect::parser_options(self.state.config_options()))
             .statement_to_plan(DfStatement::Statement(Box::new(ast)))
+            .and_then(queries_in_values::unfolded)
             .and_then(same_names::told_apart)
             .and_then(multisets::counted)
             .and_then(grouping_sets::over_columns)
