@@ -3,22 +3,21 @@
 //!
 //! A key has an index here, since clients look for it there; none is on disk, and keys are not enforced.
 
+use std::collections::HashSet;
+
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::error::Result;
 
 use super::columns::Columns;
-use super::functions::format_type;
 use super::layout::LAYOUTS;
 use super::metadata::{Metadata, Relation};
-use crate::catalog::Column;
 use crate::names::quote_ident;
-use crate::pgtypes::column_type;
 use crate::table::{Actions, Constraint, ConstraintKind};
 
 /// Bits of the OIDs of constraints and their indexes, which no object has; below them are the table's OID and the number.
-const CONSTRAINT: u32 = 0x7000_0000;
-const NUMBER_BITS: u32 = 6;
+pub(super) const CONSTRAINT: u32 = 0x7000_0000;
+pub(super) const NUMBER_BITS: u32 = 6;
 /// Constraints of a table that have an OID.
 const CONSTRAINTS_MAX: usize = 32;
 
@@ -39,8 +38,28 @@ impl Declared<'_> {
         matches!(self.constraint.kind, ConstraintKind::PrimaryKey { .. })
     }
 
+    /// What a foreign key leads to: the table, and the numbers of its columns.
+    pub fn target<'m>(&self, metadata: &'m Metadata) -> Option<(&'m Relation, Vec<i32>)> {
+        let ConstraintKind::ForeignKey { references, .. } = &self.constraint.kind else { return None };
+        let name = self.constraint.kind.target()?;
+        let target = metadata.find(&name.schema, &name.name)?;
+        Some((target, numbers(target, references)))
+    }
+
+    /// The index of the key that a foreign key leads to.
+    pub fn target_index(&self, metadata: &Metadata) -> Option<u32> {
+        let (target, mut wanted) = self.target(metadata)?;
+        wanted.sort_unstable();
+        let is_led_to = |key: &Declared<'_>| {
+            let mut columns = key.numbers();
+            columns.sort_unstable();
+            key.is_unique() && columns == wanted
+        };
+        of(target).filter(|key| key.index().is_some()).find(is_led_to)?.index()
+    }
+
     /// Numbers of its columns; of a check, those its condition names.
-    fn numbers(&self) -> Vec<i32> {
+    pub fn numbers(&self) -> Vec<i32> {
         match &self.constraint.kind {
             ConstraintKind::Check { condition } => {
                 let words: Vec<&str> = condition.split(|c: char| !c.is_alphanumeric() && c != '_').collect();
@@ -188,7 +207,14 @@ pub fn indexes(relation: &Relation) -> Vec<Relation> {
     of(relation).filter_map(index).collect()
 }
 
-fn all(metadata: &Metadata) -> Vec<Declared<'_>> {
+/// The tables that have foreign keys, and those that these lead to.
+pub(super) fn in_foreign_keys(metadata: &Metadata) -> HashSet<u32> {
+    let keys = all(metadata);
+    let ends = keys.iter().filter_map(|key| Some([key.relation.oid, key.target(metadata)?.0.oid]));
+    ends.flatten().collect()
+}
+
+pub(super) fn all(metadata: &Metadata) -> Vec<Declared<'_>> {
     metadata.user_relations().flat_map(of).collect()
 }
 
@@ -224,7 +250,7 @@ pub fn pg_constraint(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBa
         .flag("condeferred", |d| d.actions().is_some_and(|actions| actions.deferred))
         .flag("convalidated", |_| true)
         .oid("conrelid", |d| d.relation.oid)
-        .oid("conindid", |d| d.index().unwrap_or(0))
+        .oid("conindid", |d| d.index().or_else(|| d.target_index(metadata)).unwrap_or(0))
         .oid("confrelid", |d| target(d).map_or(0, |relation| relation.oid))
         .text("confupdtype", |d| d.actions().map_or(" ", |actions| letter(&actions.on_update)))
         .text("confdeltype", |d| d.actions().map_or(" ", |actions| letter(&actions.on_delete)))
@@ -279,51 +305,6 @@ pub fn pg_indexes(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBatch
         .text("tablename", |d| &d.relation.name)
         .text("indexname", |d| &d.constraint.name)
         .text("indexdef", |d| d.index_definition(false))
-        .build(schema)
-}
-
-/// SQL of what a column's value is where none is given, or always.
-fn default_of(column: &Column) -> Option<String> {
-    default_text(column).or_else(|| column.generated.clone())
-}
-
-/// The default as PostgreSQL tells it: a quoted literal says its type.
-pub(super) fn default_text(column: &Column) -> Option<String> {
-    let text = column.default.as_deref()?;
-    let inner = text.strip_prefix('\'').and_then(|rest| rest.strip_suffix('\''));
-    match inner {
-        Some(inner) if !inner.replace("''", "").contains('\'') => {
-            Some(format!("{text}::{}", format_type(column_type(&column.field()).oid(), -1)))
-        }
-        _ => Some(text.to_owned()),
-    }
-}
-
-fn default_oid(relation: &Relation, number: i16) -> u32 {
-    CONSTRAINT ^ (relation.oid << NUMBER_BITS) ^ u32::from(number.unsigned_abs())
-}
-
-/// Every column with a default, and the default's OID.
-pub(super) fn defaults(metadata: &Metadata) -> Vec<(u32, &Column)> {
-    let columns = metadata.user_relations().filter(|r| r.kind == "r").flat_map(|relation| {
-        let numbered = relation.columns.iter().zip(1i16..);
-        let numbered = numbered.filter(|(column, _)| column.default.is_some());
-        numbered.map(move |(column, number)| (default_oid(relation, number), column))
-    });
-    columns.collect()
-}
-
-pub fn pg_attrdef(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBatch> {
-    let columns = metadata.user_relations().filter(|r| r.kind == "r").flat_map(|relation| {
-        let numbered = relation.columns.iter().zip(1i16..);
-        numbered.filter_map(move |(column, number)| Some((relation, number, default_of(column)?)))
-    });
-    let all: Vec<(&Relation, i16, String)> = columns.collect();
-    Columns::of(&all)
-        .oid("oid", |(r, number, _)| default_oid(r, *number))
-        .oid("adrelid", |(r, ..)| r.oid)
-        .small("adnum", |(_, number, _)| *number)
-        .text("adbin", |(.., default)| default)
         .build(schema)
 }
 

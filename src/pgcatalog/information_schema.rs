@@ -9,7 +9,7 @@ use super::functions::format_type;
 use super::layout::LAYOUTS;
 use super::metadata::{Metadata, Relation};
 use super::tables::{Attribute, all_attributes};
-use super::{OWNER, constraints, sequences};
+use super::{OWNER, constraints, defaults, sequences};
 use crate::catalog::{EVERYBODY, Privilege, Rights};
 use crate::pgtypes::{self, Type};
 
@@ -90,7 +90,7 @@ fn columns(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBatch> {
         .int("ordinal_position", |a| i32::from(a.number))
         // as with PostgreSQL's own search path
         .opt_text("column_default", |a| {
-            constraints::default_text(a.column).map(|text| text.replacen("nextval('public.", "nextval('", 1))
+            defaults::default_text(a.column).map(|text| text.replacen("nextval('public.", "nextval('", 1))
         })
         .text("is_nullable", |a| if a.is_not_null() { "NO" } else { "YES" })
         .text("data_type", |a| type_name(&a.pg_type))

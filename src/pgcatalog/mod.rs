@@ -5,6 +5,8 @@
 
 mod columns;
 mod constraints;
+mod defaults;
+mod dependencies;
 mod functions;
 mod indexed;
 mod information_schema;

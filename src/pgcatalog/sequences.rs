@@ -6,7 +6,7 @@ use datafusion::error::Result;
 
 use super::columns::Columns;
 use super::metadata::{Metadata, Relation};
-use super::{OWNER, constraints};
+use super::{OWNER, defaults};
 use crate::catalog::Sequence;
 use crate::engine::SessionInfo;
 use crate::names::TableName;
@@ -96,7 +96,7 @@ pub(super) fn of_column<'a>(metadata: &'a Metadata, table: &Relation, column: &s
 pub(super) fn in_defaults(metadata: &Metadata) -> Vec<(u32, u32)> {
     let sequences = all(metadata);
     let mut found = Vec::new();
-    for (default, column) in constraints::defaults(metadata) {
+    for (default, column) in defaults::defaults(metadata) {
         let Some(named) = column.sequence() else { continue };
         let used = sequences
             .iter()

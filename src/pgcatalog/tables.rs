@@ -9,9 +9,8 @@ use super::columns::Columns;
 use super::layout::LAYOUTS;
 use super::metadata::{Metadata, Procedure, Relation};
 use super::metadata::{ROW_ARRAY_TYPE, RULE};
-use super::{DATABASE_OID, OWNER, OWNER_OID, constraints, postgres, routines, sequences};
+use super::{DATABASE_OID, OWNER, OWNER_OID, constraints, defaults, dependencies, postgres, routines, sequences};
 use crate::catalog::{Column, Privilege, Rights};
-use crate::dialect;
 use crate::pgtypes::{self, Type};
 use crate::table::ConstraintKind;
 
@@ -25,7 +24,7 @@ pub fn rows(metadata: &Metadata, name: &str) -> Option<Result<RecordBatch>> {
     let relations = metadata.relations();
     Some(match name {
         "pg_namespace" => namespaces(metadata, schema),
-        "pg_class" => classes(relations, schema),
+        "pg_class" => classes(metadata, schema),
         "pg_attribute" => attributes(relations, schema),
         "pg_description" => descriptions(metadata, schema),
         "pg_tables" => pg_tables(relations, schema),
@@ -35,10 +34,10 @@ pub fn rows(metadata: &Metadata, name: &str) -> Option<Result<RecordBatch>> {
         "pg_constraint" => constraints::pg_constraint(metadata, schema),
         "pg_index" => constraints::pg_index(metadata, schema),
         "pg_indexes" => constraints::pg_indexes(metadata, schema),
-        "pg_attrdef" => constraints::pg_attrdef(metadata, schema),
+        "pg_attrdef" => defaults::pg_attrdef(metadata, schema),
         "pg_matviews" => pg_matviews(metadata, schema),
         "pg_rewrite" => rules(metadata, schema),
-        "pg_depend" => dependencies(metadata, schema),
+        "pg_depend" => dependencies::rows(metadata, schema),
         "pg_sequence" => sequences::pg_sequence(metadata, schema),
         "pg_database" => databases(metadata, schema),
         "pg_extension" => extensions(metadata, schema),
@@ -67,7 +66,9 @@ fn access_list(rights: &Rights) -> Vec<String> {
     std::iter::once(item(OWNER, &mut Privilege::ALL.into_iter())).chain(others).collect()
 }
 
-fn classes(relations: &[Relation], schema: &SchemaRef) -> Result<RecordBatch> {
+fn classes(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBatch> {
+    let relations = metadata.relations();
+    let in_keys = constraints::in_foreign_keys(metadata);
     let natts = |r: &Relation| i16::try_from(r.columns.len()).unwrap_or(i16::MAX);
     let pages = |r: &Relation| i32::try_from(r.bytes.div_ceil(PAGE_BYTES)).unwrap_or(i32::MAX);
     Columns::of(relations)
@@ -96,6 +97,8 @@ fn classes(relations: &[Relation], schema: &SchemaRef) -> Result<RecordBatch> {
             i16::try_from(checks.count()).unwrap_or(i16::MAX)
         })
         .flag("relhasrules", Relation::is_view)
+        // PostgreSQL has triggers keep foreign keys: what dumps tables looks for keys where there are some
+        .flag("relhastriggers", |r| in_keys.contains(&r.oid))
         .flag("relispopulated", |_| true)
         .text("relreplident", |r| if r.kind == "r" { "d" } else { "n" })
         .build(schema)
@@ -180,7 +183,8 @@ struct Description<'a> {
 
 /// OIDs of the catalogs that described objects are in.
 pub const PG_CLASS: u32 = 1259;
-const PG_ATTRDEF: u32 = 2604;
+pub const PG_ATTRDEF: u32 = 2604;
+pub const PG_CONSTRAINT: u32 = 2606;
 pub const PG_PROC: u32 = 1255;
 pub const PG_NAMESPACE: u32 = 2615;
 pub const PG_TYPE: u32 = 1247;
@@ -312,7 +316,7 @@ fn databases(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBatch> {
 }
 
 /// To PostgreSQL's clients, what the server adds to PostgreSQL is an extension: pg_dump leaves its members out.
-const LAKEWIRE_EXTENSION: u32 = 13_997;
+pub const LAKEWIRE_EXTENSION: u32 = 13_997;
 
 /// What the server has that PostgreSQL takes from an extension.
 fn extensions(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBatch> {
@@ -381,95 +385,6 @@ fn rules(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBatch> {
         .text("ev_qual", |_| "<>")
         .text("ev_action", |_| "<>")
         .build(schema)
-}
-
-/// `pg_depend`: what would break if something else went.
-struct Dependency {
-    class: u32,
-    object: u32,
-    on_class: u32,
-    on: u32,
-    /// The column that it depends on; 0 for the whole.
-    on_column: i16,
-    kind: &'static str,
-}
-
-/// Views on what they read, relations on their schemas, what the server adds on its extension.
-fn dependencies(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBatch> {
-    let member = |class, object| Dependency {
-        class,
-        object,
-        on_class: PG_EXTENSION,
-        on: LAKEWIRE_EXTENSION,
-        on_column: 0,
-        kind: "e",
-    };
-    let mut all: Vec<Dependency> = metadata.procedures.iter().map(|routine| member(PG_PROC, routine.oid)).collect();
-    let own = metadata.user_relations().filter(|relation| relation.schema == "lakewire");
-    all.extend(own.map(|relation| member(PG_CLASS, relation.oid)));
-    all.extend(metadata.namespace_named("lakewire").map(|namespace| member(PG_NAMESPACE, namespace.oid)));
-    for relation in metadata.user_relations().filter(|relation| !relation.system) {
-        let on_schema = Dependency {
-            class: PG_CLASS,
-            object: relation.oid,
-            on_class: PG_NAMESPACE,
-            on: relation.namespace,
-            on_column: 0,
-            kind: "n",
-        };
-        let of_type = Dependency {
-            class: PG_TYPE,
-            object: relation.row_type,
-            on_class: PG_CLASS,
-            on: relation.oid,
-            on_column: 0,
-            kind: "i",
-        };
-        all.extend([on_schema, of_type]);
-        if !relation.is_view() {
-            continue;
-        }
-        let rule = relation.oid | RULE;
-        let on =
-            |on: u32, kind| Dependency { class: PG_REWRITE, object: rule, on_class: PG_CLASS, on, on_column: 0, kind };
-        all.extend([on(relation.oid, "i"), on(relation.oid, "n")]);
-        let read = dialect::relations(relation.definition.as_deref().unwrap_or_default());
-        let read = read.iter().filter_map(|name| metadata.find(&name.schema, &name.name));
-        all.extend(read.map(|read| on(read.oid, "n")));
-    }
-    all.extend(of_sequences(metadata));
-    Columns::of(&all)
-        .oid("classid", |d| d.class)
-        .oid("objid", |d| d.object)
-        .oid("refclassid", |d| d.on_class)
-        .oid("refobjid", |d| d.on)
-        .int("refobjsubid", |d| i32::from(d.on_column))
-        .text("deptype", |d| d.kind)
-        .build(schema)
-}
-
-/// Sequences on their schemas and on the columns that they go with, defaults on the sequences that they take values of.
-fn of_sequences(metadata: &Metadata) -> Vec<Dependency> {
-    let mut all = Vec::new();
-    for relation in metadata.relations() {
-        let Some(sequence) = &relation.sequence else { continue };
-        let mut on = |on_class, on, on_column, kind| {
-            all.push(Dependency { class: PG_CLASS, object: relation.oid, on_class, on, on_column, kind });
-        };
-        on(PG_NAMESPACE, relation.namespace, 0, "n");
-        if let Some((table, number)) = sequences::owner(metadata, sequence) {
-            on(PG_CLASS, table.oid, number, "a");
-        }
-    }
-    all.extend(sequences::in_defaults(metadata).into_iter().map(|(default, sequence)| Dependency {
-        class: PG_ATTRDEF,
-        object: default,
-        on_class: PG_CLASS,
-        on: sequence,
-        on_column: 0,
-        kind: "n",
-    }));
-    all
 }
 
 fn statistics(relations: &[Relation], schema: &SchemaRef) -> Result<RecordBatch> {

@@ -9,6 +9,7 @@ use datafusion::sql::sqlparser::ast::{self, TableConstraint};
 
 use super::super::names::reference;
 use super::super::{Change, unsupported};
+use super::columns::as_written;
 use super::relations;
 use crate::dialect::folded;
 use crate::error::{Error, ErrorKind, Result};
@@ -68,8 +69,24 @@ impl Constraints {
         };
         let parts = only.or_else(|| column.map(str::to_owned));
         let name = self.named(name, parts.as_slice(), "check")?;
-        self.all.push(Constraint { name, kind: ConstraintKind::Check { condition: condition.to_string() } });
+        let condition = as_written(&self.bare(condition));
+        self.all.push(Constraint { name, kind: ConstraintKind::Check { condition } });
         Ok(())
+    }
+
+    /// The condition without the table's own name before its columns.
+    fn bare(&self, condition: &ast::Expr) -> ast::Expr {
+        let mut condition = condition.clone();
+        let _ = ast::visit_expressions_mut(&mut condition, |expr| {
+            if let ast::Expr::CompoundIdentifier(parts) = expr
+                && let [.., table, column] = parts.as_slice()
+                && folded(table) == self.name.name
+            {
+                *expr = ast::Expr::Identifier(column.clone());
+            }
+            ControlFlow::<()>::Continue(())
+        });
+        condition
     }
 
     pub fn primary_key(&mut self, name: Option<String>, columns: Vec<String>) -> Result<()> {
