@@ -164,15 +164,25 @@ struct Inner {
     hint: Option<String>,
     position: Option<usize>,
     server_context: Option<String>,
+    about: Option<About>,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+/// What of the lake an error is about: clients read it by parts.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct About {
+    pub schema: String,
+    pub table: String,
+    pub column: Option<String>,
+    pub constraint: Option<String>,
 }
 
 impl Error {
     /// `message` is lower case, names the object and has no full stop.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         let message = message.into();
-        let (detail, hint, position, server_context, source) = (None, None, None, None, None);
-        Self(Box::new(Inner { kind, message, detail, hint, position, server_context, source }))
+        let (detail, hint, position, server_context, about, source) = (None, None, None, None, None, None);
+        Self(Box::new(Inner { kind, message, detail, hint, position, server_context, about, source }))
     }
     /// No `operator` takes operands of these types.
     pub fn no_operator(left: &str, operator: &str, right: &str) -> Self {
@@ -191,6 +201,10 @@ impl Error {
     /// What to do next, as a sentence.
     pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
         self.0.hint = Some(hint.into());
+        self
+    }
+    pub fn about(mut self, about: About) -> Self {
+        self.0.about = Some(about);
         self
     }
     /// Where in the statement, counted in characters from 1.
@@ -228,6 +242,10 @@ impl Error {
     }
     pub fn hint(&self) -> Option<&str> {
         self.0.hint.as_deref()
+    }
+    /// What of the lake it is about.
+    pub fn subject(&self) -> Option<&About> {
+        self.0.about.as_ref()
     }
     pub fn position(&self) -> Option<usize> {
         self.0.position

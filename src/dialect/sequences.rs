@@ -12,6 +12,10 @@ use super::folded;
 use crate::error::{Error, ErrorKind, Result};
 use crate::names::quote_ident;
 
+/// The ends of the smaller types' ranges.
+const SMALLEST_MAX: i64 = i16::MAX as i64;
+const SMALLER_MAX: i64 = i32::MAX as i64;
+
 /// How a [`Command::Sequence`](super::Command) begins.
 pub(super) const TAGS: [&str; 4] =
     ["CREATE SEQUENCE", "CREATE SEQUENCE IF NOT EXISTS", "ALTER SEQUENCE", "ALTER SEQUENCE IF EXISTS"];
@@ -87,7 +91,7 @@ impl SequenceOption {
                 | Self::Cache(1)
                 | Self::Cycle(false)
                 | Self::Min(None | Some(1))
-                | Self::Max(None | Some(i64::MAX))
+                | Self::Max(None | Some(SMALLEST_MAX | SMALLER_MAX | i64::MAX))
         )
     }
 

@@ -7,6 +7,7 @@
 //! | `SELECT … FOR READ ONLY` | `SELECT …` |
 //! | `SELECT ALL a` | `SELECT a` |
 //! | `INSERT INTO t SELECT 1 ON CONFLICT …` | `INSERT INTO t (SELECT 1) ON CONFLICT …` |
+//! | `f(VARIADIC ARRAY[a, b])` | `f(a, b)` |
 //! | `x::"text"[]`, `x::_int4`, `"id" "serial"` | `x::text[]`, `x::int4[]`, `"id" serial` |
 
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
@@ -19,6 +20,7 @@ pub(super) fn rewrite(tokens: &mut Vec<TokenWithSpan>) {
     drop_all(tokens);
     enclose_source(tokens);
     plain_types(tokens);
+    spread_variadic(tokens);
 }
 
 fn token_at(tokens: &[TokenWithSpan], at: usize) -> Option<&Token> {
@@ -102,6 +104,36 @@ fn enclose_source(tokens: &mut Vec<TokenWithSpan>) {
             }
             _ => {}
         }
+    }
+}
+
+/// `f(VARIADIC ARRAY[a, b]::text[])` → `f(a, b)`.
+fn spread_variadic(tokens: &mut Vec<TokenWithSpan>) {
+    for at in (1..tokens.len()).rev() {
+        let opens = is_word(tokens.get(at + 1), "array") && token_at(tokens, at + 2) == Some(&Token::LBracket);
+        if !is_word(tokens.get(at), "variadic") || !opens {
+            continue;
+        }
+        let mut depth = 0_usize;
+        let close = (at + 2..tokens.len()).find(|at| {
+            match tokens[*at].token {
+                Token::LBracket => depth += 1,
+                Token::RBracket => depth -= 1,
+                _ => {}
+            }
+            depth == 0
+        });
+        let Some(close) = close else { continue };
+        let mut end = close + 1;
+        if token_at(tokens, end) == Some(&Token::DoubleColon) {
+            while !matches!(token_at(tokens, end), None | Some(Token::RParen)) {
+                end += 1;
+            }
+        }
+        tokens.drain(close..end);
+        let is_empty = close == at + 3;
+        let from = if is_empty && token_at(tokens, at - 1) == Some(&Token::Comma) { at - 1 } else { at };
+        tokens.drain(from..at + 3);
     }
 }
 

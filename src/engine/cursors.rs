@@ -411,6 +411,8 @@ impl Rows {
     async fn reach(&mut self, step: Step) -> Result<Vec<RecordBatch>> {
         let here = i64::try_from(self.position).unwrap_or(i64::MAX);
         match step {
+            // before the first row there is none to give again
+            Step::Relative(0) if self.position == 0 => Ok(Vec::new()),
             Step::Relative(by) => Box::pin(self.row(here.saturating_add(by).max(0))).await,
             Step::Absolute(row) if row < 0 => {
                 self.must_scroll()?;

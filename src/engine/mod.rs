@@ -73,6 +73,7 @@ mod transaction;
 mod typing;
 mod unknown_functions;
 mod unsupported;
+mod values_parameters;
 mod whole_rows;
 mod workers;
 mod write;

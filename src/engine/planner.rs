@@ -37,7 +37,7 @@ use super::typing::Typing;
 use super::{
     Shared, aggregate_order, call_clauses, common_columns, decorrelate, errors, execute, grouped_keys, grouping_sets,
     multisets, partial_aliases, queries_in_values, repeated_columns, same_names, time_travel, unknown_functions,
-    whole_rows,
+    values_parameters, whole_rows,
 };
 use crate::catalog::{Scope, Sequences};
 use crate::dialect::{self, Statement};
@@ -58,7 +58,7 @@ pub(super) struct Planner {
     /// Whose rights count; none for the server's own work.
     user: Option<String>,
     /// Types of parameters that the client, or PREPARE, has given.
-    parameters: Vec<Option<Type>>,
+    pub(super) parameters: Vec<Option<Type>>,
     /// Whether a table was resolved that follows its head.
     pub(super) follows_head: AtomicBool,
     /// What bare names stand for before all others: rows that parts of the statement return.
@@ -203,6 +203,7 @@ impl Planner {
         let names = self.names_in(statement, known, depth).await?;
         let mut ast = statement.ast.clone();
         call_clauses::check(&ast, &self.state).map_err(|error| errors::in_statement(error, statement))?;
+        values_parameters::settle(&mut ast, &self.parameters);
         partial_aliases::complete(&mut ast, &names.tables)?;
         whole_rows::expand(&mut ast, &names.tables);
         grouped_keys::expand(&mut ast, &names.tables, &|name| self.metadata.primary_key(name, &self.search_path));

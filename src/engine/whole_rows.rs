@@ -13,8 +13,8 @@ use std::sync::Arc;
 use datafusion::common::TableReference;
 use datafusion::logical_expr::TableSource;
 use datafusion::sql::sqlparser::ast::{
-    AccessExpr, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, Query, Select,
-    SelectItem, Statement, Value, VisitMut, VisitorMut,
+    AccessExpr, BinaryOperator, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident,
+    Query, Select, SelectItem, Statement, Value, VisitMut, VisitorMut,
 };
 
 use super::known_relations::Known;
@@ -24,6 +24,21 @@ use crate::pgfunctions::{COMPOSITE, RECORD_OUT};
 /// Puts rows in the place of relations' names.
 pub(super) fn expand(statement: &mut Statement, tables: &HashMap<TableReference, Arc<dyn TableSource>>) {
     let _ = statement.visit(&mut Expander { known: Known::new(tables) });
+}
+
+/// [`expand`] for expressions over the columns of these relations.
+pub(super) fn expand_over(exprs: &mut [Expr], relations: &[(String, Vec<String>)]) {
+    let is_column = |name: &String| relations.iter().any(|(_, columns)| columns.contains(name));
+    let named = relations.iter().filter(|(name, _)| !is_column(name));
+    let mut rows = Rows { rows: named.map(|(name, columns)| (name.clone(), members(name, columns))).collect() };
+    for expr in exprs {
+        match rows.shown(expr) {
+            Some(row) => *expr = row,
+            None => {
+                let _ = expr.visit(&mut rows);
+            }
+        }
+    }
 }
 
 struct Expander<'a> {
@@ -124,6 +139,24 @@ impl Rows {
         Some(call(RECORD_OUT, values.collect()))
     }
 
+    /// `t IS NULL`: all of its columns are; `t IS NOT NULL`: none is.
+    fn null_test(&self, expr: &Expr) -> Option<Expr> {
+        let (row, is_null) = match expr {
+            Expr::IsNull(row) => (row, true),
+            Expr::IsNotNull(row) => (row, false),
+            _ => return None,
+        };
+        let Expr::Identifier(relation) = row.as_ref() else { return None };
+        let members = self.rows.get(&folded(relation))?;
+        let test = |(_, value): &(String, Expr)| match is_null {
+            true => Expr::IsNull(Box::new(value.clone())),
+            false => Expr::IsNotNull(Box::new(value.clone())),
+        };
+        let both =
+            |left, right| Expr::BinaryOp { left: Box::new(left), op: BinaryOperator::And, right: Box::new(right) };
+        members.iter().map(test).reduce(both).map(|all| Expr::Nested(Box::new(all)))
+    }
+
     /// `(t).column`
     fn member(&self, expr: &Expr) -> Option<Expr> {
         let Expr::CompoundFieldAccess { root, access_chain } = expr else { return None };
@@ -145,6 +178,9 @@ impl VisitorMut for Rows {
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
         if let Some(member) = self.member(expr) {
             *expr = member;
+        }
+        if let Some(test) = self.null_test(expr) {
+            *expr = test;
         }
         if let Expr::Cast { expr: row, data_type: DataType::Text | DataType::Varchar(None), .. } = expr
             && let Some(text) = self.shown(row)

@@ -112,6 +112,18 @@ fn columns(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBatch> {
         .text("is_self_referencing", |_| "NO")
         .text("is_identity", |a| if a.column.identity.is_some() { "YES" } else { "NO" })
         .opt_text("identity_generation", |a| a.column.identity.as_ref().map(|of| of.to_uppercase()))
+        // they count from 1 by 1
+        .opt_text("identity_start", |a| a.column.identity.as_ref().map(|_| "1"))
+        .opt_text("identity_increment", |a| a.column.identity.as_ref().map(|_| "1"))
+        .opt_text("identity_minimum", |a| a.column.identity.as_ref().map(|_| "1"))
+        .opt_text("identity_maximum", |a| {
+            let most = match a.pg_type {
+                Type::INT2 => i16::MAX.into(),
+                Type::INT4 => i32::MAX.into(),
+                _ => i64::MAX,
+            };
+            a.column.identity.as_ref().map(|_| most.to_string())
+        })
         .text("identity_cycle", |_| "NO")
         .text("is_generated", |a| if a.column.generated.is_some() { "ALWAYS" } else { "NEVER" })
         .opt_text("generation_expression", |a| a.column.generated.as_deref())

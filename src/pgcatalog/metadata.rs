@@ -275,6 +275,11 @@ impl Metadata {
         said.get(schema).map(String::as_str).or_else(|| super::tables::schema_comment(schema))
     }
 
+    /// The session's own schema for what is gone at its end, if there is anything in it.
+    pub fn temporary_namespace(&self) -> Option<&Namespace> {
+        self.namespace_named(self.scope.temp_schema()?)
+    }
+
     pub fn namespace_named(&self, name: &str) -> Option<&Namespace> {
         self.namespaces.iter().find(|namespace| namespace.name == name)
     }

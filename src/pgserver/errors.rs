@@ -3,7 +3,7 @@
 use pgwire::messages::response::{ErrorResponse, NoticeResponse};
 
 use crate::engine::{Notice, Severity};
-use crate::error::{Error, ErrorKind};
+use crate::error::{About, Error, ErrorKind};
 
 /// Proof that the client was told of an error: only [`super::io::Writer::report`] makes one.
 #[derive(Debug)]
@@ -86,8 +86,12 @@ pub(super) fn error_response(error: &Error, severity: ErrorSeverity) -> ErrorRes
         hint: error.hint(),
         position: error.position(),
         context: error.server_context(),
+        about: error.subject(),
     };
-    ErrorResponse::new(fields(severity, error.kind().sqlstate(), &told))
+    let mut fields = fields(severity, error.kind().sqlstate(), &told);
+    // where in the server's source: some programs take what lacks it for no error of a database
+    fields.extend([(b'F', "lakewire".to_owned()), (b'L', "1".to_owned()), (b'R', error.kind().label().to_owned())]);
+    ErrorResponse::new(fields)
 }
 
 pub(super) fn notice_response(notice: &Notice) -> NoticeResponse {
@@ -115,6 +119,7 @@ struct Told<'a> {
     hint: Option<&'a str>,
     position: Option<usize>,
     context: Option<&'a str>,
+    about: Option<&'a About>,
 }
 
 fn fields(severity: &str, sqlstate: &str, told: &Told<'_>) -> Vec<(u8, String)> {
@@ -128,6 +133,10 @@ fn fields(severity: &str, sqlstate: &str, told: &Told<'_>) -> Vec<(u8, String)> 
         (b'H', told.hint),
         (b'P', position.as_deref()),
         (b'W', told.context),
+        (b's', told.about.map(|about| about.schema.as_str())),
+        (b't', told.about.map(|about| about.table.as_str())),
+        (b'c', told.about.and_then(|about| about.column.as_deref())),
+        (b'n', told.about.and_then(|about| about.constraint.as_deref())),
     ]
     .into_iter()
     // the text of a field ends at its first zero byte

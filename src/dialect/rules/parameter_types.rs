@@ -29,7 +29,13 @@ impl Rule for Typer {
 
     fn pre_visit_expr(&mut self, expr: &mut Expr) {
         match expr {
-            Expr::UnaryOp { op: UnaryOperator::Not, expr: operand } => give(operand, &DataType::Boolean),
+            Expr::UnaryOp { op: UnaryOperator::Not, expr: operand }
+            | Expr::IsTrue(operand)
+            | Expr::IsNotTrue(operand)
+            | Expr::IsFalse(operand)
+            | Expr::IsNotFalse(operand)
+            | Expr::IsUnknown(operand)
+            | Expr::IsNotUnknown(operand) => give(operand, &DataType::Boolean),
             Expr::BinaryOp { left, op: BinaryOperator::And | BinaryOperator::Or, right } => {
                 give(left, &DataType::Boolean);
                 give(right, &DataType::Boolean);

@@ -1,4 +1,4 @@
-//! `SELECT t.* FROM s.t`, `SELECT s.t.* FROM t`: a wildcard names its table as FROM does.
+//! `SELECT t.* FROM s.t`, `SELECT s.t.* FROM t`: a wildcard names its table as FROM does. `to_jsonb(t.*)` → `to_jsonb(t)`.
 //!
 //! Blocked by: DataFusion compares the names as they are written. Remove when it resolves them as it does those of columns.
 
@@ -7,7 +7,7 @@ use datafusion::sql::sqlparser::ast::{
     SelectItemQualifiedWildcardKind, TableFactor, TableWithJoins,
 };
 
-use super::Rule;
+use super::{Rule, own_name};
 use crate::dialect::folded;
 
 #[derive(Default)]
@@ -41,10 +41,17 @@ impl Rule for Rewriter {
 
     fn pre_visit_expr(&mut self, expr: &mut Expr) {
         let Expr::Function(function) = expr else { return };
+        let counts = own_name(function).as_deref() == Some("count");
         let FunctionArguments::List(list) = &mut function.args else { return };
         for argument in &mut list.args {
             if let FunctionArg::Unnamed(FunctionArgExpr::QualifiedWildcard(name)) = argument {
                 self.settle(name);
+                // as a value it is the row
+                if let ([part], false) = (name.0.as_slice(), counts)
+                    && let Some(relation) = part.as_ident()
+                {
+                    *argument = FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Identifier(relation.clone())));
+                }
             }
         }
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use datafusion::arrow::datatypes::{Field, FieldRef};
+use datafusion::arrow::datatypes::FieldRef;
 use datafusion::sql::sqlparser::ast::{self, CopySource, Ident};
 use futures::StreamExt;
 use tokio::sync::mpsc;
@@ -65,7 +65,7 @@ fn fields(table: &Object, names: &[Ident]) -> Result<Vec<FieldRef>> {
     if let ObjectKind::Broken { .. } = &table.kind {
         return Err(Error::new(ErrorKind::FeatureNotSupported, format!("table {} cannot be read", table.name)));
     }
-    let field = |column: &Column| Arc::new(Field::new(&column.name, column.data_type.clone(), column.nullable));
+    let field = |column: &Column| Arc::new(column.field());
     if names.is_empty() {
         // what the table computes is not in the data
         return Ok(table.columns.iter().filter(|column| column.generated.is_none()).map(field).collect());

@@ -20,7 +20,8 @@ use crate::catalog::Object;
 use crate::dialect;
 use crate::engine::planner::{Planner, settled_expr};
 use crate::engine::{SessionInfo, errors};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{About, Error, ErrorKind, Result};
+use crate::names::TableName;
 use crate::pgtypes::texts;
 use crate::table::Snapshot;
 use crate::table::rules::{Form, Identity, Rules};
@@ -31,7 +32,8 @@ const SHOWN_BYTES_MAX: usize = 64;
 /// The rules of one table, planned in one session.
 #[derive(Debug)]
 pub(super) struct TableRules {
-    relation: String,
+    /// The table, as errors name it.
+    name: TableName,
     /// The table's columns as its scan gives them.
     schema: SchemaRef,
     rules: Arc<Rules>,
@@ -69,7 +71,7 @@ impl TableRules {
         let schema = snapshot.provider()?.schema();
         let rules = snapshot.rules().clone();
         let mut ready = Self {
-            relation: object.name.name.clone(),
+            name: object.name.clone(),
             defaults: vec![None; schema.fields().len()],
             generated: Vec::new(),
             checks: Vec::new(),
@@ -130,7 +132,7 @@ impl TableRules {
     }
 
     pub fn relation(&self) -> &str {
-        &self.relation
+        &self.name.name
     }
 
     pub fn rules(&self) -> &Rules {
@@ -221,9 +223,11 @@ impl TableRules {
                 let message = format!(
                     "null value in column \"{}\" of relation \"{}\" violates not-null constraint",
                     field.name(),
-                    self.relation
+                    self.name.name
                 );
-                return Err(Error::new(ErrorKind::NotNullViolation, message).with_detail(self.failing(&columns, row)));
+                let about = About { column: Some(field.name().clone()), ..self.about() };
+                let error = Error::new(ErrorKind::NotNullViolation, message);
+                return Err(error.with_detail(self.failing(&columns, row)).about(about));
             }
         }
         let batch = self.batch(columns, rows, false)?;
@@ -233,12 +237,17 @@ impl TableRules {
                 met.as_boolean_opt().ok_or_else(|| Error::internal("a condition is not a boolean"))?;
             if let Some(row) = (0..rows).find(|row| met.is_valid(*row) && !met.value(*row)) {
                 let message =
-                    format!("new row for relation \"{}\" violates check constraint \"{name}\"", self.relation);
+                    format!("new row for relation \"{}\" violates check constraint \"{name}\"", self.name.name);
                 let detail = self.failing(batch.columns(), row);
-                return Err(Error::new(ErrorKind::CheckViolation, message).with_detail(detail));
+                let about = About { constraint: Some(name.clone()), ..self.about() };
+                return Err(Error::new(ErrorKind::CheckViolation, message).with_detail(detail).about(about));
             }
         }
         Ok(batch)
+    }
+
+    fn about(&self) -> About {
+        About { schema: self.name.schema.clone(), table: self.name.name.clone(), ..About::default() }
     }
 
     fn batch(&self, columns: Vec<ArrayRef>, rows: usize, nullable: bool) -> Result<RecordBatch> {

@@ -23,6 +23,7 @@ use crate::catalog::Privilege;
 use crate::dialect::{self, Statement, folded};
 use crate::engine::errors;
 use crate::engine::planner::{Planner, settled};
+use crate::engine::values_parameters;
 use crate::error::{Error, ErrorKind, Result};
 use crate::pgtypes::column_type;
 use crate::table::rules::Key;
@@ -81,6 +82,7 @@ async fn proposed(
     }
     let Some(source) = &insert.source else { return defaults(target) };
     let mut source = source.as_ref().clone();
+    values_parameters::settle(&mut source, &planner.parameters);
     if let Some(with) = with {
         let own = source.with.take().map(|own| own.cte_tables).unwrap_or_default();
         let cte_tables = with.cte_tables.iter().cloned().chain(own).collect();

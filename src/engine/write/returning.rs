@@ -17,7 +17,7 @@ use datafusion::sql::sqlparser::ast::{self, SelectItem};
 use super::target::{self, Target};
 use crate::dialect::{self, Statement, folded};
 use crate::engine::planner::{Planner, settled};
-use crate::engine::{errors, execute};
+use crate::engine::{errors, execute, whole_rows};
 use crate::error::{Error, ErrorKind, Result};
 
 /// The planned RETURNING of a statement.
@@ -65,7 +65,8 @@ impl Returning {
         let rows = Arc::new(MemTable::try_new(kept, vec![Vec::new()]).map_err(errors::from_datafusion)?);
         let base = named(&rows, &columns).map_err(errors::from_datafusion)?;
 
-        let (exprs, names) = expanded(items, &columns)?;
+        let (mut exprs, names) = expanded(items, &columns)?;
+        whole_rows::expand_over(&mut exprs, &relations(&columns));
         let list = exprs.iter().cloned().map(SelectItem::UnnamedExpr).collect();
         let query = target::select(statement, with, list, Vec::new(), None)?;
         let planned = planner.exprs(&query, exprs, base.schema()).await?;
@@ -75,6 +76,20 @@ impl Returning {
         let plan = plan.and_then(|plan| execute::coerced(plan, planner.state().config_options()));
         Ok(Self { plan: plan.map_err(|error| errors::in_statement(error, statement))?, rows })
     }
+}
+
+/// The relations that the columns are of, with their names.
+fn relations(columns: &[Returnable]) -> Vec<(String, Vec<String>)> {
+    let mut relations: Vec<(String, Vec<String>)> = Vec::new();
+    for column in columns {
+        let Some(qualifier) = &column.qualifier else { continue };
+        let name = column.field.name().clone();
+        match relations.iter_mut().find(|(relation, _)| relation == qualifier.table()) {
+            Some((_, known)) => known.push(name),
+            None => relations.push((qualifier.table().to_owned(), vec![name])),
+        }
+    }
+    relations
 }
 
 /// Puts rows into the table in place of those it has.

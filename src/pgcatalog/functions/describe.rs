@@ -50,7 +50,52 @@ pub const FUNCTIONS: &[Definition] = &[
     strict("pg_database_size", 1..=1, "int8", database_size),
     strict("pg_tablespace_size", 1..=1, "int8", database_size),
     strict("pg_stat_get_live_tuples", 1..=1, "int8", live_rows),
+    strict("pg_indexam_has_property", 2..=2, "bool", |_, args| Ok(property(args.last(), INDEX_PROPERTIES))),
+    strict("pg_index_has_property", 2..=2, "bool", |_, args| Ok(property(args.last(), INDEX_PROPERTIES))),
+    strict("pg_index_column_has_property", 3..=3, "bool", |_, args| Ok(property(args.last(), COLUMN_PROPERTIES))),
+    strict("pg_relation_is_updatable", 2..=2, "int4", |session, args| {
+        Ok(ScalarValue::Int32(Some(if is_updatable(session, args) { UPDATABLE } else { 0 })))
+    }),
+    strict("pg_column_is_updatable", 3..=3, "bool", |session, args| {
+        Ok(ScalarValue::Boolean(Some(is_updatable(session, args))))
+    }),
 ];
+
+/// What PostgreSQL's B-trees are good for, which all indexes are told as.
+const INDEX_PROPERTIES: &[(&str, bool)] = &[
+    ("can_order", true),
+    ("can_unique", true),
+    ("can_multi_col", true),
+    ("can_exclude", true),
+    ("can_include", true),
+    ("clusterable", true),
+    ("index_scan", true),
+    ("bitmap_scan", true),
+    ("backward_scan", true),
+];
+const COLUMN_PROPERTIES: &[(&str, bool)] = &[
+    ("asc", true),
+    ("desc", false),
+    ("nulls_first", false),
+    ("nulls_last", true),
+    ("orderable", true),
+    ("distance_orderable", false),
+    ("returnable", true),
+    ("search_array", true),
+    ("search_nulls", true),
+];
+/// `pg_relation_is_updatable` of what takes INSERT, UPDATE and DELETE: the bits of these commands.
+const UPDATABLE: i32 = 1 << 3 | 1 << 2 | 1 << 4;
+
+/// NULL for a property that there is not.
+fn property(name: Option<&ScalarValue>, known: &[(&str, bool)]) -> ScalarValue {
+    let name = name.map(text_of).unwrap_or_default().to_lowercase();
+    ScalarValue::Boolean(known.iter().find(|(property, _)| *property == name).map(|(_, has)| *has))
+}
+
+fn is_updatable(session: &SessionInfo, args: &[ScalarValue]) -> bool {
+    relation(session, args.first()).is_some_and(|relation| relation.kind == "r" && !relation.system)
+}
 
 /// What a default or a condition says: a sequence without its schema where the search path leads to it.
 fn expression(session: &SessionInfo, args: &[ScalarValue]) -> Result<ScalarValue> {

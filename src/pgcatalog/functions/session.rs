@@ -29,7 +29,10 @@ pub const FUNCTIONS: &[Definition] = &[
     strict("pg_is_in_recovery", 0..=0, "bool", |_, _| Ok(ScalarValue::Boolean(Some(false)))),
     strict("pg_is_wal_replay_paused", 0..=0, "bool", |_, _| Ok(ScalarValue::Boolean(Some(false)))),
     strict("pg_is_other_temp_schema", 1..=1, "bool", |_, _| Ok(ScalarValue::Boolean(Some(false)))),
-    strict("pg_my_temp_schema", 0..=0, "oid", |_, _| Ok(ScalarValue::Int32(Some(0)))),
+    strict("pg_my_temp_schema", 0..=0, "oid", |session, _| {
+        let oid = session.metadata().temporary_namespace().map_or(0, |namespace| namespace.oid);
+        Ok(ScalarValue::Int32(Some(i32::try_from(oid).unwrap_or_default())))
+    }),
     strict("pg_client_encoding", 0..=0, "name", |_, _| Ok(utf8("UTF8"))),
     strict("getdatabaseencoding", 0..=0, "name", |_, _| Ok(utf8("UTF8"))),
     strict("pg_encoding_to_char", 1..=1, "name", encoding_to_char),

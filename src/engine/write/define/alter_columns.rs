@@ -14,7 +14,7 @@ use super::relations::{plan, quoted, readers, shown};
 use super::sequences;
 use super::tables::select_from;
 use crate::catalog::{Object, ObjectKind};
-use crate::dialect::{self, folded};
+use crate::dialect::{self, IDENTITY, folded};
 use crate::error::{Error, ErrorKind, Result};
 use crate::pgcatalog::format_type;
 use crate::pgtypes;
@@ -292,6 +292,15 @@ pub(super) async fn alter(
         AlterColumnOperation::SetDefault { .. } | AlterColumnOperation::DropDefault if known.generated.is_some() => {
             let message = format!("column \"{column}\" of relation \"{}\" is a generated column", table.name.name);
             return Err(Error::new(ErrorKind::SyntaxError, message));
+        }
+        AlterColumnOperation::SetDefault { value: ast::Expr::Identifier(said) } if said.value.starts_with(IDENTITY) => {
+            let what = said.value.trim_start_matches(IDENTITY);
+            if known.identity.is_none() && what != "drop if exists" {
+                let message =
+                    format!("column \"{column}\" of relation \"{}\" is not an identity column", table.name.name);
+                return Err(Error::new(ErrorKind::ObjectNotInPrerequisiteState, message));
+            }
+            known.identity = (!what.starts_with("drop")).then(|| what.to_owned());
         }
         AlterColumnOperation::SetDefault { value } => {
             let is_null = matches!(value, ast::Expr::Value(value) if value.value == ast::Value::Null);

@@ -12,6 +12,7 @@ use crate::engine::session::Outcome;
 use crate::error::{Error, ErrorKind, Result};
 use crate::pgcatalog::format_type;
 use crate::pgtypes;
+use crate::table::Definition;
 
 pub(super) async fn create(change: &Change, view: &ast::CreateView) -> Result<Outcome> {
     let mut definition = qualified(change, &view.query)?;
@@ -132,10 +133,18 @@ pub(super) async fn refresh(change: &Change, view: &ObjectName, with_data: bool)
         )));
     };
     let plan = renamed(relations::plan(change, query).await?, &[])?;
-    let comment = object.comment.clone();
+    let old = change.definition(&object).await?;
     fill(change, &object.name, plan, Kept::default(), with_data).await?;
-    if comment.is_some() {
-        change.overlay.edit(&object.name, |object| object.comment = comment)?;
+    // indexes and comments outlive the rows
+    let missing = || Error::internal("a materialized view vanished while it was refreshed");
+    let filled = change.overlay.scope().object(&object.name).ok_or_else(missing)?;
+    let mut definition = change.definition(&filled).await?;
+    for (name, column) in &mut definition.columns {
+        column.comment = old.columns.get(name).and_then(|known| known.comment.clone());
+    }
+    let kept = Definition { constraints: old.constraints, comment: old.comment, ..definition.clone() };
+    if kept != definition {
+        change.overlay.redefine(&object.name, &kept).await?;
     }
     Ok(())
 }
