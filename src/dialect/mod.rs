@@ -40,7 +40,7 @@ use crate::names::TableName;
 
 pub use copy::{CopyValue, options as copy_options};
 pub use cursor::MOVE;
-pub use definitions::{Command, IDENTITY, LIKE, alter_tag, command};
+pub use definitions::{Command, LIKE, alter_tag, command};
 pub use merge::{is_nothing, is_nothing_column};
 pub use normalize::normalized;
 pub use places::{calls_over_rows, place_told};
@@ -49,7 +49,7 @@ pub use rules::{
     GATHERED, OF_TEXT, RECORD_FUNCTIONS, RELATION, RELATION_FUNCTIONS, SET_FUNCTIONS, SINGLE_VALUE, call, cast,
     frame_parameter, is_aggregate, one_value, repeated_name, visible_name,
 };
-pub use sequences::{SequenceOption, sequence_options};
+pub use sequences::{IDENTITY, SequenceOption, sequence_options};
 
 /// How deep expressions may nest before `54001`.
 const NESTING_MAX: usize = 128;
@@ -145,6 +145,7 @@ pub fn relations(sql: &str) -> BTreeSet<TableName> {
 
 fn parse_one(tokens: &[TokenWithSpan]) -> std::result::Result<ast::Statement, ParserError> {
     let mut tokens = syntax::rewrite(tokens);
+    let without_data = definitions::is_without_data(&tokens);
     definitions::rewrite(&mut tokens);
     if let Some(fetch) = cursor::parse_fetch(&tokens) {
         return Ok(fetch);
@@ -165,7 +166,11 @@ fn parse_one(tokens: &[TokenWithSpan]) -> std::result::Result<ast::Statement, Pa
         }
     });
     let known = || syntax::parse_setting(&tokens).or_else(|| definitions::parse_command(&tokens));
-    parsed.or_else(|error| known().ok_or(error))
+    let mut statement = parsed.or_else(|error| known().ok_or(error))?;
+    if let (ast::Statement::CreateView(view), true) = (&mut statement, without_data) {
+        view.with_no_schema_binding = view.materialized;
+    }
+    Ok(statement)
 }
 
 #[cfg(test)]

@@ -177,8 +177,8 @@ mod tests {
     fn what_is_written_otherwise_is_read_alike() {
         for (sql, expected) in [
             (
-                "select a operator(pg_catalog.=) any (b), c OPERATOR(+) d",
-                "SELECT a = ANY(b) AS \"?column?\", c + d AS \"?column?\"",
+                "select a operator(pg_catalog.=) b as x, c OPERATOR(+) d as y",
+                "SELECT a = b AS x, c + d AS y",
             ),
             (
                 "begin isolation level serializable, read only, not deferrable",
@@ -188,10 +188,10 @@ mod tests {
             ("set transaction read only deferrable", "SET TRANSACTION READ ONLY"),
             ("select all a from t for read only", "SELECT a FROM t"),
             (
-                "insert into t (a) select 1 on conflict do nothing",
-                "INSERT INTO t (a) (SELECT 1) ON CONFLICT DO NOTHING",
+                "insert into t (a) select b as x on conflict do nothing",
+                "INSERT INTO t (a) (SELECT b AS x) ON CONFLICT DO NOTHING",
             ),
-            ("create table t (\"id\" \"serial\", b \"text\"[])", "CREATE TABLE t (\"id\" serial, b TEXT[])"),
+            ("create table t (\"id\" \"serial\", b \"text\"[])", "CREATE TABLE t (\"id\" SERIAL, b TEXT[])"),
         ] {
             let shown = parse_single(sql).unwrap().ast.to_string();
             assert_eq!(shown, expected, "{sql}");

@@ -89,7 +89,9 @@ fn of_sequences(metadata: &Metadata) -> Vec<Dependency> {
         };
         on(PG_NAMESPACE, relation.namespace, 0, "n");
         if let Some((table, number)) = sequences::owner(metadata, sequence) {
-            on(PG_CLASS, table.oid, number, "a");
+            let column = usize::try_from(number - 1).ok().and_then(|at| table.columns.get(at));
+            let is_identity = column.is_some_and(|column| column.identity.is_some());
+            on(PG_CLASS, table.oid, number, if is_identity { "i" } else { "a" });
         }
     }
     all.extend(sequences::in_defaults(metadata).into_iter().map(|(default, sequence)| Dependency {

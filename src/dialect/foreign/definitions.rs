@@ -61,9 +61,9 @@ pub(super) fn in_table(table: &CreateTable) -> Word {
 
 pub(super) fn in_view(view: &CreateView) -> Word {
     refused!(CreateView in view:
-    planned [or_replace materialized name columns query options if_not_exists temporary]
+    planned [or_replace materialized name columns query options if_not_exists temporary with_no_schema_binding]
     refused [
         or_alter "alter" secure "secure" name_before_not_exists "if" cluster_by "cluster" comment "comment"
-        with_no_schema_binding "schema" copy_grants "copy" to "to" params "algorithm"
+        copy_grants "copy" to "to" params "algorithm"
     ])
 }

@@ -85,7 +85,7 @@ mod tests {
         assert_eq!(parse_single(sql).unwrap().ast.to_string(), expected);
         let sql = "SELECT * FROM (VALUES ('t', '{}'), (true, ARRAY[-1, 2.5])) AS v";
         let expected =
-            "SELECT * FROM (VALUES (CAST('t' AS BOOLEAN), CAST('{}' AS NUMERIC[])), (true, make_array(-1, 2.5))) AS v";
+            "SELECT * FROM (VALUES (CAST('t' AS BOOLEAN), CAST('{}' AS NUMERIC[])), (true, make_array(-CAST(1 AS INTEGER), 2.5))) AS v";
         assert_eq!(parse_single(sql).unwrap().ast.to_string(), expected);
     }
 }

@@ -42,7 +42,7 @@ pub(super) struct TableRules {
     checks: Vec<(String, Arc<dyn PhysicalExpr>)>,
     forms: Vec<(usize, Form)>,
     /// Identity columns, and the next value of each.
-    identity: Vec<(usize, Mutex<Option<i64>>)>,
+    identity: Vec<(usize, Mutex<Numbers>)>,
     session: Option<SessionInfo>,
 }
 
@@ -114,7 +114,7 @@ impl TableRules {
                 ready.forms.push((index, form));
             }
             if rule.identity.is_some() {
-                ready.identity.push((index, Mutex::new(None)));
+                ready.identity.push((index, Mutex::default()));
             }
         }
         for check in &rules.checks {
@@ -185,7 +185,7 @@ impl TableRules {
 
     /// The identity columns whose next value is not known yet.
     pub fn identities(&self) -> impl Iterator<Item = &str> {
-        let unknown = self.identity.iter().filter(|(_, next)| next.lock().is_none());
+        let unknown = self.identity.iter().filter(|(_, numbers)| numbers.lock().next.is_none());
         unknown.map(|(index, _)| self.schema.field(*index).name().as_str())
     }
 
@@ -193,9 +193,17 @@ impl TableRules {
     pub fn continue_after(&self, column: &str, greatest: i64) {
         for (index, next) in &self.identity {
             if self.schema.field(*index).name() == column {
-                *next.lock() = greatest.checked_add(1);
+                next.lock().next = greatest.checked_add(1);
             }
         }
+    }
+
+    /// The identity columns that have given numbers, and the last of each.
+    pub fn given(&self) -> Vec<(&str, i64)> {
+        let given = |(index, numbers): &(usize, Mutex<Numbers>)| {
+            Some((self.schema.field(*index).name().as_str(), numbers.lock().last?))
+        };
+        self.identity.iter().filter_map(given).collect()
     }
 
     /// The rows as the table takes them. `columns` are the table's, in order and of its types; `is_new` tells the rows that
@@ -307,16 +315,24 @@ fn evaluated(expr: &Arc<dyn PhysicalExpr>, rows: &RecordBatch) -> Result<ArrayRe
     value.map_err(errors::from_datafusion)
 }
 
+/// The numbers of an identity column.
+#[derive(Debug, Default)]
+struct Numbers {
+    /// Not known at first.
+    next: Option<i64>,
+    last: Option<i64>,
+}
+
 /// The column with the next numbers in place of its nulls.
-fn numbered(column: &ArrayRef, next: &Mutex<Option<i64>>, is_new: impl Fn(usize) -> bool) -> Result<ArrayRef> {
+fn numbered(column: &ArrayRef, known: &Mutex<Numbers>, is_new: impl Fn(usize) -> bool) -> Result<ArrayRef> {
     if column.null_count() == 0 {
         return Ok(column.clone());
     }
     let failed = |error| Error::internal("an identity column is not a number").with_source(error);
     let numbers = cast(column, &DataType::Int64).map_err(failed)?;
     let numbers = numbers.as_primitive::<Int64Type>();
-    let mut next = next.lock();
-    let mut number = next.ok_or_else(|| Error::internal("an identity column without its next value"))?;
+    let mut known = known.lock();
+    let mut number = known.next.ok_or_else(|| Error::internal("an identity column without its next value"))?;
     let filled: Int64Array = numbers
         .iter()
         .enumerate()
@@ -328,7 +344,10 @@ fn numbered(column: &ArrayRef, next: &Mutex<Option<i64>>, is_new: impl Fn(usize)
             })
         })
         .collect();
-    *next = Some(number);
+    if known.next != Some(number) {
+        known.last = number.checked_sub(1);
+    }
+    known.next = Some(number);
     let strict = datafusion::arrow::compute::CastOptions { safe: false, ..Default::default() };
     datafusion::arrow::compute::cast_with_options(&filled, column.data_type(), &strict)
         .map_err(|_| Error::new(ErrorKind::NumericOutOfRange, "an identity column has reached the end of its type"))

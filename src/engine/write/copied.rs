@@ -71,7 +71,9 @@ impl Change {
         });
         let spec = WriteSpec { checked: true, ..WriteSpec::new(WriteMode::Append) };
         let (name, schema) = (&target.object.name, target.rules.schema().clone());
-        Ok(self.write_batches(name, spec, schema, finished.boxed()).await?.rows)
+        let written = self.write_batches(name, spec, schema, finished.boxed()).await?;
+        rows::note_numbers(self, &target);
+        Ok(written.rows)
     }
 
     fn sources(&self, copy: &CopyFrom, target: &Target) -> Result<Vec<Source>> {

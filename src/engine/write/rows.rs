@@ -27,6 +27,7 @@ use super::with::Parts;
 use super::{Change, insert, merge, unsupported, update};
 use crate::catalog::{Column, Object, Position};
 use crate::dialect::Statement;
+use crate::engine::SessionInfo;
 use crate::engine::planned::bind;
 use crate::engine::planner::Planner;
 use crate::engine::session::Outcome;
@@ -170,6 +171,7 @@ pub(super) async fn run(
     } else {
         append(change, &work.target, first, new).await?;
     }
+    note_numbers(change, &work.target);
     let returned = match &work.returning {
         Some(returning) => Some(returned(change, returning, statement, params, effects.returned()).await?),
         None => None,
@@ -293,7 +295,14 @@ pub(super) async fn number_on(change: &Change, target: &Target) -> Result<()> {
     for column in columns {
         // numbers that others take meanwhile are not to be taken twice
         change.overlay.mind(&target.object.name);
-        target.rules.continue_after(&column, greatest(change, target, &column).await?);
+        let mut last = greatest(change, target, &column).await?;
+        if let Some(sequence) = sequence_of(change, &target.object, &column)
+            && let Some(declared) = sequence.sequence()
+        {
+            let (at, _) = change.shared.running.sequences.position(sequence.id, declared).await?;
+            last = last.max(if at.is_called { at.value } else { at.value.saturating_sub(1) });
+        }
+        target.rules.continue_after(&column, last);
     }
     for (column, sequence) in serials(change, &target.object) {
         let greatest = greatest(change, target, &column).await?;
@@ -302,6 +311,25 @@ pub(super) async fn number_on(change: &Change, target: &Target) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Has `currval` and `lastval` know the numbers that the table has given.
+pub(super) fn note_numbers(change: &Change, target: &Target) {
+    let Some(entry) = SessionInfo::of(change.state().config_options()).and_then(SessionInfo::entry) else { return };
+    for (column, last) in target.rules.given() {
+        if let Some(sequence) = sequence_of(change, &target.object, column) {
+            entry.given.put(sequence.id, last);
+        }
+    }
+}
+
+/// The sequence that goes with a column.
+fn sequence_of(change: &Change, table: &Object, column: &str) -> Option<Arc<Object>> {
+    let goes_with = |object: &Arc<Object>| {
+        let owner = object.sequence().and_then(|sequence| sequence.owned_by.as_ref());
+        owner.is_some_and(|owner| owner.table == table.id && owner.column == column)
+    };
+    change.overlay.scope().objects().into_iter().find(goes_with)
 }
 
 /// The columns whose defaults take values of sequences that go with them: these never give a value that is there already,

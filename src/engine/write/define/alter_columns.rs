@@ -7,7 +7,7 @@ use datafusion::sql::sqlparser::ast::{self, AlterColumnOperation};
 
 use super::super::{Change, unsupported};
 use super::checks;
-use super::columns::{check_identity, check_options, declared, stored_name, typed};
+use super::columns::{check_identity, declared, start_of, stored_name, typed};
 use super::constraints::Constraints;
 use super::drop::settle_readers;
 use super::relations::{plan, quoted, readers, shown};
@@ -301,6 +301,11 @@ pub(super) async fn alter(
                 return Err(Error::new(ErrorKind::ObjectNotInPrerequisiteState, message));
             }
             known.identity = (!what.starts_with("drop")).then(|| what.to_owned());
+            if known.identity.is_none() {
+                for sequence in sequences::owned_by(change, table, Some(column)) {
+                    change.overlay.drop_object(&sequence.name)?;
+                }
+            }
         }
         AlterColumnOperation::SetDefault { value } => {
             let is_null = matches!(value, ast::Expr::Value(value) if value.value == ast::Value::Null);
@@ -312,16 +317,18 @@ pub(super) async fn alter(
             return set_type(change, table, column, data_type, using.as_ref(), definition).await;
         }
         AlterColumnOperation::AddGenerated { generated_as, sequence_options } => {
-            check_options(sequence_options.as_deref())?;
+            let start = start_of(sequence_options.as_deref())?;
             let by_default = *generated_as == Some(ast::GeneratedAs::ByDefault);
-            add_identity(table, column, by_default, &mut definition)?;
+            let field = add_identity(table, column, by_default, &mut definition)?;
+            sequences::make_for(change, &table.name, &field, start);
+            sequences::settle_owners(change, &table.name);
         }
     }
     change.overlay.redefine(&table.name, &definition).await
 }
 
 /// Has the column number itself from here on, behind the greatest value that it has.
-fn add_identity(table: &Object, column: &str, by_default: bool, definition: &mut Definition) -> Result<()> {
+fn add_identity(table: &Object, column: &str, by_default: bool, definition: &mut Definition) -> Result<Field> {
     let field = definition.schema.field_with_name(column).cloned().map_err(|_| undefined(table, column))?;
     let known = definition.columns.entry(column.to_owned()).or_default();
     let message = match () {
@@ -331,7 +338,7 @@ fn add_identity(table: &Object, column: &str, by_default: bool, definition: &mut
         () => {
             check_identity(&field)?;
             known.identity = Some(if by_default { "by default" } else { "always" }.to_owned());
-            return Ok(());
+            return Ok(field);
         }
     };
     let message = format!("column \"{column}\" of relation \"{}\" {message}", table.name.name);

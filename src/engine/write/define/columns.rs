@@ -93,7 +93,7 @@ pub(super) fn declared(change: &Change, column: &ast::ColumnDef, constraints: &m
                 definition.generated = Some(value.to_string())
             }
             ColumnOption::Generated { generated_as, generation_expr: None, sequence_options, .. } => {
-                check_options(sequence_options.as_deref())?;
+                sequences::make_for(change, constraints.relation(), &field, start_of(sequence_options.as_deref())?);
                 let by = if *generated_as == GeneratedAs::ByDefault { "by default" } else { "always" };
                 definition.identity = Some(by.to_owned());
                 not_null = true;
@@ -118,14 +118,26 @@ pub(super) fn declared(change: &Change, column: &ast::ColumnDef, constraints: &m
     Ok(Declared { field: field.with_nullable(!not_null), definition })
 }
 
+/// Where an identity column is to begin.
+///
 /// # Errors
-/// `0A000` where an identity column is to count otherwise than from 1 by 1.
-pub(super) fn check_options(options: Option<&[ast::SequenceOptions]>) -> Result<()> {
-    match options {
-        None | Some([]) => Ok(()),
-        Some([option, ..]) => Err(unsupported(&format!("{} of an identity column", option.to_string().trim()))
-            .with_hint("Identity columns go on from their greatest value; DEFAULT nextval('…') takes a sequence's.")),
+/// `0A000` where it is to count otherwise than by 1.
+pub(super) fn start_of(options: Option<&[ast::SequenceOptions]>) -> Result<i64> {
+    let mut start = 1;
+    for option in options.unwrap_or_default() {
+        match option {
+            ast::SequenceOptions::StartWith(ast::Expr::Value(value), _)
+                if let Ok(number) = value.to_string().parse() =>
+            {
+                start = number;
+            }
+            other => {
+                let error = unsupported(&format!("{} of an identity column", other.to_string().trim()));
+                return Err(error.with_hint("Take the values of a sequence: DEFAULT nextval('…')."));
+            }
+        }
     }
+    Ok(start)
 }
 
 /// # Errors

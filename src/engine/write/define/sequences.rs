@@ -175,8 +175,13 @@ fn owner(change: &Change, name: &TableName, options: &[SequenceOption]) -> Resul
     Ok(Some(Some(OwnedBy { table: table.id, column: column.clone() })))
 }
 
-/// Makes the sequence of a serial column, whose table may not be there yet ([`settle_owners`]); answers the column's default.
+/// The default of a serial column, whose sequence this makes.
 pub(super) fn of_serial(change: &Change, table: &TableName, column: &Field) -> String {
+    format!("nextval({})", regclass(&make_for(change, table, column, 1).quoted()))
+}
+
+/// Makes the sequence of a column that numbers itself. Its table may not be there yet ([`settle_owners`]).
+pub(super) fn make_for(change: &Change, table: &TableName, column: &Field, start: i64) -> TableName {
     let plain = format!("{}_{}_seq", table.name, column.name());
     let is_free = |name: &String| change.overlay.scope().object(&TableName::new(table.schema.as_str(), name)).is_none();
     let numbered = (1..).map(|number: u32| format!("{plain}{number}"));
@@ -188,9 +193,9 @@ pub(super) fn of_serial(change: &Change, table: &TableName, column: &Field) -> S
         _ => ("bigint", i64::MAX),
     };
     let owned_by = Some(OwnedBy { table: Uuid::nil(), column: column.name().clone() });
-    let sequence = Sequence { data_type: data_type.to_owned(), max, owned_by, ..Sequence::default() };
+    let sequence = Sequence { data_type: data_type.to_owned(), start, max, owned_by, ..Sequence::default() };
     change.overlay.put_sequence(&name, sequence);
-    format!("nextval({})", regclass(&name.quoted()))
+    name
 }
 
 /// Gives the sequences of serial columns to the table, now that it is there.
