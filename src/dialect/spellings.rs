@@ -191,7 +191,7 @@ mod tests {
                 "insert into t (a) select b as x on conflict do nothing",
                 "INSERT INTO t (a) (SELECT b AS x) ON CONFLICT DO NOTHING",
             ),
-            ("create table t (\"id\" \"serial\", b \"text\"[])", "CREATE TABLE t (\"id\" SERIAL, b TEXT[])"),
+            ("create table t (\"id\" \"serial\", b \"text\"[])", "CREATE TABLE t (\"id\" serial, b TEXT[])"),
         ] {
             let shown = parse_single(sql).unwrap().ast.to_string();
             assert_eq!(shown, expected, "{sql}");

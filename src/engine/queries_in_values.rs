@@ -1,53 +1,87 @@
-//! `VALUES (1, (SELECT …))`: rows with queries among their values are rows of queries.
+//! `VALUES (1, (SELECT …)), (2, nextval('s'))`: rows with values that are only known when they are read.
 //!
 //! Blocked by: DataFusion evaluates VALUES while it plans them. Remove when it does so when they are read.
 
 use std::sync::Arc;
 
+use datafusion::arrow::datatypes::{DataType, Field};
 use datafusion::common::DFSchema;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::error::Result;
-use datafusion::logical_expr::{EmptyRelation, Expr, LogicalPlan, LogicalPlanBuilder, Values};
+use datafusion::logical_expr::expr::Case;
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, Values, ident, lit};
+use datafusion::scalar::ScalarValue;
 
-/// The plan with such rows as projections of nothing, one under the other.
+/// The number of a row in its list. No client writes the name.
+const ROW: &str = "\u{1}row";
+/// Functions that wait, which DataFusion calls above a list only.
+const WAITING: [&str; 2] = ["nextval", "setval"];
+
+/// The plan with such values computed above their lists, whose rows keep their order.
 pub(super) fn unfolded(plan: LogicalPlan) -> Result<LogicalPlan> {
     let mut found = false;
     plan.apply_with_subqueries(|node| {
-        found |= matches!(node, LogicalPlan::Values(values) if has_queries(values));
+        found |= matches!(node, LogicalPlan::Values(values) if values.values.iter().flatten().any(is_late));
         Ok(if found { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
     })?;
     if !found {
         return Ok(plan);
     }
     let unfolding = |node| match node {
-        LogicalPlan::Values(values) if has_queries(&values) => rows(values).map(Transformed::yes),
+        LogicalPlan::Values(values) if values.values.iter().flatten().any(is_late) => {
+            unfold(values).map(Transformed::yes)
+        }
         other => Ok(Transformed::no(other)),
     };
     Ok(plan.transform_up_with_subqueries(unfolding)?.data)
 }
 
-fn has_queries(values: &Values) -> bool {
-    let mut exprs = values.values.iter().flatten();
-    exprs.any(|expr| {
-        expr.exists(|inner| Ok(matches!(inner, Expr::ScalarSubquery(_) | Expr::Exists(_) | Expr::InSubquery(_))))
-            .unwrap_or(false)
-    })
+fn is_late(value: &Expr) -> bool {
+    let late = |inner: &Expr| match inner {
+        Expr::ScalarSubquery(_) | Expr::Exists(_) | Expr::InSubquery(_) => true,
+        Expr::ScalarFunction(call) => WAITING.contains(&call.func.name()),
+        _ => false,
+    };
+    value.exists(|inner| Ok(late(inner))).unwrap_or(false)
 }
 
-fn rows(values: Values) -> Result<LogicalPlan> {
-    let names: Vec<String> = values.schema.fields().iter().map(|field| field.name().clone()).collect();
-    let mut whole: Option<LogicalPlanBuilder> = None;
-    for row in values.values {
-        let none = EmptyRelation { produce_one_row: true, schema: Arc::new(DFSchema::empty()) };
-        let exprs = row.into_iter().zip(&names).map(|(expr, name)| expr.alias(name));
-        let row = LogicalPlanBuilder::new(LogicalPlan::EmptyRelation(none)).project(exprs)?.build()?;
-        whole = Some(match whole {
-            None => LogicalPlanBuilder::new(row),
-            Some(before) => before.union(row)?,
-        });
+fn unfold(values: Values) -> Result<LogicalPlan> {
+    let fields = values.schema.fields().clone();
+    let mut late: Vec<Vec<(i64, Expr)>> = vec![Vec::new(); fields.len()];
+    let mut rows = Vec::with_capacity(values.values.len());
+    for (number, row) in (0..).zip(values.values) {
+        let mut known = Vec::with_capacity(row.len() + 1);
+        for ((value, field), late) in row.into_iter().zip(&fields).zip(&mut late) {
+            known.push(match is_late(&value) {
+                true => {
+                    late.push((number, value));
+                    Expr::Literal(ScalarValue::try_from(field.data_type())?, None)
+                }
+                false => value,
+            });
+        }
+        known.push(lit(number));
+        rows.push(known);
     }
-    match whole {
-        Some(rows) => rows.build(),
-        None => LogicalPlanBuilder::empty(false).build(),
+    let nullable = fields.iter().map(|field| field.as_ref().clone().with_nullable(true));
+    let all = nullable.chain([Field::new(ROW, DataType::Int64, false)]).collect();
+    let schema = DFSchema::from_unqualified_fields(all, values.schema.metadata().clone())?;
+    let count = rows.len();
+    let list = LogicalPlan::Values(Values { schema: Arc::new(schema), values: rows });
+    let exprs = fields.iter().zip(late).map(|(field, late)| of_column(field.name(), late, count));
+    LogicalPlanBuilder::new(list).project(exprs)?.build()
+}
+
+/// The column as it is in the list, but for the rows whose values are late.
+fn of_column(name: &str, mut late: Vec<(i64, Expr)>, rows: usize) -> Expr {
+    let first = late.first().map(|(_, value)| value.clone());
+    let alike = late.len() == rows && late.iter().all(|(_, value)| Some(value) == first.as_ref());
+    match first {
+        None => ident(name),
+        Some(value) if alike => value.alias(name),
+        Some(_) => {
+            let when = late.drain(..).map(|(row, value)| (Box::new(ident(ROW).eq(lit(row))), Box::new(value)));
+            Expr::Case(Case::new(None, when.collect(), Some(Box::new(ident(name))))).alias(name)
+        }
     }
 }

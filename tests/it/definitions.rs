@@ -190,7 +190,7 @@ async fn what_tools_send_after_a_load_does_no_harm() {
         &[
             ("create index on nope (a)", "42P01", "nope"),
             ("create index on t (nope)", "42703", "nope"),
-            ("create sequence s", "0A000", "SEQUENCE"),
+            ("create domain d as int", "0A000", "DOMAIN"),
             ("create type e as enum ('a')", "0A000", "TYPE"),
             ("create rule r as on insert to t do nothing", "0A000", "RULE"),
         ],

@@ -260,7 +260,7 @@ async fn errors_are_those_of_postgres() {
             "42804",
             "column \"orders\" is of type bigint but expression is of type boolean",
         ),
-        ("create sequence numbers", "0A000", "CREATE SEQUENCE is not supported"),
+        ("create domain numbers as int", "0A000", "CREATE DOMAIN is not supported"),
         ("set nonsense = 1", "42704", "unrecognized configuration parameter \"nonsense\""),
         ("execute nothing", "26000", "prepared statement \"nothing\" does not exist"),
         ("release savepoint a", "25P01", "RELEASE SAVEPOINT can only be used in transaction blocks"),

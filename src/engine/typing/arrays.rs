@@ -86,7 +86,9 @@ fn compared_as(pg_type: &Type) -> &Type {
 pub(super) fn any(typing: &Typing, args: &[Expr], schema: &DFSchema) -> Result<Option<Vec<Expr>>> {
     let [list, item] = args else { return Ok(None) };
     let known = (typing.operand(list, schema)?, typing.operand(item, schema)?);
-    if let (Operand::Known(list, _), Operand::Known(item, _)) = &known
+    // what is in quotes is read as what it stands beside
+    let is_written = matches!(list, Expr::ScalarFunction(_) | Expr::Column(_));
+    if let (true, Operand::Known(list, _), Operand::Known(item, _)) = (is_written, &known.0, &known.1)
         && let Some(element) = element_of(list)
     {
         check_equality(item, &element)?;
