@@ -176,10 +176,7 @@ mod tests {
     #[test]
     fn what_is_written_otherwise_is_read_alike() {
         for (sql, expected) in [
-            (
-                "select a operator(pg_catalog.=) b as x, c OPERATOR(+) d as y",
-                "SELECT a = b AS x, c + d AS y",
-            ),
+            ("select a operator(pg_catalog.=) b as x, c OPERATOR(+) d as y", "SELECT a = b AS x, c + d AS y"),
             (
                 "begin isolation level serializable, read only, not deferrable",
                 "BEGIN ISOLATION LEVEL SERIALIZABLE, READ ONLY",

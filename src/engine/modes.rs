@@ -40,7 +40,9 @@ pub(super) fn set_modes(session: &mut Session, modes: &[ast::TransactionMode], f
         };
         if for_session {
             session.settings.set(&format!("default_{name}"), &value)?;
-        } else {
+        }
+        // between transactions SHOW tells of the next
+        if outside || !for_session {
             assign(session, name, Some(&value))?;
         }
     }

@@ -85,7 +85,7 @@ fn operator(text: &str) -> Option<Error> {
         let (left, right) = rest.split_once(" || ")?;
         (left.to_owned(), "||".to_owned(), right.to_owned())
     };
-    Some(Error::no_operator(&postgres_type(&left), &operator, &postgres_type(&right)))
+    Some(Error::no_operator(postgres_type(&left), &operator, postgres_type(&right)))
 }
 
 /// A number in ORDER BY or GROUP BY that is no column's.

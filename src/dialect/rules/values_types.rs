@@ -84,8 +84,7 @@ mod tests {
             "SELECT * FROM (VALUES ('1'::JSONB, 'a'), (CAST('2' AS JSONB), 'b'), (CAST(NULL AS JSONB), x)) AS v";
         assert_eq!(parse_single(sql).unwrap().ast.to_string(), expected);
         let sql = "SELECT * FROM (VALUES ('t', '{}'), (true, ARRAY[-1, 2.5])) AS v";
-        let expected =
-            "SELECT * FROM (VALUES (CAST('t' AS BOOLEAN), CAST('{}' AS NUMERIC[])), (true, make_array(-CAST(1 AS INTEGER), 2.5))) AS v";
+        let expected = "SELECT * FROM (VALUES (CAST('t' AS BOOLEAN), CAST('{}' AS NUMERIC[])), (true, make_array(-CAST(1 AS INTEGER), 2.5))) AS v";
         assert_eq!(parse_single(sql).unwrap().ast.to_string(), expected);
     }
 }

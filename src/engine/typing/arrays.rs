@@ -87,7 +87,11 @@ pub(super) fn any(typing: &Typing, args: &[Expr], schema: &DFSchema) -> Result<O
     let [list, item] = args else { return Ok(None) };
     let known = (typing.operand(list, schema)?, typing.operand(item, schema)?);
     // what is in quotes is read as what it stands beside
-    let is_written = matches!(list, Expr::ScalarFunction(_) | Expr::Column(_));
+    let is_quoted = |value: &Expr| matches!(value, Expr::Literal(value, _) if value.data_type().is_string());
+    let is_written = match list {
+        Expr::ScalarFunction(call) => call.func.name() == "make_array" && !call.args.iter().all(is_quoted),
+        other => matches!(other, Expr::Column(_)),
+    };
     if let (true, Operand::Known(list, _), Operand::Known(item, _)) = (is_written, &known.0, &known.1)
         && let Some(element) = element_of(list)
     {

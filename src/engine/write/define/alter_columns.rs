@@ -295,10 +295,13 @@ pub(super) async fn alter(
         }
         AlterColumnOperation::SetDefault { value: ast::Expr::Identifier(said) } if said.value.starts_with(IDENTITY) => {
             let what = said.value.trim_start_matches(IDENTITY);
-            if known.identity.is_none() && what != "drop if exists" {
+            if known.identity.is_none() {
                 let message =
                     format!("column \"{column}\" of relation \"{}\" is not an identity column", table.name.name);
-                return Err(Error::new(ErrorKind::ObjectNotInPrerequisiteState, message));
+                if what != "drop if exists" {
+                    return Err(Error::new(ErrorKind::ObjectNotInPrerequisiteState, message));
+                }
+                change.notice("00000", format!("{message}, skipping"));
             }
             known.identity = (!what.starts_with("drop")).then(|| what.to_owned());
             if known.identity.is_none() {
