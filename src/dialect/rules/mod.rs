@@ -24,6 +24,7 @@ mod hidden_columns;
 mod hypothetical_sets;
 mod inner_ctes;
 mod integer_literals;
+mod lateral_sets;
 mod like_escape;
 mod literal_arguments;
 mod named_windows;
@@ -104,6 +105,7 @@ fn rewrite(statement: &mut Statement) {
         statement,
         &mut [
             &mut qualified_wildcards::Rewriter::default(),
+            &mut lateral_sets::Rewriter,
             &mut element_names::Rewriter::default(),
             &mut column_names::Namer,
             &mut type_functions::Rewriter,

@@ -27,7 +27,7 @@ impl Domain {
     /// The combinations that the input has of these columns; the number tells it from others in the plan.
     pub fn of(input: &LogicalPlan, outer: Vec<Column>, number: usize) -> DataFusionResult<Self> {
         let name = format!("outer_{number}");
-        let keys = (0..outer.len()).map(|at| format!("k{at}"));
+        let keys = (0..outer.len()).map(|at| format!("k{number}_{at}"));
         let named = outer.iter().zip(keys.clone()).map(|(column, key)| Expr::Column(column.clone()).alias(key));
         let plan = LogicalPlanBuilder::from(input.clone()).project(named)?.distinct()?.alias(name.as_str())?.build()?;
         let columns = keys.map(|key| Column::new(Some(name.as_str()), key)).collect();

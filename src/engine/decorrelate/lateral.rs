@@ -17,7 +17,10 @@ pub(super) fn joined(join: &Join, count: &Cell<usize>) -> DataFusionResult<Optio
     let (subquery, alias) = subquery_of(&join.right).unwrap_or((&join.right, None));
     let outer: Vec<Column> = all_outer_columns(subquery).into_iter().collect();
     let ours = !outer.is_empty() && outer.iter().all(|column| join.left.schema().has_column(column));
-    if !ours || !matches!(join.join_type, JoinType::Inner | JoinType::Left) || !is_ours(subquery) {
+    // what stands within a subquery that depends on rows itself is to be a plain join for that one
+    let is_within = || !all_outer_columns(&join.left).is_empty();
+    let is_lateral = ours && matches!(join.join_type, JoinType::Inner | JoinType::Left);
+    if !is_lateral || !is_ours(subquery) && !is_within() {
         return Ok(None);
     }
     count.set(count.get() + 1);
