@@ -109,9 +109,31 @@ pub(super) async fn execute(session: &mut Session, statement: &Statement, params
             session.mailbox().map_or(Ok(()), |mailbox| mailbox.notify(&channel, payload))?;
             Ok(Outcome::command("NOTIFY"))
         }
+        ast::Statement::CreateExtension(extension) => create_extension(session, extension),
         ast::Statement::Lock(lock) => locks::lock_tables(session, lock).await,
         other => Err(refused(other)),
     }
+}
+
+/// What there is without asking for it.
+const EXTENSIONS: [&str; 3] = ["lakewire", "pg_stat_statements", "plpgsql"];
+
+/// Schemas that programs dump ask for what PostgreSQL always has.
+fn create_extension(session: &Session, extension: &ast::CreateExtension) -> Result<Outcome> {
+    let name = folded(&extension.name);
+    if !EXTENSIONS.contains(&name.as_str()) {
+        let error = Error::new(ErrorKind::FeatureNotSupported, format!("extension \"{name}\" is not available"));
+        return Err(match name.as_str() {
+            "uuid-ossp" | "pgcrypto" => error.with_hint("gen_random_uuid() is there without it."),
+            _ => error,
+        });
+    }
+    let message = format!("extension \"{name}\" already exists");
+    if !extension.if_not_exists {
+        return Err(Error::new(ErrorKind::DuplicateObject, message));
+    }
+    session.notice("42710", format!("{message}, skipping"));
+    Ok(Outcome::command("CREATE EXTENSION"))
 }
 
 fn refused(statement: &ast::Statement) -> Error {

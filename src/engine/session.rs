@@ -230,9 +230,16 @@ impl Session {
     }
 
     pub(super) fn warn(&self, sqlstate: &'static str, message: impl Into<String>) {
-        let message = message.into();
+        self.say(Severity::Warning, sqlstate, message.into());
+    }
+
+    pub(super) fn notice(&self, sqlstate: &'static str, message: impl Into<String>) {
+        self.say(Severity::Notice, sqlstate, message.into());
+    }
+
+    fn say(&self, severity: Severity, sqlstate: &'static str, message: String) {
         // Nobody listens once the connection is gone, and nobody minds.
-        let _ = self.notices.send(Notice { severity: Severity::Warning, sqlstate, message, detail: None, hint: None });
+        let _ = self.notices.send(Notice { severity, sqlstate, message, detail: None, hint: None });
     }
 
     pub(super) fn note_failure<T>(&mut self, outcome: Result<T>) -> Result<T> {
