@@ -27,6 +27,8 @@ use crate::store::LakeStore;
 const FOLDER: &str = "_lakewire/sequences";
 /// How many values a claim is for beyond those that are asked for, as PostgreSQL logs so many ahead (`SEQ_LOG_VALS`).
 const CLAIMED: i64 = 32;
+/// The most that `CACHE` has a claim be ahead: what it leaves out after a restart, and how long a claim takes, is bounded.
+const CLAIMED_MAX: i64 = 10_000;
 /// Claims that were followed by others may be deleted after so long: a claim that builds on one takes seconds.
 const SUPERSEDED_FOR: TimeDelta = TimeDelta::minutes(10);
 
@@ -157,7 +159,7 @@ impl Sequences {
             let known = match counter.as_mut().filter(|known| known.left > 0) {
                 Some(known) => known,
                 None => {
-                    let ahead = CLAIMED.max(sequence.cache);
+                    let ahead = sequence.cache.clamp(CLAIMED, CLAIMED_MAX);
                     let made = self.claim(id, name, sequence, wanted.saturating_add(ahead)).await?;
                     counter.insert(made)
                 }

@@ -116,4 +116,7 @@ truncate ia restart identity;
 insert into ia(k, v) values (1, 'y') returning id;
 drop table ia;
 select relname, relkind from pg_class where relname like 'ia%' order by 1;
+create table named_anew (id serial, v text);
+alter table named_anew rename column id to pk;
+select pg_get_serial_sequence('named_anew', 'pk');
 drop schema sq cascade;

@@ -326,6 +326,15 @@ impl Change {
         let _ = self.notices.send(Notice { severity: Severity::Notice, sqlstate, message, detail, hint: None });
     }
 
+    /// The sequences that go with a table, or with one of its columns.
+    fn owned_sequences(&self, table: &Object, column: Option<&str>) -> Vec<Arc<Object>> {
+        let goes_with = |object: &Arc<Object>| {
+            let owner = object.sequence().and_then(|sequence| sequence.owned_by.as_ref());
+            owner.is_some_and(|owner| owner.table == table.id && column.is_none_or(|column| owner.column == column))
+        };
+        self.overlay.scope().objects().into_iter().filter(goes_with).collect()
+    }
+
     /// What the table is, as the statements before this one left it.
     async fn definition(&self, table: &Object) -> Result<Definition> {
         let scope = self.overlay.scope();

@@ -296,7 +296,7 @@ pub(super) async fn number_on(change: &Change, target: &Target) -> Result<()> {
         // numbers that others take meanwhile are not to be taken twice
         change.overlay.mind(&target.object.name);
         let mut last = greatest(change, target, &column).await?;
-        if let Some(sequence) = sequence_of(change, &target.object, &column)
+        if let Some(sequence) = change.owned_sequences(&target.object, Some(&column)).first()
             && let Some(declared) = sequence.sequence()
         {
             let (at, _) = change.shared.running.sequences.position(sequence.id, declared).await?;
@@ -317,19 +317,10 @@ pub(super) async fn number_on(change: &Change, target: &Target) -> Result<()> {
 pub(super) fn note_numbers(change: &Change, target: &Target) {
     let Some(entry) = SessionInfo::of(change.state().config_options()).and_then(SessionInfo::entry) else { return };
     for (column, last) in target.rules.given() {
-        if let Some(sequence) = sequence_of(change, &target.object, column) {
+        if let Some(sequence) = change.owned_sequences(&target.object, Some(column)).first() {
             entry.given.put(sequence.id, last);
         }
     }
-}
-
-/// The sequence that goes with a column.
-fn sequence_of(change: &Change, table: &Object, column: &str) -> Option<Arc<Object>> {
-    let goes_with = |object: &Arc<Object>| {
-        let owner = object.sequence().and_then(|sequence| sequence.owned_by.as_ref());
-        owner.is_some_and(|owner| owner.table == table.id && owner.column == column)
-    };
-    change.overlay.scope().objects().into_iter().find(goes_with)
 }
 
 /// The columns whose defaults take values of sequences that go with them: these never give a value that is there already,
@@ -340,13 +331,13 @@ fn serials(change: &Change, table: &Object) -> Vec<(String, Arc<Object>)> {
     }
     let owned = |object: Arc<Object>| {
         let sequence = object.sequence().filter(|sequence| sequence.increment > 0)?;
-        let owner = sequence.owned_by.as_ref().filter(|owner| owner.table == table.id)?;
+        let owner = sequence.owned_by.as_ref()?;
         let name = object.name.quoted();
         let uses = |column: &Column| column.name == owner.column && column.sequence() == Some(name.as_str());
         let used = table.columns.iter().any(uses);
         used.then(|| (owner.column.clone(), object.clone()))
     };
-    change.overlay.scope().objects().into_iter().filter_map(owned).collect()
+    change.owned_sequences(table, None).into_iter().filter_map(owned).collect()
 }
 
 /// The greatest value of a column that numbers itself, 0 in an empty table.
@@ -391,7 +382,7 @@ pub(super) async fn truncate(change: &Change, statement: &ast::Truncate) -> Resu
             .map_err(errors::from_datafusion)?;
         change.write(&table.name, replacing(), none).await?;
         if matches!(statement.identity, Some(ast::TruncateIdentityOption::Restart)) {
-            for (_, sequence) in serials(change, &table) {
+            for sequence in change.owned_sequences(&table, None) {
                 let start = sequence.sequence().map_or(1, |declared| declared.start);
                 change.shared.running.sequences.set(sequence.id, Position { value: start, is_called: false }).await?;
             }

@@ -13,7 +13,7 @@ use super::drop::settle_readers;
 use super::relations::{plan, quoted, readers, shown};
 use super::sequences;
 use super::tables::select_from;
-use crate::catalog::{Object, ObjectKind};
+use crate::catalog::{Object, ObjectKind, OwnedBy, Sequence};
 use crate::dialect::{self, IDENTITY, folded};
 use crate::error::{Error, ErrorKind, Result};
 use crate::pgcatalog::format_type;
@@ -137,7 +137,7 @@ pub(super) async fn drop(
         gone.push(name);
     }
     let Some(first) = gone.first() else { return Ok(()) };
-    for sequence in gone.iter().flat_map(|column| sequences::owned_by(change, table, Some(column))) {
+    for sequence in gone.iter().flat_map(|column| change.owned_sequences(table, Some(column))) {
         change.overlay.drop_object(&sequence.name)?;
     }
     if definition.schema.fields().is_empty() {
@@ -204,6 +204,12 @@ pub(super) async fn rename(change: &Change, table: &Arc<Object>, old: &str, new:
         }
     }
     rewrite(change, table, definition, |column| (column == new).then(|| quoted(old))).await?;
+    for object in change.owned_sequences(table, Some(old)) {
+        if let Some(sequence) = object.sequence() {
+            let owned_by = Some(OwnedBy { table: table.id, column: new.to_owned() });
+            change.overlay.put_sequence(&object.name, Sequence { owned_by, ..sequence.clone() });
+        }
+    }
     for reader in readers(change, &table.name) {
         let Some(definition) = reader.defining_query() else { continue };
         if plan(change, definition).await.is_err() {
@@ -305,7 +311,7 @@ pub(super) async fn alter(
             }
             known.identity = (!what.starts_with("drop")).then(|| what.to_owned());
             if known.identity.is_none() {
-                for sequence in sequences::owned_by(change, table, Some(column)) {
+                for sequence in change.owned_sequences(table, Some(column)) {
                     change.overlay.drop_object(&sequence.name)?;
                 }
             }

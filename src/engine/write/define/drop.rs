@@ -244,7 +244,7 @@ async fn drop_all(change: &Change, doomed: &[Arc<Object>], cascade: bool) -> Res
     let dependants = dependants(change, doomed);
     let mut gone: Vec<Arc<Object>> =
         doomed.iter().cloned().chain(dependants.iter().map(|(reader, _)| reader.clone())).collect();
-    let owned: Vec<Arc<Object>> = gone.iter().flat_map(|table| sequences::owned_by(change, table, None)).collect();
+    let owned: Vec<Arc<Object>> = gone.iter().flat_map(|table| change.owned_sequences(table, None)).collect();
     gone.extend(owned.into_iter().filter(|sequence| !doomed.iter().any(|other| other.id == sequence.id)));
     let keys = foreign_keys(change, &gone);
     let defaults = defaults(change, &gone);

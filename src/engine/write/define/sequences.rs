@@ -210,15 +210,6 @@ pub(super) fn settle_owners(change: &Change, table: &TableName) {
     }
 }
 
-/// The sequences that go with a table, or with one of its columns.
-pub(super) fn owned_by(change: &Change, table: &Object, column: Option<&str>) -> Vec<Arc<Object>> {
-    let goes_with = |object: &Arc<Object>| {
-        let owner = object.sequence().and_then(|sequence| sequence.owned_by.as_ref());
-        owner.is_some_and(|owner| owner.table == table.id && column.is_none_or(|column| owner.column == column))
-    };
-    change.overlay.scope().objects().into_iter().filter(goes_with).collect()
-}
-
 /// A default as it is kept: its sequences under their full names, whatever the search path.
 ///
 /// # Errors
