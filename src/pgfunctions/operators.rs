@@ -3,8 +3,8 @@
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::DFSchema;
 use datafusion::error::Result as DataFusionResult;
-use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
-use datafusion::logical_expr::{Expr, ExprSchemable, lit};
+use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr, RawFieldAccessExpr};
+use datafusion::logical_expr::{Expr, ExprSchemable, GetFieldAccess, lit};
 use datafusion::scalar::ScalarValue;
 use datafusion::sql::sqlparser::ast::BinaryOperator as Op;
 
@@ -31,6 +31,21 @@ impl ExprPlanner for Operators {
             _ => jsonb(op, left, right, schema)?,
         };
         Ok(planned.map_or(PlannerResult::Original(expr), PlannerResult::Planned))
+    }
+
+    /// `document['key']`, `document[0]`: a member, as JSON.
+    fn plan_field_access(
+        &self,
+        access: RawFieldAccessExpr,
+        schema: &DFSchema,
+    ) -> DataFusionResult<PlannerResult<RawFieldAccessExpr>> {
+        let Some(json) = JsonType::of(&access.expr, schema) else { return Ok(PlannerResult::Original(access)) };
+        let key = match &access.field_access {
+            GetFieldAccess::NamedStructField { name } => lit(name.clone()),
+            GetFieldAccess::ListIndex { key } => key.as_ref().clone(),
+            GetFieldAccess::ListRange { .. } => return Ok(PlannerResult::Original(access)),
+        };
+        read(json, &Op::Arrow, &access.expr, &key, schema).map(PlannerResult::Planned)
     }
 
     /// `substring(text from pattern)`.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use datafusion::arrow::array::{Int64Array, RecordBatch};
 use datafusion::arrow::datatypes::{DataType, Field, Schema};
 use futures::StreamExt;
-use lakewire::catalog::{Catalog, ObjectKind, Overlay};
+use lakewire::catalog::{Catalog, ObjectKind, Overlay, Position, Sequence};
 use lakewire::error::ErrorKind;
 use lakewire::names::{ReleaseId, TableName};
 use lakewire::store::{LakeStore, StoreOptions};
@@ -182,6 +182,48 @@ async fn a_table_that_gives_its_name_to_another_at_once_stays_away() {
     catalog.publish(&overlay, "drop").await.unwrap();
     assert_eq!(catalog.discover().await.unwrap(), 0);
     assert!(catalog.current().objects.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_servers_on_one_lake_give_no_value_of_a_sequence_twice() {
+    let folder = tempfile::tempdir().unwrap();
+    let (one, other) = (open(folder.path()).await, open(folder.path()).await);
+    let id = uuid::Uuid::now_v7();
+    let take = |catalog: Arc<Catalog>, turns: usize| {
+        tokio::spawn(async move {
+            let mut taken = Vec::new();
+            for turn in 0..turns {
+                let count = turn % 40 + 1;
+                let values = catalog.sequences().next(id, "s", &Sequence::default(), count).await.unwrap();
+                assert_eq!(values.len(), count);
+                taken.extend(values);
+            }
+            taken
+        })
+    };
+    let tasks = [take(one.clone(), 60), take(other.clone(), 60), take(one.clone(), 60), take(other, 60)];
+    let mut all = Vec::new();
+    for task in tasks {
+        all.extend(task.await.unwrap());
+    }
+    let (count, greatest) = (all.len(), *all.iter().max().unwrap());
+    all.sort_unstable();
+    all.dedup();
+    assert_eq!(all.len(), count, "each value once");
+
+    let reopened = open(folder.path()).await;
+    let next = reopened.sequences().next(id, "s", &Sequence::default(), 1).await.unwrap();
+    assert!(next[0] > greatest, "{next:?} comes after {greatest}");
+    reopened.sequences().pass(id, &Sequence::default(), 1_000_000).await.unwrap();
+    assert_eq!(reopened.sequences().next(id, "s", &Sequence::default(), 2).await.unwrap(), [1_000_001, 1_000_002]);
+    let at = Position { value: 5, is_called: false };
+    reopened.sequences().set(id, at).await.unwrap();
+    assert_eq!(one.sequences().position(id, &Sequence::default()).await.unwrap().0.is_called, true, "its own claim");
+    assert_eq!(reopened.sequences().next(id, "s", &Sequence::default(), 1).await.unwrap(), [5]);
+    let short = Sequence { max: 6, ..Sequence::default() };
+    assert_eq!(reopened.sequences().next(id, "s", &Sequence { max: 40, ..short.clone() }, 1).await.unwrap(), [6]);
+    let error = open(folder.path()).await.sequences().next(id, "s", &short, 1).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::SequenceLimitExceeded);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -49,7 +49,10 @@ pub(super) async fn set_schema(change: &Change, name: &ObjectName, schema: &ast:
     if schema == object.name.schema {
         return Ok(());
     }
-    relations::rename(change, &object.name, &TableName::new(schema, object.name.name.as_str())).await
+    for name in change.owned_sequences(&object, None).iter().map(|sequence| &sequence.name).chain([&object.name]) {
+        relations::rename(change, name, &TableName::new(schema.as_str(), name.name.as_str())).await?;
+    }
+    Ok(())
 }
 
 fn of_view(change: &Change, view: &Arc<Object>, operation: &Operation) -> Result<()> {

@@ -76,8 +76,8 @@ pub(super) async fn add(
     let refuses_nulls = !new.field.is_nullable();
     let value = match (&new.definition.default, &new.definition.generated, &new.definition.identity) {
         (_, Some(generated), _) => Some(format!("({generated})")),
-        // a serial column counts the rows that are there, and goes on behind them
-        (Some(default), ..) if default.starts_with("nextval(") => Some("row_number() OVER ()".to_owned()),
+        // a serial column counts the rows that are there: its sequence is not to be seen by the statement that makes it
+        (Some(_), ..) if sequences::is_serial(change, &new.definition) => Some("row_number() OVER ()".to_owned()),
         (Some(default), ..) => Some(format!("CAST(({default}) AS {})", stored_name(&column.data_type)?)),
         (_, _, Some(_)) => Some("row_number() OVER ()".to_owned()),
         _ => None,
@@ -99,6 +99,7 @@ pub(super) async fn add(
         }
     }
     sequences::settle_owners(change, &table.name);
+    sequences::pass_rows(change, table, &name).await?;
     checks::expressions(change, &table.name, &Definition { constraints: new_checks.clone(), ..checked }).await?;
     for constraint in new_checks {
         if let ConstraintKind::Check { condition } = &constraint.kind {

@@ -231,6 +231,11 @@ impl Default {
     }
 }
 
+async fn forget_defaults(change: &Change, defaults: Vec<Default>) -> Result<()> {
+    let columns = defaults.into_iter().map(|default| (default.table, default.column));
+    sequences::forget_defaults(change, columns.collect()).await
+}
+
 fn defaults(change: &Change, gone: &[Arc<Object>]) -> Vec<Default> {
     let stays = |table: &Object| !gone.iter().any(|other| other.id == table.id);
     let of = |sequence: &Arc<Object>| {
@@ -271,8 +276,7 @@ async fn drop_all(change: &Change, doomed: &[Arc<Object>], cascade: bool) -> Res
     let others = keys.iter().map(|key| key.told(change)).chain(defaults.iter().map(|default| default.told(change)));
     cascades(change, &readers.chain(others).collect::<Vec<_>>());
     forget_keys(change, &keys).await?;
-    sequences::forget_defaults(change, defaults.into_iter().map(|default| (default.table, default.column)).collect())
-        .await?;
+    forget_defaults(change, defaults).await?;
     for object in gone {
         // one that was named twice has gone already
         if change.overlay.scope().object(&object.name).is_some() {
@@ -322,21 +326,21 @@ async fn drop_schema(change: &Change, schema: &str, if_exists: bool, cascade: bo
     let all: Vec<Arc<Object>> =
         inside.iter().cloned().chain(outside.iter().map(|(reader, _)| reader.clone())).collect();
     let keys = foreign_keys(change, &all);
+    let defaults = defaults(change, &all);
     let told = |object: &Object| told(change, object);
     if !cascade && !inside.is_empty() {
         let lines = inside.iter().filter(|object| !is_owned(object));
         let lines = lines.map(|object| format!("{} depends on schema {schema}", told(object)));
         let others = outside.iter().map(|(reader, of)| format!("{} depends on {}", told(reader), told(of)));
-        let lines: Vec<String> = lines.chain(others).chain(keys.iter().map(|key| key.line(change))).collect();
+        let lines = lines.chain(others).chain(keys.iter().map(|key| key.line(change)));
+        let lines: Vec<String> = lines.chain(defaults.iter().map(|default| default.line(change))).collect();
         return Err(depended_on(format!("cannot drop schema {schema} because other objects depend on it"), &lines));
     }
-    let names = all
-        .iter()
-        .filter(|object| !is_owned(object))
-        .map(|object| told(object))
-        .chain(keys.iter().map(|key| key.told(change)));
-    cascades(change, &names.collect::<Vec<_>>());
+    let names = all.iter().filter(|object| !is_owned(object)).map(|object| told(object));
+    let others = keys.iter().map(|key| key.told(change)).chain(defaults.iter().map(|default| default.told(change)));
+    cascades(change, &names.chain(others).collect::<Vec<_>>());
     forget_keys(change, &keys).await?;
+    forget_defaults(change, defaults).await?;
     for object in all {
         change.planner.check_owner(&object)?;
         change.overlay.drop_object(&object.name)?;

@@ -6,18 +6,18 @@ use std::sync::Arc;
 use datafusion::arrow::datatypes::{DataType, Field};
 use datafusion::common::TableReference;
 use datafusion::sql::sqlparser::ast::{self, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, ObjectName};
-
 use uuid::Uuid;
 
 use super::super::Change;
 use super::columns::as_written;
 use super::relations::{existing, owned, owned_if, place};
-use crate::catalog::{Object, OwnedBy, Position, Sequence};
+use crate::catalog::{Object, ObjectKind, OwnedBy, Position, Sequence};
 use crate::dialect::{self, SequenceOption, sequence_options};
 use crate::engine::names::Relation;
 use crate::engine::session::Outcome;
 use crate::error::{Error, ErrorKind, Result};
 use crate::names::TableName;
+use crate::table::ColumnDefinition;
 
 pub(super) async fn create(change: &Change, name: &ObjectName, if_not_exists: bool, options: &str) -> Result<Outcome> {
     let tag = "CREATE SEQUENCE";
@@ -196,6 +196,32 @@ pub(super) fn make_for(change: &Change, table: &TableName, column: &Field, start
     let sequence = Sequence { data_type: data_type.to_owned(), start, max, owned_by, ..Sequence::default() };
     change.overlay.put_sequence(&name, sequence);
     name
+}
+
+/// Whether the default takes values of a sequence that was made for the column, and is no table's yet.
+pub(super) fn is_serial(change: &Change, column: &ColumnDefinition) -> bool {
+    let default = column.default.as_deref().unwrap_or_default();
+    let is_its = |object: &Arc<Object>| {
+        let owner = object.sequence().and_then(|sequence| sequence.owned_by.as_ref());
+        let default_of = format!("nextval({})", regclass(&object.name.quoted()));
+        owner.is_some_and(|owner| owner.table.is_nil()) && default == default_of
+    };
+    change.overlay.scope().objects().iter().any(is_its)
+}
+
+/// Has the sequence of a column that was added go on behind the rows that it has counted.
+pub(super) async fn pass_rows(change: &Change, table: &Object, column: &str) -> Result<()> {
+    let rows = change.overlay.scope().object(&table.name).and_then(|table| match table.kind {
+        ObjectKind::Table { rows, .. } => rows.and_then(|rows| i64::try_from(rows).ok()),
+        _ => None,
+    });
+    let Some(rows) = rows.filter(|rows| *rows > 0) else { return Ok(()) };
+    for object in change.owned_sequences(table, Some(column)) {
+        if let Some(sequence) = object.sequence() {
+            change.shared.running.sequences.pass(object.id, sequence, rows).await?;
+        }
+    }
+    Ok(())
 }
 
 /// Gives the sequences of serial columns to the table, now that it is there.
