@@ -280,10 +280,13 @@ fn unplaced(mut statistics: Statistics) -> Statistics {
     statistics
 }
 
+/// The least that is worth a reader of its own, in bytes. What is smaller comes in the order it was written in.
+const LEAST_SHARE: u64 = 1 << 20;
+
 /// Neighbouring files together, in at most `groups` groups of about the same size.
 fn balanced_groups(files: Vec<PartitionedFile>, groups: usize) -> Vec<FileGroup> {
     let total: u64 = files.iter().map(|file| file.object_meta.size.max(1)).sum();
-    let share = total.div_ceil(groups.max(1) as u64);
+    let share = total.div_ceil(groups.max(1) as u64).max(LEAST_SHARE);
     let mut balanced: Vec<Vec<PartitionedFile>> = Vec::with_capacity(groups);
     let (mut seen, mut group) = (0, None);
     for file in files {
@@ -308,10 +311,11 @@ mod tests {
 
     #[test]
     fn groups_hold_neighbours_and_are_even() {
+        const M: u64 = LEAST_SHARE;
         let files = |sizes: &[u64]| sizes.iter().map(|size| PartitionedFile::new("f", *size)).collect::<Vec<_>>();
-        assert_eq!(sizes(balanced_groups(files(&[1, 1, 1, 1]), 2)), [[1, 1], [1, 1]]);
-        assert_eq!(sizes(balanced_groups(files(&[10, 1, 1]), 2)), vec![vec![10], vec![1, 1]]);
-        assert_eq!(sizes(balanced_groups(files(&[0, 0, 0]), 8)), [[0], [0], [0]]);
-        assert!(balanced_groups(files(&[5; 100]), 4).len() <= 4);
+        assert_eq!(sizes(balanced_groups(files(&[M, M, M, M]), 2)), [[M, M], [M, M]]);
+        assert_eq!(sizes(balanced_groups(files(&[10 * M, M, M]), 2)), vec![vec![10 * M], vec![M, M]]);
+        assert_eq!(sizes(balanced_groups(files(&[0, 9, 0]), 8)), [[0, 9, 0]]);
+        assert!(balanced_groups(files(&[5 * M; 100]), 4).len() <= 4);
     }
 }

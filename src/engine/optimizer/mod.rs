@@ -11,6 +11,7 @@ mod predicates;
 mod repair;
 mod top_groups;
 mod totals;
+mod zoned_literals;
 
 use std::sync::Arc;
 
@@ -26,6 +27,7 @@ pub(super) fn logical_rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
     let rules = dependencies::strip_before_use(Optimizer::new().rules);
     let last: Arc<dyn OptimizerRule + Send + Sync> = Arc::new(predicates::Rule);
     let rules = rules.into_iter().map(distinct_counts::limited).map(null_equality::apart).map(totals::below);
+    let rules = rules.map(zoned_literals::apart);
     rules.chain([last]).collect()
 }
 

@@ -4,6 +4,7 @@
 //! may look at the session. They are called on rows of catalogs, thousands at most, so one call a row is fast enough.
 
 mod acl;
+mod awaited;
 mod describe;
 mod lists;
 mod locks;

@@ -6,20 +6,15 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use datafusion::arrow::array::{ArrayRef, Int64Array};
-use datafusion::arrow::datatypes::{DataType, FieldRef};
-use datafusion::error::{DataFusionError, Result};
-use datafusion::logical_expr::async_udf::{AsyncScalarUDF, AsyncScalarUDFImpl};
-use datafusion::logical_expr::{
-    ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, TypeSignature, Volatility,
-};
+use datafusion::logical_expr::ScalarUDF;
 use datafusion::scalar::ScalarValue;
 use uuid::Uuid;
 
+use super::awaited::{Work, function, row};
 use super::{Definition, acting, number_of, oid_of, text_of};
 use crate::catalog::{Position, Sequence};
 use crate::engine::SessionInfo;
-use crate::error::{Error, ErrorKind};
-use crate::pgcatalog::layout;
+use crate::error::{Error, ErrorKind, Result};
 
 /// Those that only look at what the session was given.
 pub const FUNCTIONS: &[Definition] = &[
@@ -40,17 +35,16 @@ pub const FUNCTIONS: &[Definition] = &[
     }),
 ];
 
-pub(super) fn functions() -> impl Iterator<Item = ScalarUDF> {
-    let counts = |counts: &[usize]| counts.iter().map(|count| TypeSignature::Any(*count)).collect::<Vec<_>>();
-    [("nextval", counts(&[1, 2])), ("setval", counts(&[2, 3]))].into_iter().map(|(name, counts)| {
-        let returned = Arc::new(layout::field_of(name, "int8", true));
-        let signature = Signature::one_of(counts, Volatility::Volatile);
-        AsyncScalarUDF::new(Arc::new(Moving { name, returned, signature })).into_scalar_udf()
-    })
+pub(super) fn functions() -> [ScalarUDF; 2] {
+    [
+        // the second argument tells calls apart that are written alike
+        function("nextval", &[1, 2], "int8", Moving::Next),
+        function("setval", &[2, 3], "int8", Moving::Set),
+    ]
 }
 
 /// The sequence of a name or an OID: its permanent id, its own name, and what it is declared as.
-fn sequence<'a>(session: &'a SessionInfo, given: &ScalarValue) -> crate::error::Result<(Uuid, &'a str, &'a Sequence)> {
+fn sequence<'a>(session: &'a SessionInfo, given: &ScalarValue) -> Result<(Uuid, &'a str, &'a Sequence)> {
     let metadata = session.metadata();
     let text = text_of(given);
     let relation = match given {
@@ -69,14 +63,13 @@ fn sequence<'a>(session: &'a SessionInfo, given: &ScalarValue) -> crate::error::
 
 /// What has a sequence go on.
 #[derive(Debug, PartialEq, Eq, Hash)]
-struct Moving {
-    name: &'static str,
-    returned: FieldRef,
-    signature: Signature,
+enum Moving {
+    Next,
+    Set,
 }
 
 impl Moving {
-    async fn next(&self, session: &SessionInfo, given: &ScalarValue, count: usize) -> crate::error::Result<Vec<i64>> {
+    async fn next(&self, session: &SessionInfo, given: &ScalarValue, count: usize) -> Result<Vec<i64>> {
         let (id, name, declared) = sequence(session, given)?;
         let values = session.running().sequences.next(id, name, declared, count).await?;
         if let (Some(entry), Some(last)) = (session.entry(), values.last()) {
@@ -85,7 +78,7 @@ impl Moving {
         Ok(values)
     }
 
-    async fn set(&self, session: &SessionInfo, args: &[ScalarValue]) -> crate::error::Result<i64> {
+    async fn set(&self, session: &SessionInfo, args: &[ScalarValue]) -> Result<i64> {
         let [given, value, rest @ ..] = args else { return Err(Error::internal("setval without a value")) };
         let (id, name, declared) = sequence(session, given)?;
         let value = number_of(value).unwrap_or_default();
@@ -107,70 +100,33 @@ impl Moving {
         }
         Ok(value)
     }
-
-    async fn values(
-        &self,
-        session: &SessionInfo,
-        columns: &[ArrayRef],
-        rows: usize,
-    ) -> crate::error::Result<Int64Array> {
-        if session.settings().get("transaction_read_only").is_some_and(|on| on == "on") {
-            let message = format!("cannot execute {}() in a read-only transaction", self.name);
-            return Err(Error::new(ErrorKind::ReadOnlyTransaction, message));
-        }
-        let at = |row: usize| -> crate::error::Result<Vec<ScalarValue>> {
-            let values = columns.iter().map(|column| ScalarValue::try_from_array(column, row));
-            let failed = |error| Error::internal("an argument of a sequence cannot be read").with_source(error);
-            values.collect::<Result<_>>().map_err(failed)
-        };
-        let mut values: Vec<Option<i64>> = Vec::with_capacity(rows);
-        while values.len() < rows {
-            let args = at(values.len())?;
-            if args.iter().any(ScalarValue::is_null) {
-                values.push(None);
-            } else if self.name == "setval" {
-                values.push(Some(self.set(session, &args).await?));
-            } else {
-                // rows that ask the same sequence are given theirs together
-                let mut alike = 1;
-                while values.len() + alike < rows && at(values.len() + alike)? == args {
-                    alike += 1;
-                }
-                let given = args.first().unwrap_or(&ScalarValue::Null);
-                values.extend(self.next(session, given, alike).await?.into_iter().map(Some));
-            }
-        }
-        Ok(values.into())
-    }
-}
-
-impl ScalarUDFImpl for Moving {
-    fn name(&self) -> &str {
-        self.name
-    }
-    fn signature(&self) -> &Signature {
-        &self.signature
-    }
-    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
-        Ok(self.returned.data_type().clone())
-    }
-    fn return_field_from_args(&self, _: ReturnFieldArgs<'_>) -> Result<FieldRef> {
-        Ok(self.returned.clone())
-    }
-    fn invoke_with_args(&self, _: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        Err(DataFusionError::Execution(format!("{} cannot be called here", self.name)))
-    }
 }
 
 #[async_trait]
-impl AsyncScalarUDFImpl for Moving {
-    async fn invoke_async_with_args(&self, call: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let session = SessionInfo::of(&call.config_options)
-            .ok_or_else(|| DataFusionError::Execution(format!("{} needs a session", self.name)))?;
-        let arrays = call.args.iter().map(|argument| argument.to_array(call.number_rows));
-        let columns: Vec<ArrayRef> = arrays.collect::<Result<_>>()?;
-        let values = self.values(session, &columns, call.number_rows).await;
-        let values = values.map_err(|error| DataFusionError::External(Box::new(error)))?;
-        Ok(ColumnarValue::Array(Arc::new(values)))
+impl Work for Moving {
+    async fn answers(&self, session: &SessionInfo, arguments: &[ArrayRef], rows: usize) -> Result<ArrayRef> {
+        if session.settings().get("transaction_read_only").is_some_and(|on| on == "on") {
+            let name = if *self == Self::Next { "nextval" } else { "setval" };
+            let message = format!("cannot execute {name}() in a read-only transaction");
+            return Err(Error::new(ErrorKind::ReadOnlyTransaction, message));
+        }
+        let mut values: Vec<Option<i64>> = Vec::with_capacity(rows);
+        while values.len() < rows {
+            let given = row(arguments, values.len())?;
+            if given.iter().any(ScalarValue::is_null) {
+                values.push(None);
+            } else if *self == Self::Set {
+                values.push(Some(self.set(session, &given).await?));
+            } else {
+                // rows that ask the same sequence are given theirs together
+                let mut alike = 1;
+                while values.len() + alike < rows && row(arguments, values.len() + alike)? == given {
+                    alike += 1;
+                }
+                let sequence = given.first().unwrap_or(&ScalarValue::Null);
+                values.extend(self.next(session, sequence, alike).await?.into_iter().map(Some));
+            }
+        }
+        Ok(Arc::new(Int64Array::from(values)))
     }
 }
