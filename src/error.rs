@@ -108,6 +108,7 @@ error_kinds! {
     NullNotAllowed           "22004" 2 false;
     InvalidArgumentForWidthBucket "2201G" 2 false;
     InvalidEscapeSequence    "22025" 2 false;
+    InvalidUseOfEscapeCharacter "2200C" 2 false;
     ArraySubscriptError      "2202E" 2 false;
     CharacterNotInRepertoire "22021" 2 false;
     /// A text that is longer than its column takes.

@@ -8,6 +8,7 @@
 //! | `SELECT ALL a` | `SELECT a` |
 //! | `INSERT INTO t SELECT 1 ON CONFLICT …` | `INSERT INTO t (SELECT 1) ON CONFLICT …` |
 //! | `f(VARIADIC ARRAY[a, b])` | `f(a, b)` |
+//! | `substring(a SIMILAR b ESCAPE c)` | `substring(a FROM b FOR c)` |
 //! | `x::"text"[]`, `x::_int4`, `"id" "serial"` | `x::text[]`, `x::int4[]`, `"id" serial` |
 
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
@@ -21,6 +22,7 @@ pub(super) fn rewrite(tokens: &mut Vec<TokenWithSpan>) {
     enclose_source(tokens);
     plain_types(tokens);
     spread_variadic(tokens);
+    plain_substrings(tokens);
 }
 
 fn token_at(tokens: &[TokenWithSpan], at: usize) -> Option<&Token> {
@@ -137,6 +139,30 @@ fn spread_variadic(tokens: &mut Vec<TokenWithSpan>) {
     }
 }
 
+/// `substring(a SIMILAR b ESCAPE c)` → `substring(a FROM b FOR c)`.
+fn plain_substrings(tokens: &mut [TokenWithSpan]) {
+    for at in 2..tokens.len() {
+        if !is_word(tokens.get(at - 2), "substring") || token_at(tokens, at - 1) != Some(&Token::LParen) {
+            continue;
+        }
+        let mut depth = 1_usize;
+        for within in at..tokens.len() {
+            match tokens[within].token {
+                Token::LParen => depth += 1,
+                Token::RParen => depth -= 1,
+                _ => {}
+            }
+            let word = match depth {
+                0 => break,
+                1 if is_word(tokens.get(within), "similar") && !is_word(tokens.get(within + 1), "to") => "FROM",
+                1 if is_word(tokens.get(within), "escape") => "FOR",
+                _ => continue,
+            };
+            tokens[within].token = Token::make_keyword(word);
+        }
+    }
+}
+
 /// Types as programs write them: in quotes, and arrays by their catalog's names.
 fn plain_types(tokens: &mut Vec<TokenWithSpan>) {
     let defines = is_word(tokens.first(), "create") || is_word(tokens.first(), "alter");
@@ -181,6 +207,7 @@ mod tests {
                 "begin isolation level serializable, read only, not deferrable",
                 "BEGIN ISOLATION LEVEL SERIALIZABLE, READ ONLY",
             ),
+            ("select substring(a similar b || (c) escape '#')", "SELECT SUBSTRING(a FROM b || (c) FOR '#')"),
             ("begin deferrable", "BEGIN"),
             ("set transaction read only deferrable", "SET TRANSACTION READ ONLY"),
             ("select all a from t for read only", "SELECT a FROM t"),

@@ -179,6 +179,7 @@ async fn apply_set(session: &mut Session, set: &Set) -> Result<Outcome> {
             assign(session, "client_encoding", Some(&charset_name.value), false).await?;
         }
         Set::SetNamesDefault {} => assign(session, "client_encoding", None, false).await?,
+        Set::SetTransaction { snapshot: Some(id), .. } => modes::adopt_snapshot(session, id).await?,
         Set::SetTransaction { modes, session: for_session, .. } => modes::set_modes(session, modes, *for_session)?,
         Set::SetSessionAuthorization(_) | Set::SetRole { .. } => {}
         other => return Err(Error::new(ErrorKind::FeatureNotSupported, format!("{other} is not supported"))),

@@ -19,7 +19,14 @@ impl Session {
     /// answers. `end` ends the connection: `pg_terminate_backend` calls it.
     pub fn enter(&mut self, pid: i32, end: impl Fn() + Send + Sync + 'static) {
         let application = self.setting("application_name").unwrap_or_default();
-        let entry = Arc::new(SessionEntry::new(pid, &self.user, self.addresses, application, Box::new(end)));
+        let entry = Arc::new(SessionEntry::new(
+            pid,
+            &self.user,
+            self.addresses,
+            self.encryption.clone(),
+            application,
+            Box::new(end),
+        ));
         self.shared.running.sessions.enter(entry.clone());
         self.entry = Some(entry);
         self.states = None;

@@ -38,6 +38,18 @@ pub struct SessionParams {
     pub settings: Vec<(String, String)>,
     pub client_addr: Option<std::net::SocketAddr>,
     pub server_addr: Option<std::net::SocketAddr>,
+    pub encryption: Option<Encryption>,
+}
+
+/// How a connection is encrypted.
+#[derive(Debug, Clone)]
+pub struct Encryption {
+    /// `TLSv1.3`.
+    pub version: &'static str,
+    /// `TLS_AES_256_GCM_SHA384`.
+    pub cipher: String,
+    /// Of the cipher's key.
+    pub bits: i32,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -106,6 +118,7 @@ pub struct Session {
     pub(super) user: String,
     /// Of the client, and where it reached the server.
     pub(super) addresses: (Option<std::net::SocketAddr>, Option<std::net::SocketAddr>),
+    pub(super) encryption: Option<Encryption>,
     /// Its place in the list of sessions, once it has a process id.
     pub(super) entry: Option<Arc<SessionEntry>>,
     pub(super) settings: Settings,
@@ -134,6 +147,7 @@ impl Session {
             shared,
             user: params.user,
             addresses: (params.client_addr, params.server_addr),
+            encryption: params.encryption,
             entry: None,
             settings,
             transaction: Transaction::default(),

@@ -14,7 +14,7 @@ use parking_lot::Mutex;
 use uuid::Uuid;
 
 use super::notify::Mailbox;
-use super::session::TransactionStatus;
+use super::session::{Encryption, TransactionStatus};
 use super::stream::CancelHandle;
 
 /// Longest text of a statement that is kept, in bytes, as PostgreSQL's `track_activity_query_size`.
@@ -50,6 +50,7 @@ pub struct SessionEntry {
     pub client_addr: Option<SocketAddr>,
     /// Where the client reached the server.
     pub server_addr: Option<SocketAddr>,
+    pub encryption: Option<Encryption>,
     pub backend_start: DateTime<Utc>,
     /// LISTEN and NOTIFY.
     pub mailbox: Mailbox,
@@ -157,6 +158,7 @@ impl SessionEntry {
         pid: i32,
         user: &str,
         (client_addr, server_addr): (Option<SocketAddr>, Option<SocketAddr>),
+        encryption: Option<Encryption>,
         application_name: String,
         end: Box<dyn Fn() + Send + Sync>,
     ) -> Self {
@@ -176,6 +178,7 @@ impl SessionEntry {
             user,
             client_addr,
             server_addr,
+            encryption,
             backend_start: now,
             mailbox: Mailbox::default(),
             activity,

@@ -15,11 +15,12 @@ use datafusion::error::Result;
 pub struct Columns<'a, T> {
     rows: &'a [T],
     given: HashMap<&'static str, ArrayRef>,
+    counted: bool,
 }
 
 impl<'a, T> Columns<'a, T> {
     pub fn of(rows: &'a [T]) -> Self {
-        Self { rows, given: HashMap::new() }
+        Self { rows, given: HashMap::new(), counted: false }
     }
 
     fn with(mut self, name: &'static str, array: ArrayRef) -> Self {
@@ -100,17 +101,28 @@ impl<'a, T> Columns<'a, T> {
         self.with(name, Arc::new(builder.finish()))
     }
 
+    /// Counts that nobody gives are 0.
+    pub fn counted(self) -> Self {
+        Self { counted: true, ..self }
+    }
+
     /// The batch in the layout's columns.
     pub fn build(self, schema: &SchemaRef) -> Result<RecordBatch> {
         let count = self.rows.len();
         let columns = schema.fields().iter().map(|field| match self.given.get(field.name().as_str()) {
             Some(array) if array.data_type() == field.data_type() => Ok(array.clone()),
             Some(array) => Ok(cast(array, field.data_type())?),
-            None if field.is_nullable() => Ok(new_null_array(field.data_type(), count)),
+            None if field.is_nullable() && !(self.counted && is_count(field.data_type())) => {
+                Ok(new_null_array(field.data_type(), count))
+            }
             None => nothing(field.data_type(), count),
         });
         Ok(RecordBatch::try_new(schema.clone(), columns.collect::<Result<Vec<_>>>()?)?)
     }
+}
+
+fn is_count(data_type: &DataType) -> bool {
+    matches!(data_type, DataType::Int64 | DataType::Float64 | DataType::Decimal128(..))
 }
 
 /// Zeros, `false`, empty texts, empty lists.

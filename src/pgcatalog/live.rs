@@ -14,7 +14,7 @@ use datafusion::physical_plan::ExecutionPlan;
 
 use super::columns::Columns;
 use super::layout::LAYOUTS;
-use super::{DATABASE_OID, OWNER_OID, sequences};
+use super::{DATABASE_OID, OWNER_OID, sequences, statistics};
 use crate::engine::{ActivityState, LockKey, Role, SessionInfo};
 
 type Make = fn(&SessionInfo, &SchemaRef) -> Result<RecordBatch>;
@@ -38,7 +38,9 @@ pub fn table(name: &str) -> Option<Arc<dyn TableProvider>> {
         "pg_locks" => locks,
         "pg_prepared_statements" => prepared_statements,
         "pg_cursors" => cursors,
-        "pg_stat_database" => databases,
+        "pg_stat_database" | "pg_stat_database_conflicts" => statistics::of_database,
+        "pg_stat_bgwriter" | "pg_stat_archiver" | "pg_stat_wal" => statistics::of_server,
+        "pg_stat_ssl" | "pg_stat_gssapi" => statistics::of_encryption,
         _ => return None,
     };
     let schema = LAYOUTS.get(&("pg_catalog", name))?.columns.clone();
@@ -215,17 +217,5 @@ fn cursors(session: &SessionInfo, schema: &SchemaRef) -> Result<RecordBatch> {
         .flag("is_binary", |c| c.binary)
         .flag("is_scrollable", |c| c.scrollable)
         .instant("creation_time", |c| Some(c.declared_at.timestamp_micros()))
-        .build(schema)
-}
-
-fn databases(session: &SessionInfo, schema: &SchemaRef) -> Result<RecordBatch> {
-    let sessions = session.running().sessions.all().len();
-    let calls = session.running().statements.all().iter().map(|(.., counts)| counts.calls).sum();
-    Columns::of(&[()])
-        .oid("datid", |()| DATABASE_OID)
-        .text("datname", |()| session.metadata().database.as_str())
-        .int("numbackends", |()| i32::try_from(sessions).unwrap_or(i32::MAX))
-        .big("xact_commit", |()| Some(calls))
-        .big("sessions", |()| i64::try_from(sessions).ok())
         .build(schema)
 }

@@ -16,6 +16,7 @@ mod metadata;
 mod postgres;
 mod routines;
 mod sequences;
+mod statistics;
 mod tables;
 
 pub use datafusion_pg_catalog::pg_catalog::oid_type_planner::PgOidTypePlanner;

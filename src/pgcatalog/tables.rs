@@ -9,7 +9,9 @@ use super::columns::Columns;
 use super::layout::LAYOUTS;
 use super::metadata::{Metadata, Procedure, Relation};
 use super::metadata::{ROW_ARRAY_TYPE, RULE};
-use super::{DATABASE_OID, OWNER, OWNER_OID, constraints, defaults, dependencies, postgres, routines, sequences};
+use super::{
+    DATABASE_OID, OWNER, OWNER_OID, constraints, defaults, dependencies, postgres, routines, sequences, statistics,
+};
 use crate::catalog::{Column, Privilege, Rights};
 use crate::pgtypes::{self, Type};
 use crate::table::ConstraintKind;
@@ -41,8 +43,7 @@ pub fn rows(metadata: &Metadata, name: &str) -> Option<Result<RecordBatch>> {
         "pg_sequence" => sequences::pg_sequence(metadata, schema),
         "pg_database" => databases(metadata, schema),
         "pg_extension" => extensions(metadata, schema),
-        "pg_stat_user_tables" | "pg_stat_all_tables" => statistics(relations, schema),
-        _ => return None,
+        _ => return statistics::of_relations(metadata, name, schema),
     })
 }
 
@@ -384,16 +385,5 @@ fn rules(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBatch> {
         .flag("is_instead", |_| true)
         .text("ev_qual", |_| "<>")
         .text("ev_action", |_| "<>")
-        .build(schema)
-}
-
-fn statistics(relations: &[Relation], schema: &SchemaRef) -> Result<RecordBatch> {
-    let tables: Vec<&Relation> = relations.iter().filter(|r| r.kind == "r" && !r.system).collect();
-    Columns::of(&tables)
-        .oid("relid", |r| r.oid)
-        .text("schemaname", |r| &r.schema)
-        .text("relname", |r| &r.name)
-        .big("n_live_tup", |r| r.rows.and_then(|rows| i64::try_from(rows).ok()))
-        .big("n_dead_tup", |_| Some(0))
         .build(schema)
 }

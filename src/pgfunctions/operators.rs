@@ -48,11 +48,20 @@ impl ExprPlanner for Operators {
         read(json, &Op::Arrow, &access.expr, &key, schema).map(PlannerResult::Planned)
     }
 
-    /// `substring(text from pattern)`.
+    /// `substring(text from pattern)`, `substring(text similar pattern escape escape)`.
     fn plan_substring(&self, args: Vec<Expr>) -> DataFusionResult<PlannerResult<Vec<Expr>>> {
         match args.as_slice() {
             [_, Expr::Literal(ScalarValue::Utf8(Some(_)), _)] => {
                 Ok(PlannerResult::Planned(call("substring_matching", args)?))
+            }
+            [
+                text,
+                pattern @ Expr::Literal(ScalarValue::Utf8(_), _),
+                escape @ Expr::Literal(ScalarValue::Utf8(_), _),
+            ] => {
+                let pattern = call("similar_to_escape", vec![pattern.clone(), escape.clone()])?;
+                let matching = call("substring_matching", vec![text.clone(), pattern])?;
+                Ok(PlannerResult::Planned(matching))
             }
             _ => Ok(PlannerResult::Original(args)),
         }

@@ -238,10 +238,11 @@ fn of_like(pattern: &str) -> String {
     out
 }
 
-/// `SIMILAR TO`'s and `SUBSTRING(… SIMILAR …)`'s pattern as a regular expression over the whole text.
+/// `SIMILAR TO`'s and `SUBSTRING(… SIMILAR …)`'s pattern as a regular expression over the whole text. What stands between
+/// two escaped double quotes is its first group, and what stands before them as short as can be.
 ///
 /// # Errors
-/// `22025` for an escape of more than one letter.
+/// `22025` for an escape of more than one letter, `2200C` for more than two escaped double quotes.
 pub fn of_similar(pattern: &str, escape: Option<&str>) -> Result<String> {
     let escape = match escape {
         None => Some('\\'),
@@ -256,9 +257,20 @@ pub fn of_similar(pattern: &str, escape: Option<&str>) -> Result<String> {
             }
         }
     };
-    let (mut out, mut in_bracket, mut escaped) = (String::from("^(?:"), false, false);
+    let (mut out, mut in_bracket, mut escaped, mut separators) = (String::from("^(?:"), false, false, 0);
     for letter in pattern.chars() {
-        if escaped {
+        if escaped && letter == '"' && !in_bracket {
+            separators += 1;
+            match separators {
+                1 => out = format!("^(?U:{})(", out.trim_start_matches("^(?:")),
+                2 => out.push_str(")(?:"),
+                _ => {
+                    let message = "SQL regular expression may not contain more than two escape-double-quote separators";
+                    return Err(Error::new(ErrorKind::InvalidUseOfEscapeCharacter, message));
+                }
+            }
+            escaped = false;
+        } else if escaped {
             out.push('\\');
             out.push(letter);
             escaped = false;

@@ -21,7 +21,7 @@ use super::link::{Link, Stop, shutting_down};
 use super::notify::Listener;
 use super::startup::{Opening, StartupParameters, open};
 use super::tls::{self, Beginning, Tls};
-use crate::engine::{Engine, SessionParams};
+use crate::engine::{Encryption, Engine, SessionParams};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Connections beyond the sessions allowed that may be open at once: those being told so, and cancel requests.
@@ -196,13 +196,16 @@ impl Shared {
         let server_addr = stream.local_addr().ok();
         let deadline = Instant::now() + self.settings.authentication_timeout;
         let beginning = self.in_time(deadline, tls::begin(&mut stream, self.tls.as_ref())).await;
-        let encrypted = matches!(beginning, Ok(Beginning::Handshake { .. }));
+        let mut encryption = None;
         let (mut reader, mut writer, beginning) = match (beginning, &self.tls) {
             (Ok(Beginning::Handshake { direct }), Some(tls)) => {
                 let handshake =
                     async { tls.encrypt(stream, direct, self.settings.message_bytes_max).await.map_err(Halt::Lost) };
                 match self.in_time(deadline, handshake).await {
-                    Ok((reader, writer)) => (reader, writer, Ok(())),
+                    Ok((reader, writer, by)) => {
+                        encryption = Some(by);
+                        (reader, writer, Ok(()))
+                    }
                     Err(Halt::Lost(disconnect)) => return disconnect,
                     Err(Halt::Failed(_) | Halt::Fatal(_)) => return Disconnect::Closed,
                 }
@@ -218,13 +221,13 @@ impl Shared {
             }
         };
         let admitted = match beginning {
-            Ok(()) => self.in_time(deadline, self.admit(&mut reader, &mut writer, peer, encrypted)).await,
+            Ok(()) => self.in_time(deadline, self.admit(&mut reader, &mut writer, peer, encryption.is_some())).await,
             Err(halt) => Err(halt),
         };
         match admitted {
             Ok(None) => Disconnect::Closed,
             Ok(Some((start, permit))) => {
-                let disconnect = self.connection(start, (peer, server_addr), reader, writer).run().await;
+                let disconnect = self.connection(start, (peer, server_addr), encryption, reader, writer).run().await;
                 drop(permit);
                 disconnect
             }
@@ -298,6 +301,7 @@ impl Shared {
         &self,
         start: StartupParameters,
         (peer, server_addr): (SocketAddr, Option<SocketAddr>),
+        encryption: Option<Encryption>,
         reader: Reader,
         writer: Writer,
     ) -> Connection {
@@ -309,6 +313,7 @@ impl Shared {
             settings: start.settings,
             client_addr: Some(peer),
             server_addr,
+            encryption,
         });
         let stop = self.stop.child();
         let ended = stop.clone();

@@ -13,14 +13,15 @@ use pgwire::messages::response::{GssEncResponse, SslResponse};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::ring::default_provider;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::rustls::{ProtocolVersion, ServerConfig, ServerConnection};
 
 use super::errors::{Disconnect, Halt};
 use super::frontend::violation;
 use super::io::{Reader, Writer};
+use crate::engine::Encryption;
 use crate::error::{Error, ErrorKind, Result};
 
 const SSL_REQUEST: [u8; 8] = [0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f];
@@ -94,14 +95,28 @@ impl Tls {
         stream: TcpStream,
         direct: bool,
         message_bytes_max: usize,
-    ) -> Result<(Reader, Writer), Disconnect> {
+    ) -> Result<(Reader, Writer, Encryption), Disconnect> {
         let stream = self.acceptor.accept(stream).await?;
         if direct && stream.get_ref().1.alpn_protocol() != Some(ALPN) {
             // anybody's TLS might have come here
             return Err(Disconnect::Io(std::io::Error::other("a direct TLS connection without ALPN")));
         }
+        let encryption = encryption(stream.get_ref().1);
         let (read, write) = tokio::io::split(stream);
-        Ok((Reader::new(read, message_bytes_max), Writer::new(write)))
+        Ok((Reader::new(read, message_bytes_max), Writer::new(write), encryption))
+    }
+}
+
+/// What the handshake settled on, in OpenSSL's words for TLS 1.3.
+fn encryption(connection: &ServerConnection) -> Encryption {
+    let suite = connection.negotiated_cipher_suite().and_then(|suite| suite.suite().as_str()).unwrap_or_default();
+    Encryption {
+        version: match connection.protocol_version() {
+            Some(ProtocolVersion::TLSv1_2) => "TLSv1.2",
+            _ => "TLSv1.3",
+        },
+        cipher: suite.replace("TLS13_", "TLS_"),
+        bits: if suite.contains("128") { 128 } else { 256 },
     }
 }
 

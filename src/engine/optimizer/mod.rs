@@ -4,6 +4,7 @@ mod dependencies;
 mod distinct_counts;
 mod dynamic_filters;
 mod filter_pushdown;
+mod lone_inputs;
 mod null_equality;
 mod nulls;
 mod pass;
@@ -27,7 +28,7 @@ pub(super) fn logical_rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
     let rules = dependencies::strip_before_use(Optimizer::new().rules);
     let last: Arc<dyn OptimizerRule + Send + Sync> = Arc::new(predicates::Rule);
     let rules = rules.into_iter().map(distinct_counts::limited).map(null_equality::apart).map(totals::below);
-    let rules = rules.map(zoned_literals::apart);
+    let rules = rules.map(zoned_literals::apart).map(lone_inputs::by_name);
     rules.chain([last]).collect()
 }
 

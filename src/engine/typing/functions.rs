@@ -165,12 +165,15 @@ fn whole(call: &ScalarFunction, schema: &DFSchema) -> Result<Option<Expr>> {
 /// Functions that are planned as another expression than a call of theirs.
 fn otherwise(typing: &Typing, call: &ScalarFunction, schema: &DFSchema) -> Result<Option<Expr>> {
     let (function, [first, rest @ ..]) = (call.func.name(), call.args.as_slice()) else { return Ok(None) };
-    if !["array_dims", "array_element", "generate_subscripts", "to_hex", TYPE_OF].contains(&function) {
+    if !["age", "array_dims", "array_element", "generate_subscripts", "to_hex", TYPE_OF].contains(&function) {
         return whole(call, schema);
     }
     let call = || Expr::ScalarFunction(call.clone());
     let as_field = |expr: Expr, field: FieldRef| Expr::Cast(Cast::new_from_field(Box::new(expr), field));
     Ok(match (function, typing.operand(first, schema)?, rest) {
+        ("age", of @ Operand::Known(Type::INT2 | Type::INT4 | Type::INT8, _), []) => {
+            return Err(no_function("age", &[of]));
+        }
         ("array_dims", ..) => Some(dimensions(call())?),
         (TYPE_OF, Operand::Unknown, []) => {
             let unknown = ScalarValue::Int32(Some(Type::UNKNOWN.oid().cast_signed()));

@@ -55,6 +55,8 @@ pub const ROWS: &[Row] = &[
     row("age", &[Ty::Timestamp], Ty::Interval, |c, args| {
         map1::<Timestamp, Intervals>(args, |from| Interval::age(from, today(c)?))
     }),
+    // of an `xid`: transactions are not numbered here, so none grows old
+    row("age", &[I], I, |_, args| map1::<Integer, Integer>(args, |_| Ok(0))),
     row("justify_hours", &[Ty::Interval], Ty::Interval, |_, args| map1::<Intervals, Intervals>(args, Interval::justify_hours)),
     row("justify_days", &[Ty::Interval], Ty::Interval, |_, args| map1::<Intervals, Intervals>(args, Interval::justify_days)),
     row("justify_interval", &[Ty::Interval], Ty::Interval, |_, args| map1::<Intervals, Intervals>(args, Interval::justify)),
