@@ -89,12 +89,12 @@ fn is_named(pg_type: &ObjectName, name: &str) -> bool {
 }
 
 /// Digits of the second; no more than six.
-fn digits_modifier(digits: u64) -> i32 {
+pub(super) fn digits_modifier(digits: u64) -> i32 {
     digits.min(6) as i32
 }
 
 /// The fields of an interval in the upper half, the digits of its second in the lower; `None` where all may be there.
-fn interval_modifier(fields: Option<&IntervalFields>, precision: Option<u64>) -> Option<i32> {
+pub(super) fn interval_modifier(fields: Option<&IntervalFields>, precision: Option<u64>) -> Option<i32> {
     use IntervalFields as F;
     let (year, month, day) = (1 << 2, 1 << 1, 1 << 3);
     let (hour, minute, second) = (1 << 10, 1 << 11, 1 << 12);

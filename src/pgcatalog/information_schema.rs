@@ -176,9 +176,12 @@ fn numeric_scale(attribute: &Attribute<'_>) -> Option<i32> {
 }
 
 fn datetime_precision(attribute: &Attribute<'_>) -> Option<i32> {
+    let modifier = pgtypes::column_modifier(&attribute.column.field());
+    let told = |digits: i32| Some(if (0..6).contains(&digits) { digits } else { 6 });
     match attribute.pg_type {
         Type::DATE => Some(0),
-        Type::TIMESTAMP | Type::TIMESTAMPTZ | Type::TIME | Type::INTERVAL => Some(6),
+        Type::TIMESTAMP | Type::TIMESTAMPTZ | Type::TIME => told(modifier),
+        Type::INTERVAL => told(modifier & 0xffff),
         _ => None,
     }
 }

@@ -221,7 +221,11 @@ impl Definition {
                 Some(kept) => StructField { nullable: field.is_nullable(), ..kept.clone() },
                 None => made(field)?,
             };
-            Ok(with_definition(made, &self.column(field.name())))
+            let mut column = self.column(field.name());
+            if let Some(name) = schema::kept_as_text(field.data_type()) {
+                column.pg_type = Some(name.to_owned());
+            }
+            Ok(with_definition(made, &column))
         });
         StructType::try_new(fields.collect::<Result<Vec<_>>>()?)
             .map_err(|error| Error::internal(format!("its columns cannot be joined: {error}")))
@@ -256,7 +260,7 @@ impl Definition {
 }
 
 fn made(field: &Field) -> Result<StructField> {
-    let plain = Field::new(field.name(), field.data_type().clone(), field.is_nullable());
+    let plain = Field::new(field.name(), schema::physical_type(field.data_type()), field.is_nullable());
     let columns: StructType = (&Schema::new(Fields::from(vec![plain]))).try_into_kernel().map_err(|error| {
         Error::new(ErrorKind::FeatureNotSupported, format!("a column type cannot be stored: {error}"))
     })?;
@@ -264,14 +268,18 @@ fn made(field: &Field) -> Result<StructField> {
     made.ok_or_else(|| Error::internal("a column was lost on its way to Delta"))
 }
 
-fn column_of(field: &StructField) -> ColumnDefinition {
-    let text = |key: &str| match field.metadata().get(key) {
+fn text_of(field: &StructField, key: &str) -> Option<String> {
+    match field.metadata().get(key) {
         Some(MetadataValue::String(text)) => Some(text.clone()),
         _ => None,
-    };
+    }
+}
+
+fn column_of(field: &StructField) -> ColumnDefinition {
+    let text = |key| text_of(field, key);
     ColumnDefinition {
         comment: text(COMMENT),
-        pg_type: text(PG_TYPE_KEY),
+        pg_type: text(PG_TYPE_KEY).filter(|name| schema::type_kept_as_text(name).is_none()),
         modifier: text(TYPE_MODIFIER_KEY).and_then(|text| text.parse().ok()),
         default: text(DEFAULT),
         generated: text(GENERATED),
@@ -299,9 +307,8 @@ fn with_definition(mut field: StructField, column: &ColumnDefinition) -> StructF
 
 /// Arrow field metadata by which a column is announced as the PostgreSQL type it was declared as.
 pub(super) fn announced(field: &StructField) -> std::collections::HashMap<String, String> {
-    let column = column_of(field);
-    let modifier = column.modifier.map(|modifier| (TYPE_MODIFIER_KEY.to_owned(), modifier.to_string()));
-    column.pg_type.map(|name| (PG_TYPE_KEY.to_owned(), name)).into_iter().chain(modifier).collect()
+    let keys = [PG_TYPE_KEY, TYPE_MODIFIER_KEY];
+    keys.into_iter().filter_map(|key| Some((key.to_owned(), text_of(field, key)?))).collect()
 }
 
 #[cfg(test)]

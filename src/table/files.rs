@@ -351,7 +351,10 @@ fn file_bounds(log: &RecordBatch, field: &Field) -> Result<Bounds> {
         _ => None,
     };
     let ordered = !field.data_type().is_nested()
-        && !matches!(field.data_type(), DataType::Binary | DataType::BinaryView | DataType::Boolean);
+        && !matches!(
+            field.data_type(),
+            DataType::Binary | DataType::BinaryView | DataType::Boolean | DataType::Interval(_)
+        );
     let side = |group: &str| -> Result<Option<ArrayRef>> {
         let Some(values) = nested(log, group, field.name()).filter(|_| ordered) else { return Ok(None) };
         let values = if group == log_column::MAX { widen_timestamps(&values) } else { values };

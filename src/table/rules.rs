@@ -45,8 +45,8 @@ pub enum Form {
     Json,
     Jsonb,
     Uuid,
-    /// So many digits of the second, fewer than six.
-    Digits(u8),
+    /// The type modifier of a time: digits of the second, and fields of an interval.
+    Time(i32),
 }
 
 /// Who may give an identity column its values.
@@ -174,9 +174,8 @@ fn condition_in(invariant: &str) -> Option<String> {
 /// As our metadata tells it: PostgreSQL counts four bytes of header in a length.
 fn declared_form(field: &StructField) -> Option<Form> {
     let [name, modifier] = PG_TYPE.map(|key| text_of(field, key));
-    if is_time(field.data_type()) {
-        let digits = modifier?.parse().ok().filter(|digits| *digits < 6)?;
-        return Some(Form::Digits(digits));
+    if is_time(field.data_type()) || matches!(name.as_deref(), Some("time" | "interval")) {
+        return modifier?.parse().ok().map(Form::Time);
     }
     let length = |padded| {
         let max = usize::try_from(modifier?.parse::<i64>().ok()? - 4).ok()?;

@@ -1,14 +1,23 @@
 //! Column types: what Delta can store, and how stored columns are read.
+//!
+//! Times of day and intervals, which Delta has not, are text there, `13:04:05.25` and `14 months -3 days 0.5 seconds`, and
+//! announced as what they are in the column's metadata.
 
 use std::sync::Arc;
 
-use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema, SchemaRef, TimeUnit};
+use datafusion::arrow::array::{ArrayRef, AsArray, StringArray};
+use datafusion::arrow::compute::{CastOptions, cast_with_options};
+use datafusion::arrow::datatypes::{
+    DataType, Field, FieldRef, Fields, IntervalMonthDayNano, IntervalMonthDayNanoType, IntervalUnit, Schema, SchemaRef,
+    TimeUnit,
+};
+use datafusion::arrow::error::ArrowError;
 use deltalake::kernel::StructType;
 use deltalake::kernel::engine::arrow_conversion::TryIntoArrow;
 
 use super::definition;
 use crate::error::{Error, ErrorKind, Result};
-use crate::pgtypes::column_type;
+use crate::pgtypes::{PG_TYPE_KEY, column_type};
 
 /// The table's columns as plain Arrow types, in Delta's order. Of field metadata, what announces the PostgreSQL type stays.
 ///
@@ -22,10 +31,80 @@ pub(super) fn logical_schema(delta: &StructType) -> Result<SchemaRef> {
         let plain = Field::new(field.name(), nullable_within(field.data_type()), field.is_nullable());
         // an extension type (variant) is part of what the column is
         let keep = field.extension_type_name().is_some();
-        let metadata = if keep { field.metadata().clone() } else { definition::announced(stored) };
-        Arc::new(plain.with_metadata(metadata))
+        let mut metadata = if keep { field.metadata().clone() } else { definition::announced(stored) };
+        let meant = metadata.get(PG_TYPE_KEY).filter(|_| field.data_type() == &DataType::Utf8);
+        let Some(meant) = meant.and_then(|name| type_kept_as_text(name)) else {
+            return Arc::new(plain.with_metadata(metadata));
+        };
+        metadata.remove(PG_TYPE_KEY);
+        Arc::new(plain.with_data_type(meant).with_metadata(metadata))
     });
     Ok(Arc::new(Schema::new(fields.collect::<Fields>())))
+}
+
+/// The type that a column of text is read as, by the name it is announced with.
+pub(super) fn type_kept_as_text(pg_type: &str) -> Option<DataType> {
+    match pg_type {
+        "time" => Some(DataType::Time64(TimeUnit::Microsecond)),
+        "interval" => Some(DataType::Interval(IntervalUnit::MonthDayNano)),
+        _ => None,
+    }
+}
+
+/// The name by which a column is announced that Delta keeps as text.
+pub(super) fn kept_as_text(data_type: &DataType) -> Option<&'static str> {
+    match data_type {
+        DataType::Time64(_) => Some("time"),
+        DataType::Interval(_) => Some("interval"),
+        _ => None,
+    }
+}
+
+/// The type that files hold a column's values in.
+pub(super) fn physical_type(data_type: &DataType) -> DataType {
+    if kept_as_text(data_type).is_some() { DataType::Utf8 } else { data_type.clone() }
+}
+
+/// The columns as files hold them.
+pub(super) fn physical_schema(schema: &Schema) -> SchemaRef {
+    let fields = schema.fields().iter().map(|field| {
+        let physical = physical_type(field.data_type());
+        Arc::new(field.as_ref().clone().with_data_type(physical))
+    });
+    Arc::new(Schema::new(fields.collect::<Fields>()))
+}
+
+/// Values as files hold them.
+///
+/// # Errors
+/// Of Arrow, where a value cannot be held so.
+pub(super) fn stored(values: &ArrayRef, physical: &DataType) -> Result<ArrayRef, ArrowError> {
+    let strict = CastOptions { safe: false, ..CastOptions::default() };
+    if !matches!(values.data_type(), DataType::Interval(_)) {
+        return cast_with_options(values, physical, &strict);
+    }
+    let months_days_nanos = DataType::Interval(IntervalUnit::MonthDayNano);
+    let values = cast_with_options(values, &months_days_nanos, &strict)?;
+    let spans = values.as_primitive::<IntervalMonthDayNanoType>().iter();
+    let texts: StringArray = spans.map(|span| span.map(interval_text)).collect();
+    cast_with_options(&texts, physical, &strict)
+}
+
+/// `14 months -3 days 0.5 seconds`, which Arrow and Spark read alike.
+fn interval_text(span: IntervalMonthDayNano) -> String {
+    let mut parts = Vec::with_capacity(3);
+    for (count, unit) in [(span.months, "months"), (span.days, "days")] {
+        if count != 0 {
+            parts.push(format!("{count} {unit}"));
+        }
+    }
+    if span.nanoseconds != 0 || parts.is_empty() {
+        let sign = if span.nanoseconds < 0 { "-" } else { "" };
+        let nanos = span.nanoseconds.unsigned_abs();
+        let seconds = format!("{sign}{}.{:09}", nanos / 1_000_000_000, nanos % 1_000_000_000);
+        parts.push(format!("{} seconds", seconds.trim_end_matches('0').trim_end_matches('.')));
+    }
+    parts.join(" ")
 }
 
 fn nullable_within(data_type: &DataType) -> DataType {
@@ -64,7 +143,7 @@ pub(super) fn storable_schema(input: &Schema) -> Result<SchemaRef> {
             )
             .with_hint("give each output column a name of its own; Delta does not tell names apart by case"));
         }
-        let data_type = storable_type(field.data_type()).ok_or_else(|| {
+        let data_type = storable_column(field.data_type()).ok_or_else(|| {
             Error::new(
                 ErrorKind::FeatureNotSupported,
                 format!(
@@ -78,6 +157,15 @@ pub(super) fn storable_schema(input: &Schema) -> Result<SchemaRef> {
         Ok(Arc::new(Field::new(field.name(), data_type, true)))
     });
     Ok(Arc::new(Schema::new(fields.collect::<Result<Vec<FieldRef>>>()?)))
+}
+
+/// As [`storable_type`], and what is kept as text, which nothing nested is.
+fn storable_column(data_type: &DataType) -> Option<DataType> {
+    match data_type {
+        DataType::Time32(_) | DataType::Time64(_) => Some(DataType::Time64(TimeUnit::Microsecond)),
+        DataType::Interval(_) => Some(DataType::Interval(IntervalUnit::MonthDayNano)),
+        other => storable_type(other),
+    }
 }
 
 fn storable_type(data_type: &DataType) -> Option<DataType> {
@@ -146,6 +234,8 @@ pub(super) fn has_timestamp_ntz(schema: &Schema) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use datafusion::arrow::array::IntervalMonthDayNanoArray;
+
     use super::*;
 
     #[test]
@@ -157,6 +247,8 @@ mod tests {
             Field::new("s", DataType::Utf8View, true),
             Field::new("d", DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8)), true),
             Field::new("m", DataType::Decimal128(18, 3), true),
+            Field::new("o", DataType::Time64(TimeUnit::Nanosecond), true),
+            Field::new("i", DataType::Interval(IntervalUnit::DayTime), true),
             Field::new("l", DataType::LargeList(Arc::new(Field::new("item", DataType::Utf8View, false))), true),
         ]);
         let stored = storable_schema(&input).unwrap();
@@ -164,6 +256,25 @@ mod tests {
         assert_eq!(storable_schema(&stored).unwrap(), stored);
         let delta = definition::Definition::new(stored.clone()).delta_columns(None).unwrap();
         assert_eq!(logical_schema(&delta).unwrap(), stored);
+    }
+
+    #[test]
+    fn intervals_are_read_from_text_as_they_were() {
+        let spans = [
+            (0, 0, 0),
+            (14, -3, 500_000_000),
+            (-1, 0, -1_000),
+            (0, 7, 3_600_000_000_000),
+            (i32::MIN, i32::MAX, i64::MIN + 1),
+        ];
+        let spans = spans.map(|(months, days, nanos)| IntervalMonthDayNano::new(months, days, nanos));
+        let values: ArrayRef = Arc::new(IntervalMonthDayNanoArray::from(spans.to_vec()));
+        let text = stored(&values, &DataType::Utf8).unwrap();
+        assert_eq!(text.as_string::<i32>().value(0), "0 seconds");
+        assert_eq!(text.as_string::<i32>().value(1), "14 months -3 days 0.5 seconds");
+        assert_eq!(text.as_string::<i32>().value(2), "-1 months -0.000001 seconds");
+        let strict = CastOptions { safe: false, ..CastOptions::default() };
+        assert_eq!(&cast_with_options(&text, values.data_type(), &strict).unwrap(), &values);
     }
 
     #[test]

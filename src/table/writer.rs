@@ -9,7 +9,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use datafusion::arrow::array::{Array, ArrayRef, RecordBatch, new_null_array};
-use datafusion::arrow::compute::{CastOptions, cast_with_options};
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::parquet::basic::Compression;
 use datafusion::parquet::file::properties::{EnabledStatistics, WriterProperties};
@@ -22,8 +21,8 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{Mutex, Semaphore, mpsc};
 use tokio::task::JoinSet;
 
-use super::errors;
 use super::target::Target;
+use super::{errors, schema};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Rows per Parquet row group: scans are split and pruned by row group, so a table of half a million rows must have some.
@@ -191,14 +190,10 @@ fn conform(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
     let columns = schema.fields().iter().map(|field| {
         let column: ArrayRef = match batch.column_by_name(field.name()) {
             Some(column) if column.data_type() == field.data_type() => Arc::clone(column),
-            Some(column) => {
-                let strict = CastOptions { safe: false, ..CastOptions::default() };
-                cast_with_options(column, field.data_type(), &strict).map_err(|error| {
-                    let message =
-                        format!("column \"{}\" cannot be stored as {}: {error}", field.name(), field.data_type());
-                    Error::new(ErrorKind::DatatypeMismatch, message)
-                })?
-            }
+            Some(column) => schema::stored(column, field.data_type()).map_err(|error| {
+                let message = format!("column \"{}\" cannot be stored as {}: {error}", field.name(), field.data_type());
+                Error::new(ErrorKind::DatatypeMismatch, message)
+            })?,
             None => new_null_array(field.data_type(), batch.num_rows()),
         };
         if !field.is_nullable() && column.null_count() > 0 {

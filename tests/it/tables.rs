@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use datafusion::arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
-use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use datafusion::arrow::datatypes::{DataType, Field, IntervalUnit, Schema, SchemaRef, TimeUnit};
 use datafusion::arrow::util::pretty::pretty_format_batches;
 use datafusion::physical_plan::displayable;
 use datafusion::prelude::{SessionConfig, SessionContext};
@@ -97,8 +97,9 @@ async fn every_stored_type_comes_back_as_it_went() {
     let sql = "select true as b, cast(1 as smallint) as i2, cast(2 as int) as i4, cast(3 as bigint) as i8,
         cast(1.5 as real) as f4, cast(2.5 as double) as f8, cast('12345678901234.567' as numeric(18,3)) as m,
         'grüße' as s, date '2011-12-09' as d, timestamp '2010-12-01 08:26:00.123456' as ts,
-        arrow_cast('2010-12-01T08:26:00Z', 'Timestamp(Microsecond, Some(\"UTC\"))') as tz, arrow_cast('ab', 'Binary') as raw
-        union all select null, null, null, null, null, null, null, null, null, null, null, null";
+        arrow_cast('2010-12-01T08:26:00Z', 'Timestamp(Microsecond, Some(\"UTC\"))') as tz, arrow_cast('ab', 'Binary') as raw,
+        time '13:04:05.25' as o, interval '14 months -3 days 0.5 seconds' as span
+        union all select null, null, null, null, null, null, null, null, null, null, null, null, null, null";
     let written = lake.write("x/types", &overwrite(), sql).await.unwrap();
     assert_eq!((written.version, written.rows), (0, 2));
     let snapshot = lake.tables.snapshot("x/types", None).await.unwrap();
@@ -119,10 +120,12 @@ async fn every_stored_type_comes_back_as_it_went() {
             DataType::Timestamp(micros, None),
             DataType::Timestamp(micros, Some("UTC".into())),
             DataType::Binary,
+            DataType::Time64(micros),
+            DataType::Interval(IntervalUnit::MonthDayNano),
         ]
     );
     assert!(snapshot.is_plain());
-    let expected = "true,1,2,3,1.5,2.5,12345678901234.567,grüße,2011-12-09,2010-12-01T08:26:00.123456,2010-12-01T08:26:00Z,6162;,,,,,,,,,,,";
+    let expected = "true,1,2,3,1.5,2.5,12345678901234.567,grüße,2011-12-09,2010-12-01T08:26:00.123456,2010-12-01T08:26:00Z,6162,13:04:05.250,14 mons -3 days 0.500000000 secs;,,,,,,,,,,,,,";
     assert_eq!(lake.query("x/types", None, "select * from t order by i8 nulls last").await, expected);
     let by_delta_rs = lake.tables.snapshot_by("x/types", None, ScanPath::DeltaRs).await.unwrap();
     lake.register(by_delta_rs.provider().unwrap());
@@ -298,7 +301,7 @@ async fn a_write_that_fails_leaves_the_table_as_it_was() {
         lake.write("x/t", &overwrite(), "select 1 / (a - 1) as a from (values (2), (1)) v(a)").await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::DivisionByZero, "{}", error.chain());
     assert_eq!(lake.tables.head("x/t").await.unwrap(), Some(0));
-    let error = lake.write("x/u", &overwrite(), "select interval '1 day' as pause").await.unwrap_err();
+    let error = lake.write("x/u", &overwrite(), "select [interval '1 day'] as pause").await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::FeatureNotSupported);
     assert!(error.message().contains("\"pause\""), "{error}");
     assert_eq!(lake.tables.head("x/u").await.unwrap(), None);

@@ -44,11 +44,20 @@ fn check_cast(value: &Expr, column: &str, schema: &dyn ExprSchema) -> Result<()>
 fn check_value(value: &Expr, to: &DataType, column: &str, schema: &dyn ExprSchema) -> Result<()> {
     let from = value.get_type(schema).map_err(errors::from_datafusion)?;
     // a quoted literal has no type of its own
-    if matches!(value, Expr::Literal(..)) && from.is_string() || assignable(&from, to) {
+    if matches!(value, Expr::Literal(..)) && from.is_string() {
+        return Ok(());
+    }
+    check_type(&from, to, column)
+}
+
+/// # Errors
+/// `42804` where the column, of type `to`, takes no values of type `from`.
+pub(super) fn check_type(from: &DataType, to: &DataType, column: &str) -> Result<()> {
+    if assignable(from, to) {
         return Ok(());
     }
     let name = |data_type: &DataType| format_type(pg_type(data_type).oid(), -1);
-    let message = format!("column \"{column}\" is of type {} but expression is of type {}", name(to), name(&from));
+    let message = format!("column \"{column}\" is of type {} but expression is of type {}", name(to), name(from));
     Err(Error::new(ErrorKind::DatatypeMismatch, message).with_hint("You will need to rewrite or cast the expression."))
 }
 
@@ -81,11 +90,16 @@ pub(super) fn assigned(value: Expr, column: &FieldRef, schema: &dyn ExprSchema) 
 fn assignable(from: &DataType, to: &DataType) -> bool {
     let is_date =
         |data_type: &DataType| matches!(data_type, DataType::Date32 | DataType::Date64 | DataType::Timestamp(..));
+    let is_clock = |data_type: &DataType| {
+        matches!(data_type, DataType::Time64(_) | DataType::Interval(_) | DataType::Timestamp(_, None))
+    };
     from.is_null()
         || to.is_string()
         || from == to
         || (from.is_numeric() && to.is_numeric())
         || (is_date(from) && is_date(to))
+        || (is_clock(from) && matches!(to, DataType::Time64(_)))
+        || (matches!(from, DataType::Time64(_)) && matches!(to, DataType::Interval(_)))
         || (from.is_binary() && to.is_binary())
         || (from.is_nested() && to.is_nested())
 }

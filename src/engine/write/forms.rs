@@ -13,7 +13,7 @@ use datafusion::scalar::ScalarValue;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::pgfunctions::JsonType;
-use crate::pgfunctions::time::with_digits;
+use crate::pgfunctions::time::with_modifier;
 use crate::pgtypes::{Style, Type, read_text};
 use crate::table::rules::{Form, Length};
 
@@ -29,8 +29,8 @@ pub(super) fn formed(column: &ArrayRef, form: Form) -> Result<ArrayRef> {
         let list = ListArray::try_new(Arc::clone(item), offsets, elements, nulls).map_err(failed)?;
         return Ok(Arc::new(list));
     }
-    if let Form::Digits(digits) = form {
-        return with_digits(column.clone(), digits);
+    if let Form::Time(modifier) = form {
+        return with_modifier(column.clone(), modifier);
     }
     let given = cast(column, &DataType::Utf8View).map_err(failed)?;
     let given: &StringViewArray = given.as_string_view();
@@ -53,7 +53,7 @@ fn form_of(text: &str, form: Form) -> Result<Cow<'_, str>> {
         Form::Length(length) => within(text, length),
         Form::Json => JsonType::Json.read_text(text),
         Form::Jsonb => JsonType::Jsonb.read_text(text),
-        Form::Digits(_) => Ok(Cow::Borrowed(text)),
+        Form::Time(_) => Ok(Cow::Borrowed(text)),
         Form::Uuid => match read_text(&Type::UUID, text, &Style::default())? {
             ScalarValue::Utf8(Some(uuid)) if uuid != text => Ok(Cow::Owned(uuid)),
             _ => Ok(Cow::Borrowed(text)),

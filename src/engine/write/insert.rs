@@ -110,6 +110,10 @@ async fn proposed(
             given.iter().try_for_each(|index| check_given(insert, target, *index))?;
             from_source(planner, statement, insert, &given, &source, target).await?
         }
+        Err(error) if UNCONVERTED.iter().any(|words| error.message().starts_with(words)) => {
+            mistyped(planner, statement, &source, &given, target).await?;
+            return Err(error);
+        }
         planned => planned?,
     };
     let Projection { mut expr, input, .. } = target::projection(planned)?;
@@ -123,7 +127,27 @@ async fn proposed(
 }
 
 const MORE: &str = "INSERT has more expressions than target columns";
+/// What DataFusion says of types that it has no cast for.
+const UNCONVERTED: [&str; 2] = ["cannot automatically convert", "types don't match and no valid cast exists"];
 const FEWER: &str = "INSERT has more target columns than expressions";
+
+/// # Errors
+/// `42804` for the first column of the source that the table's takes no values of.
+async fn mistyped(
+    planner: &Planner,
+    statement: &Statement,
+    source: &ast::Query,
+    given: &[usize],
+    target: &Target,
+) -> Result<()> {
+    let query = Statement { ast: ast::Statement::Query(Box::new(source.clone())), ..statement.clone() };
+    let planned = planner.plan(&query).await?;
+    for (index, field) in given.iter().zip(planned.schema().fields()) {
+        let column = &target.columns()[*index];
+        assign::check_type(field.data_type(), column.data_type(), column.name())?;
+    }
+    Ok(())
+}
 
 /// DataFusion's plan of the INSERT, in our words where it fails.
 async fn from_source(

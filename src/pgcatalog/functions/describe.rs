@@ -343,9 +343,35 @@ pub fn format_type(oid: u32, modifier: i64) -> String {
         Type::TIMESTAMPTZ => with_precision("timestamp", modifier, " with time zone"),
         Type::TIME => with_precision("time", modifier, " without time zone"),
         Type::TIMETZ => with_precision("time", modifier, " with time zone"),
+        Type::INTERVAL => interval(modifier),
         Type::BIT => "bit".to_owned(),
         Type::VARBIT => "bit varying".to_owned(),
         other => other.name().to_owned(),
+    }
+}
+
+/// The fields of an interval are in the upper half of its modifier, the digits of its second in the lower.
+fn interval(modifier: i64) -> String {
+    let fields = match (modifier >> 16) & 0x7fff {
+        0x0004 => " year",
+        0x0002 => " month",
+        0x0008 => " day",
+        0x0400 => " hour",
+        0x0800 => " minute",
+        0x1000 => " second",
+        0x0006 => " year to month",
+        0x0408 => " day to hour",
+        0x0c08 => " day to minute",
+        0x1c08 => " day to second",
+        0x0c00 => " hour to minute",
+        0x1c00 => " hour to second",
+        0x1800 => " minute to second",
+        _ => "",
+    };
+    match modifier & 0xffff {
+        digits @ 0..=6 if modifier >= 0 => format!("interval{fields}({digits})"),
+        _ if modifier >= 0 => format!("interval{fields}"),
+        _ => "interval".to_owned(),
     }
 }
 

@@ -6,6 +6,7 @@
 use std::hash::Hash;
 use std::sync::Arc;
 
+use datafusion::arrow::array::ArrayRef;
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::metadata::FieldMetadata;
 use datafusion::common::tree_node::Transformed;
@@ -23,6 +24,7 @@ use super::call::{Context, Ty, context};
 use super::casts::{self, Modifier};
 use super::operators;
 use super::planner::call;
+use crate::error::Result;
 use crate::pgfunctions::external;
 use crate::pgtypes::TYPE_MODIFIER_KEY;
 use crate::pgtypes::time::{IntervalFields, is_relative};
@@ -226,6 +228,18 @@ impl ScalarUDFImpl for TimeCast {
         }
         self.convert(value, &context(&args.config_options))
     }
+}
+
+/// Values as a column of the type modifier holds them; those of no time as they are.
+pub fn with_modifier(array: ArrayRef, modifier: i32) -> Result<ArrayRef> {
+    let ty = match array.data_type() {
+        DataType::Timestamp(_, None) => Ty::Timestamp,
+        DataType::Timestamp(_, Some(_)) => Ty::Timestamptz,
+        DataType::Time64(_) => Ty::Time,
+        DataType::Interval(_) => Ty::Interval,
+        _ => return Ok(array),
+    };
+    read_modifier(modifier, ty).apply(array, ty)
 }
 
 /// What a type modifier says: digits of the second; of an interval its fields in the upper half.

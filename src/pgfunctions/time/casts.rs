@@ -132,16 +132,6 @@ pub(super) fn instant(local: i64, zone: time::Zone) -> i64 {
     if is_finite(local) { zone.instant(local) } else { local }
 }
 
-/// Timestamps with so many digits of the second; what is none stays as it is.
-pub fn with_digits(array: ArrayRef, digits: u8) -> Result<ArrayRef> {
-    let ty = match array.data_type() {
-        DataType::Timestamp(_, None) => Ty::Timestamp,
-        DataType::Timestamp(_, Some(_)) => Ty::Timestamptz,
-        _ => return Ok(array),
-    };
-    Modifier { digits: Some(digits), fields: None }.apply(array, ty)
-}
-
 /// What a type's modifier says: digits of a second, and fields of an interval.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Modifier {

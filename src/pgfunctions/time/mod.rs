@@ -23,8 +23,8 @@ mod zones;
 use datafusion::logical_expr::ScalarUDF;
 
 pub use aggregates::with_intervals;
+pub use cast::with_modifier;
 pub use cast::{rewrite_casts, sort_intervals, value_of_clock};
-pub use casts::with_digits;
 pub use planner::TimePlanner;
 pub use series::{TimeSeries, series_function};
 

@@ -13,6 +13,7 @@ use super::super::{Change, unsupported};
 use super::constraints::Constraints;
 use super::sequences;
 use crate::dialect::folded;
+use crate::engine::sql_types::{digits_modifier, interval_modifier};
 use crate::error::{Error, ErrorKind, Result};
 use crate::table::ColumnDefinition;
 
@@ -213,6 +214,13 @@ fn stored_as(sql_type: &SqlType) -> Result<Type> {
                 _ => "timestamp",
             }),
             ..plain(SqlType::Timestamp(None, *zone))
+        },
+        SqlType::Time(Some(digits), zone @ (TimezoneInfo::None | TimezoneInfo::WithoutTimeZone)) => {
+            Type { modifier: Some(digits_modifier(*digits)), ..plain(SqlType::Time(None, *zone)) }
+        }
+        SqlType::Interval { fields, precision } => Type {
+            modifier: interval_modifier(fields.as_ref(), *precision),
+            ..plain(SqlType::Interval { fields: None, precision: None })
         },
         SqlType::Array(ArrayElemTypeDef::SquareBracket(element, _)) => {
             let Type { stored, pg_type, modifier, .. } = stored_as(element)?;
