@@ -9,6 +9,7 @@
 //! | `INSERT INTO t SELECT 1 ON CONFLICT …` | `INSERT INTO t (SELECT 1) ON CONFLICT …` |
 //! | `f(VARIADIC ARRAY[a, b])` | `f(a, b)` |
 //! | `substring(a SIMILAR b ESCAPE c)` | `substring(a FROM b FOR c)` |
+//! | `a IN (VALUES (1))`, `SELECT (VALUES (1))` | `a IN (SELECT * FROM (VALUES (1)) AS "values")` … |
 //! | `x::"text"[]`, `x::_int4`, `"id" "serial"` | `x::text[]`, `x::int4[]`, `"id" serial` |
 
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
@@ -23,6 +24,7 @@ pub(super) fn rewrite(tokens: &mut Vec<TokenWithSpan>) {
     plain_types(tokens);
     spread_variadic(tokens);
     plain_substrings(tokens);
+    select_values(tokens);
 }
 
 fn token_at(tokens: &[TokenWithSpan], at: usize) -> Option<&Token> {
@@ -163,6 +165,43 @@ fn plain_substrings(tokens: &mut [TokenWithSpan]) {
     }
 }
 
+/// `IN (VALUES (1))` → `IN (SELECT * FROM (VALUES (1)) AS "values")`, as everywhere else where an expression may stand.
+fn select_values(tokens: &mut Vec<TokenWithSpan>) {
+    for at in (2..tokens.len()).rev() {
+        let opens = is_word(tokens.get(at), "values")
+            && token_at(tokens, at - 1) == Some(&Token::LParen)
+            && token_at(tokens, at + 1) == Some(&Token::LParen);
+        let before = tokens.get(at - 2);
+        let in_expression = ["in", "any", "all", "some", "select"].iter().any(|word| is_word(before, word))
+            || matches!(
+                before.map(|before| &before.token),
+                Some(Token::Eq | Token::Neq | Token::Lt | Token::LtEq | Token::Gt | Token::GtEq)
+            );
+        if !opens || !in_expression {
+            continue;
+        }
+        let mut depth = 1_usize;
+        let close = (at..tokens.len()).find(|at| {
+            match tokens[*at].token {
+                Token::LParen => depth += 1,
+                Token::RParen => depth -= 1,
+                _ => {}
+            }
+            depth == 0
+        });
+        let Some(close) = close else { continue };
+        let put = |span, tokens: &[Token]| -> Vec<TokenWithSpan> {
+            tokens.iter().map(|token| TokenWithSpan { token: token.clone(), span }).collect()
+        };
+        let alias = [Token::RParen, Token::make_keyword("AS"), Token::make_word("values", Some('"'))];
+        let closing = put(tokens[close].span, &alias);
+        tokens.splice(close..close, closing);
+        let query = [Token::make_keyword("SELECT"), Token::Mul, Token::make_keyword("FROM"), Token::LParen];
+        let opening = put(tokens[at].span, &query);
+        tokens.splice(at..at, opening);
+    }
+}
+
 /// Types as programs write them: in quotes, and arrays by their catalog's names.
 fn plain_types(tokens: &mut Vec<TokenWithSpan>) {
     let defines = is_word(tokens.first(), "create") || is_word(tokens.first(), "alter");
@@ -207,7 +246,6 @@ mod tests {
                 "begin isolation level serializable, read only, not deferrable",
                 "BEGIN ISOLATION LEVEL SERIALIZABLE, READ ONLY",
             ),
-            ("select substring(a similar b || (c) escape '#')", "SELECT SUBSTRING(a FROM b || (c) FOR '#')"),
             ("begin deferrable", "BEGIN"),
             ("set transaction read only deferrable", "SET TRANSACTION READ ONLY"),
             ("select all a from t for read only", "SELECT a FROM t"),
@@ -223,6 +261,11 @@ mod tests {
         for (sql, plain) in [
             ("select a::\"text\"[], b::_int4, c::pg_catalog._text", "select a::text[], b::int4[], c::text[]"),
             ("select a::\"timestamptz\"", "select a::timestamptz"),
+            ("select substring(a similar b || (c) escape '#')", "select substring(a from b || (c) for '#')"),
+            (
+                "select (values (1)) where a in (values (1), ((2)))",
+                "select (select * from (values (1)) as \"values\") where a in (select * from (values (1), ((2))) as \"values\")",
+            ),
         ] {
             assert_eq!(parse_single(sql).unwrap().ast.to_string(), parse_single(plain).unwrap().ast.to_string());
         }

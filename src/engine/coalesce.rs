@@ -1,4 +1,4 @@
-//! `coalesce` beside quoted literals: `coalesce(ordered_at, '1900-01-01')`.
+//! `coalesce` beside quoted literals, `coalesce(ordered_at, '1900-01-01')`, and bytes beside NULL.
 //!
 //! DataFusion asks for the function's type while it plans, before [`super::typing`] reads the literal as what the others are,
 //! and finds none for a timestamp and a text. Remove when it lets literals be unknown.
@@ -38,7 +38,8 @@ impl ScalarUDFImpl for Coalesce {
     }
     fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
         self.inner.coerce_types(types).or_else(|error| {
-            let known: Vec<DataType> = types.iter().filter(|given| !given.is_string()).cloned().collect();
+            let known: Vec<DataType> =
+                types.iter().filter(|given| !given.is_string() && !given.is_null()).cloned().collect();
             if known.is_empty() {
                 return Err(error);
             }

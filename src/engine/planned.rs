@@ -2,11 +2,17 @@
 //!
 //! Invariant: a plan is used again only under an equal [`Basis`].
 
+use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock, Weak};
 
 use datafusion::arrow::datatypes::SchemaRef;
-use datafusion::logical_expr::LogicalPlan;
+use datafusion::common::ParamValues;
+use datafusion::common::metadata::{FieldMetadata, ScalarAndMetadata};
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::error::{DataFusionError, Result as DataFusionResult};
+use datafusion::logical_expr::expr::{Cast, Placeholder};
+use datafusion::logical_expr::{Expr, LogicalPlan};
 use datafusion::scalar::ScalarValue;
 
 use super::settings::Settings;
@@ -14,7 +20,8 @@ use super::{errors, frame_parameters};
 use crate::catalog::{Overlay, Release, Scope};
 use crate::dialect::Statement;
 use crate::error::{Error, ErrorKind, Result};
-use crate::pgtypes;
+use crate::pgfunctions::JsonType;
+use crate::pgtypes::{self, PG_TYPE_KEY};
 
 /// A logical plan, and what it was made under.
 #[derive(Debug)]
@@ -93,9 +100,59 @@ pub(super) fn bind(plan: &LogicalPlan, statement: &Statement, params: &[ScalarVa
     if params.is_empty() {
         return Ok(None);
     }
-    let bound = plan.clone().with_param_values(params.to_vec());
+    let values = told(plan, params).map_err(|error| errors::in_statement(error, statement))?;
+    let announced = values.iter().any(|value| value.metadata().is_some());
+    let plan = if announced { announced_values(plan.clone()) } else { Ok(plan.clone()) };
+    let bound = plan.and_then(|plan| plan.with_param_values(ParamValues::List(values)));
     let bound = bound.and_then(|plan| frame_parameters::bind(plan, params));
     bound.map(Some).map_err(|error| errors::in_statement(error, statement))
+}
+
+/// The values as what the plan takes them for, where their Arrow type does not tell: documents, which are text.
+fn told(plan: &LogicalPlan, params: &[ScalarValue]) -> DataFusionResult<Vec<ScalarAndMetadata>> {
+    let mut values: Vec<_> = params.iter().cloned().map(ScalarAndMetadata::from).collect();
+    let is_text = |value: &ScalarValue| value.data_type().is_string() && !value.is_null();
+    if !params.iter().any(is_text) {
+        return Ok(values);
+    }
+    let mut note = |expr: &Expr| -> DataFusionResult<TreeNodeRecursion> {
+        if let Expr::Placeholder(Placeholder { id, field: Some(field) }) = expr
+            && let Some(json) = JsonType::of_field(field)
+            && let Some(place) = id.strip_prefix('$').and_then(|number| number.parse::<usize>().ok()?.checked_sub(1))
+            && let Some(value) =
+                values.get_mut(place).filter(|known| known.metadata().is_none() && is_text(known.value()))
+            && let Some(Some(text)) = value.value().try_as_str()
+        {
+            let document = json.read_text(text).map_err(|error| DataFusionError::External(Box::new(error)))?;
+            let named = BTreeMap::from([(PG_TYPE_KEY.to_owned(), json.name().to_owned())]);
+            let document = ScalarValue::Utf8(Some(document.into_owned()));
+            *value = ScalarAndMetadata::new(document, Some(FieldMetadata::new(named)));
+        }
+        Ok(TreeNodeRecursion::Continue)
+    };
+    plan.apply_with_subqueries(|node| node.apply_expressions(|expr| expr.apply(&mut note)))?;
+    Ok(values)
+}
+
+/// The plan with all rows of a VALUES announced alike, which DataFusion asks for once values are in the place of parameters.
+fn announced_values(plan: LogicalPlan) -> DataFusionResult<LogicalPlan> {
+    let announced = |node: LogicalPlan| {
+        let LogicalPlan::Values(mut values) = node else { return Ok(Transformed::no(node)) };
+        let document = |value: &Expr| match value {
+            Expr::Placeholder(Placeholder { field: Some(field), .. }) => {
+                JsonType::of_field(field).map(|_| Arc::clone(field))
+            }
+            _ => None,
+        };
+        for at in 0..values.schema.fields().len() {
+            let Some(field) = values.values.iter().find_map(|row| document(row.get(at)?)) else { continue };
+            for value in values.values.iter_mut().filter_map(|row| row.get_mut(at)) {
+                *value = Expr::Cast(Cast::new_from_field(Box::new(std::mem::take(value)), Arc::clone(&field)));
+            }
+        }
+        Ok(Transformed::yes(LogicalPlan::Values(values)))
+    };
+    plan.transform_up_with_subqueries(announced).map(|plan| plan.data)
 }
 
 /// Errors of the optimizer name columns too.

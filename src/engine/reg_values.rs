@@ -21,6 +21,23 @@ use super::context::SessionInfo;
 use crate::pgcatalog;
 use crate::pgtypes::{self, Format, PG_TYPE_KEY, Style};
 
+/// Functions that make text of whatever they are given.
+const WRITES_TEXT: &[&str] = &[
+    "concat",
+    "concat_ws",
+    "format",
+    "json_build_array",
+    "json_build_object",
+    "json_element",
+    "json_pair",
+    "jsonb_build_array",
+    "jsonb_build_object",
+    "quote_literal",
+    "quote_nullable",
+    "to_json",
+    "to_jsonb",
+];
+
 /// The type's name, if the field holds OIDs that stand for names.
 fn kind(field: &Field) -> Option<&str> {
     let kind = field.metadata().get(PG_TYPE_KEY)?;
@@ -51,7 +68,7 @@ pub(super) fn shown(plan: LogicalPlan) -> DataFusionResult<LogicalPlan> {
     LogicalPlanBuilder::from(plan).project(columns)?.build()
 }
 
-/// A cast of such a value to text, its concatenation with text, its comparison with a name that is written out.
+/// A cast of such a value to text, what a function makes text of, its concatenation with text, its comparison with a name that is written out.
 pub(super) fn change(expr: Expr, schema: &DFSchema) -> DataFusionResult<Transformed<Expr>> {
     match expr {
         Expr::Cast(cast) if cast.field.data_type().is_string() => match kind_of(&cast.expr, schema) {
@@ -80,6 +97,17 @@ pub(super) fn change(expr: Expr, schema: &DFSchema) -> DataFusionResult<Transfor
             let left = Box::new(as_text(*left, &kind_left));
             let right = Box::new(as_text(*right, &kind_right));
             let whole = Expr::BinaryExpr(BinaryExpr { left, op: Operator::StringConcat, right });
+            Ok(if changed { Transformed::yes(whole) } else { Transformed::no(whole) })
+        }
+        Expr::ScalarFunction(mut function) if WRITES_TEXT.contains(&function.func.name()) => {
+            let mut changed = false;
+            for arg in &mut function.args {
+                if let Some(kind) = kind_of(arg, schema) {
+                    *arg = call(&TEXT, &kind, std::mem::take(arg));
+                    changed = true;
+                }
+            }
+            let whole = Expr::ScalarFunction(function);
             Ok(if changed { Transformed::yes(whole) } else { Transformed::no(whole) })
         }
         Expr::BinaryExpr(BinaryExpr { left, op, right }) if is_comparison(op) => {

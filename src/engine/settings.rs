@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::postgres_settings;
 use crate::error::{Error, ErrorKind, Result};
+use crate::pgtypes;
 use crate::pgtypes::time::Zone;
 
 /// How a value is checked, where PostgreSQL's way is not ours.
@@ -51,7 +52,7 @@ pub const SERVER_VERSION: &str = concat!("15.0 (Lakewire ", env!("CARGO_PKG_VERS
 #[rustfmt::skip]
 const DEFINITIONS: &[Definition] = &[
     told("application_name", "", Text, "the application's name, as it gives it"),
-    told("client_encoding", "UTF8", Encoding, "the client's character set; always UTF8"),
+    told("client_encoding", "UTF8", Encoding, "the client's character set"),
     told("DateStyle", "ISO, MDY", DateStyle, "display format for dates"),
     own("default_transaction_isolation", "repeatable read", Postgres, "every transaction reads one release"),
     told("default_transaction_read_only", "off", Postgres, "whether transactions are read-only"),
@@ -310,12 +311,9 @@ fn checked(name: &str, value: &str, current: &str) -> Result<(String, String)> {
         }
         TimeZone => time_zone(value, current).ok_or_else(bad)?,
         DateStyle => date_style(value, current).map_err(|detail| bad().with_detail(detail))?,
-        Encoding => match value.to_lowercase().replace(['-', '_'], "").as_str() {
-            "utf8" | "unicode" | "" => "UTF8".to_owned(),
-            // Text that is plain ASCII is the same bytes in all of these.
-            "sqlascii" => "UTF8".to_owned(),
-            _ => return Err(bad().with_hint("the server speaks UTF8 only")),
-        },
+        // a client in the C locale says SQL_ASCII and takes the bytes as they are
+        Encoding if value.is_empty() => "UTF8".to_owned(),
+        Encoding => pgtypes::Encoding::named(&value).ok_or_else(bad)?.name().to_owned(),
         Fixed => {
             return Err(Error::new(
                 ErrorKind::CantChangeSetting,
@@ -436,7 +434,8 @@ mod tests {
         check_error("server_version", "16", "55P02");
         check_error("no_such_setting", "1", "42704");
         check_error("lakewire.nonsense", "1", "42704");
-        check_error("client_encoding", "latin1", "22023");
+        check("client_encoding", "iso-8859-1", "LATIN1");
+        check_error("client_encoding", "nosuch", "22023");
     }
 
     #[test]

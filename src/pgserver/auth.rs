@@ -99,7 +99,7 @@ async fn password_message(reader: &mut Reader) -> Result<Bytes, Halt> {
 /// SASLInitialResponse: the mechanism, then the client's first message, which must agree on the binding. A client that
 /// could bind, and was told that the server cannot, was lied to by somebody in between.
 fn client_first(body: &Bytes, can_bind: bool) -> Result<Bytes> {
-    let mut body = Body(body.clone());
+    let mut body = Body::plain(body.clone());
     let mechanism = body.string()?;
     if mechanism != MECHANISM && !(can_bind && mechanism == MECHANISM_BOUND) {
         return Err(violation("client selected an invalid SASL authentication mechanism"));

@@ -16,7 +16,7 @@ use super::link::Link;
 use super::notify::Listener;
 use crate::engine::{Guard, Session, TransactionStatus};
 use crate::error::{Error, ErrorKind, Result};
-use crate::pgtypes::Style;
+use crate::pgtypes::{Encoding, Style};
 
 /// How long a client that was told the end may take to read it.
 const FAREWELL: Duration = Duration::from_secs(1);
@@ -76,7 +76,7 @@ impl Connection {
                 continue;
             }
             skipping = None;
-            let handled = match Message::decode(frame) {
+            let handled = match Message::decode(frame, self.link.writer.encoding) {
                 Ok(message) => self.handle(message).await,
                 Err(error) => Err(Halt::Failed(error)),
             };
@@ -134,8 +134,11 @@ impl Connection {
     }
 
     /// The first time, all that are reported.
-    fn put_changed_settings(&mut self) {
+    pub(super) fn put_changed_settings(&mut self) {
         for (name, value) in self.session.take_changed_settings() {
+            if name == "client_encoding" {
+                self.link.writer.encoding = Encoding::named(&value).unwrap_or(Encoding::UTF8);
+            }
             self.link.writer.put(&ParameterStatus::new(name, value));
         }
     }

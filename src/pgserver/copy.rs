@@ -137,7 +137,7 @@ async fn pump(reader: &mut Reader, data: mpsc::Sender<Result<Bytes>>) -> Result<
                 return Ok(());
             }
             b'f' => {
-                let reason = Body(frame.body).string().unwrap_or_default();
+                let reason = Body::plain(frame.body).string().unwrap_or_default();
                 let error = Error::new(ErrorKind::QueryCanceled, format!("COPY from stdin failed: {reason}"));
                 let _ = data.send(Err(error)).await;
                 return Ok(());

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::scalar::ScalarValue;
 use pgwire::api::Type;
@@ -10,6 +11,7 @@ use pgwire::messages::data::{NoData, ParameterDescription};
 use pgwire::messages::extendedquery::{BindComplete, CloseComplete, ParseComplete, PortalSuspended};
 use pgwire::messages::response::{CommandComplete, EmptyQueryResponse};
 
+use super::charset;
 use super::connection::Connection;
 use super::errors::Halt;
 use super::frontend::{Bind, Target};
@@ -17,7 +19,7 @@ use super::rows::{Cursor, Progress, row_description};
 use crate::dialect;
 use crate::engine::{Guard, Outcome, Prepared};
 use crate::error::{Error, ErrorKind, Result};
-use crate::pgtypes::{Format, column_formats, decode_parameter};
+use crate::pgtypes::{Encoding, Format, column_formats, decode_parameter};
 
 /// Prepared statements by name that are the protocol's alone: the unnamed one, "", and empty ones, `None`. All others are
 /// the session's, where SQL finds them too.
@@ -136,9 +138,13 @@ impl Connection {
                 ));
             }
         };
-        let style = self.style();
-        let decode = |(at, (value, pg_type)): (usize, (&Option<bytes::Bytes>, &Type))| {
-            decode_parameter(pg_type, format(&bind.parameter_formats, at), value.as_deref(), at + 1, &style)
+        let (style, encoding) = (self.style(), self.link.writer.encoding);
+        let decode = |(at, (value, pg_type)): (usize, (&Option<Bytes>, &Type))| {
+            let format = format(&bind.parameter_formats, at);
+            let read = |value: &Bytes| charset::read(encoding, value);
+            let recoded = value.as_ref().filter(|_| encoding != Encoding::UTF8 && charset::is_text(pg_type, format));
+            let recoded = recoded.map(read).transpose()?;
+            decode_parameter(pg_type, format, recoded.as_deref().or(value.as_deref()), at + 1, &style)
         };
         bind.parameters.iter().zip(types).enumerate().map(decode).collect()
     }

@@ -4,8 +4,9 @@
 
 use bytes::{Buf, Bytes};
 
+use super::charset;
 use crate::error::{Error, ErrorKind, Result};
-use crate::pgtypes::Format;
+use crate::pgtypes::{Encoding, Format};
 
 /// One message as it came: its type and its body.
 #[derive(Debug)]
@@ -61,9 +62,9 @@ pub(super) fn is_known(tag: u8) -> bool {
 }
 
 impl Message {
-    /// Decodes a frame; `08P01` where the body is not what its type says.
-    pub(super) fn decode(frame: Frame) -> Result<Self> {
-        let mut body = Body(frame.body);
+    /// Decodes a frame of a client with that character set; `08P01` where the body is not what its type says.
+    pub(super) fn decode(frame: Frame, encoding: Encoding) -> Result<Self> {
+        let mut body = Body(frame.body, encoding);
         let message = match frame.tag {
             b'Q' => Self::Query(body.string()?),
             b'P' => {
@@ -109,10 +110,14 @@ pub(super) fn violation(message: impl Into<String>) -> Error {
     Error::new(ErrorKind::ProtocolViolation, message)
 }
 
-/// The unread rest of a message's body.
-pub(super) struct Body(pub Bytes);
+/// The unread rest of a message's body, and the character set of its texts.
+pub(super) struct Body(pub Bytes, Encoding);
 
 impl Body {
+    /// Of a client that has not named a character set, or where it does not matter.
+    pub(super) fn plain(bytes: Bytes) -> Self {
+        Self(bytes, Encoding::UTF8)
+    }
     fn short() -> Error {
         violation("insufficient data left in message")
     }
@@ -121,6 +126,7 @@ impl Body {
         let end = self.0.iter().position(|byte| *byte == 0).ok_or_else(|| violation("invalid string in message"))?;
         let text = self.0.split_to(end);
         self.0.advance(1);
+        let text = if self.1 == Encoding::UTF8 { text } else { charset::read(self.1, &text)? };
         String::from_utf8(text.into()).map_err(|error| {
             let bad = error.as_bytes().get(error.utf8_error().valid_up_to()).copied().unwrap_or_default();
             Error::new(
@@ -172,7 +178,7 @@ mod tests {
     use super::*;
 
     fn decode(tag: u8, body: &[u8]) -> Result<Message> {
-        Message::decode(Frame { tag, body: Bytes::copy_from_slice(body) })
+        Message::decode(Frame { tag, body: Bytes::copy_from_slice(body) }, Encoding::UTF8)
     }
 
     #[test]

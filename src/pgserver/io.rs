@@ -4,9 +4,11 @@ use bytes::{Bytes, BytesMut};
 use pgwire::messages::Message as WireMessage;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
+use super::charset;
 use super::errors::{Disconnect, ErrorSeverity, Halt, ReportedError, error_response};
 use super::frontend::{Frame, is_known, violation};
 use crate::error::{Error, ErrorKind};
+use crate::pgtypes::Encoding;
 
 /// Bytes buffered for a client before they are written to its socket.
 pub(super) const FLUSH_BYTES: usize = 128 << 10;
@@ -132,11 +134,13 @@ fn take_startup_packet(buffer: &mut BytesMut) -> Result<Option<Bytes>, Error> {
 pub(super) struct Writer {
     half: Box<dyn AsyncWrite + Send + Sync + Unpin>,
     pub(super) buffer: BytesMut,
+    /// The client's.
+    pub(super) encoding: Encoding,
 }
 
 impl Writer {
     pub(super) fn new(half: impl AsyncWrite + Send + Sync + Unpin + 'static) -> Self {
-        Self { half: Box::new(half), buffer: BytesMut::new() }
+        Self { half: Box::new(half), buffer: BytesMut::new(), encoding: Encoding::UTF8 }
     }
 
     /// Appends a message.
@@ -147,6 +151,7 @@ impl Writer {
             tracing::error!(%error, "a message could not be encoded");
             self.buffer.truncate(start);
         }
+        charset::recode(self.encoding, &mut self.buffer, start);
     }
 
     /// Appends a CopyData message with these bytes, and takes them; nothing where there are none.
@@ -238,7 +243,7 @@ mod tests {
             let mut reader = Reader::new(std::io::Cursor::new(bytes), 1 << 20);
             loop {
                 match reader.frame().await {
-                    Ok(frame) => drop(super::super::frontend::Message::decode(frame)),
+                    Ok(frame) => drop(super::super::frontend::Message::decode(frame, Encoding::UTF8)),
                     Err(Halt::Fatal(error)) => {
                         use ErrorKind::{ProgramLimitExceeded, ProtocolViolation};
                         assert!(matches!(error.kind(), ProtocolViolation | ProgramLimitExceeded), "{error}");

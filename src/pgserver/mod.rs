@@ -21,6 +21,7 @@
 
 mod auth;
 mod cancel;
+mod charset;
 mod connection;
 mod copy;
 mod errors;

@@ -5,6 +5,7 @@ use datafusion::arrow::datatypes::{Schema, SchemaRef};
 use futures::StreamExt;
 use pgwire::messages::data::{FieldDescription, RowDescription};
 
+use super::charset;
 use super::errors::Halt;
 use super::io::FLUSH_BYTES;
 use super::link::Link;
@@ -20,6 +21,8 @@ pub(super) struct Cursor {
     /// `None` once it has ended: what it held is free, whether or not the portal is closed.
     stream: Option<BatchStream>,
     encoder: RowEncoder,
+    /// Which columns are text to the client.
+    texts: Vec<bool>,
     /// First word of the command tag.
     tag: &'static str,
     /// A batch of which the rows from this one on are not sent yet.
@@ -38,7 +41,8 @@ pub(super) enum Progress {
 impl Cursor {
     pub(super) fn new(stream: BatchStream, tag: &'static str, formats: &[Format], style: Style) -> Result<Self> {
         let encoder = RowEncoder::new(stream.schema(), formats, style)?;
-        Ok(Self { schema: stream.schema().clone(), stream: Some(stream), encoder, tag, rest: None })
+        let texts = charset::text_columns(stream.schema(), formats)?;
+        Ok(Self { schema: stream.schema().clone(), stream: Some(stream), encoder, texts, tag, rest: None })
     }
 
     pub(super) fn schema(&self) -> &SchemaRef {
@@ -67,7 +71,9 @@ impl Cursor {
             {
                 let rows = self.encoder.bind(&batch)?;
                 while next < until {
+                    let start = link.writer.buffer.len();
                     next = rows.write(next, until, FLUSH_BYTES, &mut link.writer.buffer)?;
+                    charset::recode_rows(link.writer.encoding, &self.texts, &mut link.writer.buffer, start)?;
                     if link.writer.buffer.len() >= FLUSH_BYTES {
                         link.flush_running(running).await?;
                     }

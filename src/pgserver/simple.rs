@@ -83,5 +83,7 @@ impl Connection {
             self.statements.clear();
         }
         self.link.writer.put(&CommandComplete::new(tag));
+        // the statements that follow in the same string are answered in a character set that was set
+        self.put_changed_settings();
     }
 }

@@ -1,4 +1,4 @@
-//! Character sets that COPY reads and writes besides UTF-8.
+//! Character sets of clients and of COPY, besides UTF-8.
 
 use std::borrow::Cow;
 
@@ -82,6 +82,28 @@ impl Encoding {
         let (name, encoding) =
             OTHERS.iter().find(|(name, encoding)| plain(name) == wanted || plain(encoding.name()) == wanted)?;
         Some(Self { name, charset: Charset::Other(encoding) })
+    }
+
+    /// PostgreSQL's name.
+    pub fn name(self) -> &'static str {
+        self.name
+    }
+
+    /// Appends text in this character set, `?` for what it lacks.
+    pub fn put_lossy(self, text: &[u8], out: &mut BytesMut) {
+        let start = out.len();
+        if self.put(text, out).is_ok() {
+            return;
+        }
+        out.truncate(start);
+        let mut one = [0; 4];
+        for character in String::from_utf8_lossy(text).chars() {
+            let start = out.len();
+            if self.put(character.encode_utf8(&mut one).as_bytes(), out).is_err() {
+                out.truncate(start);
+                out.put_u8(b'?');
+            }
+        }
     }
 
     /// Appends text in this character set.

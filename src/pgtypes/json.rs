@@ -1,6 +1,7 @@
 //! Structures, maps and lists as JSON, as PostgreSQL's `to_json` writes them.
 
 use bytes::{BufMut, BytesMut};
+use pgwire::api::Type;
 
 use super::column::{Column, Values};
 use super::style::{DateFormat, Style};
@@ -12,6 +13,8 @@ pub(super) fn put_value(column: &Column<'_>, row: usize, style: &Style, out: &mu
         return out.put_slice(b"null");
     }
     match &column.values {
+        // OIDs are no numbers to JSON
+        Values::Int32(_) | Values::Int64(_) if is_oid(&column.pg_type) => put_quoted(column, row, style, out),
         Values::Bool(values) => out.put_slice(if values.value(row) { b"true" } else { b"false" }),
         Values::Int8(_)
         | Values::Int16(_)
@@ -49,6 +52,10 @@ pub(super) fn put_value(column: &Column<'_>, row: usize, style: &Style, out: &mu
         _ if column.is_json() => column.put_text(row, style, out),
         _ => put_quoted(column, row, style, out),
     }
+}
+
+fn is_oid(pg_type: &Type) -> bool {
+    matches!(*pg_type, Type::OID | Type::XID | Type::CID)
 }
 
 fn put_sequence(

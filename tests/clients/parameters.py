@@ -94,6 +94,14 @@ STATEMENTS = [
     ("delete from shop.orders where id = any($1) and id > 900 returning id",[[900,901]]),
     ("insert into shop.products(id, sku, price) values ($1, $2, $3) on conflict (id) do update set price = excluded.price + $3, sku = excluded.sku returning price, sku",[1,"up",D("2.5")]),
     ("insert into shop.products(id, sku) values ($1, $2) on conflict (id) do nothing returning id",[1,"up"]),
+    ("select $1::jsonb, $1::jsonb::text, to_json($1::jsonb)::text, jsonb_build_object('k', $1::jsonb)::text, concat($1::jsonb)",['{"b":1,"a":[1,2]}']),
+    ("select $1::json::text, json_build_array($1::json)::text, length($1::json::text)",['{"b":1,  "a":2}']),
+    ("select ('{\"k\": 1}'::jsonb || $1) ->> 'b', $1 @> '{\"b\": 2}'",['{"b":2}']),
+    ("select v.x, to_json(v.x)::text from (values ($1::jsonb), ($2)) v(x)",['{"b":2}','[1]']),
+    ("select coalesce($1::bytea, null), coalesce(null, $1::bytea)",[b'ab']),
+    ("select ($1::time + interval '1 hour')::text, $2::interval * 2",[dt.time(1,2),dt.timedelta(hours=3)]),
+    ("insert into shop.products(id, sku, price) values ($1, $2, $3) on conflict (id) do update set price = excluded.price returning id, (xmax = 0) as inserted",[2,"up",D("2.5")]),
+    ("insert into shop.products(id, sku, price) values ($1, $2, $3) on conflict (id) do update set price = excluded.price returning id, (xmax = 0) as inserted",[77,"up",D("2.5")]),
 ]
 
 

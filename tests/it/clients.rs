@@ -110,6 +110,11 @@ fn psycopg_2() {
 }
 
 #[test]
+fn character_sets() {
+    run("charsets.py");
+}
+
+#[test]
 fn sqlalchemy() {
     run("sqlalchemy_reflect.py");
 }

@@ -55,7 +55,7 @@ pub(in crate::engine) async fn begin(
     })?;
     let fields = fields(&table, columns)?;
     let names = fields.iter().map(|field| field.name().clone()).collect::<Vec<_>>();
-    let input = options.input(&names)?;
+    let input = options.input(&names, super::client_encoding(session))?;
     let style = Style::of_settings(|name| session.setting(name));
     Ok(Outcome::CopyFrom(CopyFrom { statement: Arc::clone(statement), table, fields, input, style }))
 }

@@ -9,6 +9,7 @@ use self::options::Options;
 use super::session::{Outcome, Prepared, Session};
 use crate::dialect::{self, copy_options, rules};
 use crate::error::{Error, ErrorKind, Result};
+use crate::pgtypes::Encoding;
 
 pub use from::CopyFrom;
 pub(super) use from::{begin, carry_out};
@@ -61,11 +62,16 @@ fn whole_table(name: &ast::ObjectName, columns: &[Ident]) -> Result<ast::Stateme
     Ok(statement)
 }
 
+/// The character set of data where the COPY does not say another.
+fn client_encoding(session: &Session) -> Encoding {
+    session.settings.get("client_encoding").and_then(|name| Encoding::named(&name)).unwrap_or(Encoding::UTF8)
+}
+
 /// Starts the rows of a COPY whose query is prepared.
 pub(super) async fn start(session: &mut Session, query: &Prepared, options: &[Option<String>]) -> Result<Outcome> {
     let columns = query.schema.iter().flat_map(|schema| schema.fields().iter().map(|field| field.name().clone()));
     let options = Options::read(&copy_options(options), false)?;
-    let (format, encoding) = options.output(&columns.collect::<Vec<_>>())?;
+    let (format, encoding) = options.output(&columns.collect::<Vec<_>>(), client_encoding(session))?;
     let guard = session.guard.clone();
     let stream = session.query(query, &[], guard).await?;
     Ok(Outcome::CopyTo { stream, format, encoding })

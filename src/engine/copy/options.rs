@@ -218,19 +218,19 @@ impl Options {
         Ok(CopyFormat::Csv { delimiter, null, header, quote, escape, force_quote })
     }
 
-    /// How rows of these columns are to be written.
+    /// How rows of these columns are to be written, for a client with that character set.
     ///
     /// # Errors
     /// `42P10` for a column to be quoted that is not among them.
-    pub(super) fn output(&self, columns: &[String]) -> Result<(CopyFormat, Encoding)> {
-        Ok((self.layout(columns)?, self.encoding.unwrap_or(Encoding::UTF8)))
+    pub(super) fn output(&self, columns: &[String], client: Encoding) -> Result<(CopyFormat, Encoding)> {
+        Ok((self.layout(columns)?, self.encoding.unwrap_or(client)))
     }
 
-    /// How data for these columns is to be read.
+    /// How data for these columns is to be read, of a client with that character set.
     ///
     /// # Errors
     /// `42P10` likewise.
-    pub(super) fn input(&self, columns: &[String]) -> Result<CopyInput> {
+    pub(super) fn input(&self, columns: &[String], client: Encoding) -> Result<CopyInput> {
         let flags = |value: &Option<CopyValue>, option: &str| -> Result<Vec<bool>> {
             let mut flags = vec![false; columns.len()];
             if let Some(CopyValue::Columns(names)) = value {
@@ -244,7 +244,7 @@ impl Options {
         Ok(CopyInput {
             format: self.layout(columns)?,
             header: self.header.unwrap_or(Header::Absent),
-            encoding: self.encoding.unwrap_or(Encoding::UTF8),
+            encoding: self.encoding.unwrap_or(client),
             force_null: flags(&self.force_null, "FORCE_NULL")?,
             force_not_null: flags(&self.force_not_null, "FORCE_NOT_NULL")?,
         })

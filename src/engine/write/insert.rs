@@ -18,7 +18,7 @@ use super::names::Verb;
 use super::rows::Work;
 use super::target::{self, Target};
 use super::update::{assignments, is_default};
-use super::{assign, constraints, inner_values, unsupported};
+use super::{assign, constraints, inner_values, unsupported, xmax};
 use crate::catalog::Privilege;
 use crate::dialect::{self, Statement, folded};
 use crate::engine::errors;
@@ -60,7 +60,9 @@ pub(super) async fn plan(
         }
         Some(_) => return Err(unsupported("ON DUPLICATE KEY")),
     };
-    Work::new(planner, statement, with, target, Verb::Insert, changes, layout, insert.returning.as_deref(), &[]).await
+    let returning = insert.returning.as_deref();
+    let (changes, extras) = xmax::told(changes, &layout, returning, &target)?;
+    Work::new(planner, statement, with, target, Verb::Insert, changes, layout, returning, &extras).await
 }
 
 /// A row of the table for each row of the source, not yet finished by the table's rules.

@@ -23,6 +23,7 @@ mod rows;
 mod target;
 mod update;
 mod with;
+mod xmax;
 
 use std::sync::Arc;
 use std::time::Duration;

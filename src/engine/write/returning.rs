@@ -32,6 +32,8 @@ pub(super) struct Returning {
 pub(super) struct Returnable {
     pub qualifier: Option<TableReference>,
     pub field: FieldRef,
+    /// Not one of `*`.
+    pub hidden: bool,
 }
 
 /// The changed rows as they are kept: the table's columns, then those of FROM or USING, by number.
@@ -53,8 +55,11 @@ impl Returning {
         extras: &[Returnable],
     ) -> Result<Self> {
         let alias = TableReference::bare(target.alias.value.as_str());
-        let own =
-            target.columns().iter().map(|field| Returnable { qualifier: Some(alias.clone()), field: field.clone() });
+        let own = target.columns().iter().map(|field| Returnable {
+            qualifier: Some(alias.clone()),
+            field: field.clone(),
+            hidden: false,
+        });
         let columns: Vec<Returnable> = own.chain(extras.iter().cloned()).collect();
         let types = columns.iter().enumerate();
         let kept = types.map(|(index, column)| {
@@ -82,7 +87,7 @@ impl Returning {
 fn relations(columns: &[Returnable]) -> Vec<(String, Vec<String>)> {
     let mut relations: Vec<(String, Vec<String>)> = Vec::new();
     for column in columns {
-        let Some(qualifier) = &column.qualifier else { continue };
+        let Some(qualifier) = column.qualifier.as_ref().filter(|_| !column.hidden) else { continue };
         let name = column.field.name().clone();
         match relations.iter_mut().find(|(relation, _)| relation == qualifier.table()) {
             Some((_, known)) => known.push(name),
@@ -128,10 +133,13 @@ fn expanded(items: &[SelectItem], columns: &[Returnable]) -> Result<(Vec<ast::Ex
     };
     for item in items {
         match item {
-            SelectItem::Wildcard(_) => columns.iter().map(column).for_each(|(expr, name)| add(expr, name)),
+            SelectItem::Wildcard(_) => {
+                columns.iter().filter(|column| !column.hidden).map(column).for_each(|(expr, name)| add(expr, name))
+            }
             SelectItem::QualifiedWildcard(ast::SelectItemQualifiedWildcardKind::ObjectName(name), _) => {
                 let wanted = name.0.last().and_then(|part| part.as_ident()).map(folded).unwrap_or_default();
-                let is_of = |of: &&Returnable| of.qualifier.as_ref().is_some_and(|found| found.table() == wanted);
+                let is_of =
+                    |of: &&Returnable| !of.hidden && of.qualifier.as_ref().is_some_and(|found| found.table() == wanted);
                 if !columns.iter().any(|column| is_of(&column)) {
                     let message = format!("missing FROM-clause entry for table \"{wanted}\"");
                     return Err(Error::new(ErrorKind::UndefinedTable, message));

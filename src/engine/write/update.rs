@@ -138,7 +138,9 @@ async fn returnables(
     let plan = planner.plan_over(&query, target.sources()?, 0).await?;
     let own = TableReference::bare(target.alias.value.as_str());
     let others = plan.schema().iter().filter(|(qualifier, _)| *qualifier != Some(&own));
-    Ok(others.map(|(qualifier, field)| Returnable { qualifier: qualifier.cloned(), field: field.clone() }).collect())
+    Ok(others
+        .map(|(qualifier, field)| Returnable { qualifier: qualifier.cloned(), field: field.clone(), hidden: false })
+        .collect())
 }
 
 fn returned_items(extras: &[Returnable]) -> impl Iterator<Item = ast::Expr> + '_ {

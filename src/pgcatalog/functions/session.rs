@@ -33,7 +33,9 @@ pub const FUNCTIONS: &[Definition] = &[
         let oid = session.metadata().temporary_namespace().map_or(0, |namespace| namespace.oid);
         Ok(ScalarValue::Int32(Some(i32::try_from(oid).unwrap_or_default())))
     }),
-    strict("pg_client_encoding", 0..=0, "name", |_, _| Ok(utf8("UTF8"))),
+    strict("pg_client_encoding", 0..=0, "name", |session, _| {
+        Ok(utf8(session.settings().get("client_encoding").unwrap_or_else(|| "UTF8".to_owned())))
+    }),
     strict("getdatabaseencoding", 0..=0, "name", |_, _| Ok(utf8("UTF8"))),
     strict("pg_encoding_to_char", 1..=1, "name", encoding_to_char),
     strict("pg_char_to_encoding", 1..=1, "int4", |_, _| Ok(ScalarValue::Int32(Some(6)))),
