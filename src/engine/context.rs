@@ -7,6 +7,7 @@ use std::sync::Arc;
 use datafusion::common::config::{ConfigEntry, ConfigExtension, ConfigOptions, ExtensionOptions};
 use datafusion::error::{DataFusionError, Result};
 
+use super::modes::ExportedSnapshot;
 use super::running::Running;
 use super::sessions::SessionEntry;
 use super::settings::Settings;
@@ -94,6 +95,10 @@ impl SessionInfo {
     /// Number of the release the plan reads.
     pub fn release(&self) -> i64 {
         self.0.metadata.release
+    }
+    /// What other sessions may name to see the same, as `pg_export_snapshot` tells it.
+    pub fn exported_snapshot(&self) -> String {
+        ExportedSnapshot { release: self.release(), pid: self.backend_pid() }.to_string()
     }
     pub fn metadata(&self) -> &Arc<Metadata> {
         &self.0.metadata

@@ -93,7 +93,6 @@ use parking_lot::{Mutex, RwLock};
 pub use context::{Role, SessionInfo};
 pub use copy::CopyFrom;
 pub use errors::from_datafusion;
-pub use modes::ExportedSnapshot;
 pub use notify::{Mailbox, Notification};
 pub use running::{AdvisoryLocks, HeldLock, LockKey, Running};
 pub use session::{Encryption, Notice, Outcome, Prepared, Session, SessionParams, Severity, TransactionStatus};

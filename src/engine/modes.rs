@@ -18,7 +18,7 @@ const SERIALIZABLE: &str = "serializable";
 
 /// What a transaction sees, as others are told of it: `00000007-0000002A-1` is release 7, told by the session 42.
 #[derive(Debug, Clone, Copy)]
-pub struct ExportedSnapshot {
+pub(super) struct ExportedSnapshot {
     pub release: i64,
     pub pid: i32,
 }

@@ -4,10 +4,11 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::{Arc, LazyLock, OnceLock, Weak};
 
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::ParamValues;
+use datafusion::common::config::ConfigOptions;
 use datafusion::common::metadata::{FieldMetadata, ScalarAndMetadata};
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::error::{DataFusionError, Result as DataFusionResult};
@@ -16,7 +17,7 @@ use datafusion::logical_expr::{Expr, LogicalPlan};
 use datafusion::scalar::ScalarValue;
 
 use super::settings::Settings;
-use super::{errors, frame_parameters};
+use super::{errors, execute, frame_parameters};
 use crate::catalog::{Overlay, Release, Scope};
 use crate::dialect::Statement;
 use crate::error::{Error, ErrorKind, Result};
@@ -95,6 +96,9 @@ pub(super) fn same_columns(told: &SchemaRef, now: &SchemaRef) -> bool {
             .all(|(a, b)| a.name() == b.name() && pgtypes::column_type(a) == pgtypes::column_type(b))
 }
 
+/// Coercion asks for no setting that sessions set.
+static DEFAULTS: LazyLock<ConfigOptions> = LazyLock::new(ConfigOptions::default);
+
 /// The plan with values in place of `$n`; `None` where it has none.
 pub(super) fn bind(plan: &LogicalPlan, statement: &Statement, params: &[ScalarValue]) -> Result<Option<LogicalPlan>> {
     if params.is_empty() {
@@ -105,7 +109,13 @@ pub(super) fn bind(plan: &LogicalPlan, statement: &Statement, params: &[ScalarVa
     let plan = if announced { announced_values(plan.clone()) } else { Ok(plan.clone()) };
     let bound = plan.and_then(|plan| plan.with_param_values(ParamValues::List(values)));
     let bound = bound.and_then(|plan| frame_parameters::bind(plan, params));
-    bound.map(Some).map_err(|error| errors::in_statement(error, statement))
+    // a numeric comes with digits of its own, and an array with a name for its items: types beside it are made alike anew
+    let is_shaped = |value: &ScalarValue| value.data_type().is_decimal() || value.data_type().is_nested();
+    let alike = |plan| match params.iter().any(is_shaped) {
+        true => execute::coerced(plan, &DEFAULTS),
+        false => Ok(plan),
+    };
+    bound.and_then(alike).map(Some).map_err(|error| errors::in_statement(error, statement))
 }
 
 /// The values as what the plan takes them for, where their Arrow type does not tell: documents, which are text.

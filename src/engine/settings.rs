@@ -313,7 +313,7 @@ fn checked(name: &str, value: &str, current: &str) -> Result<(String, String)> {
         DateStyle => date_style(value, current).map_err(|detail| bad().with_detail(detail))?,
         // a client in the C locale says SQL_ASCII and takes the bytes as they are
         Encoding if value.is_empty() => "UTF8".to_owned(),
-        Encoding => pgtypes::Encoding::named(&value).ok_or_else(bad)?.name().to_owned(),
+        Encoding => pgtypes::Encoding::named(value).ok_or_else(bad)?.name().to_owned(),
         Fixed => {
             return Err(Error::new(
                 ErrorKind::CantChangeSetting,

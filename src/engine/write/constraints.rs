@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int64Array, RecordBatch};
-use datafusion::arrow::compute::cast;
+use datafusion::arrow::compute::{CastOptions, cast, cast_with_options};
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Int64Type, Schema, SchemaRef};
 use datafusion::common::DFSchema;
 use datafusion::logical_expr::Expr;
@@ -268,12 +268,11 @@ impl TableRules {
         };
         let cast_to = |(column, field): (ArrayRef, &FieldRef)| match column.data_type() == field.data_type() {
             true => Ok(column),
-            false => cast(&column, field.data_type()),
+            false => fitted(&column, field.data_type()),
         };
-        let columns: std::result::Result<_, _> = columns.into_iter().zip(schema.fields()).map(cast_to).collect();
+        let columns = columns.into_iter().zip(schema.fields()).map(cast_to).collect::<Result<_>>()?;
         let options = datafusion::arrow::array::RecordBatchOptions::new().with_row_count(Some(rows));
-        columns
-            .and_then(|columns| RecordBatch::try_new_with_options(schema.clone(), columns, &options))
+        RecordBatch::try_new_with_options(schema.clone(), columns, &options)
             .map_err(|error| Error::internal("rows do not fit the table's columns").with_source(error))
     }
 
@@ -295,6 +294,24 @@ impl TableRules {
         });
         format!("Failing row contains ({}).", shown.collect::<Vec<_>>().join(", "))
     }
+}
+
+/// The values as the column has them.
+///
+/// # Errors
+/// `22003` for a number that it does not hold.
+fn fitted(column: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
+    let strict = CastOptions { safe: false, ..CastOptions::default() };
+    cast_with_options(column, to, &strict).map_err(|error| match to {
+        DataType::Decimal128(precision, scale) if column.data_type().is_numeric() => {
+            let whole = i32::from(*precision) - i32::from(*scale);
+            let detail = format!(
+                "A field with precision {precision}, scale {scale} must round to an absolute value less than 10^{whole}."
+            );
+            Error::new(ErrorKind::NumericOutOfRange, "numeric field overflow").with_detail(detail)
+        }
+        _ => errors::from_datafusion(error.into()),
+    })
 }
 
 async fn planned(planner: &Planner, text: &str, columns: &DFSchema) -> Result<Expr> {
@@ -348,7 +365,7 @@ fn numbered(column: &ArrayRef, known: &Mutex<Numbers>, is_new: impl Fn(usize) ->
         known.last = number.checked_sub(1);
     }
     known.next = Some(number);
-    let strict = datafusion::arrow::compute::CastOptions { safe: false, ..Default::default() };
-    datafusion::arrow::compute::cast_with_options(&filled, column.data_type(), &strict)
+    let strict = CastOptions { safe: false, ..CastOptions::default() };
+    cast_with_options(&filled, column.data_type(), &strict)
         .map_err(|_| Error::new(ErrorKind::NumericOutOfRange, "an identity column has reached the end of its type"))
 }

@@ -7,7 +7,7 @@ use datafusion::common::utils::SingleRowListArrayBuilder;
 use datafusion::scalar::ScalarValue;
 
 use super::{Definition, acting, number_of, strict, text_of, utf8};
-use crate::engine::{ExportedSnapshot, SERVER_VERSION, SessionInfo};
+use crate::engine::{SERVER_VERSION, SessionInfo};
 use crate::error::{Error, ErrorKind, Result};
 
 pub const FUNCTIONS: &[Definition] = &[
@@ -59,9 +59,7 @@ pub const FUNCTIONS: &[Definition] = &[
         Ok(ScalarValue::TimestampMicrosecond(None, Some("UTC".into())))
     }),
     strict("txid_current_if_assigned", 0..=0, "int8", |session, _| Ok(ScalarValue::Int64(Some(session.release())))),
-    strict("pg_export_snapshot", 0..=0, "text", |session, _| {
-        Ok(utf8(ExportedSnapshot { release: session.release(), pid: session.backend_pid() }.to_string()))
-    }),
+    strict("pg_export_snapshot", 0..=0, "text", |session, _| Ok(utf8(session.exported_snapshot()))),
     strict("mxid_age", 1..=1, "int4", |_, _| Ok(ScalarValue::Int32(Some(0)))),
     strict("pg_jit_available", 0..=0, "bool", |_, _| Ok(ScalarValue::Boolean(Some(false)))),
     strict("pg_blocking_pids", 1..=1, "_int4", |_, _| {
