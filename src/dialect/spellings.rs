@@ -10,6 +10,7 @@
 //! | `f(VARIADIC ARRAY[a, b])` | `f(a, b)` |
 //! | `substring(a SIMILAR b ESCAPE c)` | `substring(a FROM b FOR c)` |
 //! | `a IN (VALUES (1))`, `SELECT (VALUES (1))` | `a IN (SELECT * FROM (VALUES (1)) AS "values")` … |
+//! | `t.* IS NULL` | `t IS NULL` |
 //! | `x::"text"[]`, `x::_int4`, `"id" "serial"` | `x::text[]`, `x::int4[]`, `"id" serial` |
 
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
@@ -25,6 +26,7 @@ pub(super) fn rewrite(tokens: &mut Vec<TokenWithSpan>) {
     spread_variadic(tokens);
     plain_substrings(tokens);
     select_values(tokens);
+    test_rows(tokens);
 }
 
 fn token_at(tokens: &[TokenWithSpan], at: usize) -> Option<&Token> {
@@ -161,6 +163,19 @@ fn plain_substrings(tokens: &mut [TokenWithSpan]) {
                 _ => continue,
             };
             tokens[within].token = Token::make_keyword(word);
+        }
+    }
+}
+
+/// `t.* IS NULL` → `t IS NULL`
+fn test_rows(tokens: &mut Vec<TokenWithSpan>) {
+    for at in (1..tokens.len()).rev() {
+        let is_all = token_at(tokens, at) == Some(&Token::Period) && token_at(tokens, at + 1) == Some(&Token::Mul);
+        let tests = is_word(tokens.get(at + 2), "is")
+            && ["null", "not"].iter().any(|word| is_word(tokens.get(at + 3), word))
+            && matches!(token_at(tokens, at - 1), Some(Token::Word(_)));
+        if is_all && tests {
+            tokens.drain(at..at + 2);
         }
     }
 }

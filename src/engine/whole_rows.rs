@@ -6,15 +6,17 @@
 //!
 //! Blocked by: DataFusion knows columns only. Remove when it resolves a relation's name to its row.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use datafusion::common::TableReference;
 use datafusion::logical_expr::TableSource;
+use datafusion::sql::sqlparser::ast::helpers::attached_token::AttachedToken;
 use datafusion::sql::sqlparser::ast::{
-    AccessExpr, BinaryOperator, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident,
-    Query, Select, SelectItem, Statement, Value, VisitMut, VisitorMut,
+    AccessExpr, BinaryOperator, CaseWhen, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments,
+    GroupByExpr, Ident, JoinOperator, Query, Select, SelectItem, SetExpr, Statement, TableFactor, Value, Visit,
+    VisitMut, Visitor, VisitorMut,
 };
 
 use super::known_relations::Known;
@@ -30,7 +32,8 @@ pub(super) fn expand(statement: &mut Statement, tables: &HashMap<TableReference,
 pub(super) fn expand_over(exprs: &mut [Expr], relations: &[(String, Vec<String>)]) {
     let is_column = |name: &String| relations.iter().any(|(_, columns)| columns.contains(name));
     let named = relations.iter().filter(|(name, _)| !is_column(name));
-    let mut rows = Rows { rows: named.map(|(name, columns)| (name.clone(), members(name, columns))).collect() };
+    let rows = named.map(|(name, columns)| (name.clone(), members(name, columns))).collect();
+    let mut rows = Rows { rows, ..Rows::default() };
     for expr in exprs {
         match rows.shown(expr) {
             Some(row) => *expr = row,
@@ -66,7 +69,7 @@ impl VisitorMut for Expander<'_> {
             .filter(|relation| !is_column(&relation.name))
             .filter_map(|relation| Some((relation.name.clone(), members(&relation.name, relation.columns.as_ref()?))))
             .collect();
-        let mut rows = Rows { rows };
+        let mut rows = Rows { rows, optional: optional(select), ..Rows::default() };
         for item in &mut select.projection {
             let shown = match item {
                 SelectItem::UnnamedExpr(Expr::Identifier(name)) => {
@@ -81,8 +84,66 @@ impl VisitorMut for Expander<'_> {
                 let _ = expr.visit(&mut rows);
             }
         }
+        rows.here_only = true;
+        for condition in select.selection.iter_mut().chain(&mut select.having) {
+            let _ = condition.visit(&mut rows);
+        }
         ControlFlow::Continue(())
     }
+}
+
+/// The relations of a FROM that an outer join has NULL in the place of, where it finds no row of theirs.
+fn optional(select: &Select) -> HashSet<String> {
+    let name = |factor: &TableFactor| match factor {
+        TableFactor::Table { alias: Some(alias), .. } => Some(folded(&alias.name)),
+        TableFactor::Table { name, .. } => Some(folded(name.0.last()?.as_ident()?)),
+        // an aggregate without groups has a row always
+        TableFactor::Derived { subquery, alias: Some(alias), .. } if !is_one_row(subquery) => Some(folded(&alias.name)),
+        _ => None,
+    };
+    let mut optional = HashSet::new();
+    for from in &select.from {
+        let mut before: Vec<String> = name(&from.relation).into_iter().collect();
+        for join in &from.joins {
+            use JoinOperator::{FullOuter, Left, LeftOuter, Right, RightOuter};
+            let own = name(&join.relation);
+            if matches!(join.join_operator, Left(_) | LeftOuter(_) | FullOuter(_)) {
+                optional.extend(own.clone());
+            }
+            if matches!(join.join_operator, Right(_) | RightOuter(_) | FullOuter(_)) {
+                optional.extend(before.iter().cloned());
+            }
+            before.extend(own);
+        }
+    }
+    optional
+}
+
+fn is_one_row(query: &Query) -> bool {
+    let SetExpr::Select(select) = query.body.as_ref() else { return false };
+    let grouped = !matches!(&select.group_by, GroupByExpr::Expressions(keys, _) if keys.is_empty());
+    let is_aggregate = |item: &SelectItem| match item {
+        SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } => has_aggregate(expr),
+        _ => false,
+    };
+    !grouped && select.projection.iter().any(is_aggregate)
+}
+
+fn has_aggregate(expr: &Expr) -> bool {
+    struct Found;
+    impl Visitor for Found {
+        type Break = ();
+        fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
+            let Expr::Function(function) = expr else { return ControlFlow::Continue(()) };
+            let name = function.name.0.last().and_then(|part| part.as_ident()).map(folded).unwrap_or_default();
+            let known = ["avg", "count", "every", "max", "min", "mode", "sum"].contains(&name.as_str());
+            match function.over.is_none() && (known || name.ends_with("_agg") || name.starts_with("bool_")) {
+                true => ControlFlow::Break(()),
+                false => ControlFlow::Continue(()),
+            }
+        }
+    }
+    expr.visit(&mut Found).is_break()
 }
 
 /// The columns of a row, by their names.
@@ -120,9 +181,23 @@ fn structure(members: Members) -> Expr {
     call(COMPOSITE, members.into_iter().flat_map(|(member, value)| [name(member), value]).collect())
 }
 
+/// Whether the test holds of all values.
+fn all(members: &Members, test: fn(Box<Expr>) -> Expr) -> Option<Expr> {
+    let both = |left, right| Expr::BinaryOp { left: Box::new(left), op: BinaryOperator::And, right: Box::new(right) };
+    let tests = members.iter().map(|(_, value)| test(Box::new(value.clone())));
+    tests.reduce(both).map(|all| Expr::Nested(Box::new(all)))
+}
+
 /// The rows that relations of one FROM have.
+#[derive(Default)]
 struct Rows {
     rows: HashMap<String, Members>,
+    /// Those that may be missing.
+    optional: HashSet<String>,
+    /// Not within subqueries, whose own names come first.
+    here_only: bool,
+    /// Of subqueries.
+    depth: usize,
 }
 
 impl Rows {
@@ -135,8 +210,29 @@ impl Rows {
 
     /// The row as a client sees it.
     fn shown(&self, expr: &Expr) -> Option<Expr> {
-        let values = self.members(expr)?.into_iter().map(|(_, value)| value);
-        Some(call(RECORD_OUT, values.collect()))
+        let members = self.members(expr)?;
+        let shown = call(RECORD_OUT, members.iter().map(|(_, value)| value.clone()).collect());
+        Some(self.if_there(expr, &members, shown))
+    }
+
+    /// NULL where the relation's row is missing: where all of its columns are NULL, for no more is known.
+    fn if_there(&self, expr: &Expr, members: &Members, value: Expr) -> Expr {
+        match expr {
+            Expr::Identifier(name) if self.optional.contains(&folded(name)) => match all(members, Expr::IsNull) {
+                Some(missing) => Expr::Case {
+                    case_token: AttachedToken::empty(),
+                    end_token: AttachedToken::empty(),
+                    operand: None,
+                    conditions: vec![CaseWhen {
+                        condition: missing,
+                        result: Expr::Value(Value::Null.with_empty_span()),
+                    }],
+                    else_result: Some(Box::new(value)),
+                },
+                None => value,
+            },
+            _ => value,
+        }
     }
 
     /// `t IS NULL`: all of its columns are; `t IS NOT NULL`: none is.
@@ -148,13 +244,7 @@ impl Rows {
         };
         let Expr::Identifier(relation) = row.as_ref() else { return None };
         let members = self.rows.get(&folded(relation))?;
-        let test = |(_, value): &(String, Expr)| match is_null {
-            true => Expr::IsNull(Box::new(value.clone())),
-            false => Expr::IsNotNull(Box::new(value.clone())),
-        };
-        let both =
-            |left, right| Expr::BinaryOp { left: Box::new(left), op: BinaryOperator::And, right: Box::new(right) };
-        members.iter().map(test).reduce(both).map(|all| Expr::Nested(Box::new(all)))
+        all(members, if is_null { Expr::IsNull } else { Expr::IsNotNull })
     }
 
     /// `(t).column`
@@ -175,7 +265,20 @@ impl Rows {
 impl VisitorMut for Rows {
     type Break = ();
 
+    fn pre_visit_query(&mut self, _query: &mut Query) -> ControlFlow<()> {
+        self.depth += 1;
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_query(&mut self, _query: &mut Query) -> ControlFlow<()> {
+        self.depth -= 1;
+        ControlFlow::Continue(())
+    }
+
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        if self.here_only && self.depth > 0 {
+            return ControlFlow::Continue(());
+        }
         if let Some(member) = self.member(expr) {
             *expr = member;
         }
@@ -189,11 +292,18 @@ impl VisitorMut for Rows {
         }
         if let Expr::Function(Function { args: FunctionArguments::List(list), .. }) = expr {
             for argument in &mut list.args {
+                // count(t.*)
+                if let FunctionArg::Unnamed(FunctionArgExpr::QualifiedWildcard(name)) = argument
+                    && let [part] = name.0.as_slice()
+                    && let Some(relation) = part.as_ident().filter(|name| self.rows.contains_key(&folded(name)))
+                {
+                    *argument = FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Identifier(relation.clone())));
+                }
                 if let FunctionArg::Unnamed(FunctionArgExpr::Expr(value)) = argument
                     && !matches!(value, Expr::Tuple(_))
                     && let Some(members) = self.members(value)
                 {
-                    *value = structure(members);
+                    *value = self.if_there(value, &members, structure(members.clone()));
                 }
             }
         }
