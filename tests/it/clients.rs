@@ -175,6 +175,27 @@ fn psql_describes() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// `\\d` of tables with keys is what it is of PostgreSQL's.
+#[tokio::test]
+async fn psql_describes_keys_and_numbers_as_of_postgres() {
+    let Some(reference) = Reference::start() else {
+        eprintln!("SKIPPED: no PostgreSQL 15 is installed");
+        return;
+    };
+    reference.load(&[]).await;
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let server = Server::serve(folder.path(), &["--set", "server.user=ana"]);
+    let told = |url: &str| {
+        let script = root().join("tests/clients/described.sql");
+        let output = Command::new("psql").args(["-X", "-f"]).arg(script).arg(url).output().expect("psql starts");
+        assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    let wanted = told(&format!("postgresql://ana@{}/lake", reference.address));
+    assert!(wanted.contains("REFERENCES parents(id) ON DELETE CASCADE"), "{wanted}");
+    assert_eq!(told(&server.url), wanted);
+}
+
 /// What pg_dump writes of a lake, a PostgreSQL reads.
 #[tokio::test]
 async fn pg_dump_writes_what_postgres_reads() {

@@ -3,11 +3,11 @@
 //! Blocked by: DataFusion's names. Remove a row when it knows PostgreSQL's.
 
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, ObjectName, UnaryOperator,
-    ValueWithSpan,
+    ArrayElemTypeDef, BinaryOperator, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident,
+    ObjectName, UnaryOperator, Value, ValueWithSpan,
 };
 
-use super::{Rule, call, own_name};
+use super::{Rule, call, cast, own_name};
 
 /// PostgreSQL's name, DataFusion's.
 const NAMES: &[(&str, &str)] = &[
@@ -38,6 +38,8 @@ impl Rule for Renamer {
                 let mut ident = Ident::new(*known);
                 ident.span = span.unwrap_or(ident.span);
                 function.name = ObjectName::from(vec![ident]);
+            } else if name.as_deref() == Some("pg_partition_ancestors") {
+                *expr = no_relations();
             } else if name.as_deref() == Some("mod")
                 && let Some((left, right)) = two_arguments(function)
             {
@@ -46,6 +48,17 @@ impl Rule for Renamer {
             }
         }
     }
+}
+
+/// `unnest('{}'::oid[])::regclass`: no table is a partition of another.
+fn no_relations() -> Expr {
+    let oids = DataType::Array(ArrayElemTypeDef::SquareBracket(Box::new(custom("oid")), None));
+    let none = cast(Expr::Value(Value::SingleQuotedString("{}".to_owned()).with_empty_span()), oids);
+    cast(call("unnest", vec![none]), custom("regclass"))
+}
+
+fn custom(name: &str) -> DataType {
+    DataType::Custom(ObjectName::from(vec![Ident::new(name)]), Vec::new())
 }
 
 /// `a SIMILAR TO b` → `regexp_like(a, similar_to_escape(b))`: DataFusion takes the pattern for a regular expression.

@@ -209,7 +209,6 @@ pub fn scalar_functions() -> Vec<ScalarUDF> {
     let theirs = [
         array_bounds_udf::create_array_lower_udf(),
         array_bounds_udf::create_array_upper_udf(),
-        crate_functions::create_pg_get_partition_ancestors_udf(),
         crate_functions::create_pg_stat_get_numscans(),
         quote_ident_udf::create_parse_ident_udf(),
         type_of::function(),
