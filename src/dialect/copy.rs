@@ -4,12 +4,12 @@
 //! Invariant: options stand in the tree's `values`, as [`options`] reads them; its own lists of options are empty.
 
 use datafusion::sql::sqlparser::ast::{self, CopySource, CopyTarget, Ident, Statement};
-use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::parser::{IsOptional, Parser, ParserError};
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
 
 use super::folded;
+use super::postgres::Postgres;
 
 /// Begins a value that is a list of names, each after one of these: no text of SQL holds it.
 const LIST: char = '\0';
@@ -46,7 +46,7 @@ pub(super) fn parse(tokens: &[TokenWithSpan], nesting: usize) -> Option<Result<S
     if !matches!(tokens.first().map(|first| &first.token), Some(Token::Word(word)) if word.keyword == Keyword::COPY) {
         return None;
     }
-    let parser = Parser::new(&PostgreSqlDialect {}).with_recursion_limit(nesting);
+    let parser = Parser::new(&Postgres).with_recursion_limit(nesting);
     let mut reader = Reader { parser: parser.with_tokens_with_locations(tokens.to_vec()), values: Vec::new() };
     Some(reader.copy())
 }

@@ -22,6 +22,7 @@ use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::Parser;
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
 
+use super::postgres::Postgres;
 use super::rules::plain_call;
 use super::sequences;
 
@@ -398,7 +399,7 @@ pub fn parse_command(tokens: &[TokenWithSpan]) -> Option<Statement> {
 }
 
 pub(super) fn name_at(tokens: &[TokenWithSpan], at: usize, end: usize) -> Option<ObjectName> {
-    let mut parser = Parser::new(&PostgreSqlDialect {}).with_tokens_with_locations(tokens.get(at..end)?.to_vec());
+    let mut parser = Parser::new(&Postgres).with_tokens_with_locations(tokens.get(at..end)?.to_vec());
     let name = parser.parse_object_name(false).ok()?;
     (parser.peek_token().token == Token::EOF).then_some(name)
 }

@@ -17,6 +17,7 @@ mod nested_joins;
 mod normalize;
 mod places;
 mod position;
+mod postgres;
 mod refused;
 pub mod rules;
 mod sequences;
@@ -37,6 +38,7 @@ use datafusion::sql::sqlparser::tokenizer::{TokenWithSpan, Tokenizer};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::names::TableName;
+use postgres::Postgres;
 
 pub use copy::{CopyValue, options as copy_options};
 pub use cursor::MOVE;
@@ -157,7 +159,7 @@ fn parse_one(tokens: &[TokenWithSpan]) -> std::result::Result<ast::Statement, Pa
         return copy;
     }
     let mut parser =
-        Parser::new(&PostgreSqlDialect {}).with_recursion_limit(NESTING_MAX).with_tokens_with_locations(tokens.clone());
+        Parser::new(&Postgres).with_recursion_limit(NESTING_MAX).with_tokens_with_locations(tokens.clone());
     let parsed = parser.parse_statement().and_then(|statement| {
         let next = parser.peek_token();
         match next.token {

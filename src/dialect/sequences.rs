@@ -10,6 +10,7 @@ use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
 
 use super::definitions::{after_name, are, call, is, name_at, token};
 use super::folded;
+use super::postgres::Postgres;
 use crate::error::{Error, ErrorKind, Result};
 use crate::names::quote_ident;
 
@@ -190,7 +191,7 @@ fn option(tokens: &[TokenWithSpan], at: usize) -> Option<(SequenceOption, usize)
     };
     match () {
         () if is(tokens.get(at), "as") => {
-            let mut parser = Parser::new(&PostgreSqlDialect {}).with_tokens_with_locations(tokens[at + 1..].to_vec());
+            let mut parser = Parser::new(&Postgres).with_tokens_with_locations(tokens[at + 1..].to_vec());
             let data_type = parser.parse_data_type().ok()?;
             Some((As(data_type.to_string().to_lowercase()), at + 1 + parser.index()))
         }

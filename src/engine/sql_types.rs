@@ -60,6 +60,8 @@ impl TypePlanner for SqlTypes {
             // a path is read anew wherever it is used
             SqlType::Custom(name, _) if is_named(name, "jsonpath") => DataType::Utf8View,
             SqlType::Custom(name, _) if is_named(name, "oid") => return Ok(Some(marked(DataType::Int32, "oid"))),
+            SqlType::Custom(name, _) if is_named(name, "xid") => return Ok(Some(marked(DataType::Int32, "xid"))),
+            SqlType::Custom(name, _) if domain(name).is_some() => return Ok(domain(name)),
             // quoted: PostgreSQL's one byte, unlike char(1)
             SqlType::Custom(name, _) if is_named(name, "char") => return Ok(Some(marked(DataType::Utf8View, "char"))),
             SqlType::Array(ArrayElemTypeDef::SquareBracket(item, _)) => return self.array(item),
@@ -79,6 +81,20 @@ impl SqlTypes {
         let Some(item) = self.plan_type_field(item)? else { return Ok(None) };
         let Some(name) = item.metadata().get(PG_TYPE_KEY) else { return Ok(None) };
         Ok(Some(marked(DataType::new_list(item.data_type().clone(), true), &format!("_{name}"))))
+    }
+}
+
+/// The domains of `information_schema`, as what they are of.
+fn domain(name: &ObjectName) -> Option<FieldRef> {
+    let [schema, domain] = name.0.as_slice() else { return None };
+    if schema.as_ident()?.value != "information_schema" {
+        return None;
+    }
+    match domain.as_ident()?.value.as_str() {
+        "sql_identifier" => Some(marked(DataType::Utf8View, "name")),
+        "character_data" | "yes_or_no" => Some(marked(DataType::Utf8View, "varchar")),
+        "cardinal_number" => Some(Arc::new(Field::new("", DataType::Int32, true))),
+        _ => None,
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
-use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use datafusion::arrow::datatypes::{DataType, Field, IntervalUnit, Schema, SchemaRef, TimeUnit};
 
 use crate::pgtypes::{PG_TYPE_KEY, TYPE_MODIFIER_KEY};
 
@@ -78,6 +78,7 @@ fn arrow_type(pg_type: &str) -> DataType {
         "float8" | "numeric" => DataType::Float64,
         "timestamptz" => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
         "bytea" => DataType::Binary,
+        "interval" => DataType::Interval(IntervalUnit::MonthDayNano),
         "_text" | "_name" | "_aclitem" | "_char" | "_regtype" | "anyarray" => list(DataType::Utf8),
         "_oid" | "oidvector" => list(DataType::Int32),
         "_int2" | "int2vector" => list(DataType::Int16),

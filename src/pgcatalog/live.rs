@@ -16,6 +16,7 @@ use super::columns::Columns;
 use super::layout::LAYOUTS;
 use super::{DATABASE_OID, OWNER_OID, sequences, statistics};
 use crate::engine::{ActivityState, LockKey, Role, SessionInfo};
+use crate::pgtypes::time::Zone;
 
 type Make = fn(&SessionInfo, &SchemaRef) -> Result<RecordBatch>;
 
@@ -38,6 +39,7 @@ pub fn table(name: &str) -> Option<Arc<dyn TableProvider>> {
         "pg_locks" => locks,
         "pg_prepared_statements" => prepared_statements,
         "pg_cursors" => cursors,
+        "pg_timezone_names" => time_zones,
         "pg_stat_database" | "pg_stat_database_conflicts" => statistics::of_database,
         "pg_stat_bgwriter" | "pg_stat_archiver" | "pg_stat_wal" => statistics::of_server,
         "pg_stat_ssl" | "pg_stat_gssapi" => statistics::of_encryption,
@@ -205,6 +207,17 @@ fn prepared_statements(session: &SessionInfo, schema: &SchemaRef) -> Result<Reco
         .flag("from_sql", |s| s.from_sql)
         .big("generic_plans", |_| Some(0))
         .big("custom_plans", |_| Some(0))
+        .build(schema)
+}
+
+fn time_zones(_: &SessionInfo, schema: &SchemaRef) -> Result<RecordBatch> {
+    let now = Utc::now().timestamp_micros();
+    let zones: Vec<(&'static str, Zone)> = Zone::all().collect();
+    Columns::of(&zones)
+        .text("name", |(name, _)| *name)
+        .text("abbrev", |(_, zone)| zone.abbreviation_at(now).replace(':', ""))
+        .text("utc_offset", |(_, zone)| format!("{} seconds", zone.offset_at(now)))
+        .flag("is_dst", |(_, zone)| zone.is_daylight_at(now))
         .build(schema)
 }
 

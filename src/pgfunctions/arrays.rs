@@ -6,11 +6,12 @@ use datafusion::arrow::array::{
     Array, ArrayRef, AsArray, BooleanArray, Int32Array, Int64Array, ListArray, UInt64Array,
 };
 use datafusion::arrow::buffer::OffsetBuffer;
-use datafusion::arrow::compute::{CastOptions, cast_with_options, concat, nullif, take};
+use datafusion::arrow::compute::kernels::zip::zip;
+use datafusion::arrow::compute::{self, CastOptions, cast_with_options, concat, nullif, take};
 use datafusion::arrow::datatypes::{DataType, Field, Int32Type};
 use datafusion::common::plan_err;
 use datafusion::error::Result as DataFusionResult;
-use datafusion::functions_nested::{array_has, cardinality, dimension, length, position};
+use datafusion::functions_nested::{array_has, cardinality, dimension, length, position, remove};
 use datafusion::logical_expr::simplify::{ExprSimplifyResult, SimplifyContext};
 use datafusion::logical_expr::type_coercion::binary::comparison_coercion;
 use datafusion::logical_expr::{
@@ -89,7 +90,63 @@ pub fn functions() -> Vec<ScalarUDF> {
         inner: array_has::array_has_udf(),
         signature: Signature::user_defined(Volatility::Immutable),
     });
-    narrowed.into_iter().chain(ours).chain([holds]).collect()
+    let without = ScalarUDF::from(Without { inner: remove::array_remove_all_udf() });
+    narrowed.into_iter().chain(ours).chain([holds, without]).collect()
+}
+
+/// `array_remove`: without the elements that are not distinct from the second, so NULL goes where NULL is given.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Without {
+    inner: Arc<ScalarUDF>,
+}
+
+impl ScalarUDFImpl for Without {
+    fn name(&self) -> &str {
+        self.inner.name()
+    }
+    fn signature(&self) -> &Signature {
+        self.inner.signature()
+    }
+    fn coerce_types(&self, arg_types: &[DataType]) -> DataFusionResult<Vec<DataType>> {
+        match arg_types {
+            [list, DataType::Null] => Ok(vec![list.clone(), DataType::Null]),
+            _ => self.inner.inner().coerce_types(arg_types),
+        }
+    }
+    fn return_type(&self, arg_types: &[DataType]) -> DataFusionResult<DataType> {
+        match arg_types {
+            [list, ..] => Ok(list.clone()),
+            [] => plan_err!("array_remove takes an array and a value"),
+        }
+    }
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> DataFusionResult<ColumnarValue> {
+        let columns = ColumnarValue::values_to_arrays(&args.args)?;
+        let [list, gone] = columns.as_slice() else { return plan_err!("array_remove takes an array and a value") };
+        let Some(lists) = list.as_list_opt::<i32>().filter(|_| gone.logical_null_count() > 0) else {
+            return self.inner.inner().invoke_with_args(args);
+        };
+        let known = lists.values().logical_nulls();
+        let known = known.map_or_else(
+            || BooleanArray::from(vec![true; lists.values().len()]),
+            |nulls| BooleanArray::new(nulls.into_inner(), None),
+        );
+        let kept = |row: usize| {
+            (lists.value_offsets()[row]..lists.value_offsets()[row + 1])
+                .map(|at| at as usize)
+                .filter(|at| known.value(*at))
+        };
+        let lengths = (0..lists.len()).map(|row| kept(row).count());
+        let offsets = OffsetBuffer::from_lengths(lengths.collect::<Vec<_>>());
+        let places: UInt64Array = (0..lists.len()).flat_map(kept).map(|at| Some(at as u64)).collect();
+        let values = take(lists.values(), &places, None)?;
+        let DataType::List(item) = lists.data_type() else { return plan_err!("a list is none") };
+        let dense: ArrayRef = Arc::new(ListArray::try_new(Arc::clone(item), offsets, values, lists.nulls().cloned())?);
+        if gone.logical_null_count() == gone.len() {
+            return Ok(ColumnarValue::Array(dense));
+        }
+        let others = self.inner.inner().invoke_with_args(args)?.into_array(list.len())?;
+        Ok(ColumnarValue::Array(zip(&compute::is_null(gone)?, &dense, &others)?))
+    }
 }
 
 /// `x = ANY(array)`, as which `array_has` is planned: unknown where no element is equal and one is NULL. An element and the

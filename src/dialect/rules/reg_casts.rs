@@ -3,7 +3,7 @@
 //! A cast to one becomes a call of the function that finds the OID; what it stands for stays with the value, which is shown
 //! as a name.
 
-use datafusion::sql::sqlparser::ast::{DataType, Expr, TypedString};
+use datafusion::sql::sqlparser::ast::{Array, ArrayElemTypeDef, DataType, Expr, TypedString, Value, ValueWithSpan};
 
 use super::{Rule, call};
 
@@ -37,8 +37,29 @@ impl Rule for Rewriter {
         };
         if let Some((kind, operand)) = cast {
             *expr = reg_call(kind, operand);
+        } else if let Some(array) = array_of_names(expr) {
+            *expr = array;
         }
     }
+}
+
+/// `'{int, text}'::regtype[]`, of names that are not quoted: an array of calls.
+fn array_of_names(expr: &Expr) -> Option<Expr> {
+    let Expr::Cast { expr: inner, data_type: DataType::Array(ArrayElemTypeDef::SquareBracket(item, _)), .. } = expr
+    else {
+        return None;
+    };
+    let kind = kind(item)?;
+    let Expr::Value(ValueWithSpan { value: Value::SingleQuotedString(text), span }) = inner.as_ref() else {
+        return None;
+    };
+    let names = text.trim().strip_prefix('{')?.strip_suffix('}')?;
+    if names.trim().is_empty() || names.contains(['"', '{', '\\']) {
+        return None;
+    }
+    let name = |name: &str| Value::SingleQuotedString(name.trim().to_owned()).with_span(*span);
+    let elem = names.split(',').map(|one| reg_call(kind, Expr::Value(name(one)))).collect();
+    Some(Expr::Array(Array { elem, named: true }))
 }
 
 fn kind(data_type: &DataType) -> Option<&'static str> {
@@ -69,6 +90,10 @@ mod tests {
             "SELECT lakewire_regclass(c.oid) AS n FROM t AS c WHERE c.oid = lakewire_regclass('a.b')",
         );
         check("SELECT f(x::regtype::text) AS n", "SELECT f(lakewire_regtype(x)::TEXT) AS n");
+        check(
+            "SELECT '{int, text}'::regtype[] AS n",
+            "SELECT ARRAY[lakewire_regtype('int'), lakewire_regtype('text')] AS n",
+        );
         check("SELECT regclass 'a' AS n", "SELECT lakewire_regclass('a') AS n");
     }
 }

@@ -126,7 +126,9 @@ fn in_order(function: &mut Function) {
                 right: value,
             })) => (place_of(left), value.as_ref()),
             FunctionArg::Unnamed(FunctionArgExpr::Expr(value)) => (Some(nth), value),
-            FunctionArg::ExprNamed { name, arg: FunctionArgExpr::Expr(value), .. } => (place_of(name), value),
+            FunctionArg::Named { name, arg: FunctionArgExpr::Expr(value), .. } => {
+                (place_of(&Expr::Identifier(name.clone())), value)
+            }
             _ => return,
         };
         let Some(slot) = place.and_then(|place| places.get_mut(place)) else { return };

@@ -67,6 +67,11 @@ pub(super) fn of_array(typing: &Typing, call: ScalarFunction, schema: &DFSchema)
     let of_element = arrow_type(&element).map(|data_type| field_named(data_type, &element));
     let ScalarFunction { func, args } = call;
     let joins = func.name() == "array_concat";
+    if let (true, [left, right]) = (joins, args.as_slice())
+        && let Some(other) = beside_null(left, right).or_else(|| beside_null(right, left))
+    {
+        return Ok(Transformed::yes(other));
+    }
     let args = args.into_iter().map(|arg| match &of_element {
         _ if joins => typing.read(arg, &pg_type, &field),
         Some(of_element) => typing.read(arg, &element, of_element),
@@ -75,6 +80,11 @@ pub(super) fn of_array(typing: &Typing, call: ScalarFunction, schema: &DFSchema)
     let call = ScalarFunction::new_udf(func, args.collect::<Result<_>>()?);
     let typed = narrowed(typing, call, schema)?.data;
     Ok(Transformed::yes(said(typed, &pg_type, schema)?))
+}
+
+/// What is joined with no array stays as it is.
+fn beside_null(null: &Expr, other: &Expr) -> Option<Expr> {
+    matches!(null, Expr::Literal(value, _) if value.is_null()).then(|| other.clone())
 }
 
 /// The type whose operators compare values of the type.

@@ -50,6 +50,11 @@ pub const FUNCTIONS: &[Definition] = &[
     strict("pg_database_size", 1..=1, "int8", database_size),
     strict("pg_tablespace_size", 1..=1, "int8", database_size),
     strict("pg_stat_get_live_tuples", 1..=1, "int8", live_rows),
+    // no table is vacuumed or analyzed but by its own upkeep
+    strict("pg_stat_get_last_vacuum_time", 1..=1, "timestamptz", never),
+    strict("pg_stat_get_last_autovacuum_time", 1..=1, "timestamptz", never),
+    strict("pg_stat_get_last_analyze_time", 1..=1, "timestamptz", never),
+    strict("pg_stat_get_last_autoanalyze_time", 1..=1, "timestamptz", never),
     strict("pg_indexam_has_property", 2..=2, "bool", |_, args| Ok(property(args.last(), INDEX_PROPERTIES))),
     strict("pg_index_has_property", 2..=2, "bool", |_, args| Ok(property(args.last(), INDEX_PROPERTIES))),
     strict("pg_index_column_has_property", 3..=3, "bool", |_, args| Ok(property(args.last(), COLUMN_PROPERTIES))),
@@ -283,6 +288,10 @@ fn function_definition(session: &SessionInfo, args: &[ScalarValue]) -> Result<Sc
 fn relation_size(session: &SessionInfo, args: &[ScalarValue]) -> Result<ScalarValue> {
     let bytes = relation(session, args.first()).map(|relation| i64::try_from(relation.bytes).unwrap_or(i64::MAX));
     Ok(ScalarValue::Int64(bytes))
+}
+
+fn never(_: &SessionInfo, _: &[ScalarValue]) -> Result<ScalarValue> {
+    Ok(ScalarValue::TimestampMicrosecond(None, Some("UTC".into())))
 }
 
 fn live_rows(session: &SessionInfo, args: &[ScalarValue]) -> Result<ScalarValue> {

@@ -29,6 +29,8 @@ fn nothing(columns: &[(&str, &str)]) -> RecordBatch {
 
 const TOKEN_TYPES: &str = "ts_token_type";
 
+const DIRECTORY: &[(&str, &str)] = &[("name", "text"), ("size", "int8"), ("modification", "timestamptz")];
+
 /// Columns of those that have no rows, by name.
 const EMPTY: &[(&str, &[(&str, &str)])] = &[
     ("pg_options_to_table", &[("option_name", "text"), ("option_value", "text")]),
@@ -36,6 +38,10 @@ const EMPTY: &[(&str, &[(&str, &str)])] = &[
     ("pg_partition_ancestors", &[("relid", "regclass")]),
     ("pg_partition_tree", &[("relid", "regclass"), ("parentrelid", "regclass"), ("isleaf", "bool"), ("level", "int4")]),
     ("pg_get_publication_tables", &[("relid", "oid"), ("attrs", "int2vector"), ("qual", "pg_node_tree")]),
+    ("pg_ls_archive_statusdir", DIRECTORY),
+    ("pg_ls_logdir", DIRECTORY),
+    ("pg_ls_tmpdir", DIRECTORY),
+    ("pg_ls_waldir", DIRECTORY),
     ("pg_tablespace_databases", &[("pg_tablespace_databases", "oid")]),
 ];
 

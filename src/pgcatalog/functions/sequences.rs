@@ -18,6 +18,7 @@ use crate::error::{Error, ErrorKind, Result};
 
 /// Those that only look at what the session was given.
 pub const FUNCTIONS: &[Definition] = &[
+    acting("pg_sequence_last_value", 1..=1, "int8", last_given),
     acting("currval", 1..=1, "int8", |session, args| {
         let (id, name, _) = sequence(session, args.first().unwrap_or(&ScalarValue::Null))?;
         let given = session.entry().and_then(|entry| entry.given.value(id));
@@ -34,6 +35,13 @@ pub const FUNCTIONS: &[Definition] = &[
         })
     }),
 ];
+
+/// The value that was given last, where this server has given one.
+fn last_given(session: &SessionInfo, args: &[ScalarValue]) -> Result<ScalarValue> {
+    let (id, ..) = sequence(session, args.first().unwrap_or(&ScalarValue::Null))?;
+    let at = session.running().sequences.known(id).filter(|at| at.is_called);
+    Ok(ScalarValue::Int64(at.map(|at| at.value)))
+}
 
 pub(super) fn functions() -> [ScalarUDF; 2] {
     [

@@ -60,6 +60,14 @@ pub const FUNCTIONS: &[Definition] = &[
     }),
     strict("txid_current_if_assigned", 0..=0, "int8", |session, _| Ok(ScalarValue::Int64(Some(session.release())))),
     strict("pg_export_snapshot", 0..=0, "text", |session, _| Ok(utf8(session.exported_snapshot()))),
+    strict("pg_current_xact_id_if_assigned", 0..=0, "xid8", |_, _| Ok(ScalarValue::Utf8(None))),
+    strict("pg_current_wal_lsn", 0..=0, "pg_lsn", log_position),
+    strict("pg_current_wal_insert_lsn", 0..=0, "pg_lsn", log_position),
+    strict("pg_current_wal_flush_lsn", 0..=0, "pg_lsn", log_position),
+    strict("pg_wal_lsn_diff", 2..=2, "int8", |_, args| {
+        let [left, right] = args else { return Ok(ScalarValue::Int64(None)) };
+        Ok(ScalarValue::Int64(Some(position_of(&text_of(left))? - position_of(&text_of(right))?)))
+    }),
     strict("mxid_age", 1..=1, "int4", |_, _| Ok(ScalarValue::Int32(Some(0)))),
     strict("pg_jit_available", 0..=0, "bool", |_, _| Ok(ScalarValue::Boolean(Some(false)))),
     strict("pg_blocking_pids", 1..=1, "_int4", |_, _| {
@@ -78,6 +86,22 @@ fn client(session: &SessionInfo) -> Option<std::net::SocketAddr> {
 
 fn server(session: &SessionInfo) -> Option<std::net::SocketAddr> {
     session.entry()?.server_addr
+}
+
+/// Where a log that went on by one with each release would be.
+fn log_position(session: &SessionInfo, _: &[ScalarValue]) -> Result<ScalarValue> {
+    let release = session.release();
+    Ok(utf8(format!("{:X}/{:X}", release >> 32, release & 0xffff_ffff)))
+}
+
+/// `16/B374D848` as one number.
+fn position_of(text: &str) -> Result<i64> {
+    let half = |digits: &str| i64::from_str_radix(digits, 16).ok().filter(|half| (0..=0xffff_ffff).contains(half));
+    let position = text.split_once('/').and_then(|(high, low)| Some((half(high)? << 32) | half(low)?));
+    position.ok_or_else(|| {
+        let message = format!("invalid input syntax for type pg_lsn: \"{text}\"");
+        Error::new(ErrorKind::InvalidTextRepresentation, message)
+    })
 }
 
 fn started(session: &SessionInfo) -> ScalarValue {

@@ -24,6 +24,11 @@ pub enum Zone {
 const HOURS_MAX: i32 = 167;
 
 impl Zone {
+    /// All that have a name.
+    pub fn all() -> impl Iterator<Item = (&'static str, Self)> {
+        TZ_VARIANTS.iter().filter_map(|zone| Some((zone.name(), Self::named(zone.name())?)))
+    }
+
     /// A zone by its name in any case, or by a POSIX specification without rules; not by an abbreviation.
     pub fn named(name: &str) -> Option<Self> {
         static NAMES: LazyLock<HashMap<String, Tz>> =

@@ -1,0 +1,113 @@
+//! sqlparser's dialect of PostgreSQL, in which the name of an argument is a name: `f(a => 1)`.
+//!
+//! Blocked by: sqlparser 0.62 takes any expression for a name, so reads every argument twice, and calls within calls 2ⁿ times.
+//! Remove when its PostgreSQL reads names only, as PostgreSQL does.
+
+use std::any::TypeId;
+
+use datafusion::sql::sqlparser::dialect::{Dialect, PostgreSqlDialect, Precedence};
+use datafusion::sql::sqlparser::keywords::Keyword;
+use datafusion::sql::sqlparser::parser::{Parser, ParserError};
+
+#[derive(Debug)]
+pub(super) struct Postgres;
+
+/// As sqlparser's dialect has it.
+macro_rules! as_theirs {
+    ($($name:ident),* $(,)?) => {
+        $(fn $name(&self) -> bool {
+            PostgreSqlDialect {}.$name()
+        })*
+    };
+}
+
+impl Dialect for Postgres {
+    fn dialect(&self) -> TypeId {
+        PostgreSqlDialect {}.dialect()
+    }
+
+    fn supports_named_fn_args_with_expr_name(&self) -> bool {
+        false
+    }
+
+    fn identifier_quote_style(&self, identifier: &str) -> Option<char> {
+        PostgreSqlDialect {}.identifier_quote_style(identifier)
+    }
+
+    fn is_delimited_identifier_start(&self, ch: char) -> bool {
+        PostgreSqlDialect {}.is_delimited_identifier_start(ch)
+    }
+
+    fn is_identifier_start(&self, ch: char) -> bool {
+        PostgreSqlDialect {}.is_identifier_start(ch)
+    }
+
+    fn is_identifier_part(&self, ch: char) -> bool {
+        PostgreSqlDialect {}.is_identifier_part(ch)
+    }
+
+    fn is_reserved_for_identifier(&self, kw: Keyword) -> bool {
+        PostgreSqlDialect {}.is_reserved_for_identifier(kw)
+    }
+
+    fn is_custom_operator_part(&self, ch: char) -> bool {
+        PostgreSqlDialect {}.is_custom_operator_part(ch)
+    }
+
+    fn get_next_precedence(&self, parser: &Parser) -> Option<Result<u8, ParserError>> {
+        PostgreSqlDialect {}.get_next_precedence(parser)
+    }
+
+    fn prec_value(&self, prec: Precedence) -> u8 {
+        PostgreSqlDialect {}.prec_value(prec)
+    }
+
+    as_theirs! {
+        supports_unicode_string_literal,
+        supports_filter_during_aggregation,
+        supports_group_by_expr,
+        allow_extract_custom,
+        allow_extract_single_quotes,
+        supports_create_index_with_clause,
+        supports_explain_with_utility_options,
+        supports_listen_notify,
+        supports_factorial_operator,
+        supports_bitwise_shift_operators,
+        supports_comment_on,
+        supports_load_extension,
+        supports_named_fn_args_with_colon_operator,
+        supports_empty_projections,
+        supports_nested_comments,
+        supports_string_escape_constant,
+        supports_numeric_literal_underscores,
+        supports_array_typedef_with_brackets,
+        supports_geometric_types,
+        supports_set_names,
+        supports_alter_column_type_using,
+        supports_notnull_operator,
+        supports_interval_options,
+        supports_insert_table_alias,
+        supports_create_table_like_parenthesized,
+        supports_select_wildcard_with_alias,
+        supports_comma_separated_trim,
+        supports_xml_expressions,
+        supports_comment_optimizer_hint,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::dialect::parse_single;
+
+    #[test]
+    fn calls_within_calls_are_read_once() {
+        let nested = |depth: usize| format!("select {}a{}", "upper(".repeat(depth), ")".repeat(depth));
+        assert_eq!(parse_single(&nested(40)).unwrap().ast.to_string(), nested(40).replace("select", "SELECT"));
+    }
+
+    #[test]
+    fn arguments_have_names() {
+        let shown = |sql| parse_single(sql).unwrap().ast.to_string();
+        assert_eq!(shown("select f(a => 1, b := 'x') as n"), "SELECT f(a => 1, b := 'x') AS n");
+    }
+}
