@@ -101,8 +101,8 @@ mod tests {
 
     #[test]
     fn calls_within_calls_are_read_once() {
-        let nested = |depth: usize| format!("select {}a{}", "upper(".repeat(depth), ")".repeat(depth));
-        assert_eq!(parse_single(&nested(40)).unwrap().ast.to_string(), nested(40).replace("select", "SELECT"));
+        let nested = format!("SELECT {}a{} AS n", "upper(".repeat(40), ")".repeat(40));
+        assert_eq!(parse_single(&nested).unwrap().ast.to_string(), nested);
     }
 
     #[test]

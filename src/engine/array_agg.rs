@@ -1,9 +1,10 @@
-//! `array_agg` whose result is an array of the type that its argument is announced as: `oid[]`, not `int4[]`.
+//! `array_agg`, of rows too without a count of bytes beyond all reason, whose result is an array of the type that its argument is announced as: `oid[]`, not `int4[]`.
 //!
 //! It is DataFusion's own. Blocked by: DataFusion's forgets what its argument's field says beyond the Arrow type.
 
 use std::sync::Arc;
 
+use datafusion::arrow::array::{Array, ArrayRef};
 use datafusion::arrow::datatypes::{DataType, FieldRef};
 use datafusion::error::Result;
 use datafusion::functions_aggregate::array_agg::array_agg_udaf;
@@ -12,11 +13,47 @@ use datafusion::logical_expr::utils::AggregateOrderSensitivity;
 use datafusion::logical_expr::{
     Accumulator, AggregateUDF, AggregateUDFImpl, GroupsAccumulator, ReversedUDAF, Signature,
 };
+use datafusion::scalar::ScalarValue;
 
 use crate::pgtypes::PG_TYPE_KEY;
 
 pub(super) fn function() -> AggregateUDF {
     AggregateUDF::from(Typed { inner: array_agg_udaf() })
+}
+
+/// Gathers structures or lists, and counts each once. DataFusion's own counts all of a batch for every row of it, since it
+/// holds on to the batch, and comes to gigabytes over a few thousand rows.
+#[derive(Debug)]
+struct Counted {
+    inner: Box<dyn Accumulator>,
+    bytes: usize,
+}
+
+impl Counted {
+    fn count(&mut self, columns: &[ArrayRef]) {
+        let bytes = |column: &ArrayRef| column.to_data().get_slice_memory_size().unwrap_or_default();
+        self.bytes += columns.iter().map(bytes).sum::<usize>();
+    }
+}
+
+impl Accumulator for Counted {
+    fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
+        self.count(values);
+        self.inner.update_batch(values)
+    }
+    fn merge_batch(&mut self, states: &[ArrayRef]) -> Result<()> {
+        self.count(states);
+        self.inner.merge_batch(states)
+    }
+    fn evaluate(&mut self) -> Result<ScalarValue> {
+        self.inner.evaluate()
+    }
+    fn state(&mut self) -> Result<Vec<ScalarValue>> {
+        self.inner.state()
+    }
+    fn size(&self) -> usize {
+        size_of_val(self) + self.bytes
+    }
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -56,7 +93,9 @@ impl AggregateUDFImpl for Typed {
         Ok(ordered.map(|inner| Arc::new(Self { inner: Arc::new(inner) }) as Arc<dyn AggregateUDFImpl>))
     }
     fn accumulator(&self, arguments: AccumulatorArgs<'_>) -> Result<Box<dyn Accumulator>> {
-        self.inner.accumulator(arguments)
+        let is_nested = arguments.expr_fields.first().is_some_and(|field| field.data_type().is_nested());
+        let inner = self.inner.accumulator(arguments)?;
+        Ok(if is_nested { Box::new(Counted { inner, bytes: 0 }) } else { inner })
     }
     fn reverse_expr(&self) -> ReversedUDAF {
         ReversedUDAF::Reversed(Arc::new(function()))

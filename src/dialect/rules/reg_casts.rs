@@ -92,7 +92,7 @@ mod tests {
         check("SELECT f(x::regtype::text) AS n", "SELECT f(lakewire_regtype(x)::TEXT) AS n");
         check(
             "SELECT '{int, text}'::regtype[] AS n",
-            "SELECT ARRAY[lakewire_regtype('int'), lakewire_regtype('text')] AS n",
+            "SELECT make_array(lakewire_regtype('int'), lakewire_regtype('text')) AS n",
         );
         check("SELECT regclass 'a' AS n", "SELECT lakewire_regclass('a') AS n");
     }

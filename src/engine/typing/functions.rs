@@ -301,12 +301,36 @@ fn arguments(typing: &Typing, function: &str, args: &mut [Expr], schema: &DFSche
             let known = typing.operand(value, schema)?;
             Err(no_function(function, &[known]))
         }
+        // each row gathered would else hold all texts of its batch, and each merge all of those before
+        ("array_agg", [value, ..]) => match compact(&value.get_type(schema)?) {
+            Some(compact) => {
+                *value = Expr::Cast(Cast::new(Box::new(value.clone()), compact));
+                Ok(true)
+            }
+            None => Ok(false),
+        },
         ("min" | "max" | "string_agg", [text, ..]) if lengths::is_padded(&typing.operand(text, schema)?) => {
             *text = lengths::unpadded(text.clone());
             Ok(true)
         }
         _ => Ok(false),
     }
+}
+
+/// A structure or list with its texts on their own, if it is one with texts that share what they lie in.
+fn compact(data_type: &DataType) -> Option<DataType> {
+    fn plain(data_type: &DataType) -> DataType {
+        let field = |field: &FieldRef| Arc::new(field.as_ref().clone().with_data_type(plain(field.data_type())));
+        match data_type {
+            DataType::Utf8View => DataType::Utf8,
+            DataType::BinaryView => DataType::Binary,
+            DataType::List(item) => DataType::List(field(item)),
+            DataType::Struct(fields) => DataType::Struct(fields.iter().map(field).collect()),
+            other => other.clone(),
+        }
+    }
+    let compact = plain(data_type);
+    (data_type.is_nested() && compact != *data_type).then_some(compact)
 }
 
 fn widen(args: &mut [Expr], schema: &DFSchema) -> Result<bool> {
