@@ -1,4 +1,5 @@
-//! sqlparser's dialect of PostgreSQL, in which the name of an argument is a name: `f(a => 1)`.
+//! sqlparser's dialect of PostgreSQL, in which the name of an argument is a name, `f(a => 1)`, and words of other dialects
+//! are none.
 //!
 //! Blocked by: sqlparser 0.62 takes any expression for a name, so reads every argument twice, and calls within calls 2ⁿ times.
 //! Remove when its PostgreSQL reads names only, as PostgreSQL does.
@@ -6,11 +7,33 @@
 use std::any::TypeId;
 
 use datafusion::sql::sqlparser::dialect::{Dialect, PostgreSqlDialect, Precedence};
-use datafusion::sql::sqlparser::keywords::Keyword;
+use datafusion::sql::sqlparser::keywords::{Keyword, RESERVED_FOR_TABLE_ALIAS};
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
 
 #[derive(Debug)]
 pub(super) struct Postgres;
+
+/// Words of other dialects, which name relations in PostgreSQL: `FROM pg_class view`.
+const PLAIN: &[Keyword] = &[
+    Keyword::ANTI,
+    Keyword::ASOF,
+    Keyword::CLUSTER,
+    Keyword::CONNECT,
+    Keyword::DISTRIBUTE,
+    Keyword::FORMAT,
+    Keyword::PARTITION,
+    Keyword::PIVOT,
+    Keyword::PREWHERE,
+    Keyword::QUALIFY,
+    Keyword::SAMPLE,
+    Keyword::SEMI,
+    Keyword::SETTINGS,
+    Keyword::SORT,
+    Keyword::START,
+    Keyword::TOP,
+    Keyword::UNPIVOT,
+    Keyword::VIEW,
+];
 
 /// As sqlparser's dialect has it.
 macro_rules! as_theirs {
@@ -28,6 +51,10 @@ impl Dialect for Postgres {
 
     fn supports_named_fn_args_with_expr_name(&self) -> bool {
         false
+    }
+
+    fn is_table_alias(&self, word: &Keyword, _parser: &mut Parser) -> bool {
+        PLAIN.contains(word) || !RESERVED_FOR_TABLE_ALIAS.contains(word)
     }
 
     fn identifier_quote_style(&self, identifier: &str) -> Option<char> {

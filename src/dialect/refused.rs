@@ -224,7 +224,7 @@ mod tests {
             ("INSERT OR REPLACE INTO t VALUES (1)", "or"),
             ("INSERT INTO t VALUES (1) ON DUPLICATE KEY UPDATE a = 1", "duplicate"),
             ("EXPLAIN DELETE FROM t LIMIT 1", "limit"),
-            ("SELECT a FROM t CONNECT BY a = 1", "connect"),
+            ("SELECT a FROM t CONNECT BY a = 1", "BY"),
             ("CREATE TABLE t (a int AUTO_INCREMENT)", "auto_increment"),
             ("CREATE TABLE t (a int unsigned)", "unsigned"),
             ("CREATE EXTERNAL TABLE t (a int) STORED AS PARQUET LOCATION 'x'", "external"),

@@ -42,29 +42,28 @@ pub(super) fn recode(encoding: Encoding, buffer: &mut BytesMut, start: usize) {
         return;
     }
     let message = buffer.split_off(start);
-    let Some((header, mut body)) = message.split_at_checked(HEADER) else { return };
-    let tag = header.first().copied().unwrap_or_default();
+    let Some(([tag, ..], body)) = message.split_first_chunk::<HEADER>() else { return };
     let mut out = BytesMut::with_capacity(message.len());
     match tag {
         // nothing but texts that end in zeros, some with a letter before
         b'E' | b'N' | b'S' | b'C' => encoding.put_lossy(body, &mut out),
         // the process comes first
-        b'A' => body = take(body, 4, &mut out),
+        b'A' => {
+            let texts = take(body, 4, &mut out);
+            encoding.put_lossy(texts, &mut out);
+        }
         b'T' => {
-            body = take(body, 2, &mut out);
-            while let Some(end) = body.iter().position(|byte| *byte == 0) {
-                let (name, rest) = body.split_at(end);
+            let mut columns = take(body, 2, &mut out);
+            while let Some(end) = columns.iter().position(|byte| *byte == 0) {
+                let (name, rest) = columns.split_at(end);
                 encoding.put_lossy(name, &mut out);
                 // the zero, and what else a column has
-                body = take(rest, 19, &mut out);
+                columns = take(rest, 19, &mut out);
             }
         }
-        _ => body = take(body, body.len(), &mut out),
+        _ => out.extend_from_slice(body),
     }
-    if tag == b'A' {
-        encoding.put_lossy(body, &mut out);
-    }
-    put_message(tag, &out, buffer);
+    put_message(*tag, &out, buffer);
 }
 
 /// Puts the texts of the rows from `start` to the end of the buffer into the character set.

@@ -47,7 +47,7 @@ impl Rule for Rewriter {
             if let FunctionArg::Unnamed(FunctionArgExpr::QualifiedWildcard(name)) = argument {
                 self.settle(name);
                 // as a value it is the row
-                if let ([part], false) = (name.0.as_slice(), counts)
+                if let ([.., part], false) = (name.0.as_slice(), counts)
                     && let Some(relation) = part.as_ident()
                 {
                     *argument = FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Identifier(relation.clone())));
