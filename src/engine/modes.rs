@@ -80,7 +80,7 @@ pub(super) fn set_modes(session: &mut Session, modes: &[ast::TransactionMode], f
 /// SET TRANSACTION SNAPSHOT: the transaction reads the release that the one reads which `pg_export_snapshot()` was called in.
 ///
 /// # Errors
-/// `22023` where no session that is still there has told of it.
+/// `22023` for what is no snapshot, or one of a session that is gone.
 pub(super) async fn adopt_snapshot(session: &mut Session, id: &ast::ValueWithSpan) -> Result<()> {
     let id = id.value.clone().into_string().unwrap_or_default();
     let catalog = session.shared.catalog.clone();

@@ -71,7 +71,7 @@ pub(super) fn recode(encoding: Encoding, buffer: &mut BytesMut, start: usize) {
 /// # Errors
 /// `22P05` for a character that it lacks; the rows before it stay.
 pub(super) fn recode_rows(encoding: Encoding, columns: &[bool], buffer: &mut BytesMut, start: usize) -> Result<()> {
-    if encoding == Encoding::UTF8 || buffer.get(start..).is_none_or(<[u8]>::is_ascii) {
+    if buffer.get(start..).is_none_or(<[u8]>::is_ascii) {
         return Ok(());
     }
     let rows = buffer.split_off(start).freeze();

@@ -12,7 +12,8 @@ use super::link::Link;
 use crate::engine::{BatchStream, Guard};
 use crate::error::Result;
 use crate::pgtypes::{
-    CanonicalBatch, Format, RowEncoder, Style, column_formats, column_modifier, column_origin, column_type, type_size,
+    CanonicalBatch, Encoding, Format, RowEncoder, Style, column_formats, column_modifier, column_origin, column_type,
+    type_size,
 };
 
 /// A result that is being sent, perhaps in several goes.
@@ -21,8 +22,8 @@ pub(super) struct Cursor {
     /// `None` once it has ended: what it held is free, whether or not the portal is closed.
     stream: Option<BatchStream>,
     encoder: RowEncoder,
-    /// Which columns are text to the client.
-    texts: Vec<bool>,
+    /// As the client asked for them.
+    formats: Vec<Format>,
     /// First word of the command tag.
     tag: &'static str,
     /// A batch of which the rows from this one on are not sent yet.
@@ -41,8 +42,8 @@ pub(super) enum Progress {
 impl Cursor {
     pub(super) fn new(stream: BatchStream, tag: &'static str, formats: &[Format], style: Style) -> Result<Self> {
         let encoder = RowEncoder::new(stream.schema(), formats, style)?;
-        let texts = charset::text_columns(stream.schema(), formats)?;
-        Ok(Self { schema: stream.schema().clone(), stream: Some(stream), encoder, texts, tag, rest: None })
+        let formats = formats.to_vec();
+        Ok(Self { schema: stream.schema().clone(), stream: Some(stream), encoder, formats, tag, rest: None })
     }
 
     pub(super) fn schema(&self) -> &SchemaRef {
@@ -56,6 +57,10 @@ impl Cursor {
         running: &Guard,
         rows_max: Option<usize>,
     ) -> Result<Progress, Halt> {
+        let texts = match link.writer.encoding {
+            Encoding::UTF8 => None,
+            _ => Some(charset::text_columns(&self.schema, &self.formats)?),
+        };
         let mut left = rows_max.unwrap_or(usize::MAX);
         let mut sent = 0;
         while left > 0 {
@@ -73,7 +78,9 @@ impl Cursor {
                 while next < until {
                     let start = link.writer.buffer.len();
                     next = rows.write(next, until, FLUSH_BYTES, &mut link.writer.buffer)?;
-                    charset::recode_rows(link.writer.encoding, &self.texts, &mut link.writer.buffer, start)?;
+                    if let Some(texts) = &texts {
+                        charset::recode_rows(link.writer.encoding, texts, &mut link.writer.buffer, start)?;
+                    }
                     if link.writer.buffer.len() >= FLUSH_BYTES {
                         link.flush_running(running).await?;
                     }

@@ -82,8 +82,11 @@ impl Connection {
         if matches!(tag.as_str(), "DISCARD ALL" | "DEALLOCATE ALL") {
             self.statements.clear();
         }
-        self.link.writer.put(&CommandComplete::new(tag));
         // the statements that follow in the same string are answered in a character set that was set
-        self.put_changed_settings();
+        let sets = matches!(tag.as_str(), "SET" | "RESET" | "DISCARD ALL");
+        self.link.writer.put(&CommandComplete::new(tag));
+        if sets {
+            self.put_changed_settings();
+        }
     }
 }

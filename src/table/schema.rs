@@ -9,7 +9,7 @@ use datafusion::arrow::array::{ArrayRef, AsArray, StringArray};
 use datafusion::arrow::compute::{CastOptions, cast_with_options};
 use datafusion::arrow::datatypes::{
     DataType, Field, FieldRef, Fields, IntervalMonthDayNano, IntervalMonthDayNanoType, IntervalUnit, Schema, SchemaRef,
-    TimeUnit,
+    Time64MicrosecondType, TimeUnit,
 };
 use datafusion::arrow::error::ArrowError;
 use deltalake::kernel::StructType;
@@ -74,12 +74,23 @@ pub(super) fn physical_schema(schema: &Schema) -> SchemaRef {
     Arc::new(Schema::new(fields.collect::<Fields>()))
 }
 
+/// Microseconds.
+const DAY: i64 = 86_400_000_000;
+
 /// Values as files hold them.
 ///
 /// # Errors
 /// Of Arrow, where a value cannot be held so.
 pub(super) fn stored(values: &ArrayRef, physical: &DataType) -> Result<ArrayRef, ArrowError> {
     let strict = CastOptions { safe: false, ..CastOptions::default() };
+    let is_midnight = |values: &ArrayRef| {
+        values
+            .as_primitive_opt::<Time64MicrosecondType>()
+            .is_some_and(|times| times.iter().flatten().any(|at| at >= DAY))
+    };
+    if physical == &DataType::Utf8 && is_midnight(values) {
+        return Err(ArrowError::ComputeError("a Delta table has no 24:00:00".to_owned()));
+    }
     if !matches!(values.data_type(), DataType::Interval(_)) {
         return cast_with_options(values, physical, &strict);
     }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use datafusion::arrow::array::{Array, ArrayRef, RecordBatch, new_null_array};
-use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::arrow::datatypes::{DataType, SchemaRef};
 use datafusion::parquet::basic::Compression;
 use datafusion::parquet::file::properties::{EnabledStatistics, WriterProperties};
 use deltalake::datafile::writer::{DeltaWriter, WriterConfig};
@@ -191,8 +191,14 @@ fn conform(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
         let column: ArrayRef = match batch.column_by_name(field.name()) {
             Some(column) if column.data_type() == field.data_type() => Arc::clone(column),
             Some(column) => schema::stored(column, field.data_type()).map_err(|error| {
-                let message = format!("column \"{}\" cannot be stored as {}: {error}", field.name(), field.data_type());
-                Error::new(ErrorKind::DatatypeMismatch, message)
+                let kind = match column.data_type() {
+                    DataType::Time64(_) => ErrorKind::DatetimeOutOfRange,
+                    _ => ErrorKind::DatatypeMismatch,
+                };
+                let told = error.to_string();
+                // after the kind of Arrow's error
+                let reason = told.split_once(": ").map_or(told.as_str(), |(_, reason)| reason);
+                Error::new(kind, format!("a value of column \"{}\" cannot be stored: {reason}", field.name()))
             })?,
             None => new_null_array(field.data_type(), batch.num_rows()),
         };
