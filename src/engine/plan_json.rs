@@ -17,6 +17,7 @@ const NODES: &[(&str, &str)] = &[
     ("FilterExec", "Result"),
     ("GlobalLimitExec", "Limit"),
     ("HashJoinExec", "Hash Join"),
+    ("InOrderExec", "Gather"),
     ("LocalLimitExec", "Limit"),
     ("NestedLoopJoinExec", "Nested Loop"),
     ("PlaceholderRowExec", "Result"),

@@ -87,11 +87,39 @@ impl Declared<'_> {
     }
 
     /// The keys of its index, in SQL.
-    pub fn keys(&self) -> Vec<String> {
+    fn keys(&self) -> Vec<String> {
         match &self.constraint.kind {
             ConstraintKind::Index { keys, .. } if !keys.is_empty() => keys.clone(),
             kind => kind.columns().iter().map(|name| quote_ident(name)).collect(),
         }
+    }
+
+    /// What its index has, in SQL: the keys, then the columns that are none.
+    pub fn index_columns(&self) -> Vec<String> {
+        self.keys().into_iter().chain(self.included().iter().map(|name| quote_ident(name))).collect()
+    }
+
+    /// The columns of its index that are no keys.
+    fn included(&self) -> &[String] {
+        match &self.constraint.kind {
+            ConstraintKind::Index { included, .. } => included,
+            _ => &[],
+        }
+    }
+
+    /// What follows the key of that number in its index: `DESC NULLS LAST`.
+    fn option(&self, key: usize) -> &str {
+        match &self.constraint.kind {
+            ConstraintKind::Index { options, .. } => options.get(key).map_or("", String::as_str),
+            _ => "",
+        }
+    }
+
+    /// The bits of `pg_index.indoption`: 1 for descending, 2 for NULLs first.
+    fn option_bits(&self, key: usize) -> i32 {
+        let (descends, nulls_first, nulls_last) =
+            ["DESC", "NULLS FIRST", "NULLS LAST"].map(|word| self.option(key).contains(word)).into();
+        i32::from(descends) | if nulls_first || descends && !nulls_last { 2 } else { 0 }
     }
 
     fn is_unique(&self) -> bool {
@@ -146,13 +174,20 @@ impl Declared<'_> {
             Some(condition) => format!(" WHERE ({condition})"),
             None => String::new(),
         };
+        let with_option = |(at, key): (usize, String)| match self.option(at) {
+            "" => key,
+            option => format!("{key} {option}"),
+        };
+        let keys: Vec<String> = self.keys().into_iter().enumerate().map(with_option).collect();
+        let included: Vec<String> = self.included().iter().map(|name| quote_ident(name)).collect();
+        let included = if included.is_empty() { String::new() } else { format!(" INCLUDE ({})", included.join(", ")) };
         format!(
-            "CREATE {}INDEX {} ON {}.{} USING {method} ({}){condition}",
+            "CREATE {}INDEX {} ON {}.{} USING {method} ({}){included}{condition}",
             if self.is_unique() { "UNIQUE " } else { "" },
             quote_ident(&self.constraint.name),
             quote_ident(&self.relation.schema),
             quote_ident(&self.relation.name),
-            self.keys().join(", ")
+            keys.join(", ")
         )
     }
 }
@@ -272,7 +307,10 @@ pub fn pg_constraint(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBa
 pub fn pg_index(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBatch> {
     let keys: Vec<Declared<'_>> = all(metadata).into_iter().filter(|d| d.index().is_some()).collect();
     let count = |d: &Declared<'_>| i16::try_from(d.keys().len()).unwrap_or(0);
+    let whole = |d: &Declared<'_>| i16::try_from(d.index_columns().len()).unwrap_or(0);
     let zeros = |d: &Declared<'_>| Some(vec![0; d.keys().len()]);
+    let options = |d: &Declared<'_>| Some((0..d.keys().len()).map(|key| d.option_bits(key)).collect());
+    let columns = |d: &Declared<'_>| Some([d.numbers(), numbers(d.relation, d.included())].concat());
     let expressions = |d: &Declared<'_>| {
         let texts: Vec<String> =
             d.keys().into_iter().zip(d.numbers()).filter(|(_, n)| *n == 0).map(|(key, _)| key).collect();
@@ -281,7 +319,7 @@ pub fn pg_index(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBatch> 
     Columns::of(&keys)
         .oid("indexrelid", |d| d.index().unwrap_or(0))
         .oid("indrelid", |d| d.relation.oid)
-        .small("indnatts", count)
+        .small("indnatts", whole)
         .small("indnkeyatts", count)
         .flag("indisunique", Declared::is_unique)
         .flag("indisprimary", Declared::is_primary)
@@ -289,10 +327,10 @@ pub fn pg_index(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBatch> 
         .flag("indisvalid", |_| true)
         .flag("indisready", |_| true)
         .flag("indislive", |_| true)
-        .numbers("indkey", |d| Some(d.numbers()))
+        .numbers("indkey", columns)
         .numbers("indcollation", zeros)
         .numbers("indclass", zeros)
-        .numbers("indoption", zeros)
+        .numbers("indoption", options)
         .opt_text("indexprs", expressions)
         .opt_text("indpred", |d| d.index_condition())
         .build(schema)

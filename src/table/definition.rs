@@ -91,6 +91,12 @@ pub enum ConstraintKind {
         /// Its keys in SQL, where some of them are expressions.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         keys: Vec<String>,
+        /// What follows each key, `DESC NULLS LAST`; none where nothing follows any of them.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        options: Vec<String>,
+        /// Columns that are not keys.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        included: Vec<String>,
         /// SQL that is true for the rows it has; `None`: it has all.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         condition: Option<String>,

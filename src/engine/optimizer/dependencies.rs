@@ -16,17 +16,16 @@ use datafusion::logical_expr::{
 use datafusion::optimizer::{OptimizerConfig, OptimizerRule};
 use datafusion::sql::sqlparser::ast::{TableFactor, TableSample, TableSampleKind, TableSampleModifier};
 
+use super::around::Logical;
+
 /// DataFusion's rules that go by dependencies.
 const TRUSTING: &[&str] =
     &["replace_distinct_aggregate", "eliminate_join", "eliminate_duplicated_expr", "optimize_projections"];
 
 /// The rules, none of which sees a dependency.
-pub(super) fn strip_before_use(
-    rules: Vec<Arc<dyn OptimizerRule + Send + Sync>>,
-) -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
-    let independent = |rule: Arc<dyn OptimizerRule + Send + Sync>| {
-        let stripper: Option<Arc<dyn OptimizerRule + Send + Sync>> =
-            TRUSTING.contains(&rule.name()).then(|| Arc::new(Stripper) as _);
+pub(super) fn strip_before_use(rules: Vec<Logical>) -> Vec<Logical> {
+    let independent = |rule: Logical| {
+        let stripper: Option<Logical> = TRUSTING.contains(&rule.name()).then(|| Arc::new(Stripper) as _);
         stripper.into_iter().chain([rule])
     };
     rules.into_iter().flat_map(independent).collect()

@@ -10,54 +10,40 @@ use std::sync::Arc;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::error::Result;
-use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::filter_pushdown::FilterPushdown;
 use datafusion::physical_plan::ExecutionPlan;
 
+use super::around::{self, Physical};
 use super::pass::{Kept, PassExec};
 
 /// The rule, with fences where it is one that hands filters down.
-pub(super) fn fenced(
-    rule: Arc<dyn PhysicalOptimizerRule + Send + Sync>,
-) -> Arc<dyn PhysicalOptimizerRule + Send + Sync> {
-    let known = [FilterPushdown::new(), FilterPushdown::new_post_optimization()];
-    match known.iter().any(|known| known.name() == rule.name()) {
-        true => Arc::new(Fenced(rule)),
-        false => rule,
-    }
+pub(super) fn fenced(rule: Physical) -> Physical {
+    let rule = around::physical(rule, &FilterPushdown::new(), handed_down);
+    around::physical(rule, &FilterPushdown::new_post_optimization(), handed_down)
 }
 
-#[derive(Debug)]
-struct Fenced(Arc<dyn PhysicalOptimizerRule + Send + Sync>);
-
-impl PhysicalOptimizerRule for Fenced {
-    fn optimize(&self, plan: Arc<dyn ExecutionPlan>, config: &ConfigOptions) -> Result<Arc<dyn ExecutionPlan>> {
-        if !plan.exists(|node| Ok(repeats_names(node)))? {
-            return self.0.optimize(plan, config);
-        }
-        let fence = |node: Arc<dyn ExecutionPlan>| {
-            Ok(match repeats_names(&node) {
-                true => Transformed::yes(PassExec::above(Kept::Filters, node)?),
-                false => Transformed::no(node),
-            })
-        };
-        let unfence = |node: Arc<dyn ExecutionPlan>| {
-            Ok(match PassExec::keeps(&node, Kept::Filters) {
-                Some(fence) => Transformed::yes(fence.input.clone()),
-                None => Transformed::no(node),
-            })
-        };
-        let fenced = plan.transform_up(fence).data()?;
-        self.0.optimize(fenced, config)?.transform_up(unfence).data()
+fn handed_down(
+    rule: &Physical,
+    plan: Arc<dyn ExecutionPlan>,
+    config: &ConfigOptions,
+) -> Result<Arc<dyn ExecutionPlan>> {
+    if !plan.exists(|node| Ok(repeats_names(node)))? {
+        return rule.optimize(plan, config);
     }
-
-    fn name(&self) -> &str {
-        self.0.name()
-    }
-
-    fn schema_check(&self) -> bool {
-        self.0.schema_check()
-    }
+    let fence = |node: Arc<dyn ExecutionPlan>| {
+        Ok(match repeats_names(&node) {
+            true => Transformed::yes(PassExec::above(Kept::Filters, node)?),
+            false => Transformed::no(node),
+        })
+    };
+    let unfence = |node: Arc<dyn ExecutionPlan>| {
+        Ok(match PassExec::keeps(&node, Kept::Filters) {
+            Some(fence) => Transformed::yes(fence.input.clone()),
+            None => Transformed::no(node),
+        })
+    };
+    let fenced = plan.transform_up(fence).data()?;
+    rule.optimize(fenced, config)?.transform_up(unfence).data()
 }
 
 fn repeats_names(node: &Arc<dyn ExecutionPlan>) -> bool {

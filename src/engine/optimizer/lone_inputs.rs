@@ -3,46 +3,30 @@
 //! Blocked by: DataFusion 55 puts the union's columns above that input, by names that the input may have qualified, and
 //! then moves conditions to where the bare name is not known. Remove when it takes the input's columns for what they are.
 
-use std::sync::Arc;
-
 use datafusion::common::tree_node::Transformed;
 use datafusion::error::Result;
 use datafusion::logical_expr::{Expr, LogicalPlan, Projection};
-use datafusion::optimizer::optimizer::ApplyOrder;
+use datafusion::optimizer::OptimizerConfig;
 use datafusion::optimizer::propagate_empty_relation::PropagateEmptyRelation;
-use datafusion::optimizer::{OptimizerConfig, OptimizerRule};
+
+use super::around::{self, Logical};
 
 /// The rule, with the columns of such inputs by their own names where it is the one that leaves the others out.
-pub(super) fn by_name(rule: Arc<dyn OptimizerRule + Send + Sync>) -> Arc<dyn OptimizerRule + Send + Sync> {
-    if rule.name() == PropagateEmptyRelation::new().name() { Arc::new(Named(rule)) } else { rule }
+pub(super) fn by_name(rule: Logical) -> Logical {
+    around::logical(rule, &PropagateEmptyRelation::new(), named)
 }
 
-#[derive(Debug)]
-struct Named(Arc<dyn OptimizerRule + Send + Sync>);
-
-impl OptimizerRule for Named {
-    fn name(&self) -> &str {
-        self.0.name()
-    }
-
-    fn apply_order(&self) -> Option<ApplyOrder> {
-        self.0.apply_order()
-    }
-
-    fn rewrite(&self, plan: LogicalPlan, config: &dyn OptimizerConfig) -> Result<Transformed<LogicalPlan>> {
-        let is_union = matches!(plan, LogicalPlan::Union(_));
-        self.0.rewrite(plan, config)?.transform_data(|left| match left {
-            LogicalPlan::Projection(Projection { input, schema, .. }) if is_union => {
-                let given = input.schema().columns().into_iter().zip(schema.iter());
-                let columns = given.map(|(column, (qualifier, field))| {
-                    Expr::Column(column).alias_qualified(qualifier.cloned(), field.name())
-                });
-                let columns = columns.collect();
-                Projection::try_new_with_schema(columns, input, schema)
-                    .map(LogicalPlan::Projection)
-                    .map(Transformed::yes)
-            }
-            other => Ok(Transformed::no(other)),
-        })
-    }
+fn named(rule: &Logical, plan: LogicalPlan, config: &dyn OptimizerConfig) -> Result<Transformed<LogicalPlan>> {
+    let is_union = matches!(plan, LogicalPlan::Union(_));
+    rule.rewrite(plan, config)?.transform_data(|left| match left {
+        LogicalPlan::Projection(Projection { input, schema, .. }) if is_union => {
+            let given = input.schema().columns().into_iter().zip(schema.iter());
+            let columns = given.map(|(column, (qualifier, field))| {
+                Expr::Column(column).alias_qualified(qualifier.cloned(), field.name())
+            });
+            let columns = columns.collect();
+            Projection::try_new_with_schema(columns, input, schema).map(LogicalPlan::Projection).map(Transformed::yes)
+        }
+        other => Ok(Transformed::no(other)),
+    })
 }

@@ -1,5 +1,6 @@
 //! The rules that optimize plans: DataFusion's, and ours where those go wrong.
 
+mod around;
 mod dependencies;
 mod distinct_counts;
 mod dynamic_filters;
@@ -12,38 +13,39 @@ mod predicates;
 mod repair;
 mod top_groups;
 mod totals;
+mod unions;
 mod zoned_literals;
 
 use std::sync::Arc;
 
 use datafusion::logical_expr::planner::RelationPlanner;
-use datafusion::optimizer::OptimizerRule;
 use datafusion::optimizer::optimizer::Optimizer;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::join_selection::JoinSelection;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 
+use around::{Logical, Physical};
+
 /// What is done to logical plans, in order.
-pub(super) fn logical_rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
+pub(super) fn logical_rules() -> Vec<Logical> {
     let rules = dependencies::strip_before_use(Optimizer::new().rules);
-    let last: Arc<dyn OptimizerRule + Send + Sync> = Arc::new(predicates::Rule);
+    let last: Logical = Arc::new(predicates::Rule);
     let rules = rules.into_iter().map(distinct_counts::limited).map(null_equality::apart).map(totals::below);
     let rules = rules.map(zoned_literals::apart).map(lone_inputs::by_name);
     rules.chain([last]).collect()
 }
 
 /// What is done to physical plans, in order.
-pub(super) fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
+pub(super) fn physical_rules() -> Vec<Physical> {
     let rules = PhysicalOptimizer::new().rules.into_iter();
     let rules = rules.map(filter_pushdown::fenced).map(top_groups::limited).map(repair::repaired);
     // once it is settled which side is which, and before anything is made of what they say of themselves
-    let after_joins = |rule: Arc<dyn PhysicalOptimizerRule + Send + Sync>| {
-        let next: Option<Arc<dyn PhysicalOptimizerRule + Send + Sync>> =
-            (rule.name() == JoinSelection::new().name()).then(|| Arc::new(nulls::Rule) as _);
+    let after_joins = |rule: Physical| {
+        let next: Option<Physical> = (rule.name() == JoinSelection::new().name()).then(|| Arc::new(nulls::Rule) as _);
         [rule].into_iter().chain(next)
     };
-    let last: Arc<dyn PhysicalOptimizerRule + Send + Sync> = Arc::new(dynamic_filters::Rule);
-    rules.flat_map(after_joins).chain([last]).collect()
+    let last: [Physical; 2] = [Arc::new(dynamic_filters::Rule), Arc::new(unions::Rule)];
+    rules.flat_map(after_joins).chain(last).collect()
 }
 
 /// How relations in FROM are planned, before all that plan some of them otherwise.

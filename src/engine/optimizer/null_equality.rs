@@ -3,58 +3,43 @@
 //! Blocked by: DataFusion 55 makes one join of an inner one and the inner joins that it reads, and of a join and the
 //! conditions on its rows, and has either all of the keys equal at NULL or none. Remove when it asks first.
 
-use std::sync::Arc;
-
 use datafusion::common::tree_node::{Transformed, TreeNodeRecursion};
 use datafusion::common::{JoinConstraint, JoinType, NullEquality};
 use datafusion::error::Result;
 use datafusion::logical_expr::{Join, LogicalPlan};
+use datafusion::optimizer::OptimizerConfig;
 use datafusion::optimizer::eliminate_cross_join::EliminateCrossJoin;
 use datafusion::optimizer::extract_equijoin_predicate::ExtractEquijoinPredicate;
-use datafusion::optimizer::optimizer::ApplyOrder;
-use datafusion::optimizer::{OptimizerConfig, OptimizerRule};
+
+use super::around::{self, Logical};
 
 /// The rule, with such joins kept apart where it is one that mixes them.
-pub(super) fn apart(rule: Arc<dyn OptimizerRule + Send + Sync>) -> Arc<dyn OptimizerRule + Send + Sync> {
-    if rule.name() == EliminateCrossJoin::new().name() {
-        Arc::new(Flattening(rule))
-    } else if rule.name() == ExtractEquijoinPredicate::new().name() {
-        Arc::new(Extracting(rule))
-    } else {
-        rule
-    }
+pub(super) fn apart(rule: Logical) -> Logical {
+    let rule = around::logical(rule, &EliminateCrossJoin::new(), flattened);
+    around::logical(rule, &ExtractEquijoinPredicate::new(), extracted)
 }
 
 fn is_null_safe(join: &Join) -> bool {
     join.null_equality == NullEquality::NullEqualsNull
 }
 
-/// The rule that makes one join of several inner ones, to which the others look like outer ones meanwhile.
-#[derive(Debug)]
-struct Flattening(Arc<dyn OptimizerRule + Send + Sync>);
-
-impl OptimizerRule for Flattening {
-    fn name(&self) -> &str {
-        self.0.name()
+/// Makes one join of several inner ones, to which the others look like outer ones meanwhile.
+fn flattened(rule: &Logical, plan: LogicalPlan, config: &dyn OptimizerConfig) -> Result<Transformed<LogicalPlan>> {
+    let mut found = false;
+    plan.apply_with_subqueries(|node| {
+        found = matches!(node, LogicalPlan::Join(join) if is_null_safe(join) && join.join_type == JoinType::Inner);
+        Ok(if found { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
+    })?;
+    if !found {
+        return rule.rewrite(plan, config);
     }
-
-    fn rewrite(&self, plan: LogicalPlan, config: &dyn OptimizerConfig) -> Result<Transformed<LogicalPlan>> {
-        let mut found = false;
-        plan.apply_with_subqueries(|node| {
-            found = matches!(node, LogicalPlan::Join(join) if is_null_safe(join) && join.join_type == JoinType::Inner);
-            Ok(if found { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
-        })?;
-        if !found {
-            return self.0.rewrite(plan, config);
-        }
-        // no null-safe join comes from USING, so that can be the mark
-        let shown = (JoinType::Inner, JoinConstraint::On);
-        let hidden = (JoinType::Left, JoinConstraint::Using);
-        let plan = plan.transform_up_with_subqueries(|node| Ok(turned(node, shown, hidden)))?.data;
-        let Transformed { data, transformed, tnr } = self.0.rewrite(plan, config)?;
-        let data = data.transform_up_with_subqueries(|node| Ok(turned(node, hidden, shown)))?.data;
-        Ok(Transformed::new(data, transformed, tnr))
-    }
+    // no null-safe join comes from USING, so that can be the mark
+    let shown = (JoinType::Inner, JoinConstraint::On);
+    let hidden = (JoinType::Left, JoinConstraint::Using);
+    let plan = plan.transform_up_with_subqueries(|node| Ok(turned(node, shown, hidden)))?.data;
+    let Transformed { data, transformed, tnr } = rule.rewrite(plan, config)?;
+    let data = data.transform_up_with_subqueries(|node| Ok(turned(node, hidden, shown)))?.data;
+    Ok(Transformed::new(data, transformed, tnr))
 }
 
 fn turned(
@@ -71,23 +56,10 @@ fn turned(
     }
 }
 
-/// The rule that takes `a.y = b.y` for a key of the join, which has none of the kind where it is null-safe.
-#[derive(Debug)]
-struct Extracting(Arc<dyn OptimizerRule + Send + Sync>);
-
-impl OptimizerRule for Extracting {
-    fn name(&self) -> &str {
-        self.0.name()
-    }
-
-    fn apply_order(&self) -> Option<ApplyOrder> {
-        self.0.apply_order()
-    }
-
-    fn rewrite(&self, plan: LogicalPlan, config: &dyn OptimizerConfig) -> Result<Transformed<LogicalPlan>> {
-        match &plan {
-            LogicalPlan::Join(join) if is_null_safe(join) => Ok(Transformed::no(plan)),
-            _ => self.0.rewrite(plan, config),
-        }
+/// Takes `a.y = b.y` for a key of the join, which has none of the kind where it is null-safe.
+fn extracted(rule: &Logical, plan: LogicalPlan, config: &dyn OptimizerConfig) -> Result<Transformed<LogicalPlan>> {
+    match &plan {
+        LogicalPlan::Join(join) if is_null_safe(join) => Ok(Transformed::no(plan)),
+        _ => rule.rewrite(plan, config),
     }
 }

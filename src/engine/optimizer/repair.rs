@@ -17,14 +17,22 @@ use datafusion::physical_plan::{
     ChildrenPropertiesMode, ExecutionPlan, ExecutionPlanProperties, ReplaceChildrenOptions,
 };
 
+use super::around::{self, Physical};
+
 /// The rule, with what is missing added where it is the one that finds so.
-pub(super) fn repaired(
-    rule: Arc<dyn PhysicalOptimizerRule + Send + Sync>,
-) -> Arc<dyn PhysicalOptimizerRule + Send + Sync> {
-    match rule.name() == SanityCheckPlan::new().name() {
-        true => Arc::new(Repaired(rule)),
-        false => rule,
+pub(super) fn repaired(rule: Physical) -> Physical {
+    around::physical(rule, &SanityCheckPlan::new(), checked)
+}
+
+fn checked(rule: &Physical, plan: Arc<dyn ExecutionPlan>, config: &ConfigOptions) -> Result<Arc<dyn ExecutionPlan>> {
+    if let Ok(plan) = rule.optimize(plan.clone(), config) {
+        return Ok(plan);
     }
+    let plan = plan.transform_up(sorted).data()?;
+    rule.optimize(plan.clone(), config).or_else(|_| {
+        let plan = EnsureRequirements::new().optimize(plan, config)?;
+        rule.optimize(plan, config)
+    })
 }
 
 /// A merge over rows that are in its order.
@@ -38,28 +46,4 @@ fn sorted(node: Arc<dyn ExecutionPlan>) -> Result<Transformed<Arc<dyn ExecutionP
     Ok(Transformed::yes(
         node.replace_children(vec![Arc::new(sort)], ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute))?,
     ))
-}
-
-#[derive(Debug)]
-struct Repaired(Arc<dyn PhysicalOptimizerRule + Send + Sync>);
-
-impl PhysicalOptimizerRule for Repaired {
-    fn optimize(&self, plan: Arc<dyn ExecutionPlan>, config: &ConfigOptions) -> Result<Arc<dyn ExecutionPlan>> {
-        if let Ok(plan) = self.0.optimize(plan.clone(), config) {
-            return Ok(plan);
-        }
-        let plan = plan.transform_up(sorted).data()?;
-        self.0.optimize(plan.clone(), config).or_else(|_| {
-            let plan = EnsureRequirements::new().optimize(plan, config)?;
-            self.0.optimize(plan, config)
-        })
-    }
-
-    fn name(&self) -> &str {
-        self.0.name()
-    }
-
-    fn schema_check(&self) -> bool {
-        self.0.schema_check()
-    }
 }

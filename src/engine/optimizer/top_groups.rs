@@ -5,43 +5,22 @@
 
 use std::sync::Arc;
 
-use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::TreeNode;
-use datafusion::error::Result;
 use datafusion::physical_expr::expressions::Column;
-use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::topk_aggregation::TopKAggregation;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::projection::ProjectionExec;
 
+use super::around::{self, Physical};
+
 /// The rule, kept off plans whose names mislead where it is the one that goes by them.
-pub(super) fn limited(
-    rule: Arc<dyn PhysicalOptimizerRule + Send + Sync>,
-) -> Arc<dyn PhysicalOptimizerRule + Send + Sync> {
-    match rule.name() == TopKAggregation::new().name() {
-        true => Arc::new(Limited(rule)),
-        false => rule,
-    }
-}
-
-#[derive(Debug)]
-struct Limited(Arc<dyn PhysicalOptimizerRule + Send + Sync>);
-
-impl PhysicalOptimizerRule for Limited {
-    fn optimize(&self, plan: Arc<dyn ExecutionPlan>, config: &ConfigOptions) -> Result<Arc<dyn ExecutionPlan>> {
+pub(super) fn limited(rule: Physical) -> Physical {
+    around::physical(rule, &TopKAggregation::new(), |rule, plan, config| {
         match plan.exists(|node| Ok(misleads(node)))? {
             true => Ok(plan),
-            false => self.0.optimize(plan, config),
+            false => rule.optimize(plan, config),
         }
-    }
-
-    fn name(&self) -> &str {
-        self.0.name()
-    }
-
-    fn schema_check(&self) -> bool {
-        self.0.schema_check()
-    }
+    })
 }
 
 /// Whether the node gives something the name of a column that it reads.

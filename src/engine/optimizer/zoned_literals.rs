@@ -4,7 +4,6 @@
 //! once for that and the same of `timestamptz`. Remove when `ScalarValue` tells them apart.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::metadata::FieldMetadata;
@@ -12,50 +11,38 @@ use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::error::Result;
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::{Expr, LogicalPlan};
+use datafusion::optimizer::OptimizerConfig;
 use datafusion::optimizer::common_subexpr_eliminate::CommonSubexprEliminate;
-use datafusion::optimizer::optimizer::ApplyOrder;
-use datafusion::optimizer::{OptimizerConfig, OptimizerRule};
 use datafusion::scalar::ScalarValue;
+
+use super::around::{self, Logical};
 
 /// The metadata that marks a literal with a zone.
 const MARK: &str = "lakewire.zoned";
 
 /// The rule, with such literals told apart where it is the one that takes them for one.
-pub(super) fn apart(rule: Arc<dyn OptimizerRule + Send + Sync>) -> Arc<dyn OptimizerRule + Send + Sync> {
-    if rule.name() == CommonSubexprEliminate::new().name() { Arc::new(Marked(rule)) } else { rule }
+pub(super) fn apart(rule: Logical) -> Logical {
+    around::logical(rule, &CommonSubexprEliminate::new(), marked)
 }
 
-#[derive(Debug)]
-struct Marked(Arc<dyn OptimizerRule + Send + Sync>);
-
-impl OptimizerRule for Marked {
-    fn name(&self) -> &str {
-        self.0.name()
+fn marked(rule: &Logical, plan: LogicalPlan, config: &dyn OptimizerConfig) -> Result<Transformed<LogicalPlan>> {
+    if !has_both(&plan)? {
+        return rule.rewrite(plan, config);
     }
-
-    fn apply_order(&self) -> Option<ApplyOrder> {
-        self.0.apply_order()
-    }
-
-    fn rewrite(&self, plan: LogicalPlan, config: &dyn OptimizerConfig) -> Result<Transformed<LogicalPlan>> {
-        if !has_both(&plan)? {
-            return self.0.rewrite(plan, config);
-        }
-        let plan = with_literals(plan, |value, metadata| {
-            is_zoned(value).then(|| {
-                let mut marked = metadata.cloned().unwrap_or_else(FieldMetadata::new_empty);
-                marked.extend(FieldMetadata::new(BTreeMap::from([(MARK.to_owned(), String::new())])));
-                marked
-            })
-        })?;
-        let Transformed { data, transformed, tnr } = self.0.rewrite(plan, config)?;
-        let data = with_literals(data, |_, metadata| {
-            let mut known = metadata.filter(|known| known.inner().contains_key(MARK))?.inner().clone();
-            known.remove(MARK);
-            Some(FieldMetadata::new(known))
-        })?;
-        Ok(Transformed::new(data, transformed, tnr))
-    }
+    let plan = with_literals(plan, |value, metadata| {
+        is_zoned(value).then(|| {
+            let mut marked = metadata.cloned().unwrap_or_else(FieldMetadata::new_empty);
+            marked.extend(FieldMetadata::new(BTreeMap::from([(MARK.to_owned(), String::new())])));
+            marked
+        })
+    })?;
+    let Transformed { data, transformed, tnr } = rule.rewrite(plan, config)?;
+    let data = with_literals(data, |_, metadata| {
+        let mut known = metadata.filter(|known| known.inner().contains_key(MARK))?.inner().clone();
+        known.remove(MARK);
+        Some(FieldMetadata::new(known))
+    })?;
+    Ok(Transformed::new(data, transformed, tnr))
 }
 
 /// The plan with other metadata for the literals that the function gives some for.

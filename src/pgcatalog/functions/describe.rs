@@ -208,7 +208,7 @@ fn index_definition(session: &SessionInfo, args: &[ScalarValue]) -> Result<Scala
     let column = args.get(1).and_then(number_of).and_then(|number| usize::try_from(number).ok()).unwrap_or(0);
     Ok(ScalarValue::Utf8(match column.checked_sub(1) {
         None => Some(declared.index_definition(matches!(args.get(2), Some(ScalarValue::Boolean(Some(true)))))),
-        Some(at) => Some(declared.keys().get(at).cloned().unwrap_or_default()),
+        Some(at) => Some(declared.index_columns().get(at).cloned().unwrap_or_default()),
     }))
 }
 

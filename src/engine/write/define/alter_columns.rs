@@ -160,8 +160,9 @@ pub(super) async fn drop(
     }
     definition.constraints.retain(|constraint| match &constraint.kind {
         ConstraintKind::Check { condition } => !reads(condition),
-        ConstraintKind::Index { columns, keys, condition, .. } => {
-            !columns.iter().any(|column| gone.contains(column)) && !keys.iter().chain(condition).any(|text| reads(text))
+        ConstraintKind::Index { columns, keys, condition, included, .. } => {
+            !columns.iter().chain(included).any(|column| gone.contains(column))
+                && !keys.iter().chain(condition).any(|text| reads(text))
         }
         kind => !kind.columns().iter().any(|column| gone.contains(column)),
     });
@@ -193,8 +194,9 @@ pub(super) async fn rename(change: &Change, table: &Arc<Object>, old: &str, new:
     for constraint in &mut definition.constraints {
         match &mut constraint.kind {
             ConstraintKind::Check { condition } => *condition = renamed_in(condition, old, new),
-            ConstraintKind::Index { columns, keys, condition, .. } => {
+            ConstraintKind::Index { columns, keys, condition, included, .. } => {
                 *columns = columns.iter().map(renamed).collect();
+                *included = included.iter().map(renamed).collect();
                 for text in keys.iter_mut().chain(condition) {
                     *text = renamed_in(text, old, new);
                 }

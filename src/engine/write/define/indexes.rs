@@ -17,6 +17,28 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::names::quote_ident;
 use crate::table::{Constraint, ConstraintKind};
 
+/// Types whose operator class, `int4_ops`, is the one that an index on such a column has anyway.
+const DEFAULT_CLASSES: &[&str] = &[
+    "array",
+    "bool",
+    "bpchar",
+    "bytea",
+    "date",
+    "float4",
+    "float8",
+    "int2",
+    "int4",
+    "int8",
+    "interval",
+    "jsonb",
+    "numeric",
+    "text",
+    "time",
+    "timestamp",
+    "timestamptz",
+    "uuid",
+];
+
 pub(super) async fn create(change: &Change, index: &ast::CreateIndex) -> Result<()> {
     let table = relations::owned(change, &index.table_name)?;
     if matches!(table.kind, ObjectKind::View { .. }) {
@@ -31,7 +53,8 @@ pub(super) async fn create(change: &Change, index: &ast::CreateIndex) -> Result<
     let columns = columns.unwrap_or_default();
     let known = |name: &String| table.columns.iter().any(|column| column.name == *name);
     let mentioned = index.columns.iter().flat_map(|key| columns_in(&key.column.expr));
-    let mentioned = mentioned.chain(index.predicate.iter().flat_map(columns_in));
+    let included: Vec<String> = index.include.iter().map(folded).collect();
+    let mentioned = mentioned.chain(index.predicate.iter().flat_map(columns_in)).chain(included.iter().cloned());
     if let Some(missing) = mentioned.into_iter().find(|name| !known(name)) {
         return Err(Error::new(ErrorKind::UndefinedColumn, format!("column \"{missing}\" does not exist")));
     }
@@ -54,13 +77,16 @@ pub(super) async fn create(change: &Change, index: &ast::CreateIndex) -> Result<
     } else {
         index.columns.iter().map(|key| name_part(&key.column.expr)).collect()
     };
-    let base = std::iter::once(table.name.name.clone()).chain(parts).chain(["idx".to_owned()]);
+    let base =
+        std::iter::once(table.name.name.clone()).chain(parts).chain(included.iter().cloned()).chain(["idx".to_owned()]);
     let base = base.collect::<Vec<_>>().join("_");
     let free = || (1..).map(|number| format!("{base}{number}")).find(|name| !is_taken(name));
     let name = given.unwrap_or_else(|| if is_taken(&base) { free().unwrap_or_default() } else { base.clone() });
     let kind = ConstraintKind::Index {
         columns,
         unique: index.unique,
+        options: options(&index.columns),
+        included,
         keys: if of_columns { Vec::new() } else { index.columns.iter().map(key_text).collect() },
         condition: index.predicate.as_ref().map(ToString::to_string),
         method: index.using.as_ref().map(|method| method.to_string().to_lowercase()).filter(|name| name != "btree"),
@@ -82,6 +108,25 @@ fn key_text(key: &ast::IndexColumn) -> String {
         expr @ (ast::Expr::Function(_) | ast::Expr::Nested(_)) => expr.to_string(),
         other => format!("({other})"),
     }
+}
+
+/// What follows each key, as PostgreSQL tells it: nothing where it is what holds anyway.
+fn options(keys: &[ast::IndexColumn]) -> Vec<String> {
+    let option = |key: &ast::IndexColumn| {
+        let class = key.operator_class.as_ref().map(|name| name.to_string().to_lowercase());
+        let class = class.filter(|class| !DEFAULT_CLASSES.contains(&class.trim_end_matches("_ops")));
+        let order = key.column.options;
+        let descends = order.asc == Some(false);
+        let nulls = match order.nulls_first {
+            Some(true) if !descends => Some("NULLS FIRST"),
+            Some(false) if descends => Some("NULLS LAST"),
+            _ => None,
+        };
+        let words = [class.as_deref(), descends.then_some("DESC"), nulls];
+        words.into_iter().flatten().collect::<Vec<_>>().join(" ")
+    };
+    let options: Vec<String> = keys.iter().map(option).collect();
+    if options.iter().all(String::is_empty) { Vec::new() } else { options }
 }
 
 /// What an index is named after where nothing else is said.
