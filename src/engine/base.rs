@@ -122,7 +122,7 @@ fn session_config(config: &Config) -> DataFusionResult<SessionConfig> {
     // As in PostgreSQL, 0.8 is exact; 8e-1 too.
     options.set("datafusion.sql_parser.parse_float_as_decimal", "true")?;
     options.set("datafusion.sql_parser.default_null_ordering", "nulls_max")?;
-    // an order in a subquery is that of what is gathered from it (`aggregate_order`)
+    // an order in a subquery is kept where it shows (`subquery_order`)
     options.set("datafusion.sql_parser.enable_subquery_sort_elimination", "false")?;
     Ok(session)
 }

@@ -3,7 +3,6 @@
 //! Invariant: a session's settings live in its own [`Session`]; nothing a client SETs is seen by another.
 //! Invariant: cancel, deadline and memory limit are part of [`BatchStream`], so they cover every consumer alike.
 
-mod aggregate_order;
 mod aggregates;
 mod arithmetic;
 mod array_agg;
@@ -66,6 +65,7 @@ mod single_value;
 mod sql_types;
 mod statements;
 mod stream;
+mod subquery_order;
 mod system;
 mod text_casts;
 mod time_travel;

@@ -35,8 +35,8 @@ use super::sql_types::SqlTypes;
 use super::stream::Guard;
 use super::typing::Typing;
 use super::{
-    Shared, aggregate_order, call_clauses, common_columns, decorrelate, errors, execute, grouped_keys, grouping_sets,
-    multisets, partial_aliases, queries_in_values, repeated_columns, same_names, time_travel, unknown_functions,
+    Shared, call_clauses, common_columns, decorrelate, errors, execute, grouped_keys, grouping_sets, multisets,
+    partial_aliases, queries_in_values, repeated_columns, same_names, subquery_order, time_travel, unknown_functions,
     values_parameters, whole_rows,
 };
 use crate::catalog::{Scope, Sequences};
@@ -219,7 +219,7 @@ impl Planner {
             .and_then(pgfunctions::laterals_unfolded)
             .and_then(|plan| names.typing.settle(plan, assigns))
             .and_then(sort_intervals)
-            .and_then(aggregate_order::of_subqueries)
+            .and_then(subquery_order::kept)
             .and_then(decorrelate::decorrelated)
             .map_err(|error| errors::in_statement(error, statement))
     }

@@ -17,16 +17,25 @@ pub(super) fn by_name(rule: Logical) -> Logical {
 }
 
 fn named(rule: &Logical, plan: LogicalPlan, config: &dyn OptimizerConfig) -> Result<Transformed<LogicalPlan>> {
-    let is_union = matches!(plan, LogicalPlan::Union(_));
-    rule.rewrite(plan, config)?.transform_data(|left| match left {
-        LogicalPlan::Projection(Projection { input, schema, .. }) if is_union => {
-            let given = input.schema().columns().into_iter().zip(schema.iter());
-            let columns = given.map(|(column, (qualifier, field))| {
-                Expr::Column(column).alias_qualified(qualifier.cloned(), field.name())
-            });
-            let columns = columns.collect();
-            Projection::try_new_with_schema(columns, input, schema).map(LogicalPlan::Projection).map(Transformed::yes)
+    let inputs = match &plan {
+        LogicalPlan::Union(union) => union.inputs.clone(),
+        _ => return rule.rewrite(plan, config),
+    };
+    rule.rewrite(plan, config)?.transform_data(|left| {
+        // an input that has the union's columns anyway stands alone
+        let is_input = inputs.iter().any(|input| **input == left);
+        match left {
+            LogicalPlan::Projection(Projection { input, schema, .. }) if !is_input && inputs.contains(&input) => {
+                let given = input.schema().columns().into_iter().zip(schema.iter());
+                let columns = given.map(|(column, (qualifier, field))| {
+                    Expr::Column(column).alias_qualified(qualifier.cloned(), field.name())
+                });
+                let columns = columns.collect();
+                Projection::try_new_with_schema(columns, input, schema)
+                    .map(LogicalPlan::Projection)
+                    .map(Transformed::yes)
+            }
+            other => Ok(Transformed::no(other)),
         }
-        other => Ok(Transformed::no(other)),
     })
 }

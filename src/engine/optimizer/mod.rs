@@ -45,7 +45,8 @@ pub(super) fn physical_rules() -> Vec<Physical> {
         [rule].into_iter().chain(next)
     };
     let last: [Physical; 2] = [Arc::new(dynamic_filters::Rule), Arc::new(unions::Rule)];
-    rules.flat_map(after_joins).chain(last).collect()
+    let first: Physical = Arc::new(unions::Orders);
+    [first].into_iter().chain(rules.flat_map(after_joins)).chain(last).collect()
 }
 
 /// How relations in FROM are planned, before all that plan some of them otherwise.

@@ -12,12 +12,15 @@ use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
 use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::physical_expr::{Partitioning, PhysicalExpr};
+use datafusion::physical_expr::{Distribution, OrderingRequirements, Partitioning, PhysicalExpr};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
+use datafusion::physical_optimizer::output_requirements::OutputRequirementExec;
 use datafusion::physical_plan::coalesce_partitions::CoalescePartitionsExec;
 use datafusion::physical_plan::common::spawn_buffered;
 use datafusion::physical_plan::limit::GlobalLimitExec;
+use datafusion::physical_plan::projection::ProjectionExec;
 use datafusion::physical_plan::repartition::RepartitionExec;
+use datafusion::physical_plan::sorts::sort::SortExec;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::union::UnionExec;
 use datafusion::physical_plan::{
@@ -25,6 +28,53 @@ use datafusion::physical_plan::{
     ReplaceChildrenOptions,
 };
 use futures::StreamExt;
+
+/// Has the queries of a union keep their ORDER BY, which nobody above asks for. Before the rules that drop such orders; the
+/// requirement goes where DataFusion takes out its own.
+#[derive(Debug)]
+pub(super) struct Orders;
+
+impl PhysicalOptimizerRule for Orders {
+    fn optimize(&self, plan: Arc<dyn ExecutionPlan>, _config: &ConfigOptions) -> Result<Arc<dyn ExecutionPlan>> {
+        let required = |node: Arc<dyn ExecutionPlan>| {
+            if !node.is::<UnionExec>() {
+                return Ok(Transformed::no(node));
+            }
+            let queries = node.children().into_iter().map(required).collect::<Result<_>>()?;
+            node.replace_children(queries, ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute))
+                .map(Transformed::yes)
+        };
+        plan.transform_up(required).data()
+    }
+
+    fn name(&self) -> &str {
+        "orders_of_unions"
+    }
+
+    fn schema_check(&self) -> bool {
+        true
+    }
+}
+
+/// The query with what it is sorted by required of it, where it is sorted at its end.
+fn required(query: &Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
+    if let Some(sort) = query.downcast_ref::<SortExec>() {
+        let order = OrderingRequirements::from(sort.expr().clone());
+        return Ok(Arc::new(OutputRequirementExec::new(
+            query.clone(),
+            Some(order),
+            Distribution::SinglePartition,
+            None,
+        )));
+    }
+    match query.children().as_slice() {
+        [input] if query.is::<ProjectionExec>() => {
+            let children = vec![required(input)?];
+            query.clone().replace_children(children, ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute))
+        }
+        _ => Ok(query.clone()),
+    }
+}
 
 /// Gathers the partitions of a union in their order, wherever and at the end of the plan.
 #[derive(Debug)]
