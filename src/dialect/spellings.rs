@@ -10,6 +10,8 @@
 //! | `f(VARIADIC ARRAY[a, b])` | `f(a, b)` |
 //! | `substring(a SIMILAR b ESCAPE c)` | `substring(a FROM b FOR c)` |
 //! | `a IN (VALUES (1))`, `SELECT (VALUES (1))` | `a IN (SELECT * FROM (VALUES (1)) AS "values")` … |
+//! | `ORDER BY a USING >` | `ORDER BY a DESC` |
+//! | `RESET TIME ZONE` | `RESET timezone` |
 //! | `t.* IS NULL` | `t IS NULL` |
 //! | `x::"text"[]`, `x::_int4`, `"id" "serial"` | `x::text[]`, `x::int4[]`, `"id" serial` |
 
@@ -27,6 +29,34 @@ pub(super) fn rewrite(tokens: &mut Vec<TokenWithSpan>) {
     plain_substrings(tokens);
     select_values(tokens);
     test_rows(tokens);
+    name_orders(tokens);
+    name_zone(tokens);
+}
+
+fn name_orders(tokens: &mut Vec<TokenWithSpan>) {
+    for at in (1..tokens.len()).rev() {
+        let order = match token_at(tokens, at) {
+            Some(Token::Lt) => "asc",
+            Some(Token::Gt) => "desc",
+            _ => continue,
+        };
+        if is_word(tokens.get(at - 1), "using") {
+            tokens.remove(at);
+            if let Some(using) = tokens.get_mut(at - 1) {
+                using.token = Token::make_keyword(order);
+            }
+        }
+    }
+}
+
+fn name_zone(tokens: &mut Vec<TokenWithSpan>) {
+    let words = ["reset", "time", "zone"];
+    if words.iter().enumerate().all(|(at, word)| is_word(tokens.get(at), word)) {
+        tokens.remove(2);
+        if let Some(time) = tokens.get_mut(1) {
+            time.token = Token::make_word("timezone", None);
+        }
+    }
 }
 
 fn token_at(tokens: &[TokenWithSpan], at: usize) -> Option<&Token> {

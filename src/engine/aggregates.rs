@@ -1,9 +1,11 @@
 //! `avg`, `stddev` and `variance` of whole and exact numbers are exact, as PostgreSQL's: numerics, rounded where it rounds.
 //!
-//! They stand before DataFusion's of the same names, which still answer for floats and intervals.
+//! They stand before DataFusion's of the same names, which still answer for floats and intervals. Over frames that move,
+//! all aggregates are [`sliding`].
 
 mod moments;
 mod reals;
+mod sliding;
 
 use std::sync::Arc;
 
@@ -21,6 +23,7 @@ use datafusion::logical_expr::{
 
 use self::moments::{Averages, Moments};
 pub(super) use self::reals::sum_of_reals;
+pub(super) use self::sliding::over_moving_frames;
 use crate::pgtypes::QUOTIENT;
 
 /// The functions that replace DataFusion's of the same names. `sum` is not among them: [`super::typing`] widens what it

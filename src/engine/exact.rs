@@ -7,7 +7,7 @@ use std::sync::{Arc, LazyLock};
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, Decimal128Array, PrimitiveArray};
 use datafusion::arrow::compute::{CastOptions, cast, cast_with_options};
 use datafusion::arrow::datatypes::{
-    ArrowPrimitiveType, DataType, Decimal128Type, Float64Type, Int16Type, Int32Type, Int64Type, i256,
+    ArrowPrimitiveType, DataType, Decimal128Type, Float32Type, Float64Type, Int16Type, Int32Type, Int64Type, i256,
 };
 use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::expr::ScalarFunction;
@@ -32,6 +32,8 @@ enum Step {
     Free,
     /// To the nearest double.
     Double,
+    /// From a double to the nearest real.
+    Real,
 }
 
 /// The operator's call where DataFusion's answer would be another; `None` where it is the same.
@@ -66,6 +68,11 @@ pub(super) fn to_double(number: Expr) -> Expr {
     Expr::ScalarFunction(ScalarFunction::new_udf(call(Step::Double), vec![number]))
 }
 
+/// The double precision as a real.
+pub(super) fn to_real(number: Expr) -> Expr {
+    Expr::ScalarFunction(ScalarFunction::new_udf(call(Step::Real), vec![number]))
+}
+
 fn call(step: Step) -> Arc<ScalarUDF> {
     let arguments = if matches!(step, Step::Divide | Step::Multiply) { 2 } else { 1 };
     Arc::new(ScalarUDF::from(Computed { step, signature: Signature::any(arguments, Volatility::Immutable) }))
@@ -85,6 +92,7 @@ impl ScalarUDFImpl for Computed {
             Step::Integer(_) => "to_integer",
             Step::Free => "to_numeric",
             Step::Double => "to_double",
+            Step::Real => "to_real",
         }
     }
     fn signature(&self) -> &Signature {
@@ -96,6 +104,7 @@ impl ScalarUDFImpl for Computed {
             (Step::Multiply, [left, right]) if *left == QUOTIENT || *right == QUOTIENT => QUOTIENT,
             (Step::Integer(wanted), _) => wanted.clone(),
             (Step::Double, _) => DataType::Float64,
+            (Step::Real, _) => DataType::Float32,
             _ => FREE,
         })
     }
@@ -113,6 +122,7 @@ impl ScalarUDFImpl for Computed {
             (Step::Integer(wanted), [number]) => integers(number, wanted)?,
             (Step::Free, [number]) => free(number)?,
             (Step::Double, [number]) => doubles(number),
+            (Step::Real, [number]) => reals(number)?,
             _ => return Err(DataFusionError::Internal("an operator without its operands".to_owned())),
         };
         Ok(if constant {
@@ -121,6 +131,20 @@ impl ScalarUDFImpl for Computed {
             ColumnarValue::Array(computed)
         })
     }
+}
+
+fn reals(doubles: &ArrayRef) -> Result<ArrayRef> {
+    let narrowed = |double: f64| {
+        let real = double as f32;
+        match (real.is_infinite() && double.is_finite(), real == 0.0 && double != 0.0) {
+            (true, _) => Err(failed(ErrorKind::NumericOutOfRange, "value out of range: overflow")),
+            (_, true) => Err(failed(ErrorKind::NumericOutOfRange, "value out of range: underflow")),
+            _ => Ok(real),
+        }
+    };
+    let doubles = doubles.as_primitive_opt::<Float64Type>();
+    let doubles = doubles.ok_or_else(|| DataFusionError::Internal("not a double precision".to_owned()))?;
+    Ok(Arc::new(doubles.try_unary::<_, Float32Type, DataFusionError>(narrowed)?))
 }
 
 fn failed(kind: ErrorKind, message: impl Into<String>) -> DataFusionError {

@@ -35,9 +35,9 @@ use super::sql_types::SqlTypes;
 use super::stream::Guard;
 use super::typing::Typing;
 use super::{
-    Shared, call_clauses, common_columns, decorrelate, errors, execute, grouped_keys, grouping_sets, multisets,
-    partial_aliases, queries_in_values, repeated_columns, same_names, subquery_order, time_travel, unknown_functions,
-    values_parameters, whole_rows,
+    Shared, aggregates, call_clauses, common_columns, decorrelate, errors, execute, grouped_keys, grouping_sets,
+    multisets, partial_aliases, queries_in_values, repeated_columns, same_names, subquery_order, time_travel,
+    unknown_functions, values_parameters, whole_rows,
 };
 use crate::catalog::{Scope, Sequences};
 use crate::dialect::{self, Statement};
@@ -218,6 +218,7 @@ impl Planner {
             .and_then(grouping_sets::over_columns)
             .and_then(pgfunctions::laterals_unfolded)
             .and_then(|plan| names.typing.settle(plan, assigns))
+            .and_then(aggregates::over_moving_frames)
             .and_then(sort_intervals)
             .and_then(subquery_order::kept)
             .and_then(decorrelate::decorrelated)

@@ -1,13 +1,14 @@
 //! PostgreSQL's functions and operators on values, where DataFusion has none or others.
 //!
-//! [`time`]: dates, times, timestamps, intervals. [`json`]: json and jsonb. `text`: strings and regular expressions. [`arrays`]. [`aggregates`]: what is made of an array
-//! of a group's values. [`sets`]: functions that return rows, in FROM and in a SELECT list. [`operators`]: which
+//! [`time`]: dates, times, timestamps, intervals. [`json`]: json and jsonb. `text`: strings and regular
+//! expressions. `bytes`: bytea. [`arrays`]. [`aggregates`]: what is made of an array of a group's values. [`sets`]: functions that return rows, in FROM and in a SELECT list. [`operators`]: which
 //! function an operator is. Most functions are rows of a table, see [`row`]; a new one is a new row.
 //!
 //! Invariant: what a function depends on besides its arguments is the session's [`Style`] and the clock.
 
 mod aggregates;
 mod arrays;
+mod bytes;
 mod columns;
 mod composite;
 mod gathered;
@@ -40,7 +41,7 @@ use crate::pgtypes::{self, Style, Type};
 
 /// The tables of functions.
 fn tables() -> impl Iterator<Item = &'static [row::Function]> {
-    [json::FUNCTIONS, text::FUNCTIONS, arrays::FUNCTIONS].into_iter().flatten().copied()
+    [json::FUNCTIONS, text::FUNCTIONS, arrays::FUNCTIONS].into_iter().flatten().copied().chain([bytes::FUNCTIONS])
 }
 
 /// What a parameter is that a function of ours takes; `None` where nothing but text is sure.

@@ -45,6 +45,10 @@ impl ExprPlanner for Operators {
             GetFieldAccess::ListIndex { key } => key.as_ref().clone(),
             GetFieldAccess::ListRange { .. } => return Ok(PlannerResult::Original(access)),
         };
+        if json == JsonType::Jsonb && type_of(&key, schema).is_string() {
+            // of an array, the text of a number is a place
+            return call("jsonb_extract_path", vec![access.expr, key]).map(PlannerResult::Planned);
+        }
         read(json, &Op::Arrow, &access.expr, &key, schema).map(PlannerResult::Planned)
     }
 

@@ -1,14 +1,94 @@
-//! PostgreSQL's advanced regular expressions, put into the words of the `regex` crate.
+//! PostgreSQL's advanced regular expressions, put into the words of the `regex` crate; those with back references or
+//! look-around, which take time that is not bounded by the text's length, into those of `fancy-regex`.
 //!
 //! Known to be otherwise: of alternatives that match at one place the first is taken, PostgreSQL takes the longest.
-//! Back references and look-around are refused.
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::rc::Rc;
 
-use regex::{Regex, RegexBuilder};
-
 use crate::error::{Error, ErrorKind, Result};
+
+/// A compiled expression.
+#[derive(Debug)]
+pub enum Regex {
+    Plain(regex::Regex),
+    Backtracking(Box<fancy_regex::Regex>),
+}
+
+/// A match: the whole, then the groups, of a text.
+#[derive(Debug)]
+pub struct Found<'t> {
+    text: &'t str,
+    parts: Vec<Option<Range<usize>>>,
+}
+
+impl Regex {
+    /// # Errors
+    /// `2201B` where it takes too many steps.
+    pub fn is_match(&self, text: &str) -> Result<bool> {
+        match self {
+            Self::Plain(regex) => Ok(regex.is_match(text)),
+            Self::Backtracking(regex) => regex.is_match(text).map_err(|error| failed(&error)),
+        }
+    }
+
+    /// The first match that begins at this byte or after it.
+    ///
+    /// # Errors
+    /// `2201B` where it takes too many steps.
+    pub fn find_at<'t>(&self, text: &'t str, at: usize) -> Result<Option<Found<'t>>> {
+        let parts = match self {
+            Self::Plain(regex) => {
+                let found = regex.captures_at(text, at);
+                found.map(|found| found.iter().map(|part| part.map(|part| part.range())).collect())
+            }
+            Self::Backtracking(regex) => {
+                let found = regex.captures_from_pos(text, at).map_err(|error| failed(&error))?;
+                found.map(|found| found.iter().map(|part| part.map(|part| part.range())).collect())
+            }
+        };
+        Ok(parts.map(|parts| Found { text, parts }))
+    }
+
+    /// The matches from this byte on, one after the other; an empty one may begin where the one before it ends.
+    pub fn all_from<'t>(&'t self, text: &'t str, start: usize) -> impl Iterator<Item = Result<Found<'t>>> {
+        let mut at = Some(start);
+        std::iter::from_fn(move || {
+            let found = match self.find_at(text, at?) {
+                Ok(found) => found?,
+                Err(error) => {
+                    at = None;
+                    return Some(Err(error));
+                }
+            };
+            let whole = found.range(0)?;
+            let next = text.get(whole.end..).and_then(|rest| rest.chars().next());
+            at = if whole.is_empty() { next.map(|c| whole.end + c.len_utf8()) } else { Some(whole.end) };
+            Some(Ok(found))
+        })
+    }
+}
+
+impl<'t> Found<'t> {
+    /// How many groups there are, the whole included.
+    pub fn len(&self) -> usize {
+        self.parts.len()
+    }
+
+    /// Where a group is, in bytes; `None` where it took no part.
+    pub fn range(&self, group: usize) -> Option<Range<usize>> {
+        self.parts.get(group).cloned().flatten()
+    }
+
+    pub fn text(&self, group: usize) -> Option<&'t str> {
+        self.text.get(self.range(group)?)
+    }
+}
+
+fn failed(error: &fancy_regex::Error) -> Error {
+    Error::new(ErrorKind::InvalidRegex, format!("regular expression failed: {error}"))
+}
 
 /// Compiled expressions of one batch; nearly always one.
 #[derive(Default)]
@@ -65,7 +145,7 @@ impl Patterns {
     /// The expression compiled.
     ///
     /// # Errors
-    /// `2201B`, or `0A000` for what the engine has not.
+    /// `2201B`.
     pub fn get(&mut self, pattern: &str, flags: &str) -> Result<Rc<Regex>> {
         let key = (pattern.to_owned(), flags.to_owned());
         if let Some(regex) = self.compiled.get(&key) {
@@ -105,8 +185,11 @@ impl Patterns {
 /// # Errors
 /// `2201B` for a pattern that is none.
 pub fn is_plain(pattern: &str) -> Result<bool> {
-    compile(pattern, Flags::default())?;
-    Ok(!pattern.starts_with("***") && !pattern.contains('.') && translate(pattern)? == pattern)
+    let compiled = compile(pattern, Flags::default())?;
+    Ok(matches!(compiled, Regex::Plain(_))
+        && !pattern.starts_with("***")
+        && !pattern.contains('.')
+        && translate(pattern)? == pattern)
 }
 
 fn compile(pattern: &str, mut flags: Flags) -> Result<Regex> {
@@ -117,13 +200,44 @@ fn compile(pattern: &str, mut flags: Flags) -> Result<Regex> {
         pattern = rest;
     }
     let translated = if flags.literal { regex::escape(pattern) } else { translate(pattern)? };
-    RegexBuilder::new(&translated)
+    if !flags.literal && looks_back_or_around(pattern) {
+        let letters =
+            [('i', flags.insensitive), ('s', !flags.dot_stops), ('m', flags.multiline), ('x', flags.extended)];
+        let letters: String = letters.into_iter().filter_map(|(letter, is_set)| is_set.then_some(letter)).collect();
+        let with_flags = if letters.is_empty() { translated } else { format!("(?{letters}){translated}") };
+        let compiled = fancy_regex::Regex::new(&with_flags).map_err(|error| invalid(&error.to_string()))?;
+        return Ok(Regex::Backtracking(Box::new(compiled)));
+    }
+    regex::RegexBuilder::new(&translated)
         .case_insensitive(flags.insensitive)
         .dot_matches_new_line(!flags.dot_stops)
         .multi_line(flags.multiline)
         .ignore_whitespace(flags.extended)
         .build()
+        .map(Regex::Plain)
         .map_err(|error| invalid(&error.to_string()))
+}
+
+/// Whether a pattern has what the `regex` crate has not.
+fn looks_back_or_around(pattern: &str) -> bool {
+    let mut rest = pattern;
+    while let Some(at) = rest.find(['\\', '(']) {
+        let (sign, after) = rest[at..].split_at(1);
+        let is_one = match sign {
+            "\\" => after.starts_with(|digit: char| ('1'..='9').contains(&digit)),
+            _ => ["?=", "?!", "?<=", "?<!"].iter().any(|look| after.starts_with(look)),
+        };
+        if is_one {
+            return true;
+        }
+        // what a backslash stands before begins nothing
+        rest = if sign == "\\" {
+            after.get(after.chars().next().map_or(0, char::len_utf8)..).unwrap_or_default()
+        } else {
+            after
+        };
+    }
+    false
 }
 
 /// The crate's complaint in PostgreSQL's words.
@@ -140,15 +254,11 @@ fn invalid(complaint: &str) -> Error {
         ("unrecognized escape", "invalid escape \\ sequence"),
         ("incomplete escape", "invalid escape \\ sequence"),
         ("size limit", "regular expression is too complex"),
+        ("nvalid back reference", "invalid backreference number"),
     ];
     let known = words.iter().find(|(theirs, _)| complaint.contains(theirs)).map(|(_, ours)| *ours);
     let last = complaint.lines().last().unwrap_or_default().trim_start_matches("error: ");
     Error::new(ErrorKind::InvalidRegex, format!("invalid regular expression: {}", known.unwrap_or(last)))
-}
-
-fn unsupported(what: &str) -> Error {
-    Error::new(ErrorKind::FeatureNotSupported, format!("{what} in regular expressions are not supported"))
-        .with_hint("Use two expressions, or a function that works on the matches of one.")
 }
 
 fn translate(pattern: &str) -> Result<String> {
@@ -162,7 +272,6 @@ fn translate(pattern: &str) -> Result<String> {
                 Some('y') => out.push_str("\\b"),
                 Some('Y') => out.push_str("\\B"),
                 Some('Z') => out.push_str("\\z"),
-                Some('1'..='9') => return Err(unsupported("back references")),
                 Some(next) => out.extend(['\\', next]),
                 None => return Err(invalid("incomplete escape")),
             },
@@ -174,13 +283,6 @@ fn translate(pattern: &str) -> Result<String> {
                 } else {
                     bracket(&mut chars, &mut out);
                 }
-            }
-            '(' => {
-                let rest: String = chars.clone().take(3).collect();
-                if ["?=", "?!", "?<=", "?<!"].iter().any(|look| rest.starts_with(look)) {
-                    return Err(unsupported("look-ahead and look-behind constraints"));
-                }
-                out.push('(');
             }
             other => out.push(other),
         }
@@ -238,6 +340,36 @@ fn of_like(pattern: &str) -> String {
     out
 }
 
+/// `LIKE`'s pattern with its own escape as one that a backslash escapes in.
+///
+/// # Errors
+/// `22025` for an escape of more than one letter.
+pub fn with_backslashes(pattern: &str, escape: &str) -> Result<String> {
+    let escape = one_letter(escape)?;
+    let (mut out, mut letters) = (String::with_capacity(pattern.len() + 2), pattern.chars());
+    while let Some(letter) = letters.next() {
+        match letter {
+            letter if Some(letter) == escape => {
+                out.push('\\');
+                out.extend(letters.next());
+            }
+            '\\' => out.push_str("\\\\"),
+            letter => out.push(letter),
+        }
+    }
+    Ok(out)
+}
+
+/// What escapes; `None`: nothing does.
+fn one_letter(escape: &str) -> Result<Option<char>> {
+    let mut letters = escape.chars();
+    match (letters.next(), letters.next()) {
+        (letter, None) => Ok(letter),
+        _ => Err(Error::new(ErrorKind::InvalidEscapeSequence, "invalid escape string")
+            .with_hint("Escape string must be empty or one character.")),
+    }
+}
+
 /// `SIMILAR TO`'s and `SUBSTRING(… SIMILAR …)`'s pattern as a regular expression over the whole text. What stands between
 /// two escaped double quotes is its first group, and what stands before them as short as can be.
 ///
@@ -246,16 +378,7 @@ fn of_like(pattern: &str) -> String {
 pub fn of_similar(pattern: &str, escape: Option<&str>) -> Result<String> {
     let escape = match escape {
         None => Some('\\'),
-        Some(text) => {
-            let mut letters = text.chars();
-            match (letters.next(), letters.next()) {
-                (letter, None) => letter,
-                _ => {
-                    return Err(Error::new(ErrorKind::InvalidEscapeSequence, "invalid escape string")
-                        .with_hint("Escape string must be empty or one character."));
-                }
-            }
-        }
+        Some(text) => one_letter(text)?,
     };
     let (mut out, mut in_bracket, mut escaped, mut separators) = (String::from("^(?:"), false, false, 0);
     for letter in pattern.chars() {
@@ -301,7 +424,7 @@ mod tests {
     use super::*;
 
     fn matches(pattern: &str, text: &str) -> bool {
-        Patterns::default().get(pattern, "").unwrap().is_match(text)
+        Patterns::default().get(pattern, "").unwrap().is_match(text).unwrap()
     }
 
     #[test]
@@ -309,6 +432,9 @@ mod tests {
         assert!(matches("\\mfoo\\M", "a foo b") && !matches("\\mfoo\\M", "afoo"));
         assert!(matches("^[[]&&x]$", "&") || matches("[[]", "["));
         assert!(matches("a.b", "a\nb") && matches("[]a]", "]"));
+        assert!(matches("^(.)\\1$", "aa") && !matches("^(.)\\1$", "ab"));
+        assert!(matches("a(?=b)", "ab") && matches("(?<!x)a", "ba") && !matches("a(?!b)", "ab"));
+        assert!(matches("\\(?=", "(=") && !looks_back_or_around("\\\\1\\(?="));
         let message = |pattern| Patterns::default().get(pattern, "").unwrap_err().message().to_owned();
         assert_eq!(message("("), "invalid regular expression: parentheses () not balanced");
         assert_eq!(message("[a"), "invalid regular expression: brackets [] not balanced");

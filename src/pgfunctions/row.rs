@@ -68,6 +68,7 @@ pub fn unknown_argument(function: &Function, nth: usize) -> Option<Type> {
         Kind::Json => Some(Type::JSON),
         Kind::Texts => Some(Type::TEXT_ARRAY),
         Kind::Bool => Some(Type::BOOL),
+        Kind::Bytes => Some(Type::BYTEA),
         _ => None,
     }
 }

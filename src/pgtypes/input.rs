@@ -106,10 +106,15 @@ fn parse_integer<T: std::str::FromStr>(text: &str, type_name: &str) -> Result<T>
     })
 }
 
-fn parse_float<T: std::str::FromStr + Copy>(text: &str, type_name: &str, infinite: fn(T) -> bool) -> Result<T> {
+fn parse_float<T>(text: &str, type_name: &str, infinite: fn(T) -> bool) -> Result<T>
+where
+    T: std::str::FromStr + Copy + Default + PartialEq,
+{
     let trimmed = text.trim();
     let value: T = trimmed.parse().map_err(|_| malformed(type_name, text))?;
-    if infinite(value) && trimmed.bytes().any(|byte| byte.is_ascii_digit()) {
+    let mantissa = trimmed.split(['e', 'E']).next().unwrap_or_default();
+    let vanishes = value == T::default() && mantissa.bytes().any(|byte| matches!(byte, b'1'..=b'9'));
+    if vanishes || infinite(value) && trimmed.bytes().any(|byte| byte.is_ascii_digit()) {
         return Err(Error::new(
             ErrorKind::NumericOutOfRange,
             format!("\"{text}\" is out of range for type {type_name}"),

@@ -12,19 +12,11 @@ impl Rule for Rewriter {
             && let Some(ValueWithSpan { value, .. }) = &*escape_char
             && let Value::SingleQuotedString(escape) | Value::EscapedStringLiteral(escape) = value
         {
-            if escape == "\\" {
-                *escape_char = None;
-                return;
+            if escape != "\\" {
+                let literal = Expr::Value(Value::SingleQuotedString(escape.clone()).with_empty_span());
+                **pattern = call("like_escape", vec![pattern.as_ref().clone(), literal]);
             }
-            // A backslash of the pattern itself is doubled first.
-            let doubled = replace(pattern.as_ref().clone(), "\\", "\\\\");
-            **pattern = if escape.is_empty() { doubled } else { replace(doubled, escape, "\\") };
             *escape_char = None;
         }
     }
-}
-
-fn replace(text: Expr, from: &str, to: &str) -> Expr {
-    let literal = |text: &str| Expr::Value(Value::SingleQuotedString(text.to_owned()).with_empty_span());
-    call("replace", vec![text, literal(from), literal(to)])
 }

@@ -78,6 +78,9 @@ fn known(
     if of_text && !assigns {
         return Ok(Transformed::yes(literals::reader(*expr, target.clone(), &field)));
     }
+    if (given.data_type(), field.data_type()) == (&DataType::Float64, &DataType::Float32) {
+        return Ok(Transformed::yes(exact::to_real(*expr)));
+    }
     // what a column keeps of a numeric, its length says
     if assigns && !field.data_type().is_integer() {
         return Ok(Transformed::no(Expr::Cast(Cast::new_from_field(expr, field))));

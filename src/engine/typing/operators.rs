@@ -12,6 +12,7 @@ use super::lengths;
 use super::place::{Place, at};
 use super::{Operand, Typing, field_of};
 use crate::error::{Error, ErrorKind};
+use crate::pgfunctions;
 use crate::pgtypes::{Type, arrow_type};
 
 const CHOICE_HINT: &str = "Could not choose a best candidate operator. You might need to add explicit type casts.";
@@ -312,7 +313,22 @@ pub(super) fn matches_any(typing: &Typing, args: &[Expr], schema: &DFSchema) -> 
     }
 }
 
+/// LIKE of bytes; `None` where neither side is of any.
+fn like_of_bytes(typing: &Typing, like: &Like, schema: &DFSchema) -> Result<Option<Expr>> {
+    let known = [typing.operand(&like.expr, schema)?, typing.operand(&like.pattern, schema)?];
+    let bytes = known.iter().find_map(|operand| operand.known().filter(|(pg_type, _)| **pg_type == Type::BYTEA));
+    let Some((_, field)) = bytes.filter(|_| !like.case_insensitive) else { return Ok(None) };
+    let read = |expr: &Expr| typing.read(expr.clone(), &Type::BYTEA, field);
+    let matched = pgfunctions::call("bytealike", vec![read(&like.expr)?, read(&like.pattern)?])?;
+    Ok(Some(if like.negated { Expr::Not(Box::new(matched)) } else { matched }))
+}
+
 pub(super) fn like(typing: &Typing, expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
+    if let Expr::Like(like) = &expr
+        && let Some(of_bytes) = like_of_bytes(typing, like, schema)?
+    {
+        return Ok(Transformed::yes(of_bytes));
+    }
     let rebuild = |like: Like| -> Result<Like> {
         let Like { negated, expr, pattern, escape_char, case_insensitive } = like;
         let symbol = match (negated, case_insensitive) {

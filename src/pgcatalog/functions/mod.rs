@@ -29,7 +29,7 @@ use datafusion::logical_expr::{
     ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, TypeSignature, Volatility,
 };
 use datafusion::scalar::ScalarValue;
-use datafusion_pg_catalog::pg_catalog::{self as crate_functions, array_bounds_udf, quote_ident_udf};
+use datafusion_pg_catalog::pg_catalog::{self as crate_functions, array_bounds_udf};
 
 pub use describe::format_type;
 pub use reg::{shown_reg, text_of_reg};
@@ -210,7 +210,6 @@ pub fn scalar_functions() -> Vec<ScalarUDF> {
         array_bounds_udf::create_array_lower_udf(),
         array_bounds_udf::create_array_upper_udf(),
         crate_functions::create_pg_stat_get_numscans(),
-        quote_ident_udf::create_parse_ident_udf(),
         type_of::function(),
         acl::function(),
     ];

@@ -9,19 +9,19 @@ pub const FUNCTIONS: &[Function] = &[
     strict("json_object_field", "json text", Returns::Json, |_, args| field(args, shown)),
     strict("jsonb_object_field", "json text", Returns::Jsonb, |_, args| field(args, normalized)),
     strict("json_object_field_text", "json text", Returns::Text, |_, args| field(args, as_text)),
-    strict("jsonb_object_field_text", "json text", Returns::Text, |_, args| field(args, as_text)),
+    strict("jsonb_object_field_text", "json text", Returns::Text, |_, args| field(args, normalized_text)),
     strict("json_array_element", "json int", Returns::Json, |_, args| element(args, shown)),
     strict("jsonb_array_element", "json int", Returns::Jsonb, |_, args| element(args, normalized)),
     strict("json_array_element_text", "json int", Returns::Text, |_, args| element(args, as_text)),
-    strict("jsonb_array_element_text", "json int", Returns::Text, |_, args| element(args, as_text)),
+    strict("jsonb_array_element_text", "json int", Returns::Text, |_, args| element(args, normalized_text)),
     strict("json_extract_path", "json text*", Returns::Json, |_, args| path(args, shown)),
     strict("jsonb_extract_path", "json text*", Returns::Jsonb, |_, args| path(args, normalized)),
     strict("json_extract_path_text", "json text*", Returns::Text, |_, args| path(args, as_text)),
-    strict("jsonb_extract_path_text", "json text*", Returns::Text, |_, args| path(args, as_text)),
+    strict("jsonb_extract_path_text", "json text*", Returns::Text, |_, args| path(args, normalized_text)),
     strict("json_extract_array_path", "json text[]", Returns::Json, |_, args| array_path(args, shown)),
     strict("jsonb_extract_array_path", "json text[]", Returns::Jsonb, |_, args| array_path(args, normalized)),
     strict("json_extract_array_path_text", "json text[]", Returns::Text, |_, args| array_path(args, as_text)),
-    strict("jsonb_extract_array_path_text", "json text[]", Returns::Text, |_, args| array_path(args, as_text)),
+    strict("jsonb_extract_array_path_text", "json text[]", Returns::Text, |_, args| array_path(args, normalized_text)),
     strict("json_array_length", "json", Returns::Int, |_, args| length(args)),
     strict("jsonb_array_length", "json", Returns::Int, |_, args| length(args)),
     strict("json_typeof", "json", Returns::Text, |_, args| type_of(args)),
@@ -47,11 +47,13 @@ pub const FUNCTIONS: &[Function] = &[
     strict("json_array_elements", "json", Returns::Set(&Returns::Json), |_, args| elements(args, shown)),
     strict("jsonb_array_elements", "json", Returns::Set(&Returns::Jsonb), |_, args| elements(args, normalized)),
     strict("json_array_elements_text", "json", Returns::Set(&Returns::Text), |_, args| elements(args, as_text)),
-    strict("jsonb_array_elements_text", "json", Returns::Set(&Returns::Text), |_, args| elements(args, as_text)),
+    strict("jsonb_array_elements_text", "json", Returns::Set(&Returns::Text), |_, args| {
+        elements(args, normalized_text)
+    }),
     strict("json_each", "json", JSON_PAIRS, |_, args| each(args, "json_each", false, shown)),
     strict("jsonb_each", "json", JSONB_PAIRS, |_, args| each(args, "jsonb_each", true, normalized)),
     strict("json_each_text", "json", TEXT_PAIRS, |_, args| each(args, "json_each_text", false, as_text)),
-    strict("jsonb_each_text", "json", TEXT_PAIRS, |_, args| each(args, "jsonb_each_text", true, as_text)),
+    strict("jsonb_each_text", "json", TEXT_PAIRS, |_, args| each(args, "jsonb_each_text", true, normalized_text)),
     strict("json_array_literal", "text", Returns::Text, |_, args| array_literal(at(args, 0).text()).map(Output::Text)),
     // the same value, known to be of another type
     strict("json_mark", "any", Returns::Json, |_, args| Ok(Output::from(at(args, 0).text()))),
@@ -88,6 +90,14 @@ fn normalized(json: &Json<'_>) -> Result<Output> {
 
 fn as_text(json: &Json<'_>) -> Result<Output> {
     Ok(json.as_text()?.into())
+}
+
+/// The same as text: a string without its quotes, null as NULL.
+fn normalized_text(json: &Json<'_>) -> Result<Output> {
+    match json.kind {
+        Kind::Array(_) | Kind::Object(_) => normalized(json),
+        _ => as_text(json),
+    }
 }
 
 /// An argument; NULL where it was left out.
@@ -174,11 +184,22 @@ fn scalar(_: &Env, args: &[Value<'_>]) -> Result<Output> {
     let (value, wanted) = (jsonb(args, 0)?, at(args, 1).text());
     match (&value, wanted) {
         (Jsonb::Bool(_), "boolean") => Ok(Output::Text(value.to_text())),
+        (Jsonb::Number(digits), "smallint" | "integer" | "bigint") => Ok(Output::Text(rounded(digits))),
         (Jsonb::Number(digits), wanted) if wanted != "boolean" => Ok(Output::Text(digits.clone())),
         _ => {
             let kind = if matches!(value, Jsonb::Number(_)) { "numeric" } else { value.type_name() };
             Err(parameter(format!("cannot cast jsonb {kind} to type {wanted}")))
         }
+    }
+}
+
+/// To a whole number, half away from zero.
+fn rounded(digits: &str) -> String {
+    let Some((whole, fraction)) = digits.split_once('.') else { return digits.to_owned() };
+    match (whole.parse::<i64>(), fraction.starts_with(|digit: char| digit >= '5'), whole.starts_with('-')) {
+        (Ok(number), true, false) => number.saturating_add(1).to_string(),
+        (Ok(number), true, true) => number.saturating_sub(1).to_string(),
+        _ => whole.to_owned(),
     }
 }
 

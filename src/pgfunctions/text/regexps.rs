@@ -1,10 +1,9 @@
 //! Regular expressions: `regexp_…`, `substring(… FROM …)`, `SIMILAR TO`.
 
-use regex::{Captures, Regex};
 use std::rc::Rc;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::pgfunctions::regex::{Flags, of_similar};
+use crate::pgfunctions::regex::{Flags, Found, Regex, of_similar, with_backslashes};
 use crate::pgfunctions::row::{Env, Function, Output, Returns, Value, lax, strict};
 
 const TEXTS: Returns = Returns::Array(&Returns::Text);
@@ -25,18 +24,21 @@ pub const FUNCTIONS: &[Function] = &[
     strict("regexp_count", "text text int? text?", Returns::Int, count),
     strict("regexp_like", "text text text?", Returns::Bool, |env, args| {
         let regex = pattern(env, args, 2, "regexp_like")?;
-        Ok(Output::Bool(regex.is_match(text(args, 0))))
+        Ok(Output::Bool(regex.is_match(text(args, 0))?))
     }),
     strict("regexp_instr", "text text int? int? int? text? int?", Returns::Int, instr),
     strict("regexp_substr", "text text int? int? text? int?", Returns::Text, substr),
     strict("similar_to_escape", "text text?", Returns::Text, |_, args| {
         Ok(Output::Text(of_similar(text(args, 0), args.get(1).map(Value::text))?))
     }),
+    strict("like_escape", "text text", Returns::Text, |_, args| {
+        Ok(Output::Text(with_backslashes(text(args, 0), text(args, 1))?))
+    }),
     lax("lakewire_matches_any", "text text[] text", Returns::Bool, |env, args| quantified(env, args, false)),
     lax("lakewire_matches_all", "text text[] text", Returns::Bool, |env, args| quantified(env, args, true)),
     strict("substring_matching", "text text", Returns::Text, |env, args| {
         let regex = pattern(env, args, usize::MAX, "substring")?;
-        Ok(regex.captures(text(args, 0)).and_then(|found| part(&found)).into())
+        Ok(regex.find_at(text(args, 0), 0)?.and_then(|found| part(&found)).into())
     }),
 ];
 
@@ -59,9 +61,9 @@ fn pattern(env: &Env, args: &[Value<'_>], flags: usize, function: &str) -> Resul
 }
 
 /// The first group if there is one, else the whole match.
-fn part(found: &Captures<'_>) -> Option<String> {
+fn part(found: &Found<'_>) -> Option<String> {
     let group = if found.len() > 1 { 1 } else { 0 };
-    found.get(group).map(|part| part.as_str().to_owned())
+    found.text(group).map(str::to_owned)
 }
 
 /// `text LIKE ANY (patterns)` and its kin; the third argument is the operator: `~~*`, `!~` … True or false where some pattern
@@ -81,42 +83,43 @@ fn quantified(env: &Env, args: &[Value<'_>], every: bool) -> Result<Output> {
             true => env.patterns.borrow_mut().like(pattern, insensitive)?,
             false => env.patterns.borrow_mut().get(pattern, if insensitive { "i" } else { "" })?,
         };
-        if (regex.is_match(value.text()) != negated) != every {
+        if (regex.is_match(value.text())? != negated) != every {
             return Ok(Output::Bool(!every));
         }
     }
     Ok(if unknown { Output::Null } else { Output::Bool(every) })
 }
 
-fn groups(found: &Captures<'_>) -> Output {
+fn groups(found: &Found<'_>) -> Output {
     let first = usize::from(found.len() > 1);
-    let group = |nth| Output::from(found.get(nth).map(|part| part.as_str().to_owned()));
+    let group = |nth| Output::from(found.text(nth).map(str::to_owned));
     Output::List((first..found.len()).map(group).collect())
 }
 
 fn first_match(env: &Env, args: &[Value<'_>]) -> Result<Output> {
     let regex = pattern(env, args, 2, "regexp_match")?;
-    Ok(regex.captures(text(args, 0)).map_or(Output::Null, |found| groups(&found)))
+    Ok(regex.find_at(text(args, 0), 0)?.map_or(Output::Null, |found| groups(&found)))
 }
 
 fn all_matches(env: &Env, args: &[Value<'_>]) -> Result<Output> {
     let flags = text(args, 2);
     let regex = env.patterns.borrow_mut().get(text(args, 1), flags)?;
     let limit = if Flags::parse(flags)?.global { usize::MAX } else { 1 };
-    Ok(Output::List(regex.captures_iter(text(args, 0)).take(limit).map(|found| groups(&found)).collect()))
+    let found = regex.all_from(text(args, 0), 0).take(limit).map(|found| Ok(groups(&found?)));
+    Ok(Output::List(found.collect::<Result<_>>()?))
 }
 
 fn split(env: &Env, args: &[Value<'_>], function: &str) -> Result<Output> {
     let regex = pattern(env, args, 2, function)?;
     let text = text(args, 0);
     let (mut parts, mut from) = (Vec::new(), 0);
-    for found in regex.find_iter(text) {
-        // an empty match at either end divides nothing
-        if found.is_empty() && (found.start() == 0 || found.end() == text.len()) {
-            continue;
+    for found in regex.all_from(text, 0) {
+        let Some(whole) = found?.range(0) else { break };
+        // an empty match at either end, or right behind another, divides nothing
+        if whole.start < text.len() && whole.end > from {
+            parts.push(Output::from(text.get(from..whole.start).unwrap_or_default()));
+            from = whole.end;
         }
-        parts.push(Output::from(text.get(from..found.start()).unwrap_or_default()));
-        from = found.end();
     }
     parts.push(Output::from(text.get(from..).unwrap_or_default()));
     Ok(Output::List(parts))
@@ -139,21 +142,11 @@ fn count(env: &Env, args: &[Value<'_>]) -> Result<Output> {
     let start = positive(args, 2, "start")?;
     let regex = pattern(env, args, 3, "regexp_count")?;
     let text = text(args, 0);
-    let found = if start > text.chars().count() + 1 { 0 } else { from(&regex, text, offset(text, start)).count() };
-    Ok(Output::Int(found as i64))
-}
-
-fn from<'a>(regex: &'a Regex, text: &'a str, start: usize) -> impl Iterator<Item = Captures<'a>> {
-    let mut at = Some(start);
-    std::iter::from_fn(move || {
-        let found = regex.captures_at(text, at?)?;
-        let whole = found.get(0)?;
-        at = match whole.is_empty() {
-            true => text.get(whole.end()..).and_then(|rest| rest.chars().next()).map(|c| whole.end() + c.len_utf8()),
-            false => Some(whole.end()),
-        };
-        Some(found)
-    })
+    if start > text.chars().count() + 1 {
+        return Ok(Output::Int(0));
+    }
+    let found = regex.all_from(text, offset(text, start)).try_fold(0, |found, next| next.map(|_| found + 1))?;
+    Ok(Output::Int(found))
 }
 
 fn group_of(args: &[Value<'_>], nth: usize) -> Result<usize> {
@@ -176,8 +169,8 @@ fn instr(env: &Env, args: &[Value<'_>]) -> Result<Output> {
     let group = group_of(args, 6)?;
     let regex = pattern(env, args, 5, "regexp_instr")?;
     let text = text(args, 0);
-    let found = from(&regex, text, offset(text, start)).nth(nth - 1);
-    let place = found.and_then(|found| found.get(group).map(|part| if end { part.end() } else { part.start() }));
+    let found = regex.all_from(text, offset(text, start)).nth(nth - 1).transpose()?;
+    let place = found.and_then(|found| found.range(group).map(|part| if end { part.end } else { part.start }));
     Ok(Output::Int(place.map_or(0, |at| text.get(..at).unwrap_or_default().chars().count() as i64 + 1)))
 }
 
@@ -185,8 +178,8 @@ fn substr(env: &Env, args: &[Value<'_>]) -> Result<Output> {
     let (start, nth, group) = (positive(args, 2, "start")?, positive(args, 3, "n")?, group_of(args, 5)?);
     let regex = pattern(env, args, 4, "regexp_substr")?;
     let text = text(args, 0);
-    let found = from(&regex, text, offset(text, start)).nth(nth - 1);
-    Ok(found.and_then(|found| found.get(group).map(|part| part.as_str().to_owned())).into())
+    let found = regex.all_from(text, offset(text, start)).nth(nth - 1).transpose()?;
+    Ok(found.and_then(|found| found.text(group).map(str::to_owned)).into())
 }
 
 /// With flags fourth, or with where to start, and which match to replace (0: all), before them.
@@ -213,14 +206,15 @@ fn replace(env: &Env, args: &[Value<'_>]) -> Result<Output> {
     };
     let (subject, replacement) = (text(args, 0), text(args, 2));
     let (mut out, mut at) = (String::with_capacity(subject.len()), 0);
-    for (nth, found) in from(&regex, subject, offset(subject, start)).enumerate() {
+    for (nth, found) in regex.all_from(subject, offset(subject, start)).enumerate() {
+        let found = found?;
         if which > 0 && nth as i64 + 1 != which {
             continue;
         }
-        let Some(whole) = found.get(0) else { break };
-        out.push_str(subject.get(at..whole.start()).unwrap_or_default());
+        let Some(whole) = found.range(0) else { break };
+        out.push_str(subject.get(at..whole.start).unwrap_or_default());
         put_replacement(&mut out, replacement, &found);
-        at = whole.end();
+        at = whole.end;
         if which > 0 {
             break;
         }
@@ -230,14 +224,14 @@ fn replace(env: &Env, args: &[Value<'_>]) -> Result<Output> {
 }
 
 /// `\1` is the first group, `\&` the whole match, `\\` a backslash.
-fn put_replacement(out: &mut String, replacement: &str, found: &Captures<'_>) {
+fn put_replacement(out: &mut String, replacement: &str, found: &Found<'_>) {
     let mut letters = replacement.chars();
     while let Some(letter) = letters.next() {
         if letter != '\\' {
             out.push(letter);
             continue;
         }
-        let group = |nth: usize| found.get(nth).map_or("", |part| part.as_str());
+        let group = |nth: usize| found.text(nth).unwrap_or("");
         match letters.next() {
             Some('&') => out.push_str(group(0)),
             Some(digit @ '1'..='9') => out.push_str(group(digit as usize - '0' as usize)),

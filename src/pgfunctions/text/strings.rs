@@ -40,19 +40,12 @@ pub const FUNCTIONS: &[Function] = &[
         Ok(Output::Bytes(text(args, 0).as_bytes().to_vec()))
     }),
     lax(RECORD_OUT, "any*", Returns::Text, |_, args| Ok(Output::Text(record(args)))),
+    strict("parse_ident", "text bool?", Returns::Array(&Returns::Text), parse_ident),
     lax("num_nulls", "any*", Returns::Int, |_, args| {
         Ok(Output::Int(args.iter().filter(|value| value.is_null()).count() as i64))
     }),
     lax("num_nonnulls", "any*", Returns::Int, |_, args| {
         Ok(Output::Int(args.iter().filter(|value| !value.is_null()).count() as i64))
-    }),
-    strict("get_byte", "bytea int", Returns::Int, |_, args| {
-        let (bytes, at) = (args.first().map_or(&[][..], Value::bytes), int(args, 1));
-        let byte = usize::try_from(at).ok().and_then(|at| bytes.get(at)).ok_or_else(|| {
-            let last = bytes.len() as i64 - 1;
-            Error::new(ErrorKind::ArraySubscriptError, format!("index {at} out of valid range, 0..{last}"))
-        })?;
-        Ok(Output::Int(i64::from(*byte)))
     }),
 ];
 
@@ -145,6 +138,58 @@ fn initcap(text: &str) -> String {
         inside = letter.is_alphanumeric();
     }
     out
+}
+
+/// A qualified name's parts: those without quotes in lower case. What follows a name is an error, unless the second
+/// argument is false.
+fn parse_ident(_: &Env, args: &[Value<'_>]) -> Result<Output> {
+    let whole = text(args, 0);
+    let is_strict = !matches!(args.get(1), Some(Value::Bool(false)));
+    let invalid = |detail: &str| {
+        let error = Error::new(ErrorKind::InvalidParameter, format!("string is not a valid identifier: \"{whole}\""));
+        if detail.is_empty() { error } else { error.with_detail(detail) }
+    };
+    let is_space = |c: char| matches!(c, ' ' | '\t' | '\n' | '\r' | '\u{c}');
+    let begins = |c: char| c.is_ascii_alphabetic() || c == '_' || !c.is_ascii();
+    let goes_on = |c: char| begins(c) || c.is_ascii_digit() || c == '$';
+    let (mut parts, mut rest) = (Vec::new(), whole.trim_start_matches(is_space));
+    loop {
+        if let Some(quoted) = rest.strip_prefix('"') {
+            let end = closing_quote(quoted).ok_or_else(|| invalid("String has unclosed double quotes."))?;
+            if end == 0 {
+                return Err(invalid("Quoted identifier must not be empty."));
+            }
+            parts.push(quoted[..end].replace("\"\"", "\""));
+            rest = &quoted[end + 1..];
+        } else if rest.starts_with(begins) {
+            let end = rest.find(|c| !goes_on(c)).unwrap_or(rest.len());
+            parts.push(rest[..end].to_ascii_lowercase());
+            rest = &rest[end..];
+        } else if rest.starts_with('.') {
+            return Err(invalid("No valid identifier before \".\"."));
+        } else {
+            return Err(invalid(if parts.is_empty() { "" } else { "No valid identifier after \".\"." }));
+        }
+        rest = rest.trim_start_matches(is_space);
+        match rest.strip_prefix('.') {
+            Some(after) => rest = after.trim_start_matches(is_space),
+            None if rest.is_empty() || !is_strict => break,
+            None => return Err(invalid("")),
+        }
+    }
+    Ok(Output::List(parts.into_iter().map(Output::Text).collect()))
+}
+
+/// Where the quote is that ends a name: two in a row are one of its letters.
+fn closing_quote(text: &str) -> Option<usize> {
+    let mut at = 0;
+    loop {
+        at += text.get(at..)?.find('"')?;
+        if !text[at + 1..].starts_with('"') {
+            return Some(at);
+        }
+        at += 2;
+    }
 }
 
 fn concat_ws(_: &Env, args: &[Value<'_>]) -> Result<Output> {

@@ -28,7 +28,7 @@ pub const ROWS: &[Row] = &[
     }),
     row("make_timestamptz", &[I, I, I, I, I, F, X], Ty::Timestamptz, |_, args| {
         each::<Timestamptz>(args, |args, row| {
-            in_zone(moment(args, row)?, super::zones::zone(Text::get(&args[6], row))?).map(Some)
+            in_zone(moment(args, row)?, super::zones::written(Text::get(&args[6], row))?).map(Some)
         })
     }),
     row("make_interval", &[], Ty::Interval, make_interval),

@@ -35,6 +35,7 @@ struct Found {
 }
 
 struct Reader<'a> {
+    text: &'a str,
     rest: &'a str,
     /// Spaces that were read beyond those of the pattern.
     extra: i32,
@@ -61,7 +62,7 @@ fn out_of_range(text: &str) -> Error {
 
 /// Day, microsecond of it, and seconds east where the text says them.
 fn moment(text: &str, pattern: &Pattern) -> Result<(i64, i64, Option<i32>)> {
-    let mut reader = Reader { rest: text, extra: 0 };
+    let mut reader = Reader { text, rest: text, extra: 0 };
     let mut found = Found::default();
     for (nth, node) in pattern.nodes.iter().enumerate() {
         if reader.rest.is_empty() {
@@ -124,6 +125,12 @@ impl<'a> Reader<'a> {
             self.skip();
             self.extra += 1;
         }
+    }
+
+    /// Whether a minus was read for a separator that the pattern has not.
+    fn skipped_minus(&self) -> bool {
+        let read = self.text.strip_suffix(self.rest).unwrap_or_default();
+        self.extra > 0 && read.ends_with('-')
     }
 
     /// An integer of `length` digits, or of any length if `free`; and how many there were.
@@ -223,7 +230,12 @@ impl Found {
             }
             Key::Milliseconds => self.micros += fraction(from.integer(3, word, free)?, 6),
             Key::Microseconds => self.micros += fraction(from.integer(6, word, free)?, 6),
-            Key::Fraction(digits) => self.micros += fraction(from.integer(digits as usize, word, free)?, 6),
+            // what is beyond the digits asked for is read, and rounded
+            Key::Fraction(digits) => {
+                let read = fraction(from.integer(digits as usize, word, free)?, 6);
+                let unit = 10_i64.pow(6_u32.saturating_sub(digits));
+                self.micros += (read + unit / 2) / unit * unit;
+            }
             Key::MonthName
             | Key::ShortMonthName
             | Key::DayName
@@ -234,7 +246,7 @@ impl Found {
                 self.read_name(key, word, from)?;
             }
             Key::OffsetHour => {
-                let sign = if from.rest.starts_with('-') { -1 } else { 1 };
+                let sign = if from.rest.starts_with('-') || from.skipped_minus() { -1 } else { 1 };
                 from.rest = from.rest.strip_prefix(['-', '+']).unwrap_or(from.rest).trim_start();
                 let (hours, _) = from.integer(2, word, free)?;
                 self.offset = Some((sign, hours, 0));
