@@ -102,7 +102,12 @@ impl<'a> Known<'a> {
 
     /// The columns of a query whose text, and whose relations, name them all.
     pub fn query_columns(&self, query: &Query) -> Option<Vec<String>> {
-        self.set_columns(query.body.as_ref())
+        if query.with.is_none() {
+            return self.set_columns(query.body.as_ref());
+        }
+        let mut within = Self { tables: self.tables, with: self.with.clone(), scopes: Vec::new() };
+        within.enter_all(query);
+        within.set_columns(query.body.as_ref())
     }
 
     fn set_columns(&self, set: &SetExpr) -> Option<Vec<String>> {

@@ -15,13 +15,16 @@ use datafusion::logical_expr::TableSource;
 use datafusion::sql::sqlparser::ast::helpers::attached_token::AttachedToken;
 use datafusion::sql::sqlparser::ast::{
     AccessExpr, BinaryOperator, CaseWhen, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments,
-    GroupByExpr, Ident, JoinOperator, Query, Select, SelectItem, SetExpr, Statement, TableFactor, Value, Visit,
-    VisitMut, Visitor, VisitorMut,
+    GroupByExpr, Ident, JoinOperator, ObjectName, Query, Select, SelectItem, SetExpr, Statement, TableFactor, Value,
+    Visit, VisitMut, Visitor, VisitorMut,
 };
 
 use super::known_relations::Known;
 use crate::dialect::{call, folded, visible_name};
 use crate::pgfunctions::{COMPOSITE, RECORD_OUT};
+
+/// Where `(a, b)` is no row.
+const TAKING_LISTS: &[&str] = &["grouping", "overlaps"];
 
 /// Puts rows in the place of relations' names.
 pub(super) fn expand(statement: &mut Statement, tables: &HashMap<TableReference, Arc<dyn TableSource>>) {
@@ -53,6 +56,14 @@ impl VisitorMut for Expander<'_> {
 
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
         self.known.enter_all(query);
+        if let SetExpr::Values(values) = query.body.as_mut() {
+            let rows = Rows::default();
+            for value in values.rows.iter_mut().flat_map(|row| &mut row.content) {
+                if let Some(members) = rows.written(value) {
+                    *value = structure(members);
+                }
+            }
+        }
         ControlFlow::Continue(())
     }
 
@@ -80,7 +91,8 @@ impl VisitorMut for Expander<'_> {
             };
             if let Some((expr, alias)) = shown {
                 *item = SelectItem::ExprWithAlias { expr, alias };
-            } else if let SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } = item {
+            }
+            if let SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } = item {
                 let _ = expr.visit(&mut rows);
             }
         }
@@ -157,22 +169,8 @@ fn members(relation: &str, columns: &[String]) -> Members {
     columns.iter().map(member).collect()
 }
 
-/// `row(a, b)` and `(a, b)`: the members are `f1`, `f2` …
-fn written(expr: &Expr) -> Option<Members> {
-    let values: Option<Vec<Expr>> = match expr {
-        Expr::Tuple(values) => Some(values.clone()),
-        Expr::Function(Function { name, args: FunctionArguments::List(list), .. })
-            if name.to_string().eq_ignore_ascii_case("row") =>
-        {
-            let value = |argument: &FunctionArg| match argument {
-                FunctionArg::Unnamed(FunctionArgExpr::Expr(value)) => Some(value.clone()),
-                _ => None,
-            };
-            list.args.iter().map(value).collect()
-        }
-        _ => None,
-    };
-    Some(values?.into_iter().enumerate().map(|(nth, value)| (format!("f{}", nth + 1), value)).collect())
+fn values_of(members: &Members) -> Vec<Expr> {
+    members.iter().map(|(_, value)| value.clone()).collect()
 }
 
 /// `lakewire_row('id', t.id, …)`.
@@ -204,20 +202,66 @@ impl Rows {
     fn members(&self, expr: &Expr) -> Option<Members> {
         match expr {
             Expr::Identifier(name) => self.rows.get(&folded(name)).cloned(),
-            expr => written(expr),
+            Expr::QualifiedWildcard(name, _) => self.of_all(name).cloned(),
+            Expr::Nested(inner) => self.members(inner),
+            expr => self.written(expr),
         }
     }
 
-    /// The row as a client sees it.
+    /// `t.*`
+    fn of_all(&self, name: &ObjectName) -> Option<&Members> {
+        match name.0.as_slice() {
+            [part] => self.rows.get(&folded(part.as_ident()?)),
+            _ => None,
+        }
+    }
+
+    /// `row(a, t.*)` and `(a, b)`: the members are `f1`, `f2` …
+    fn written(&self, expr: &Expr) -> Option<Members> {
+        let values: Option<Vec<Vec<Expr>>> = match expr {
+            Expr::Tuple(values) => values.iter().map(|value| self.spread(value)).collect(),
+            Expr::Function(Function { name, args: FunctionArguments::List(list), .. })
+                if name.to_string().eq_ignore_ascii_case("row") =>
+            {
+                let value = |argument: &FunctionArg| match argument {
+                    FunctionArg::Unnamed(FunctionArgExpr::Expr(value)) => self.spread(value),
+                    FunctionArg::Unnamed(FunctionArgExpr::QualifiedWildcard(name)) => {
+                        Some(values_of(self.of_all(name)?))
+                    }
+                    _ => None,
+                };
+                list.args.iter().map(value).collect()
+            }
+            _ => None,
+        };
+        Some(values?.concat().into_iter().enumerate().map(|(nth, value)| (format!("f{}", nth + 1), value)).collect())
+    }
+
+    /// What stands in a row for a value: `t.*` is all columns.
+    fn spread(&self, value: &Expr) -> Option<Vec<Expr>> {
+        match value {
+            Expr::QualifiedWildcard(name, _) => self.of_all(name).map(values_of),
+            value => Some(vec![value.clone()]),
+        }
+    }
+
+    /// The row as a value.
     fn shown(&self, expr: &Expr) -> Option<Expr> {
         let members = self.members(expr)?;
-        let shown = call(RECORD_OUT, members.iter().map(|(_, value)| value.clone()).collect());
-        Some(self.if_there(expr, &members, shown))
+        Some(self.if_there(expr, &members, structure(members.clone())))
+    }
+
+    /// The text of the row.
+    fn text(&self, expr: &Expr) -> Option<Expr> {
+        let members = self.members(expr)?;
+        let text = call(RECORD_OUT, values_of(&members));
+        Some(self.if_there(expr, &members, text))
     }
 
     /// NULL where the relation's row is missing: where all of its columns are NULL, for no more is known.
     fn if_there(&self, expr: &Expr, members: &Members, value: Expr) -> Expr {
         match expr {
+            Expr::Nested(inner) => self.if_there(inner, members, value),
             Expr::Identifier(name) if self.optional.contains(&folded(name)) => match all(members, Expr::IsNull) {
                 Some(missing) => Expr::Case {
                     case_token: AttachedToken::empty(),
@@ -286,11 +330,19 @@ impl VisitorMut for Rows {
             *expr = test;
         }
         if let Expr::Cast { expr: row, data_type: DataType::Text | DataType::Varchar(None), .. } = expr
-            && let Some(text) = self.shown(row)
+            && let Some(text) = self.text(row)
         {
             *expr = text;
         }
-        if let Expr::Function(Function { args: FunctionArguments::List(list), .. }) = expr {
+        if let Expr::Array(array) = expr {
+            for element in &mut array.elem {
+                if let Some(members) = self.written(element) {
+                    *element = structure(members);
+                }
+            }
+        }
+        if let Expr::Function(Function { name, args: FunctionArguments::List(list), .. }) = expr {
+            let takes_lists = TAKING_LISTS.iter().any(|known| name.to_string().eq_ignore_ascii_case(known));
             for argument in &mut list.args {
                 // count(t.*)
                 if let FunctionArg::Unnamed(FunctionArgExpr::QualifiedWildcard(name)) = argument
@@ -300,7 +352,7 @@ impl VisitorMut for Rows {
                     *argument = FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Identifier(relation.clone())));
                 }
                 if let FunctionArg::Unnamed(FunctionArgExpr::Expr(value)) = argument
-                    && !matches!(value, Expr::Tuple(_))
+                    && !takes_lists
                     && let Some(members) = self.members(value)
                 {
                     *value = self.if_there(value, &members, structure(members.clone()));

@@ -12,6 +12,7 @@ use datafusion::arrow::datatypes::{DataType, Decimal128Type, Field, Fields, Floa
 use datafusion::error::Result as DataFusionResult;
 use datafusion::scalar::ScalarValue;
 
+use super::composite::record;
 use crate::error::{Error, ErrorKind, Result};
 use crate::pgtypes::{self, PG_TYPE_KEY, Style, Type};
 
@@ -334,7 +335,7 @@ impl Returns {
             Self::Array(item) | Self::Set(item) => DataType::List(Arc::new(item.field(Field::LIST_FIELD_DEFAULT_NAME))),
             Self::Table(columns) => {
                 let fields: Fields = columns.iter().map(|(name, returns)| returns.field(name)).collect();
-                DataType::List(Arc::new(Field::new_list_field(DataType::Struct(fields), true)))
+                DataType::List(Arc::new(record(Field::LIST_FIELD_DEFAULT_NAME, fields)))
             }
         };
         Field::new(name, data_type, true)

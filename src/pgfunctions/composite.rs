@@ -2,21 +2,31 @@
 //!
 //! DataFusion's `named_struct` forgets what its members are beyond their Arrow types: json would be text.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use datafusion::arrow::array::{ArrayRef, StructArray};
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Fields};
 use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::{
-    ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+    ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, TypeSignature, Volatility,
 };
 use datafusion::scalar::ScalarValue;
+
+use crate::pgtypes::{PG_TYPE_KEY, Type};
 
 /// The function's name; its arguments are names and values by turns.
 pub const COMPOSITE: &str = "lakewire_row";
 
 pub(super) fn function() -> ScalarUDF {
-    ScalarUDF::from(Composite { signature: Signature::variadic_any(Volatility::Immutable) })
+    let any = Signature::one_of(vec![TypeSignature::Nullary, TypeSignature::VariadicAny], Volatility::Immutable);
+    ScalarUDF::from(Composite { signature: any })
+}
+
+/// The field of a row, which is sent as a record where a structure that a table keeps is sent as JSON.
+pub(super) fn record(name: &str, members: Fields) -> Field {
+    let named = HashMap::from([(PG_TYPE_KEY.to_owned(), Type::RECORD.name().to_owned())]);
+    Field::new(name, DataType::Struct(members), true).with_metadata(named)
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -43,7 +53,7 @@ impl ScalarUDFImpl for Composite {
             }
         });
         let members: Fields = members.collect::<Result<Vec<Field>>>()?.into();
-        Ok(Arc::new(Field::new(COMPOSITE, DataType::Struct(members), false)))
+        Ok(Arc::new(record(COMPOSITE, members).with_nullable(false)))
     }
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let DataType::Struct(fields) = args.return_field.data_type() else {

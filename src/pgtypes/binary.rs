@@ -8,6 +8,7 @@ use super::array;
 use super::column::{Column, Values};
 use super::json;
 use super::number::{put_decimal128_binary, put_decimal256_binary};
+use super::record;
 use super::rows::put_sized;
 use super::style::Style;
 use super::time::{self, INFINITY, MICROS_PER_DAY, MINUS_INFINITY, POSTGRES_EPOCH_DAYS, put_interval_binary};
@@ -73,6 +74,9 @@ pub(super) fn put_binary(column: &Column<'_>, row: usize, style: &Style, out: &m
             put_interval_binary(out, column.interval(row));
         }
         Values::List(list) if !column.is_json() => return array::put_binary(column, list, row, style, out),
+        Values::Struct(members) if column.pg_type == Type::RECORD => {
+            return record::put_binary(members.iter().map(|(_, member)| member), row, style, out);
+        }
         Values::List(_) | Values::Struct(_) | Values::Map { .. } => json::put_value(column, row, style, out),
     }
     Ok(())

@@ -21,7 +21,7 @@ use super::numeric::Shown;
 use super::style::{ByteaOutput, Style};
 use super::time::{self, Interval, Layout, put_date, put_interval, put_time, put_timestamp};
 use super::types::{REG_NAME, column_type, element_of, is_reg, is_vector};
-use super::{array, json};
+use super::{array, json, record};
 use crate::error::{Error, ErrorKind, Result};
 
 /// A downcast column: which rows are null, and what the others hold.
@@ -174,6 +174,9 @@ impl<'a> Column<'a> {
             Values::Time { values, unit } => put_time(out, time::micros(values[row], *unit)),
             Values::List(list) if is_vector(&self.pg_type) => array::put_vector(list, row, style, out),
             Values::List(list) if !self.is_json() => array::put_text(list, row, style, out),
+            Values::Struct(members) if self.pg_type == Type::RECORD => {
+                record::put_text(members.iter().map(|(_, member)| member), row, style, out);
+            }
             Values::List(_) | Values::Struct(_) | Values::Map { .. } => json::put_value(self, row, style, out),
             _ => match self.bytes(row) {
                 Some(bytes) if self.pg_type == Type::UUID => put_uuid(out, bytes),

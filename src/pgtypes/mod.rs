@@ -19,6 +19,7 @@ mod json;
 mod number;
 mod numeric;
 mod params;
+mod record;
 mod rows;
 mod style;
 mod text;

@@ -195,6 +195,7 @@ static ARRAYS: &[(Type, Type)] = &[
     (Type::JSONB, Type::JSONB_ARRAY),
     (Type::ACLITEM, Type::ACLITEM_ARRAY),
     (Type::REGTYPE, Type::REGTYPE_ARRAY),
+    (Type::RECORD, Type::RECORD_ARRAY),
 ];
 
 static NAMED: &[(&str, Type)] = &[
@@ -207,6 +208,7 @@ static NAMED: &[(&str, Type)] = &[
     ("varchar", Type::VARCHAR),
     ("bpchar", Type::BPCHAR),
     ("json", Type::JSON),
+    ("record", Type::RECORD),
     ("jsonb", Type::JSONB),
     ("uuid", Type::UUID),
     ("int2", Type::INT2),
@@ -269,6 +271,9 @@ fn compatible(plain: &Type, named: &Type) -> bool {
     }
     if *named == Type::UUID {
         return matches!(*plain, Type::TEXT | Type::BYTEA);
+    }
+    if *named == Type::RECORD {
+        return *plain == Type::JSON;
     }
     if *named == Type::ANYARRAY {
         return element_of(plain).is_some();

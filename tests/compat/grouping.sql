@@ -44,3 +44,9 @@ select a, sum(b) as s from grouping_w group by a having sum(b) * 100 / (select s
 select stddev(b), stddev(b) + 1, variance(c), variance(c) * 2 from grouping_w;
 select count(*) * sum(b), sum(b) % 4, sum(b) ^ 2 from grouping_w;
 drop table grouping_w;
+select region, product, sum(quantity) from sales group by rollup ((region, product)) order by 1, 2, 3;
+select region, product, quantity, count(*) from sales group by rollup ((region, product), quantity) order by 1, 2, 3, 4;
+select region, product, quantity, grouping(region, product), count(*) from sales group by cube ((region, product), quantity) order by 1, 2, 3, 4, 5;
+select region, product, count(*) from sales group by grouping sets (rollup(region, product), region) order by 1, 2, 3;
+select region, product, count(*) from sales group by grouping sets (cube(region, product), ()) order by 1, 2, 3;
+select region, product, count(*) from sales group by region, rollup(product) order by 1, 2, 3;

@@ -34,3 +34,5 @@ create temp table so as select * from (select id, name from employees order by n
 select * from so;
 insert into so select * from (select id, name from employees order by salary desc, id) x;
 select * from so;
+select id from employees order by id using >;
+select id, name from employees order by department_id using <, id using > limit 3;

@@ -95,3 +95,4 @@ show session_authorization;
 show max_identifier_length;
 show integer_datetimes;
 show lc_collate;
+reset time zone;

@@ -193,3 +193,10 @@ select ts, lag(ts) over (order by ts), ts - lag(ts) over (order by ts) from time
 select array_agg(ts order by ts) from times where id < 4;
 select coalesce(ts, timestamp '2000-01-01'), case when ts > timestamp '2000-01-01' then ts else timestamp '2000-01-01' end from times order by id;
 select 'now'::timestamptz = now(), date 'today' = current_date, now() = 'now', 'now'::timestamp = localtimestamp;
+SELECT to_timestamp('2011-12-18 11:38 -05', 'YYYY-MM-DD HH12:MI TZH');
+SELECT to_timestamp('2011-12-18 11:38 -05:20', 'YYYY-MM-DD HH12:MI TZH:TZM'), to_timestamp('2000 -10', 'YYYY TZH'), to_timestamp('2000 + -10', 'YYYY  TZH'), to_timestamp('2000+10','YYYYTZH'), to_timestamp('2000 10','YYYY TZH');
+SELECT i, to_timestamp('2018-11-02 12:34:56.123456', 'YYYY-MM-DD HH24:MI:SS.FF' || i) FROM generate_series(1, 6) i;
+SELECT i, to_timestamp('2018-11-02 12:34:56.1', 'YYYY-MM-DD HH24:MI:SS.FF' || i) FROM generate_series(1, 6) i;
+SELECT make_timestamptz(1973, 07, 15, 08, 15, 55.33, '+2'), make_timestamptz(1973, 07, 15, 08, 15, 55.33, '-2'), make_timestamptz(1973, 07, 15, 08, 15, 55.33, 'Europe/Berlin'), make_timestamptz(1973, 07, 15, 08, 15, 55.33, '+05:30'), make_timestamptz(1973, 07, 15, 08, 15, 55.33, '+0530'), make_timestamptz(1973, 07, 15, 08, 15, 55.33, 'EST');
+SELECT make_timestamptz(1973, 07, 15, 08, 15, 55.33, '2');
+SELECT make_timestamptz(2014, 12, 10, 10, 10, 10, '+16');

@@ -104,6 +104,7 @@ fn figure_name(expr: &Expr) -> Option<String> {
         }
         Expr::Array(_) => "array".to_owned(),
         Expr::Tuple(_) => "row".to_owned(),
+        Expr::QualifiedWildcard(name, _) => folded(name.0.last()?.as_ident()?),
         Expr::Exists { negated: false, .. } => "exists".to_owned(),
         Expr::Subquery(query) => match query.body.as_ref() {
             SetExpr::Select(select) => match select.projection.first()? {

@@ -19,6 +19,7 @@ mod float_literals;
 mod frame_offsets;
 mod function_columns;
 mod function_names;
+mod grouping_members;
 mod grouping_positions;
 mod hidden_columns;
 mod hypothetical_sets;
@@ -121,6 +122,7 @@ fn rewrite(statement: &mut Statement) {
             &mut quantified::Rewriter,
             &mut hypothetical_sets::Rewriter,
             &mut row_comparisons::Rewriter,
+            &mut grouping_members::Rewriter,
             &mut grouping_positions::Rewriter,
             &mut slices::Rewriter,
             &mut repeated_keys::Rewriter,

@@ -41,13 +41,13 @@ impl Rule for Rewriter {
 
     fn pre_visit_expr(&mut self, expr: &mut Expr) {
         let Expr::Function(function) = expr else { return };
-        let counts = own_name(function).as_deref() == Some("count");
+        let keeps = own_name(function).is_some_and(|name| name == "count" || name == "row");
         let FunctionArguments::List(list) = &mut function.args else { return };
         for argument in &mut list.args {
             if let FunctionArg::Unnamed(FunctionArgExpr::QualifiedWildcard(name)) = argument {
                 self.settle(name);
-                // as a value it is the row
-                if let ([.., part], false) = (name.0.as_slice(), counts)
+                // as a value it is the row, within `row(…)` its columns
+                if let ([.., part], false) = (name.0.as_slice(), keeps)
                     && let Some(relation) = part.as_ident()
                 {
                     *argument = FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Identifier(relation.clone())));

@@ -28,7 +28,9 @@ pub(super) fn named_element(array: &Type) -> Option<FieldRef> {
 fn said(array: Expr, pg_type: &Type, schema: &DFSchema) -> Result<Expr> {
     let data_type = array.get_type(schema)?;
     let of_texts = matches!(&data_type, DataType::List(item) if item.data_type().is_string());
-    Ok(match of_texts && named_element(pg_type).is_some() {
+    let of_rows = matches!(&data_type, DataType::List(item) if matches!(item.data_type(), DataType::Struct(_)));
+    let is_said = of_texts && named_element(pg_type).is_some() || of_rows && *pg_type == Type::RECORD_ARRAY;
+    Ok(match is_said {
         true => Expr::Cast(Cast::new_from_field(Box::new(array), field_named(data_type, pg_type))),
         false => array,
     })

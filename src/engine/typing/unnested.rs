@@ -1,4 +1,4 @@
-//! Columns of `unnest` whose type is one that texts stand for: what `unnest(uuids)` gives are uuids.
+//! Columns of `unnest` whose type is one that texts stand for, or rows: what `unnest(uuids)` gives are uuids.
 //!
 //! Blocked by: DataFusion's columns of it have the Arrow type only. Remove when they keep the field.
 
@@ -12,7 +12,7 @@ use datafusion::logical_expr::expr::Cast;
 use datafusion::logical_expr::{Expr, LogicalPlan, Projection};
 
 use super::arrays::named_element;
-use crate::pgtypes::column_type;
+use crate::pgtypes::{Type, column_type};
 
 /// The projection with such columns of its input said to be of their types.
 pub(super) fn named(projection: Projection) -> Result<Transformed<Projection>> {
@@ -23,9 +23,13 @@ pub(super) fn named(projection: Projection) -> Result<Transformed<Projection>> {
         .iter()
         .filter_map(|(index, list)| {
             let array = arrays.field(*index);
-            let of_texts = matches!(array.data_type(), DataType::List(item) if item.data_type().is_string());
-            let field = named_element(&column_type(array))?;
-            (of_texts && list.depth == 1).then_some((list.output_column.name.as_str(), field))
+            let DataType::List(item) = array.data_type() else { return None };
+            let field = match item.data_type() {
+                item if item.is_string() => named_element(&column_type(array))?,
+                DataType::Struct(_) if column_type(item) == Type::RECORD => item.clone(),
+                _ => return None,
+            };
+            (list.depth == 1).then_some((list.output_column.name.as_str(), field))
         })
         .collect();
     if named.is_empty() {
