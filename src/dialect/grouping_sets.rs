@@ -65,7 +65,7 @@ mod tests {
         for (sql, expected) in [
             ("ROLLUP ((a + b) * c)", "ROLLUP ((a + b) * c)"),
             ("ROLLUP (c, (a)::int, (b) + d)", "ROLLUP (c, (a)::INT, (b) + d)"),
-            ("CUBE ((a, b), (c))", "CUBE ((a, b), c)"),
+            ("CUBE ((a, b), (c))", "GROUPING SETS ((a, b, c), (a, b), (c), ())"),
             ("GROUPING SETS ((a, (b) + d), (c) + d, ())", "GROUPING SETS ((a, (b) + d), ((c) + d), ())"),
         ] {
             let statement = parse_single(&format!("SELECT count(*) AS n FROM t GROUP BY {sql}")).unwrap();

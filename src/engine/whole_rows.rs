@@ -16,11 +16,11 @@ use datafusion::sql::sqlparser::ast::helpers::attached_token::AttachedToken;
 use datafusion::sql::sqlparser::ast::{
     AccessExpr, BinaryOperator, CaseWhen, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments,
     GroupByExpr, Ident, JoinOperator, ObjectName, Query, Select, SelectItem, SetExpr, Statement, TableFactor, Value,
-    Visit, VisitMut, Visitor, VisitorMut,
+    ValueWithSpan, Visit, VisitMut, Visitor, VisitorMut,
 };
 
 use super::known_relations::Known;
-use crate::dialect::{call, folded, visible_name};
+use crate::dialect::{call, cast, folded, visible_name};
 use crate::pgfunctions::{COMPOSITE, RECORD_OUT};
 
 /// Where `(a, b)` is no row.
@@ -176,7 +176,17 @@ fn values_of(members: &Members) -> Vec<Expr> {
 /// `lakewire_row('id', t.id, …)`.
 fn structure(members: Members) -> Expr {
     let name = |name| Expr::Value(Value::SingleQuotedString(name).with_empty_span());
-    call(COMPOSITE, members.into_iter().flat_map(|(member, value)| [name(member), value]).collect())
+    call(COMPOSITE, members.into_iter().flat_map(|(member, value)| [name(member), narrowed(value)]).collect())
+}
+
+/// A whole number that fits an integer is one.
+fn narrowed(value: Expr) -> Expr {
+    match &value {
+        Expr::Value(ValueWithSpan { value: Value::Number(digits, _), .. }) if digits.parse::<i32>().is_ok() => {
+            cast(value, DataType::Integer(None))
+        }
+        _ => value,
+    }
 }
 
 /// Whether the test holds of all values.

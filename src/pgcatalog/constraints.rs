@@ -117,9 +117,10 @@ impl Declared<'_> {
 
     /// The bits of `pg_index.indoption`: 1 for descending, 2 for NULLs first.
     fn option_bits(&self, key: usize) -> i32 {
-        let (descends, nulls_first, nulls_last) =
-            ["DESC", "NULLS FIRST", "NULLS LAST"].map(|word| self.option(key).contains(word)).into();
-        i32::from(descends) | if nulls_first || descends && !nulls_last { 2 } else { 0 }
+        let option = self.option(key);
+        let descends = option.contains("DESC");
+        let first = if descends { !option.contains("LAST") } else { option.contains("FIRST") };
+        i32::from(descends) | 2 * i32::from(first)
     }
 
     fn is_unique(&self) -> bool {
@@ -174,13 +175,10 @@ impl Declared<'_> {
             Some(condition) => format!(" WHERE ({condition})"),
             None => String::new(),
         };
-        let with_option = |(at, key): (usize, String)| match self.option(at) {
-            "" => key,
-            option => format!("{key} {option}"),
-        };
+        let with_option = |(at, key): (usize, String)| format!("{key} {}", self.option(at)).trim_end().to_owned();
         let keys: Vec<String> = self.keys().into_iter().enumerate().map(with_option).collect();
-        let included: Vec<String> = self.included().iter().map(|name| quote_ident(name)).collect();
-        let included = if included.is_empty() { String::new() } else { format!(" INCLUDE ({})", included.join(", ")) };
+        let included = self.index_columns().split_off(keys.len()).join(", ");
+        let included = if included.is_empty() { included } else { format!(" INCLUDE ({included})") };
         format!(
             "CREATE {}INDEX {} ON {}.{} USING {method} ({}){included}{condition}",
             if self.is_unique() { "UNIQUE " } else { "" },

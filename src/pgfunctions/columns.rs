@@ -423,7 +423,7 @@ pub(super) fn build(returns: Returns, outputs: Vec<Output>) -> DataFusionResult<
         }
         Returns::Table(columns) => {
             let fields: Fields = columns.iter().map(|(name, returns)| returns.field(name)).collect();
-            let item = Field::new_list_field(DataType::Struct(fields.clone()), true);
+            let item = record(Field::LIST_FIELD_DEFAULT_NAME, fields.clone());
             build_list(Arc::new(item), outputs, |records| build_records(columns, &fields, records))?
         }
     })

@@ -63,6 +63,8 @@ class Queries:
 
     def __init__(self, seed):
         self.r = random.Random(seed)
+        # of what is put around queries, which are the same without it
+        self.outer = random.Random(seed)
         self.aliases = 0
         self.cte = None
 
@@ -343,7 +345,19 @@ class Queries:
         orders = ["", " desc", " nulls first", " desc nulls last"]
         keys = ", ".join(f"{n + 1}{self.r.choice(orders)}" for n in range(len(columns)))
         query = f"{with_}select * from ({query}) z order by {keys}"
-        return query + (f" limit {self.r.randint(1, 10)}" if self.r.random() < 0.6 else ""), True
+        query += f" limit {self.r.randint(1, 10)}" if self.r.random() < 0.6 else ""
+        return self.around(query) if self.outer.random() < 0.4 else query, True
+
+    def around(self, query):
+        """What reads the rows one by one, in the order that they come in."""
+        return self.outer.choice([
+            f"select * from ({query}) w",
+            f"select * from ({query}) w limit {self.outer.randint(1, 5)}",
+            f"select * from (select * from ({query}) w limit 7) v offset 1",
+            f"select row_number() over () as n, w.* from ({query}) w",
+            f"({query}) union all ({query})",
+            f"select * from (select * from ({query}) w) v where {self.outer.randint(0, 3)} < 5",
+        ])
 
 
 def shown(value):

@@ -64,3 +64,5 @@ select array_to_string(array[1.5::float8, 1e20], ' '), array_to_string(array[dat
 select null::int[] && array[]::int[], array[1, 2, 3] @> null::int[], null::int[] <@ array[1], array[1] && array[1, 2], array[1, 2] @> array[1];
 select a, a && array[1], a @> array[1], array[1] <@ a from (values (array[1, 2]), (null), (array[3])) v(a);
 select trim_array(null::int[], 2), trim_array(array[1, 2, 3], 2);
+select 33 = any ('{1,null,33}'), 3 = any ('{1,null,3}'), 'a' = any('{a,NULL}'), 4 <> all('{4,null}'), 5 <> all('{4,null}');
+select id from employees where id = any('{1,2,null}') order by 1;

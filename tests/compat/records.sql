@@ -1,6 +1,6 @@
 -- Rows as values: row(…), (a, b), the name of a relation.
-select row(1,'a');
-select (1,'a b',null,true,1.50,'','x"y\z');
+select row(1, 'a'::text);
+select (1, 'a b'::text, null::int, true, 1.50, ''::text, 'x"y\z'::text);
 select x from (select 1 as a, 'b' as b) x;
 select array_agg((id,name)) from employees where id<3;
 select array_agg((coalesce(name,''),id)) from employees where id<3;
@@ -13,9 +13,9 @@ select distinct (department_id, 1) p from employees order by 1;
 select (department_id, 1) p, count(*) from employees group by 1 order by 2, 1;
 select array[row(1,2), row(3,4)];
 select array[(1,2),(3,4)];
-select row(1, row(2, 'x y'), array[1,2], array['a b','c']);
+select row(1, row(2, 'x y'::text), array[1,2], array['a b','c']);
 select to_json(row(1,'a')), row_to_json(row(1,'a')), to_jsonb(e) from employees e where id = 1;
-select row(), row(1), row(null), row('');
+select row(), row(1), row(null::text), row(''::text);
 select count(e), count(distinct e) from employees e;
 select row(1,2) = row(1,2), row(1,2) < row(1,3), (1,2) in ((1,2),(3,4)), row(1,null) is null;
 select jsonb_agg(e) from (select id, name from employees where id < 3) e;
@@ -27,3 +27,6 @@ create temp table rec as select id, e::text as t from employees e;
 select * from rec where id = 2;
 select e from employees e where id < 3 order by id;
 select pg_typeof(row(1,2));
+select k.key, k.value, k from (values ('{"a":1,"b":"x"}'::jsonb)) t(j), jsonb_each(t.j) k order by 1;
+select id, jsonb_each_text(j) from (select 1 as id, '{"a":1,"b":[2, 3]}'::jsonb j) x order by 1, 2;
+select x.* , (x.e).key from (select id, json_each(j) e from (select 1 as id, '{"a":1}'::json j) x) x;

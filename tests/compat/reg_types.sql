@@ -41,3 +41,4 @@ select proname, pg_get_function_arguments(oid), pg_get_function_identity_argumen
 select pg_get_functiondef('upper(text)'::regprocedure);
 select pg_get_functiondef('now()'::regprocedure);
 select pg_get_functiondef('count(*)'::regprocedure);
+select relname from pg_class where oid::regclass in ('pg_class', 'pg_type', 'departments') order by 1;

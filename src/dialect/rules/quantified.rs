@@ -113,6 +113,13 @@ fn compared(left: &Expr, op: &BinaryOperator, right: &Expr, every: bool) -> Opti
             Some(Expr::InSubquery { expr: Box::new(left.clone()), subquery: query.clone(), negated: every })
         }
         Expr::Subquery(query) => of_query(left, op, query, every),
+        // NULL is one, the text is not
+        Expr::Value(_) if is_in => {
+            let list = elements(right)?.into_owned();
+            let has_null =
+                list.iter().any(|item| matches!(item, Expr::Value(ValueWithSpan { value: Value::Null, .. })));
+            has_null.then(|| Expr::InList { expr: Box::new(left.clone()), list, negated: every })
+        }
         // a function answers these at once
         _ if is_in => None,
         right => {
@@ -253,6 +260,7 @@ mod tests {
         check("SELECT a !~~* ALL (ARRAY['x%', 'y'])", "SELECT (a NOT ILIKE 'x%' AND a NOT ILIKE 'y')");
         check("SELECT a ~ ANY (b)", "SELECT lakewire_matches_any(a, b, '~')");
         check("SELECT a = ANY (b)", "SELECT a = ANY(b)");
+        check("SELECT a = ANY ('{1,null}')", "SELECT a IN ('1', NULL)");
         check("SELECT a > ANY ('{1,\"x,y\",null}')", "SELECT (a > '1' OR a > 'x,y' OR a > NULL)");
         let mut statement =
             Parser::parse_sql(&PostgreSqlDialect {}, "SELECT a > ALL (SELECT b FROM t)").unwrap().remove(0);

@@ -28,6 +28,7 @@ pub struct Rewriter;
 
 impl Rule for Rewriter {
     fn pre_visit_expr(&mut self, expr: &mut Expr) {
+        read_beside(expr);
         let cast = match &*expr {
             Expr::Cast { expr: inner, data_type, .. } => kind(data_type).map(|kind| (kind, inner.as_ref().clone())),
             Expr::TypedString(TypedString { data_type, value, .. }) => {
@@ -39,6 +40,23 @@ impl Rule for Rewriter {
             *expr = reg_call(kind, operand);
         } else if let Some(array) = array_of_names(expr) {
             *expr = array;
+        }
+    }
+}
+
+/// Quoted names in a list beside a cast are of its type: `attrelid::regclass IN ('orders', 'items')`. One alone would be read
+/// as an OID.
+fn read_beside(expr: &mut Expr) {
+    let Expr::InList { expr, list, .. } = expr else { return };
+    let kind = match expr.as_ref() {
+        Expr::Cast { data_type, .. } | Expr::TypedString(TypedString { data_type, .. }) => kind(data_type),
+        _ => None,
+    };
+    if let Some(kind) = kind.filter(|_| list.len() > 1) {
+        for item in list {
+            if matches!(item, Expr::Value(ValueWithSpan { value: Value::SingleQuotedString(_), .. })) {
+                *item = reg_call(kind, item.clone());
+            }
         }
     }
 }
