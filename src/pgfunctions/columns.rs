@@ -1,5 +1,6 @@
 //! Arguments and results of row functions: Arrow arrays as plain values, plain values as Arrow arrays.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use datafusion::arrow::array::{
@@ -12,7 +13,6 @@ use datafusion::arrow::datatypes::{DataType, Decimal128Type, Field, Fields, Floa
 use datafusion::error::Result as DataFusionResult;
 use datafusion::scalar::ScalarValue;
 
-use super::composite::record;
 use crate::error::{Error, ErrorKind, Result};
 use crate::pgtypes::{self, PG_TYPE_KEY, Style, Type};
 
@@ -335,7 +335,10 @@ impl Returns {
             Self::Array(item) | Self::Set(item) => DataType::List(Arc::new(item.field(Field::LIST_FIELD_DEFAULT_NAME))),
             Self::Table(columns) => {
                 let fields: Fields = columns.iter().map(|(name, returns)| returns.field(name)).collect();
-                DataType::List(Arc::new(record(Field::LIST_FIELD_DEFAULT_NAME, fields)))
+                let rows = DataType::new_list(DataType::Struct(fields), true);
+                // not with the type, which constants lose
+                let named = HashMap::from([(PG_TYPE_KEY.to_owned(), Type::RECORD_ARRAY.name().to_owned())]);
+                return Field::new(name, rows, true).with_metadata(named);
             }
         };
         Field::new(name, data_type, true)
@@ -423,7 +426,7 @@ pub(super) fn build(returns: Returns, outputs: Vec<Output>) -> DataFusionResult<
         }
         Returns::Table(columns) => {
             let fields: Fields = columns.iter().map(|(name, returns)| returns.field(name)).collect();
-            let item = record(Field::LIST_FIELD_DEFAULT_NAME, fields.clone());
+            let item = Field::new_list_field(DataType::Struct(fields.clone()), true);
             build_list(Arc::new(item), outputs, |records| build_records(columns, &fields, records))?
         }
     })

@@ -24,7 +24,7 @@ pub(super) fn function() -> ScalarUDF {
 }
 
 /// The field of a row, which is sent as a record where a structure that a table keeps is sent as JSON.
-pub(super) fn record(name: &str, members: Fields) -> Field {
+fn record(name: &str, members: Fields) -> Field {
     let named = HashMap::from([(PG_TYPE_KEY.to_owned(), Type::RECORD.name().to_owned())]);
     Field::new(name, DataType::Struct(members), true).with_metadata(named)
 }

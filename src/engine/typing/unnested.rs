@@ -12,6 +12,7 @@ use datafusion::logical_expr::expr::Cast;
 use datafusion::logical_expr::{Expr, LogicalPlan, Projection};
 
 use super::arrays::named_element;
+use super::field_named;
 use crate::pgtypes::{Type, column_type};
 
 /// The projection with such columns of its input said to be of their types.
@@ -26,7 +27,10 @@ pub(super) fn named(projection: Projection) -> Result<Transformed<Projection>> {
             let DataType::List(item) = array.data_type() else { return None };
             let field = match item.data_type() {
                 item if item.is_string() => named_element(&column_type(array))?,
-                DataType::Struct(_) if column_type(item) == Type::RECORD => item.clone(),
+                DataType::Struct(_) if column_type(array) == Type::RECORD_ARRAY => {
+                    let record = field_named(item.data_type().clone(), &Type::RECORD);
+                    Arc::new(record.as_ref().clone().with_nullable(true))
+                }
                 _ => return None,
             };
             (list.depth == 1).then_some((list.output_column.name.as_str(), field))

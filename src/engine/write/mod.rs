@@ -115,6 +115,10 @@ pub(super) async fn execute(session: &mut Session, statement: &Statement, params
     }
     let _turn = if adds_only(&statement.ast) { None } else { turn(session, &statement.ast).await? };
     let temporary = session.temporary.clone();
+    if let Some(temporary) = temporary.as_ref().filter(|_| !adds_only(&statement.ast)) {
+        // what transactions before this have left waiting
+        session.guard.clone().run(temporary.flush_all()).await?;
+    }
     let before = temporary.as_ref().map(|temporary| temporary.mark());
     let mut attempt = 1;
     loop {
