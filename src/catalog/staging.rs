@@ -34,6 +34,12 @@ struct Target {
     known: Option<Arc<Snapshot>>,
 }
 
+/// The name without what paths of object stores write otherwise than folders do: a table's folder need not have its name.
+fn plain(name: &str) -> String {
+    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || " !$&'()+,-.:;=@_".contains(letter);
+    name.chars().map(|letter| if is_plain(letter) { letter } else { '_' }).collect()
+}
+
 impl Overlay {
     /// Runs the plan and writes its rows as the table `name`, making it if there is none.
     pub async fn write(
@@ -268,8 +274,9 @@ impl Overlay {
     async fn new_target(&self, name: &TableName) -> Result<Target> {
         let id = Uuid::now_v7();
         let folder = if name.schema == "lakewire" { "_lakewire" } else { &name.schema };
-        let mut location = format!("{folder}/{}", name.name);
-        if self.base.names_location(&location) || self.tables.head(&location).await?.is_some() {
+        let mut location = format!("{}/{}", plain(folder), plain(&name.name));
+        let is_its_own = location == format!("{folder}/{}", name.name);
+        if !is_its_own || self.base.names_location(&location) || self.tables.head(&location).await?.is_some() {
             location = format!("{location}-{}", &id.simple().to_string()[24..]);
         }
         Ok(Target { id, oid: 0, name: name.clone(), location, pin: None, query: None, rights: None, known: None })

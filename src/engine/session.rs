@@ -309,7 +309,7 @@ impl Session {
         let statement = prepared.statement.clone();
         self.transaction.check(&statement.ast)?;
         match &statement.ast {
-            ast if write::is_write(ast) => Box::pin(write::execute(self, &statement, params)).await,
+            ast if write::is_write(ast) => Box::pin(write::execute(self, prepared, params)).await,
             ast::Statement::Query(query) => {
                 control::apply_set_config(self, query, params).await?;
                 let stream = self.query(prepared, params, self.guard.clone()).await?;

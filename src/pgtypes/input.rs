@@ -232,8 +232,22 @@ fn parse_array(element: &Type, text: &str, style: &Style) -> Result<ScalarValue>
     }
     loop {
         let (mut item, mut quoted, mut in_quotes) = (String::new(), false, false);
+        // those between the letters of an element count, if more letters come
+        let mut blanks = String::new();
         let more = loop {
-            match chars.next() {
+            let next = chars.next();
+            let is_blank = next.is_some_and(|char| char.is_ascii_whitespace() || char == '\u{b}');
+            match next {
+                Some(char) if is_blank && !in_quotes => {
+                    if quoted || !item.is_empty() {
+                        blanks.push(char);
+                    }
+                    continue;
+                }
+                Some(char) if !in_quotes && !matches!(char, ',' | '}') => item.push_str(&std::mem::take(&mut blanks)),
+                _ => {}
+            }
+            match next {
                 None if in_quotes => return Err(bad("Unexpected end of input.")),
                 None => break false,
                 Some('\\') => item.push(chars.next().ok_or_else(|| bad("Unexpected end of input."))?),
@@ -244,7 +258,7 @@ fn parse_array(element: &Type, text: &str, style: &Style) -> Result<ScalarValue>
                 Some(char) => item.push(char),
             }
         };
-        let item = if quoted { item.as_str() } else { item.trim() };
+        let item = item.as_str();
         if item.is_empty() && !quoted {
             return Err(bad("Unexpected \",\" character."));
         }

@@ -66,3 +66,4 @@ select a, a && array[1], a @> array[1], array[1] <@ a from (values (array[1, 2])
 select trim_array(null::int[], 2), trim_array(array[1, 2, 3], 2);
 select 33 = any ('{1,null,33}'), 3 = any ('{1,null,3}'), 'a' = any('{a,NULL}'), 4 <> all('{4,null}'), 5 <> all('{4,null}');
 select id from employees where id = any('{1,2,null}') order by 1;
+select '{joe, " x" , brian}'::text[], '{ a b , c }'::text[], ('{' || chr(160) || '}')::text[], '{ 1 , 2 }'::int[], '{" "}'::text[], '{ "a" }'::text[];

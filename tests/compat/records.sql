@@ -27,6 +27,6 @@ create temp table rec as select id, e::text as t from employees e;
 select * from rec where id = 2;
 select e from employees e where id < 3 order by id;
 select pg_typeof(row(1,2));
-select k.key, k.value, k from (values ('{"a":1,"b":"x"}'::jsonb)) t(j), jsonb_each(t.j) k order by 1;
+select k.key, k.value from (values ('{"a":1,"b":"x"}'::jsonb)) t(j), jsonb_each(t.j) k order by 1;
 select id, jsonb_each_text(j) from (select 1 as id, '{"a":1,"b":[2, 3]}'::jsonb j) x order by 1, 2;
 select x.* , (x.e).key from (select id, json_each(j) e from (select 1 as id, '{"a":1}'::json j) x) x;

@@ -101,7 +101,8 @@ pub(super) async fn prepare(
 }
 
 /// Carries the statement out, in the transaction's overlay or in one of its own that is published at once.
-pub(super) async fn execute(session: &mut Session, statement: &Statement, params: &[ScalarValue]) -> Result<Outcome> {
+pub(super) async fn execute(session: &mut Session, prepared: &Prepared, params: &[ScalarValue]) -> Result<Outcome> {
+    let (statement, types) = (&prepared.statement, &prepared.parameters);
     check_writable(session, &statement.ast)?;
     let catalog = session.shared.catalog.clone();
     if let Some(block) = session.transaction.block_mut() {
@@ -111,7 +112,7 @@ pub(super) async fn execute(session: &mut Session, statement: &Statement, params
             // rows are changed, and tables too, where they lie in files
             session.guard.clone().run(overlay.flush_all()).await?;
         }
-        return Change::new(session, overlay).apply(statement, params).await;
+        return Change::new(session, overlay, types).apply(statement, params).await;
     }
     let _turn = if adds_only(&statement.ast) { None } else { turn(session, &statement.ast).await? };
     let temporary = session.temporary.clone();
@@ -128,7 +129,7 @@ pub(super) async fn execute(session: &mut Session, statement: &Statement, params
         }
         overlay.put_beside(temporary.as_ref());
         mind(session, &overlay, &statement.ast).await?;
-        let outcome = Change::new(session, overlay.clone()).apply(statement, params).await;
+        let outcome = Change::new(session, overlay.clone(), types).apply(statement, params).await;
         let published = match outcome {
             Ok(outcome) => publish(&session.shared, overlay, operation(&statement.ast)).await.map(|()| outcome),
             Err(error) => Err(error),
@@ -150,13 +151,13 @@ pub(super) async fn append(session: &mut Session, copy: &CopyFrom, rows: BatchSt
     let catalog = session.shared.catalog.clone();
     if let Some(block) = session.transaction.block_mut() {
         let overlay = block.overlay(&catalog);
-        return Change::new(session, overlay).append(copy, rows).await;
+        return Change::new(session, overlay, &[]).append(copy, rows).await;
     }
     let overlay = catalog.begin();
     overlay.set_only_adds();
     overlay.put_beside(session.temporary.as_ref());
     // one write, which is there or not: nothing is to be brought back
-    let written = Change::new(session, overlay.clone()).append(copy, rows).await?;
+    let written = Change::new(session, overlay.clone(), &[]).append(copy, rows).await?;
     publish(&session.shared, overlay, operation(&copy.statement.ast)).await?;
     Ok(written)
 }
@@ -256,10 +257,12 @@ struct Change {
 }
 
 impl Change {
-    fn new(session: &mut Session, overlay: Arc<Overlay>) -> Self {
+    /// `types`: of the statement's parameters.
+    fn new(session: &mut Session, overlay: Arc<Overlay>, types: &[Type]) -> Self {
+        let types: Vec<Option<Type>> = types.iter().cloned().map(Some).collect();
         Self {
             shared: session.shared.clone(),
-            planner: Arc::new(session.planner_over(overlay.scope())),
+            planner: Arc::new(session.planner_over(overlay.scope()).with_parameters(&types)),
             overlay,
             guard: session.guard.clone(),
             notices: session.notice_sink(),

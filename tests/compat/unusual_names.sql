@@ -1,0 +1,25 @@
+-- Tables whose names are not those that a folder in an object store can have.
+begin;
+create temp table "測試" (a int);
+create temp table "試測" (b int);
+insert into "測試" values (1);
+insert into "試測" values (2);
+select * from "測試", "試測";
+commit;
+update "試測" set b = 3;
+select * from "測試", "試測";
+create temp table "a%b[c]/d ""e""" ("Col A" int, "б" text);
+insert into "a%b[c]/d ""e""" values (1, 'x');
+select "Col A", "б" from "a%b[c]/d ""e""";
+drop table "測試", "試測", "a%b[c]/d ""e""";
+create temp table waits (a int);
+begin;
+insert into waits values (1), (2);
+commit;
+delete from waits where a = 1;
+select * from waits;
+begin;
+insert into waits values (5);
+commit;
+update waits set a = a + 1;
+select * from waits order by a;
