@@ -11,6 +11,7 @@
 //! | `substring(a SIMILAR b ESCAPE c)` | `substring(a FROM b FOR c)` |
 //! | `a IN (VALUES (1))`, `SELECT (VALUES (1))` | `a IN (SELECT * FROM (VALUES (1)) AS "values")` … |
 //! | `ORDER BY a USING >` | `ORDER BY a DESC` |
+//! | `FETCH FIRST (2) ROWS ONLY` | `FETCH FIRST 2 ROWS ONLY` |
 //! | `RESET TIME ZONE` | `RESET timezone` |
 //! | `t.* IS NULL` | `t IS NULL` |
 //! | `x::"text"[]`, `x::_int4`, `"id" "serial"` | `x::text[]`, `x::int4[]`, `"id" serial` |
@@ -31,6 +32,21 @@ pub(super) fn rewrite(tokens: &mut Vec<TokenWithSpan>) {
     test_rows(tokens);
     name_orders(tokens);
     name_zone(tokens);
+    bare_counts(tokens);
+}
+
+fn bare_counts(tokens: &mut Vec<TokenWithSpan>) {
+    for at in (2..tokens.len().saturating_sub(2)).rev() {
+        let fetches = is_word(tokens.get(at - 2), "fetch")
+            && (is_word(tokens.get(at - 1), "first") || is_word(tokens.get(at - 1), "next"));
+        let is_enclosed = token_at(tokens, at) == Some(&Token::LParen)
+            && matches!(token_at(tokens, at + 1), Some(Token::Number(..) | Token::Placeholder(_)))
+            && token_at(tokens, at + 2) == Some(&Token::RParen);
+        if fetches && is_enclosed {
+            tokens.remove(at + 2);
+            tokens.remove(at);
+        }
+    }
 }
 
 fn name_orders(tokens: &mut Vec<TokenWithSpan>) {

@@ -12,8 +12,6 @@ use datafusion::logical_expr::expr::Case;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, Values, ident, lit};
 use datafusion::scalar::ScalarValue;
 
-/// The number of a row in its list. No client writes the name.
-const ROW: &str = "\u{1}row";
 /// Functions that wait, which DataFusion calls above a list only.
 const WAITING: [&str; 2] = ["nextval", "setval"];
 
@@ -64,23 +62,25 @@ fn unfold(values: Values) -> Result<LogicalPlan> {
         rows.push(known);
     }
     let nullable = fields.iter().map(|field| field.as_ref().clone().with_nullable(true));
-    let all = nullable.chain([Field::new(ROW, DataType::Int64, false)]).collect();
+    // the number of a row in its list, by the name that the list has for its column when it is made again
+    let number = format!("column{}", fields.len() + 1);
+    let all = nullable.chain([Field::new(&number, DataType::Int64, false)]).collect();
     let schema = DFSchema::from_unqualified_fields(all, values.schema.metadata().clone())?;
     let count = rows.len();
     let list = LogicalPlan::Values(Values { schema: Arc::new(schema), values: rows });
-    let exprs = fields.iter().zip(late).map(|(field, late)| of_column(field.name(), late, count));
+    let exprs = fields.iter().zip(late).map(|(field, late)| of_column(field.name(), &number, late, count));
     LogicalPlanBuilder::new(list).project(exprs)?.build()
 }
 
 /// The column as it is in the list, but for the rows whose values are late.
-fn of_column(name: &str, mut late: Vec<(i64, Expr)>, rows: usize) -> Expr {
+fn of_column(name: &str, number: &str, mut late: Vec<(i64, Expr)>, rows: usize) -> Expr {
     let first = late.first().map(|(_, value)| value.clone());
     let alike = late.len() == rows && late.iter().all(|(_, value)| Some(value) == first.as_ref());
     match first {
         None => ident(name),
         Some(value) if alike => value.alias(name),
         Some(_) => {
-            let when = late.drain(..).map(|(row, value)| (Box::new(ident(ROW).eq(lit(row))), Box::new(value)));
+            let when = late.drain(..).map(|(row, value)| (Box::new(ident(number).eq(lit(row))), Box::new(value)));
             Expr::Case(Case::new(None, when.collect(), Some(Box::new(ident(name))))).alias(name)
         }
     }

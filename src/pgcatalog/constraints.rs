@@ -120,7 +120,7 @@ impl Declared<'_> {
         let option = self.option(key);
         let descends = option.contains("DESC");
         let first = if descends { !option.contains("LAST") } else { option.contains("FIRST") };
-        i32::from(descends) | 2 * i32::from(first)
+        i32::from(descends) + 2 * i32::from(first)
     }
 
     fn is_unique(&self) -> bool {

@@ -89,8 +89,13 @@ pub(super) fn error_response(error: &Error, severity: ErrorSeverity) -> ErrorRes
         about: error.subject(),
     };
     let mut fields = fields(severity, error.kind().sqlstate(), &told);
-    // where in the server's source: some programs take what lacks it for no error of a database
-    fields.extend([(b'F', "lakewire".to_owned()), (b'L', "1".to_owned()), (b'R', error.kind().label().to_owned())]);
+    // where in the server's source: some programs take what lacks it for no error of a database, and asyncpg prepares a
+    // statement again by it
+    let routine = match error.message() {
+        "cached plan must not change result type" => "RevalidateCachedQuery",
+        _ => error.kind().label(),
+    };
+    fields.extend([(b'F', "lakewire".to_owned()), (b'L', "1".to_owned()), (b'R', routine.to_owned())]);
     ErrorResponse::new(fields)
 }
 

@@ -8,8 +8,10 @@ use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use datafusion::arrow::array::{Array, ArrayRef, RecordBatch, new_null_array};
-use datafusion::arrow::datatypes::{DataType, SchemaRef};
+use chrono::NaiveDate;
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, RecordBatch, new_null_array};
+use datafusion::arrow::compute::{max, min};
+use datafusion::arrow::datatypes::{DataType, Date32Type, SchemaRef};
 use datafusion::parquet::basic::Compression;
 use datafusion::parquet::file::properties::{EnabledStatistics, WriterProperties};
 use deltalake::datafile::writer::{DeltaWriter, WriterConfig};
@@ -206,8 +208,22 @@ fn conform(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
             let message = format!("null value in column \"{}\" violates not-null constraint", field.name());
             return Err(Error::new(ErrorKind::NotNullViolation, message));
         }
+        check_dates(field.name(), &column)?;
         Ok(column)
     });
     RecordBatch::try_new(Arc::clone(schema), columns.collect::<Result<_>>()?)
         .map_err(|error| Error::internal("rows do not fit the table's columns").with_source(error))
+}
+
+/// Dates that the statistics of a Delta table can say; infinity is none.
+fn check_dates(name: &str, column: &ArrayRef) -> Result<()> {
+    let Some(days) = column.as_primitive_opt::<Date32Type>() else { return Ok(()) };
+    let said = |days: i32| NaiveDate::from_epoch_days(days).is_some();
+    match [min(days), max(days)].into_iter().flatten().all(said) {
+        true => Ok(()),
+        false => {
+            let message = format!("a date of column \"{name}\" cannot be stored: it is out of range for a Delta table");
+            Err(Error::new(ErrorKind::DatetimeOutOfRange, message))
+        }
+    }
 }

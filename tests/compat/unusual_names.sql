@@ -23,3 +23,5 @@ insert into waits values (5);
 commit;
 update waits set a = a + 1;
 select * from waits order by a;
+select id from employees order by id fetch first (2) rows only;
+select id from employees order by id offset 1 fetch next (1) rows with ties;
