@@ -44,11 +44,14 @@ fn tables() -> impl Iterator<Item = &'static [row::Function]> {
     [json::FUNCTIONS, text::FUNCTIONS, arrays::FUNCTIONS].into_iter().flatten().copied().chain([bytes::FUNCTIONS])
 }
 
-/// What a parameter is that a function of ours takes; `None` where nothing but text is sure.
-pub fn unknown_argument(function: &str, nth: usize) -> Option<Type> {
+/// What a parameter is that a function of ours takes, among so many arguments; `None` where nothing but text is sure.
+pub fn unknown_argument(function: &str, count: usize, nth: usize) -> Option<Type> {
     static BY_NAME: LazyLock<HashMap<&str, &row::Function>> =
         LazyLock::new(|| tables().flatten().map(|function| (function.name, function)).collect());
-    row::unknown_argument(BY_NAME.get(function)?, nth)
+    match BY_NAME.get(function) {
+        Some(known) => row::unknown_argument(known, nth),
+        None => time::unknown_argument(function, count, nth),
+    }
 }
 
 /// All of them, in place of DataFusion's of the same names.

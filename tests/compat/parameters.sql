@@ -62,3 +62,5 @@ select u, v from lists where id = 1;
 select array_append(u, null), array_append(t, 'z'), array_prepend('y', t), array_cat(t, t), array_remove(t, 'x'), array_position(t, 'x'), u || u, t || 'q'::text from lists where id = 1;
 drop table lists, pt;
 drop schema parameters;
+prepare of_dates as select make_date($1, $2, $3), to_timestamp($4), make_interval(days => $5), justify_hours($6), encode($7, 'hex');
+execute of_dates(2024, 5, 6, 1.5, 3, '30 hours', 'ab');

@@ -423,7 +423,7 @@ fn parameters(typing: &Typing, call: &ScalarFunction) -> Result<Option<Vec<Expr>
         return Ok(None);
     }
     let args = call.args.iter().enumerate().map(|(nth, arg)| {
-        let wanted = pgfunctions::unknown_argument(call.func.name(), nth).filter(|_| is_unknown(arg));
+        let wanted = pgfunctions::unknown_argument(call.func.name(), call.args.len(), nth).filter(|_| is_unknown(arg));
         match wanted.and_then(|pg_type| Some((arrow_type(&pg_type)?, pg_type))) {
             Some((data_type, pg_type)) => typing.read(arg.clone(), &pg_type, &field_named(data_type, &pg_type)),
             None => Ok(arg.clone()),
