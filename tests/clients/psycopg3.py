@@ -97,6 +97,14 @@ def check_parameters_in_filters(connection):
     assert listed == 1, listed
 
 
+def check_bytes_go_in_as_they_are(connection):
+    """SQLAlchemy's insertmanyvalues: rows by a list whose parameters the client gives the types of."""
+    connection.execute("create temp table kept (v bytea)")
+    insert = "insert into kept (v) select p::bytea from (values (%s, 0), (%s, 1)) s (p, n) order by n returning v"
+    for value in (b"\\x4142", b"a\\\\b", b"\x80"):
+        assert connection.execute(insert, [value, value]).fetchall() == [(value,), (value,)]
+
+
 def check_prepared_statements(connection):
     for limit in range(1, 12):  # more than prepare_threshold
         rows = connection.execute("SELECT rank FROM gold.top_products ORDER BY rank LIMIT %s", [limit]).fetchall()
