@@ -9,7 +9,7 @@ use std::sync::Arc;
 use datafusion::arrow::array::{ArrayRef, AsArray};
 use datafusion::arrow::compute::concat;
 use datafusion::arrow::datatypes::{DataType, FieldRef, Float64Type, Schema};
-use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::expr::WindowFunction;
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
@@ -25,6 +25,14 @@ const ANEW_MAX: usize = 1_000;
 
 /// The plan with such aggregates computed so.
 pub(in crate::engine) fn over_moving_frames(plan: LogicalPlan) -> Result<LogicalPlan> {
+    let mut found = false;
+    plan.apply_with_subqueries(|node| {
+        found |= matches!(node, LogicalPlan::Window(_));
+        Ok(if found { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
+    })?;
+    if !found {
+        return Ok(plan);
+    }
     let change = |node| match node {
         LogicalPlan::Window(_) => node.map_expressions(|expr| expr.transform_up(moved)),
         other => Ok(Transformed::no(other)),
@@ -166,6 +174,10 @@ impl Accumulator for Doubles {
                 Some(count) => *count = count.saturating_sub(1),
                 None => self.add(-value),
             }
+        }
+        if self.frame.is_empty() {
+            // no rounding, and no overflow, outlives the rows that it came from
+            (self.sum, self.lost) = (0.0, 0.0);
         }
         Ok(())
     }
