@@ -302,7 +302,7 @@ mod tests {
             ..Column::new("net", DataType::Decimal128(18, 3), true)
         };
         let kind = ConstraintKind::Unique { columns: vec!["net".into()] };
-        let unique = Constraint { name: "t_net_key".into(), kind };
+        let unique = Constraint::new("t_net_key", kind);
         let kinds = [
             ObjectKind::Table { location: "gold/daily_sales".into(), version: Some(3), rows: Some(305), bytes: None },
             ObjectKind::View { definition: "select 1".into() },

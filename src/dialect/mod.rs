@@ -42,7 +42,7 @@ use postgres::Postgres;
 
 pub use copy::{CopyValue, options as copy_options};
 pub use cursor::MOVE;
-pub use definitions::{Command, LIKE, alter_tag, command};
+pub use definitions::{CONSTRAINT, Command, LIKE, alter_tag, command};
 pub use merge::{is_nothing, is_nothing_column};
 pub use normalize::normalized;
 pub use places::{calls_over_rows, place_told};

@@ -25,6 +25,7 @@ pub use functions::{
 };
 pub use indexed::is_catalog;
 pub use metadata::{Facts, Metadata, Namespace, Relation, role_oid};
+pub use routines::{argument_types, implicit_casts};
 
 /// The role that owns everything.
 pub const OWNER: &str = "lakewire";

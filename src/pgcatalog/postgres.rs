@@ -177,6 +177,27 @@ pub fn has(catalog: &str, oid: u32) -> bool {
     known.is_some_and(|known| known.contains(&oid))
 }
 
+/// What PostgreSQL says of an object of its own, by the name of its catalog.
+pub fn description(catalog: &str, oid: u32) -> Option<&'static str> {
+    static KNOWN: LazyLock<HashMap<(u32, u32), &'static str>> = LazyLock::new(|| {
+        let Some(rows) = rows("pg_catalog", "pg_description") else { return HashMap::new() };
+        let numbers = |name: &str| rows.column_by_name(name).and_then(|column| column.as_primitive_opt::<Int32Type>());
+        let texts = rows.column_by_name("description").and_then(|column| column.as_string_opt::<i32>());
+        let (Some(objects), Some(classes), Some(parts), Some(texts)) =
+            (numbers("objoid"), numbers("classoid"), numbers("objsubid"), texts)
+        else {
+            return HashMap::new();
+        };
+        let all = objects.values().iter().zip(classes.values()).zip(parts.values()).zip(texts);
+        let key = |((object, class), part): ((&i32, &i32), &i32)| {
+            (*part == 0).then_some((u32::try_from(*class).ok()?, u32::try_from(*object).ok()?))
+        };
+        all.filter_map(|(numbers, text)| Some((key(numbers)?, text?))).collect()
+    });
+    let (_, class) = LAYOUTS.iter().find(|((schema, name), _)| *schema == "pg_catalog" && *name == catalog)?;
+    KNOWN.get(&(class.oid, oid)).copied()
+}
+
 /// `pg_type.typbasetype` of a type; 0 where it is no domain.
 pub fn base_type(oid: u32) -> Option<u32> {
     let rows = rows("pg_catalog", "pg_type")?;

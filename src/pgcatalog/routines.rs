@@ -9,7 +9,7 @@ use datafusion::arrow::datatypes::Int32Type;
 
 use super::functions::format_type;
 use super::postgres;
-use crate::pgtypes::PG_TYPE_KEY;
+use crate::pgtypes::{PG_TYPE_KEY, Type};
 
 /// A function of PostgreSQL's.
 #[derive(Debug)]
@@ -27,6 +27,8 @@ pub struct Routine {
     pub parallel: &'static str,
     pub result: u32,
     pub arguments: Vec<u32>,
+    /// How many of the last of them may be left out.
+    pub defaults: usize,
     /// With those of results, where it has any; empty where they have no names.
     pub argument_names: Vec<String>,
     pub source: &'static str,
@@ -82,6 +84,7 @@ fn routines(rows: &'static RecordBatch) -> Vec<Routine> {
                 Some(oids.values().iter().filter_map(|oid| u32::try_from(*oid).ok()).collect())
             })
             .unwrap_or_default(),
+        defaults: number(row, "pronargdefaults") as usize,
         argument_names: list(row, "proargnames")
             .and_then(|names| {
                 let names = names.as_string_opt::<i32>()?.clone();
@@ -101,6 +104,30 @@ pub fn by_oid(oid: u32) -> Option<&'static Routine> {
 pub fn named(name: &str) -> impl Iterator<Item = &'static Routine> {
     let found = INDEX.by_name.get(name).map(Vec::as_slice).unwrap_or_default();
     found.iter().filter_map(|at| INDEX.routines.get(*at))
+}
+
+/// The types that the functions of a name take, of those that can be called with so many arguments.
+pub fn argument_types(name: &str, count: usize) -> impl Iterator<Item = Vec<Type>> {
+    let takes = move |routine: &&Routine| {
+        let most = routine.arguments.len();
+        routine.kind == "f" && (most - routine.defaults.min(most)..=most).contains(&count)
+    };
+    let types = move |routine: &Routine| {
+        routine.arguments.iter().take(count).map(|oid| Type::from_oid(*oid)).collect::<Option<Vec<_>>>()
+    };
+    named(name).filter(takes).filter_map(types)
+}
+
+/// From which type to which other values are taken without a word, by OID.
+pub fn implicit_casts() -> HashSet<(u32, u32)> {
+    let Some(rows) = postgres::rows("pg_catalog", "pg_cast") else { return HashSet::new() };
+    let oids = |name: &str| rows.column_by_name(name).and_then(|column| column.as_primitive_opt::<Int32Type>());
+    let contexts = rows.column_by_name("castcontext").and_then(|column| column.as_string_opt::<i32>());
+    let (Some(from), Some(to), Some(contexts)) = (oids("castsource"), oids("casttarget"), contexts) else {
+        return HashSet::new();
+    };
+    let pairs = from.values().iter().zip(to.values()).zip(contexts).filter(|(_, context)| *context == Some("i"));
+    pairs.filter_map(|((from, to), _)| Some((u32::try_from(*from).ok()?, u32::try_from(*to).ok()?))).collect()
 }
 
 impl Routine {

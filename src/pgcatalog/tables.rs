@@ -203,6 +203,10 @@ fn descriptions(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBatch> 
             number,
             text,
         }));
+        all.extend(constraints::of(relation).filter_map(|declared| {
+            let text = declared.comment()?;
+            Some(Description { oid: declared.oid, class: PG_CONSTRAINT, number: 0, text })
+        }));
     }
     all.extend(metadata.procedures.iter().map(|procedure| Description {
         oid: procedure.oid,

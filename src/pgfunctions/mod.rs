@@ -37,21 +37,11 @@ use datafusion::logical_expr::{AggregateUDF, Expr, ScalarUDF};
 
 use crate::error::{Error, ErrorKind};
 use crate::pgcatalog::format_type;
-use crate::pgtypes::{self, Style, Type};
+use crate::pgtypes::{self, Style};
 
 /// The tables of functions.
 fn tables() -> impl Iterator<Item = &'static [row::Function]> {
     [json::FUNCTIONS, text::FUNCTIONS, arrays::FUNCTIONS].into_iter().flatten().copied().chain([bytes::FUNCTIONS])
-}
-
-/// What a parameter is that a function of ours takes, among so many arguments; `None` where nothing but text is sure.
-pub fn unknown_argument(function: &str, count: usize, nth: usize) -> Option<Type> {
-    static BY_NAME: LazyLock<HashMap<&str, &row::Function>> =
-        LazyLock::new(|| tables().flatten().map(|function| (function.name, function)).collect());
-    match BY_NAME.get(function) {
-        Some(known) => row::unknown_argument(known, nth),
-        None => time::unknown_argument(function, count, nth),
-    }
 }
 
 /// All of them, in place of DataFusion's of the same names.

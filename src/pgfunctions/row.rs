@@ -23,7 +23,7 @@ use super::json::LastPath;
 use super::regex::Patterns;
 use super::{external, session_style, undefined};
 use crate::error::Result;
-use crate::pgtypes::{Style, Type};
+use crate::pgtypes::Style;
 
 /// What a function knows beside its arguments.
 #[derive(Default)]
@@ -58,19 +58,6 @@ pub const fn lax(name: &'static str, takes: &'static str, returns: Returns, eval
 /// The functions of one table, as DataFusion calls them.
 pub fn scalar_udfs(table: &'static [Function]) -> Vec<ScalarUDF> {
     table.iter().map(|row| ScalarUDF::new_from_impl(RowFunction::new(row))).collect()
-}
-
-/// What an unknown argument of a function is, where that is not text and the function is called in one way only.
-pub fn unknown_argument(function: &Function, nth: usize) -> Option<Type> {
-    let word = function.takes.split_whitespace().nth(nth).filter(|_| !function.takes.contains('|'))?;
-    match Kind::parse(word.trim_end_matches(['?', '*'])) {
-        Kind::Json if function.name.starts_with("jsonb") => Some(Type::JSONB),
-        Kind::Json => Some(Type::JSON),
-        Kind::Texts => Some(Type::TEXT_ARRAY),
-        Kind::Bool => Some(Type::BOOL),
-        Kind::Bytes => Some(Type::BYTEA),
-        _ => None,
-    }
 }
 
 /// One list of kinds.

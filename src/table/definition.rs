@@ -24,6 +24,8 @@ const COMMENT: &str = "comment";
 const DEFAULT: &str = "lakewire.default";
 /// Prefix of the table properties that hold keys (JSON).
 const KEY: &str = "lakewire.constraints.";
+/// Prefix of the table properties that hold the comments of checks, which are properties of Delta's own.
+const CHECK_COMMENT: &str = "lakewire.comments.";
 
 /// A table's columns, constraints and properties.
 #[derive(Debug, Clone, PartialEq)]
@@ -65,6 +67,8 @@ pub struct ColumnDefinition {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Constraint {
     pub name: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comment: Option<String>,
     #[serde(flatten)]
     pub kind: ConstraintKind,
 }
@@ -123,6 +127,13 @@ pub struct Actions {
     pub on_update: Option<String>,
     pub deferrable: bool,
     pub deferred: bool,
+}
+
+impl Constraint {
+    /// One that nobody has commented on.
+    pub fn new(name: impl Into<String>, kind: ConstraintKind) -> Self {
+        Self { name: name.into(), comment: None, kind }
+    }
 }
 
 impl Actions {
@@ -193,8 +204,11 @@ impl Definition {
         };
         for (key, value) in metadata.configuration() {
             if let Some(name) = key.strip_prefix(CHECK) {
+                let comment = metadata.configuration().get(&format!("{CHECK_COMMENT}{name}")).cloned();
                 let kind = ConstraintKind::Check { condition: value.clone() };
-                definition.constraints.push(Constraint { name: name.to_owned(), kind });
+                definition.constraints.push(Constraint { name: name.to_owned(), comment, kind });
+            } else if key.starts_with(CHECK_COMMENT) {
+                // with its check
             } else if let Some(constraint) = key.strip_prefix(KEY).and_then(|_| serde_json::from_str(value).ok()) {
                 definition.constraints.push(constraint);
             } else {
@@ -255,6 +269,8 @@ impl Definition {
             match &constraint.kind {
                 ConstraintKind::Check { condition } => {
                     all.insert(format!("{CHECK}{}", constraint.name), condition.clone());
+                    let comment = constraint.comment.clone();
+                    all.extend(comment.map(|text| (format!("{CHECK_COMMENT}{}", constraint.name), text)));
                 }
                 _ => {
                     all.insert(format!("{KEY}{}", constraint.name), serde_json::to_string(constraint)?);
@@ -347,8 +363,8 @@ mod tests {
         let check = ConstraintKind::Check { condition: "id > 0".into() };
         let key = ConstraintKind::PrimaryKey { columns: vec!["id".into()] };
         definition.constraints = vec![
-            Constraint { name: "t_id_check".into(), kind: check },
-            Constraint { name: "t_pkey".into(), kind: key },
+            Constraint { comment: Some("why".into()), ..Constraint::new("t_id_check", check) },
+            Constraint { comment: Some("which".into()), ..Constraint::new("t_pkey", key) },
         ];
         definition.properties.insert("delta.appendOnly".into(), "true".into());
         definition.comment = Some("a table".into());

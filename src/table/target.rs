@@ -395,7 +395,7 @@ mod tests {
         let mut plain = of(DataType::Int64);
         assert_eq!(widened_for(old.clone(), &plain), old);
         let kind = ConstraintKind::Check { condition: "at > 0".into() };
-        plain.constraints.push(Constraint { name: "c".into(), kind });
+        plain.constraints.push(Constraint::new("c", kind));
         let checked = widened_for(old, &plain);
         assert_eq!(checked["writerFeatures"], json!(["appendOnly", "invariants", "checkConstraints"]));
         assert_eq!(checked["minReaderVersion"], json!(1));

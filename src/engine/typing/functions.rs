@@ -15,6 +15,7 @@ use datafusion::logical_expr::{Expr, ExprSchemable, Operator, WindowFunctionDefi
 use datafusion::prelude::lit;
 use datafusion::scalar::ScalarValue;
 
+use super::candidates::argument_types;
 use super::choices::{alike, named};
 use super::kinds::{Kind, is_plain, kind, name};
 use super::lengths;
@@ -233,7 +234,7 @@ pub(super) fn scalar(typing: &Typing, call: ScalarFunction, schema: &DFSchema) -
         "array_has" => arrays::any(typing, &call.args, schema)?,
         _ => match OF_TEXT.iter().find(|(name, _)| *name == function) {
             Some((_, signature)) => Some(of_text(typing, function, signature, &call.args, schema)?),
-            None => parameters(typing, &call)?,
+            None => parameters(typing, &call, schema)?,
         },
     };
     if function == "nullif"
@@ -416,19 +417,22 @@ fn of_text(typing: &Typing, function: &str, signature: &str, args: &[Expr], sche
     typed.collect()
 }
 
-/// The arguments of a function of ours with the types that its parameters have; `None` where it has none.
-fn parameters(typing: &Typing, call: &ScalarFunction) -> Result<Option<Vec<Expr>>> {
+/// The arguments with the types that PostgreSQL's function takes, where some are parameters; `None` where none is.
+fn parameters(typing: &Typing, call: &ScalarFunction, schema: &DFSchema) -> Result<Option<Vec<Expr>>> {
     let is_unknown = |expr: &Expr| matches!(expr, Expr::Placeholder(parameter) if parameter.field.is_none());
     if !call.args.iter().any(is_unknown) {
         return Ok(None);
     }
-    let args = call.args.iter().enumerate().map(|(nth, arg)| {
-        let wanted = pgfunctions::unknown_argument(call.func.name(), call.args.len(), nth).filter(|_| is_unknown(arg));
-        match wanted.and_then(|pg_type| Some((arrow_type(&pg_type)?, pg_type))) {
-            Some((data_type, pg_type)) => typing.read(arg.clone(), &pg_type, &field_named(data_type, &pg_type)),
-            None => Ok(arg.clone()),
-        }
+    let known = call.args.iter().map(|arg| {
+        let operand = typing.operand(arg, schema)?;
+        Ok(operand.known().map(|(pg_type, _)| pg_type.clone()))
     });
+    let Some(types) = argument_types(call.func.name(), &known.collect::<Result<Vec<_>>>()?) else { return Ok(None) };
+    let args =
+        call.args.iter().zip(types).map(|(arg, pg_type)| match arrow_type(&pg_type).filter(|_| is_unknown(arg)) {
+            Some(data_type) => typing.read(arg.clone(), &pg_type, &field_named(data_type, &pg_type)),
+            None => Ok(arg.clone()),
+        });
     args.collect::<Result<_>>().map(Some)
 }
 

@@ -11,6 +11,7 @@
 //! Invariant: names of a plan's columns stay what they were.
 
 mod arrays;
+mod candidates;
 mod casts;
 mod choices;
 mod functions;

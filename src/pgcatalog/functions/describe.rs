@@ -150,7 +150,7 @@ fn procedure<'a>(session: &'a SessionInfo, value: Option<&ScalarValue>) -> Optio
 fn obj_description(session: &SessionInfo, args: &[ScalarValue]) -> Result<ScalarValue> {
     let catalog = args.get(1).map_or_else(|| "pg_class".to_owned(), text_of);
     let oid = args.first().and_then(oid_of);
-    Ok(ScalarValue::Utf8(match catalog.as_str() {
+    let comment = match catalog.as_str() {
         "pg_class" => relation(session, args.first()).and_then(|relation| relation.comment.clone()),
         "pg_proc" => procedure(session, args.first()).map(|procedure| procedure.signature.comment.to_owned()),
         "pg_namespace" => session
@@ -160,8 +160,12 @@ fn obj_description(session: &SessionInfo, args: &[ScalarValue]) -> Result<Scalar
             .find(|namespace| Some(namespace.oid) == oid)
             .and_then(|namespace| session.metadata().schema_comment(&namespace.name))
             .map(str::to_owned),
+        "pg_constraint" => constraints::with_oid(session.metadata(), oid.unwrap_or(0))
+            .and_then(|declared| declared.comment().map(str::to_owned)),
         _ => None,
-    }))
+    };
+    let of_postgres = || postgres::description(&catalog, oid?).map(str::to_owned);
+    Ok(ScalarValue::Utf8(comment.or_else(of_postgres)))
 }
 
 fn col_description(session: &SessionInfo, args: &[ScalarValue]) -> Result<ScalarValue> {

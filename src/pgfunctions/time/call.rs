@@ -26,8 +26,8 @@ use datafusion::scalar::ScalarValue;
 use super::casts;
 use crate::error::Result;
 use crate::pgfunctions::{external, session_style, undefined};
+use crate::pgtypes::Style;
 use crate::pgtypes::time::Interval;
-use crate::pgtypes::{Style, Type};
 
 /// A type of PostgreSQL, as far as these functions take and give it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -46,23 +46,6 @@ pub enum Ty {
 }
 
 impl Ty {
-    /// As a parameter of which nothing is known but where it stands; text says nothing more.
-    pub fn pg_type(self) -> Option<Type> {
-        Some(match self {
-            Self::Date => Type::DATE,
-            Self::Time => Type::TIME,
-            Self::Timestamp => Type::TIMESTAMP,
-            Self::Timestamptz => Type::TIMESTAMPTZ,
-            Self::Interval => Type::INTERVAL,
-            Self::Integer => Type::INT4,
-            Self::Bigint => Type::INT8,
-            Self::Float => Type::FLOAT8,
-            Self::Numeric => Type::NUMERIC,
-            Self::Boolean => Type::BOOL,
-            Self::Text => return None,
-        })
-    }
-
     /// Of an Arrow type; `None` for one that is not known here.
     pub fn of(data_type: &DataType) -> Option<Self> {
         use DataType as T;

@@ -22,8 +22,6 @@ mod zones;
 
 use datafusion::logical_expr::ScalarUDF;
 
-use crate::pgtypes::Type;
-
 pub use aggregates::with_intervals;
 pub use cast::with_modifier;
 pub use cast::{rewrite_casts, sort_intervals, value_of_clock};
@@ -31,14 +29,6 @@ pub use planner::TimePlanner;
 pub use series::{TimeSeries, series_function};
 
 const TABLES: &[&[call::Row]] = &[operators::ROWS, parts::ROWS, truncate::ROWS, make::ROWS, zones::ROWS, format::ROWS];
-
-/// What the argument of that number is, of so many, where it is of one type in all calls of the function with so many.
-pub(super) fn unknown_argument(function: &str, count: usize, nth: usize) -> Option<Type> {
-    let rows = TABLES.iter().copied().flatten().filter(|row| row.name == function && row.takes.len() == count);
-    let mut types = rows.map(|row| row.takes.get(nth).and_then(|taken| taken.pg_type()));
-    let first = types.next()??;
-    types.all(|other| other.as_ref() == Some(&first)).then_some(first)
-}
 
 /// All functions.
 pub fn functions() -> Vec<ScalarUDF> {

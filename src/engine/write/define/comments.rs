@@ -5,10 +5,11 @@ use datafusion::sql::sqlparser::ast::{CommentObject, ObjectName};
 use super::super::names::reference;
 use super::super::{Change, unsupported};
 use super::relations::owned;
-use super::schemas;
+use super::{indexes, schemas};
 use crate::catalog::{Object, ObjectKind};
-use crate::dialect::folded;
+use crate::dialect::{CONSTRAINT, folded};
 use crate::error::{Error, ErrorKind, Result};
+use crate::table::Constraint;
 
 pub(super) async fn comment(
     change: &Change,
@@ -28,7 +29,21 @@ pub(super) async fn comment(
             check_kind(&object, kind)?;
             on_relation(change, &object, text).await
         }
-        CommentObject::Column => on_column(change, name, text).await,
+        CommentObject::Column => match constraint(name) {
+            Some(constraint) => on_constraint(change, name, &constraint, text).await,
+            None => on_column(change, name, text).await,
+        },
+        CommentObject::Index => {
+            let Some((table, index)) = indexes::find(change, name)? else {
+                let message = format!("relation \"{}\" does not exist", reference(name)?);
+                return Err(Error::new(ErrorKind::UndefinedTable, message));
+            };
+            if index.kind.is_constraint() {
+                return Err(unsupported("COMMENT ON INDEX of a constraint's index")
+                    .with_hint(format!("COMMENT ON CONSTRAINT {} ON {} is kept", index.name, table.name.name)));
+            }
+            put(change, &table, &index.name, text).await
+        }
         CommentObject::Schema => {
             let schema = reference(name)?.table().to_owned();
             schemas::check_exists(change, &schema)?;
@@ -67,6 +82,31 @@ async fn on_relation(change: &Change, object: &Object, text: Option<String>) -> 
     }
     let mut definition = change.definition(object).await?;
     definition.comment = text;
+    change.overlay.redefine(&object.name, &definition).await
+}
+
+/// The name of the constraint, if one is meant.
+fn constraint(name: &ObjectName) -> Option<String> {
+    let last = folded(name.0.last()?.as_ident()?);
+    Some(last.strip_prefix(CONSTRAINT)?.to_owned())
+}
+
+async fn on_constraint(change: &Change, name: &ObjectName, constraint: &str, text: Option<String>) -> Result<()> {
+    let table = ObjectName(name.0[..name.0.len() - 1].to_vec());
+    let object = owned(change, &table)?;
+    let has = |known: &Constraint| known.name == constraint && known.kind.is_constraint();
+    if !object.constraints.iter().any(has) {
+        let message = format!("constraint \"{constraint}\" for table \"{}\" does not exist", object.name.name);
+        return Err(Error::new(ErrorKind::UndefinedObject, message));
+    }
+    put(change, &object, constraint, text).await
+}
+
+/// The comment of a constraint or of an index.
+async fn put(change: &Change, object: &Object, name: &str, text: Option<String>) -> Result<()> {
+    let mut definition = change.definition(object).await?;
+    let commented = definition.constraints.iter_mut().filter(|constraint| constraint.name == name);
+    commented.for_each(|constraint| constraint.comment.clone_from(&text));
     change.overlay.redefine(&object.name, &definition).await
 }
 

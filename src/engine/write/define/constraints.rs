@@ -70,7 +70,7 @@ impl Constraints {
         let parts = only.or_else(|| column.map(str::to_owned));
         let name = self.named(name, parts.as_slice(), "check")?;
         let condition = as_written(&self.bare(condition));
-        self.all.push(Constraint { name, kind: ConstraintKind::Check { condition } });
+        self.all.push(Constraint::new(name, ConstraintKind::Check { condition }));
         Ok(())
     }
 
@@ -97,21 +97,21 @@ impl Constraints {
         let name = self.named(name, &[], "pkey")?;
         self.not_null.extend(columns.iter().cloned());
         self.keys.push("PRIMARY KEY");
-        self.all.push(Constraint { name, kind: ConstraintKind::PrimaryKey { columns } });
+        self.all.push(Constraint::new(name, ConstraintKind::PrimaryKey { columns }));
         Ok(())
     }
 
     pub fn unique(&mut self, name: Option<String>, columns: Vec<String>) -> Result<()> {
         let name = self.named(name, &columns, "key")?;
         self.keys.push("UNIQUE");
-        self.all.push(Constraint { name, kind: ConstraintKind::Unique { columns } });
+        self.all.push(Constraint::new(name, ConstraintKind::Unique { columns }));
         Ok(())
     }
 
     /// Another table's index, under a name of its own.
     pub fn index(&mut self, kind: &ConstraintKind) -> Result<()> {
         let name = self.named(None, kind.columns(), "idx")?;
-        self.all.push(Constraint { name, kind: kind.clone() });
+        self.all.push(Constraint::new(name, kind.clone()));
         Ok(())
     }
 
@@ -146,7 +146,7 @@ impl Constraints {
         let TableName { schema, name: table, .. } = target;
         let actions = actions(key);
         let kind = ConstraintKind::ForeignKey { columns, schema, table, references, actions };
-        self.all.push(Constraint { name, kind });
+        self.all.push(Constraint::new(name, kind));
         Ok(())
     }
 

@@ -97,7 +97,7 @@ pub(super) async fn create(change: &Change, index: &ast::CreateIndex) -> Result<
     };
     change.notice("00000", notice.to_owned());
     let mut definition = change.definition(&table).await?;
-    definition.constraints.push(Constraint { name, kind });
+    definition.constraints.push(Constraint::new(name, kind));
     change.overlay.redefine(&table.name, &definition).await
 }
 
@@ -154,7 +154,7 @@ fn indexes(object: &Object) -> impl Iterator<Item = &Constraint> {
 }
 
 /// The index of a name, with its table.
-fn find(change: &Change, name: &ObjectName) -> Result<Option<(Arc<Object>, Constraint)>> {
+pub(super) fn find(change: &Change, name: &ObjectName) -> Result<Option<(Arc<Object>, Constraint)>> {
     let name = reference(name)?;
     let found = change.overlay.scope().objects().into_iter().find_map(|object| {
         let is_seen = match name.schema() {
