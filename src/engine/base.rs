@@ -3,18 +3,42 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use async_trait::async_trait;
+use datafusion::catalog::Session;
 use datafusion::error::Result as DataFusionResult;
 use datafusion::execution::SessionState;
+use datafusion::execution::context::QueryPlanner;
 use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::execution::session_state::SessionStateBuilder;
+use datafusion::logical_expr::LogicalPlan;
 use datafusion::logical_expr::registry::FunctionRegistry;
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_planner::{DefaultPhysicalPlanner, ExtensionPlanner, PhysicalPlanner};
 use datafusion::prelude::SessionConfig;
 
+use super::materialized_ctes::MaterializedPlanner;
 use super::{aggregates, array_agg, coalesce, errors, optimizer, single_value};
 use crate::config::Config;
 use crate::error::Result;
 use crate::pgfunctions::time::{TimePlanner, TimeSeries, series_function, with_intervals};
 use crate::{functions, pgcatalog, pgfunctions};
+
+/// DataFusion's planner of operators, which knows ours as well.
+#[derive(Debug)]
+struct OperatorPlanner;
+
+#[async_trait]
+impl QueryPlanner for OperatorPlanner {
+    async fn create_physical_plan(
+        &self,
+        plan: &LogicalPlan,
+        session: &dyn Session,
+    ) -> DataFusionResult<Arc<dyn ExecutionPlan>> {
+        let ours: Vec<Arc<dyn ExtensionPlanner + Send + Sync>> =
+            vec![functions::extension_planner(), Arc::new(MaterializedPlanner::default())];
+        DefaultPhysicalPlanner::with_extension_planners(ours).create_physical_plan(plan, session).await
+    }
+}
 
 /// A state with all functions and no tables.
 pub(super) fn state(config: &Config, runtime: Arc<RuntimeEnv>) -> Result<SessionState> {
@@ -27,7 +51,7 @@ fn build(config: &Config, runtime: Arc<RuntimeEnv>) -> DataFusionResult<SessionS
         .with_expr_planners(pgfunctions::expr_planners())
         .with_runtime_env(runtime)
         .with_default_features()
-        .with_query_planner(functions::query_planner())
+        .with_query_planner(Arc::new(OperatorPlanner))
         .with_optimizer_rules(optimizer::logical_rules())
         .with_physical_optimizer_rules(optimizer::physical_rules())
         .build();

@@ -29,6 +29,7 @@ mod history;
 mod interrupt;
 mod known_relations;
 mod locks;
+mod materialized_ctes;
 mod math;
 mod memory;
 mod modes;

@@ -36,8 +36,8 @@ use super::stream::Guard;
 use super::typing::Typing;
 use super::{
     Shared, aggregates, call_clauses, common_columns, decorrelate, errors, execute, grouped_keys, grouping_sets,
-    multisets, partial_aliases, queries_in_values, repeated_columns, same_names, subquery_order, time_travel,
-    unknown_functions, values_parameters, whole_rows,
+    materialized_ctes, multisets, partial_aliases, queries_in_values, repeated_columns, same_names, subquery_order,
+    time_travel, unknown_functions, values_parameters, whole_rows,
 };
 use crate::catalog::{Scope, Sequences};
 use crate::dialect::{self, Statement};
@@ -209,6 +209,7 @@ impl Planner {
         grouped_keys::expand(&mut ast, &names.tables, &|name| self.metadata.primary_key(name, &self.search_path));
         common_columns::expand(&mut ast, &|query| names.columns_of(query, statement))?;
         repeated_columns::expand(&mut ast, &names.tables);
+        let repeated = materialized_ctes::repeated(&ast);
         let assigns = matches!(ast, ast::Statement::Insert(_) | ast::Statement::Update(_));
         SqlToRel::new_with_options(&names, dialect::parser_options(self.state.config_options()))
             .statement_to_plan(DfStatement::Statement(Box::new(ast)))
@@ -222,6 +223,7 @@ impl Planner {
             .and_then(sort_intervals)
             .and_then(subquery_order::kept)
             .and_then(decorrelate::decorrelated)
+            .and_then(|plan| materialized_ctes::shared(plan, &repeated))
             .map_err(|error| errors::in_statement(error, statement))
     }
 

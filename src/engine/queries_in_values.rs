@@ -12,9 +12,6 @@ use datafusion::logical_expr::expr::Case;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, Values, ident, lit};
 use datafusion::scalar::ScalarValue;
 
-/// Functions that wait, which DataFusion calls above a list only.
-const WAITING: [&str; 2] = ["nextval", "setval"];
-
 /// The plan with such values computed above their lists, whose rows keep their order.
 pub(super) fn unfolded(plan: LogicalPlan) -> Result<LogicalPlan> {
     let mut found = false;
@@ -37,7 +34,8 @@ pub(super) fn unfolded(plan: LogicalPlan) -> Result<LogicalPlan> {
 fn is_late(value: &Expr) -> bool {
     let late = |inner: &Expr| match inner {
         Expr::ScalarSubquery(_) | Expr::Exists(_) | Expr::InSubquery(_) => true,
-        Expr::ScalarFunction(call) => WAITING.contains(&call.func.name()),
+        // it waits, and DataFusion waits above a list only
+        Expr::ScalarFunction(call) => call.func.as_async().is_some(),
         _ => false,
     };
     value.exists(|inner| Ok(late(inner))).unwrap_or(false)

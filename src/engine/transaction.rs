@@ -84,7 +84,10 @@ impl Block {
         if let Some(overlay) = &self.scope.overlay {
             return overlay.clone();
         }
-        let overlay = catalog.begin_on(self.scope.release.clone());
+        self.take(catalog.begin_on(self.scope.release.clone()))
+    }
+
+    fn take(&mut self, overlay: Arc<Overlay>) -> Arc<Overlay> {
         overlay.put_beside(self.scope.temporary.as_ref());
         self.scope = overlay.scope();
         overlay
@@ -93,7 +96,7 @@ impl Block {
     /// Has the transaction mind what it reads, from its first statement on.
     pub fn serialize(&mut self, catalog: &Catalog) {
         if self.scope.overlay.is_none() {
-            self.scope = catalog.begin_serializable(self.scope.release.clone()).scope();
+            self.take(catalog.begin_serializable(self.scope.release.clone()));
         }
     }
 

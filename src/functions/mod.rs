@@ -13,4 +13,4 @@ pub mod series;
 mod table;
 
 pub use error::{FunctionError, Stop, check_stop};
-pub use table::{listed, query_planner, relation_planner};
+pub use table::{extension_planner, listed, relation_planner};

@@ -5,7 +5,7 @@ use std::sync::{LazyLock, OnceLock};
 
 use datafusion::arrow::array::{Array, AsArray, BooleanArray, RecordBatch};
 use datafusion::arrow::compute::filter_record_batch;
-use datafusion::arrow::datatypes::Int32Type;
+use datafusion::arrow::datatypes::{Int16Type, Int32Type};
 
 use super::functions::format_type;
 use super::postgres;
@@ -29,6 +29,8 @@ pub struct Routine {
     pub arguments: Vec<u32>,
     /// How many of the last of them may be left out.
     pub defaults: usize,
+    /// Of which type the last stands for any number of arguments; 0: it does not.
+    pub variadic: u32,
     /// With those of results, where it has any; empty where they have no names.
     pub argument_names: Vec<String>,
     pub source: &'static str,
@@ -57,8 +59,10 @@ fn routines(rows: &'static RecordBatch) -> Vec<Routine> {
         column.filter(|column| column.is_valid(row)).map_or("", |column| column.value(row))
     };
     let number = |row: usize, column: &str| -> u32 {
-        let column = rows.column_by_name(column).and_then(|column| column.as_primitive_opt::<Int32Type>());
-        column.and_then(|column| u32::try_from(column.value(row)).ok()).unwrap_or(0)
+        let Some(column) = rows.column_by_name(column) else { return 0 };
+        let short = column.as_primitive_opt::<Int16Type>().map(|column| i32::from(column.value(row)));
+        let number = short.or_else(|| column.as_primitive_opt::<Int32Type>().map(|column| column.value(row)));
+        number.and_then(|number| u32::try_from(number).ok()).unwrap_or(0)
     };
     let flag = |row: usize, column: &str| -> bool {
         let column = rows.column_by_name(column).and_then(|column| column.as_boolean_opt());
@@ -85,6 +89,7 @@ fn routines(rows: &'static RecordBatch) -> Vec<Routine> {
             })
             .unwrap_or_default(),
         defaults: number(row, "pronargdefaults") as usize,
+        variadic: number(row, "provariadic"),
         argument_names: list(row, "proargnames")
             .and_then(|names| {
                 let names = names.as_string_opt::<i32>()?.clone();
@@ -108,14 +113,7 @@ pub fn named(name: &str) -> impl Iterator<Item = &'static Routine> {
 
 /// The types that the functions of a name take, of those that can be called with so many arguments.
 pub fn argument_types(name: &str, count: usize) -> impl Iterator<Item = Vec<Type>> {
-    let takes = move |routine: &&Routine| {
-        let most = routine.arguments.len();
-        routine.kind == "f" && (most - routine.defaults.min(most)..=most).contains(&count)
-    };
-    let types = move |routine: &Routine| {
-        routine.arguments.iter().take(count).map(|oid| Type::from_oid(*oid)).collect::<Option<Vec<_>>>()
-    };
-    named(name).filter(takes).filter_map(types)
+    named(name).filter_map(move |routine| routine.taken(count)?.into_iter().map(Type::from_oid).collect())
 }
 
 /// From which type to which other values are taken without a word, by OID.
@@ -131,6 +129,18 @@ pub fn implicit_casts() -> HashSet<(u32, u32)> {
 }
 
 impl Routine {
+    /// The types of so many arguments, if it takes so many.
+    fn taken(&self, count: usize) -> Option<Vec<u32>> {
+        let most = self.arguments.len();
+        let mut types = self.arguments.clone();
+        if self.variadic != 0 {
+            types.truncate(most.saturating_sub(1));
+            types.resize(count.max(most), self.variadic);
+        }
+        let least = most - self.defaults.min(most);
+        (least..=types.len()).contains(&count).then(|| types[..count].to_vec())
+    }
+
     /// `name type, …`, as `pg_get_function_arguments` writes them.
     pub fn argument_list(&self) -> String {
         let argument = |(at, oid): (usize, &u32)| {

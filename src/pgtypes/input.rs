@@ -41,7 +41,7 @@ pub(super) fn parse(pg_type: &Type, text: &str, style: &Style) -> Result<ScalarV
         Type::NUMERIC => parse_numeric(text)?,
         Type::BYTEA => ScalarValue::BinaryView(Some(parse_bytea(text)?)),
         Type::UUID => {
-            let uuid: uuid::Uuid = text.trim().parse().map_err(|_| malformed("uuid", text))?;
+            let uuid = uuid_of(text).ok_or_else(|| malformed("uuid", text))?;
             ScalarValue::Utf8(Some(uuid.to_string()))
         }
         Type::JSON | Type::JSONB => {
@@ -274,6 +274,27 @@ fn parse_array(element: &Type, text: &str, style: &Style) -> Result<ScalarValue>
             return list(element, &values);
         }
     }
+}
+
+/// A UUID, perhaps in braces: a hyphen may follow every four digits.
+fn uuid_of(text: &str) -> Option<uuid::Uuid> {
+    let inner = match text.strip_prefix('{') {
+        Some(rest) => rest.strip_suffix('}')?,
+        None => text,
+    };
+    let mut digits = String::with_capacity(32);
+    let mut after_digit = false;
+    for character in inner.chars() {
+        match character {
+            '-' if after_digit && digits.len() % 4 == 0 && digits.len() < 32 => after_digit = false,
+            digit if digit.is_ascii_hexdigit() => {
+                digits.push(digit);
+                after_digit = true;
+            }
+            _ => return None,
+        }
+    }
+    uuid::Uuid::try_parse(&digits).ok().filter(|_| digits.len() == 32)
 }
 
 #[cfg(test)]

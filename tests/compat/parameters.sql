@@ -64,3 +64,18 @@ drop table lists, pt;
 drop schema parameters;
 prepare of_dates as select make_date($1, $2, $3), to_timestamp($4), make_interval(days => $5), justify_hours($6), encode($7, 'hex');
 execute of_dates(2024, 5, 6, 1.5, 3, '30 hours', 'ab');
+-- parameters of functions
+prepare f01 as select pg_sleep($1);
+prepare f02 as select pg_advisory_lock($1, $2), pg_try_advisory_lock($3), pg_cancel_backend($4);
+prepare f03 as select format_type($1, $2), width_bucket($3::float8, $4, $5, $6), set_config($7, $8, $9);
+prepare f04 as select percentile_cont($1) within group (order by salary), percentile_disc($2) within group (order by id) from employees;
+prepare f05 as select sqrt($1), cbrt($2), exp($3), ln($4), power($5, $6), sin($7), degrees($8), sign($9), abs($10), ceil($11);
+prepare f06 as select array_length(array[1, 2], $1), array_cat(array[1], $2), array_cat($3, array['a']), array_fill(1, $4::int[]), array_prepend($5, array[1]);
+prepare f07 as select (array[1, 2])[$1], (array[1, 2])[$2:$3];
+prepare f08 as select make_date($1, $2, $3), make_timestamp($1, $2, $3, $4, $5, $6), make_interval($1, $2);
+prepare f09 as select bool_and($1), string_agg($2, ',') from employees;
+prepare f10 as select lag(name, 1, $1) over (order by id), lead(salary, $2, $3) over (order by id) from employees;
+prepare f11 as select jsonb_extract_path('{}'::jsonb, $1), jsonb_extract_path('{}'::jsonb, $2, $3), jsonb_set($4, $5, $6, $7);
+prepare f12 as select encode($1, $2), decode($3, $4), get_byte($5, $6), to_char(now(), $7), to_char(1.5, $8), to_number($9, $10);
+prepare f13 as select mod(5, $1), power(2, $2), round(1.5, $3), gcd(4, $4), atan2($5, 1), date_bin($6, now(), $7);
+select name, parameter_types from pg_prepared_statements where name like 'f%' order by name;

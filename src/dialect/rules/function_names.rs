@@ -7,7 +7,7 @@ use datafusion::sql::sqlparser::ast::{
     ObjectName, UnaryOperator, Value, ValueWithSpan,
 };
 
-use super::{Rule, call, cast, own_name};
+use super::{Rule, call, cast, is_parameter, own_name};
 
 /// PostgreSQL's name, DataFusion's.
 const NAMES: &[(&str, &str)] = &[
@@ -45,6 +45,14 @@ impl Rule for Renamer {
             {
                 let modulo = Expr::BinaryOp { left: left.into(), op: BinaryOperator::Modulo, right: right.into() };
                 *expr = Expr::Nested(Box::new(modulo));
+            } else if name.as_deref() == Some("array_cat")
+                && let Some((left, right)) = two_arguments(function)
+                && [&left, &right].into_iter().any(is_parameter)
+            {
+                // DataFusion takes a parameter here for an element
+                let joined =
+                    Expr::BinaryOp { left: left.into(), op: BinaryOperator::StringConcat, right: right.into() };
+                *expr = Expr::Nested(Box::new(joined));
             }
         }
     }

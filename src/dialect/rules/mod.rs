@@ -44,6 +44,7 @@ mod samples;
 mod scalar_subqueries;
 mod sequence_names;
 mod set_functions;
+mod shadowed_ctes;
 mod slices;
 mod symmetric;
 mod tableoid;
@@ -55,7 +56,7 @@ mod walk;
 
 use datafusion::sql::sqlparser::ast::{
     CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident,
-    ObjectName, Statement,
+    ObjectName, Statement, Value,
 };
 
 pub use array_subquery::GATHERED;
@@ -100,6 +101,7 @@ fn rewrite(statement: &mut Statement) {
             &mut catalogs,
             &mut precedence::Binder,
             &mut named_windows::Rewriter::default(),
+            &mut shadowed_ctes::Renamer::default(),
         ],
     );
     walk(
@@ -215,6 +217,15 @@ pub fn call(name: &str, arguments: Vec<Expr>) -> Expr {
 /// `CAST(expr AS type)`.
 pub fn cast(expr: Expr, data_type: DataType) -> Expr {
     Expr::Cast { kind: CastKind::Cast, expr: Box::new(expr), data_type, array: false, format: None }
+}
+
+/// `$1`, perhaps in parentheses.
+pub fn is_parameter(expr: &Expr) -> bool {
+    match expr {
+        Expr::Nested(inner) => is_parameter(inner),
+        Expr::Value(value) => matches!(value.value, Value::Placeholder(_)),
+        _ => false,
+    }
 }
 
 /// A call without anything but its arguments.

@@ -4,11 +4,11 @@
 //! parameters be unknown.
 
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, CaseWhen, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Select,
-    UnaryOperator, Value,
+    AccessExpr, BinaryOperator, CaseWhen, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments,
+    Select, Subscript, UnaryOperator,
 };
 
-use super::{Rule, cast};
+use super::{Rule, cast, is_parameter};
 
 /// Function, argument from 0, its type.
 const ARGUMENTS: &[(&str, usize, DataType)] = &[
@@ -18,6 +18,8 @@ const ARGUMENTS: &[(&str, usize, DataType)] = &[
     ("nth_value", 1, DataType::Integer(None)),
     ("lag", 1, DataType::Integer(None)),
     ("lead", 1, DataType::Integer(None)),
+    ("percentile_cont", 0, DataType::DoublePrecision),
+    ("percentile_disc", 0, DataType::DoublePrecision),
 ];
 
 pub struct Typer;
@@ -45,6 +47,18 @@ impl Rule for Typer {
                     give(condition, &DataType::Boolean);
                 }
             }
+            Expr::CompoundFieldAccess { access_chain, .. } => {
+                for access in access_chain {
+                    match access {
+                        AccessExpr::Subscript(Subscript::Index { index }) => give(index, &DataType::Integer(None)),
+                        AccessExpr::Subscript(Subscript::Slice { lower_bound, upper_bound, .. }) => {
+                            let bounds = lower_bound.iter_mut().chain(upper_bound);
+                            bounds.for_each(|bound| give(bound, &DataType::Integer(None)));
+                        }
+                        AccessExpr::Dot(_) => {}
+                    }
+                }
+            }
             Expr::Function(Function { name, args: FunctionArguments::List(list), .. }) => {
                 let name = name.0.last().and_then(|part| part.as_ident()).map(|name| name.value.to_lowercase());
                 let wanted = ARGUMENTS.iter().filter(|(function, ..)| name.as_deref() == Some(*function));
@@ -61,10 +75,7 @@ impl Rule for Typer {
 
 /// Casts the expression, if it is a parameter.
 fn give(expr: &mut Expr, data_type: &DataType) {
-    if let Expr::Nested(inner) = expr {
-        return give(inner, data_type);
-    }
-    if matches!(expr, Expr::Value(value) if matches!(value.value, Value::Placeholder(_))) {
+    if is_parameter(expr) {
         *expr = cast(expr.clone(), data_type.clone());
     }
 }

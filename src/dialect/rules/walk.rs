@@ -12,6 +12,7 @@ use datafusion::sql::sqlparser::ast::{Expr, ObjectName, Query, Select, Statement
 pub trait Rule {
     fn pre_visit_statement(&mut self, _statement: &mut Statement) {}
     fn pre_visit_query(&mut self, _query: &mut Query) {}
+    fn post_visit_query(&mut self, _query: &mut Query) {}
     fn pre_visit_select(&mut self, _select: &mut Select) {}
     fn post_visit_select(&mut self, _select: &mut Select) {}
     fn pre_visit_table_factor(&mut self, _factor: &mut TableFactor) {}
@@ -41,6 +42,11 @@ impl VisitorMut for Walk<'_, '_> {
 
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<Infallible> {
         self.rules.iter_mut().for_each(|rule| rule.pre_visit_query(query));
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_query(&mut self, query: &mut Query) -> ControlFlow<Infallible> {
+        self.rules.iter_mut().for_each(|rule| rule.post_visit_query(query));
         ControlFlow::Continue(())
     }
 

@@ -234,7 +234,7 @@ pub(super) fn scalar(typing: &Typing, call: ScalarFunction, schema: &DFSchema) -
         "array_has" => arrays::any(typing, &call.args, schema)?,
         _ => match OF_TEXT.iter().find(|(name, _)| *name == function) {
             Some((_, signature)) => Some(of_text(typing, function, signature, &call.args, schema)?),
-            None => parameters(typing, &call, schema)?,
+            None => parameters(typing, function, &call.args, schema)?,
         },
     };
     if function == "nullif"
@@ -296,8 +296,19 @@ fn adds_reals(function: &str, args: &[Expr], schema: &DFSchema) -> Result<bool> 
 }
 
 fn arguments(typing: &Typing, function: &str, args: &mut [Expr], schema: &DFSchema) -> Result<bool> {
+    if let Some(typed) = parameters(typing, function, args, schema)? {
+        args.clone_from_slice(&typed);
+        return Ok(true);
+    }
     match (function, args) {
         ("sum", args) => widen(args, schema),
+        ("lag" | "lead", [value, _, other]) => match typing.operand(value, schema)?.known() {
+            Some((pg_type, field)) => {
+                *other = typing.read(other.clone(), pg_type, field)?;
+                Ok(true)
+            }
+            None => Ok(false),
+        },
         ("min" | "max", [value]) if matches!(typing.operand(value, schema)?, Operand::Known(Type::BOOL, _)) => {
             let known = typing.operand(value, schema)?;
             Err(no_function(function, &[known]))
@@ -417,23 +428,31 @@ fn of_text(typing: &Typing, function: &str, signature: &str, args: &[Expr], sche
     typed.collect()
 }
 
+/// Functions that have another name here, and PostgreSQL's.
+const RENAMED: &[(&str, &str)] =
+    &[("signum", "sign"), ("percentile_cont_of", "percentile_cont"), ("percentile_disc_of", "percentile_disc")];
+
 /// The arguments with the types that PostgreSQL's function takes, where some are parameters; `None` where none is.
-fn parameters(typing: &Typing, call: &ScalarFunction, schema: &DFSchema) -> Result<Option<Vec<Expr>>> {
+fn parameters(typing: &Typing, function: &str, given: &[Expr], schema: &DFSchema) -> Result<Option<Vec<Expr>>> {
     let is_unknown = |expr: &Expr| matches!(expr, Expr::Placeholder(parameter) if parameter.field.is_none());
-    if !call.args.iter().any(is_unknown) {
+    if !given.iter().any(is_unknown) {
         return Ok(None);
     }
-    let known = call.args.iter().map(|arg| {
+    let known = given.iter().map(|arg| {
         let operand = typing.operand(arg, schema)?;
         Ok(operand.known().map(|(pg_type, _)| pg_type.clone()))
     });
-    let Some(types) = argument_types(call.func.name(), &known.collect::<Result<Vec<_>>>()?) else { return Ok(None) };
-    let args =
-        call.args.iter().zip(types).map(|(arg, pg_type)| match arrow_type(&pg_type).filter(|_| is_unknown(arg)) {
-            Some(data_type) => typing.read(arg.clone(), &pg_type, &field_named(data_type, &pg_type)),
-            None => Ok(arg.clone()),
-        });
-    args.collect::<Result<_>>().map(Some)
+    let known = known.collect::<Result<Vec<_>>>()?;
+    let name = RENAMED.iter().find(|(own, _)| *own == function).map_or(function, |(_, name)| name);
+    let Some(types) = argument_types(name, &known) else { return Ok(None) };
+    // names of relations and the like are looked up by the function itself
+    let read_here = |pg_type: &Type| arrow_type(pg_type).filter(|_| !pg_type.name().starts_with("reg"));
+    let args = given.iter().zip(types).map(|(arg, pg_type)| match read_here(&pg_type).filter(|_| is_unknown(arg)) {
+        Some(data_type) => typing.read(arg.clone(), &pg_type, &field_named(data_type, &pg_type)),
+        None => Ok(arg.clone()),
+    });
+    let typed = args.collect::<Result<Vec<_>>>()?;
+    Ok((typed != given).then_some(typed))
 }
 
 /// Functions that DataFusion calls with other numbers of arguments than PostgreSQL has, and PostgreSQL's.

@@ -31,7 +31,7 @@ use datafusion::logical_expr::LogicalPlan;
 use datafusion::logical_expr::planner::{PlannedRelation, RelationPlanner, RelationPlannerContext, RelationPlanning};
 use datafusion::sql::sqlparser::ast::{self, FunctionArg, FunctionArgExpr, TableFactor};
 
-pub use node::query_planner;
+pub use node::extension_planner;
 use signature::Signature;
 
 use crate::dialect::{RELATION, folded};

@@ -13,7 +13,6 @@ use datafusion::arrow::datatypes::Field;
 use datafusion::catalog::Session;
 use datafusion::common::{Column, DFSchema, DFSchemaRef};
 use datafusion::error::{DataFusionError, Result as DataFusionResult};
-use datafusion::execution::context::QueryPlanner;
 use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
 use datafusion::logical_expr::simplify::SimplifyContext;
 use datafusion::logical_expr::{
@@ -21,7 +20,7 @@ use datafusion::logical_expr::{
 };
 use datafusion::optimizer::simplify_expressions::ExprSimplifier;
 use datafusion::physical_plan::ExecutionPlan;
-use datafusion::physical_planner::{DefaultPhysicalPlanner, ExtensionPlanner, PhysicalPlanner};
+use datafusion::physical_planner::{ExtensionPlanner, PhysicalPlanner};
 use datafusion::scalar::ScalarValue;
 
 use super::call::{Call, check_range, external};
@@ -179,24 +178,9 @@ impl UserDefinedLogicalNodeCore for Groups {
     }
 }
 
-/// DataFusion's planner of operators, which knows ours as well.
-pub fn query_planner() -> Arc<dyn QueryPlanner + Send + Sync> {
-    Arc::new(WithGroups)
-}
-
-#[derive(Debug)]
-struct WithGroups;
-
-#[async_trait]
-impl QueryPlanner for WithGroups {
-    async fn create_physical_plan(
-        &self,
-        plan: &LogicalPlan,
-        session: &dyn Session,
-    ) -> DataFusionResult<Arc<dyn ExecutionPlan>> {
-        let planner = DefaultPhysicalPlanner::with_extension_planners(vec![Arc::new(GroupsPlanner)]);
-        planner.create_physical_plan(plan, session).await
-    }
+/// What plans the nodes of these functions.
+pub fn extension_planner() -> Arc<dyn ExtensionPlanner + Send + Sync> {
+    Arc::new(GroupsPlanner)
 }
 
 struct GroupsPlanner;
