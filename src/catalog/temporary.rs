@@ -21,8 +21,10 @@ use crate::names::TableName;
 use crate::store::LakeStore;
 use crate::table::{WriteMode, WriteSpec};
 
-/// OIDs of temporary relations, far above those of the lake.
-static OIDS: AtomicU32 = AtomicU32::new(1 << 27);
+/// OIDs of temporary relations, far above those of the lake; with those of their constraints, which are made of them, they
+/// have to fit 32 bits. After so many they are used again.
+const OIDS: std::ops::Range<u32> = 1 << 21..1 << 22;
+static NEXT: AtomicU32 = AtomicU32::new(0);
 /// Numbers of temporary schemas.
 static SCHEMAS: AtomicU32 = AtomicU32::new(1);
 
@@ -41,7 +43,7 @@ impl Drop for Temporary {
 }
 
 pub(super) fn next_oid() -> u32 {
-    OIDS.fetch_add(1, Ordering::Relaxed)
+    OIDS.start + NEXT.fetch_add(1, Ordering::Relaxed) % (OIDS.end - OIDS.start)
 }
 
 impl Catalog {

@@ -8,8 +8,6 @@
 //! | `CREATE TABLE t (LIKE u INCLUDING ALL, …)` | a column named [`LIKE`] of type `u(all)` |
 //! | `CREATE TABLE … AS q WITH NO DATA` | `CREATE TABLE … STRICT AS q` |
 //! | `CREATE MATERIALIZED VIEW … WITH NO DATA` | without it, and [`is_without_data`] |
-//! | `COMMENT ON … IS $$text$$` | `… IS 'text'` |
-//! | `COMMENT ON CONSTRAINT c ON t IS …` | on a column of `t`, named [`CONSTRAINT`] and `c` |
 //! | `WITH (delta.appendOnly = true)` | `WITH ("delta.appendOnly" = true)` |
 //! | `ALTER [MATERIALIZED] VIEW v RENAME TO w`, `ALTER SEQUENCE v …` | `ALTER TABLE v RENAME TO w` |
 //! | `ALTER TABLE t SET SCHEMA s`, `REFRESH MATERIALIZED VIEW v`, `VACUUM …` and other commands | `CALL` of a [`Command`] |
@@ -20,20 +18,17 @@ use datafusion::sql::sqlparser::ast::{
     Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, ObjectName, Statement,
 };
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
-use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::parser::Parser;
-use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer, Word};
+use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
 
 use super::postgres::Postgres;
 use super::rules::plain_call;
-use super::sequences;
+use super::{comments, sequences};
 
 /// Type of a column of which a statement gives only the name.
 pub const UNTYPED: &str = "unknown";
 /// Name of a column that stands for those of another table.
 pub const LIKE: &str = "like\u{1}";
-/// What the name of a column begins with that stands for a constraint.
-pub const CONSTRAINT: &str = "constraint\u{1}";
 /// What the name of every [`Command`] begins with; nobody writes it.
 const COMMAND: &str = "command\u{1}";
 
@@ -93,28 +88,7 @@ pub fn rewrite(tokens: &mut Vec<TokenWithSpan>) {
         sequences::alter_identity(tokens);
     }
     if are(tokens, 0, "comment on") {
-        comment(tokens);
-    }
-}
-
-fn comment(tokens: &mut Vec<TokenWithSpan>) {
-    for slot in tokens.iter_mut() {
-        if let Token::DollarQuotedString(text) = &slot.token {
-            slot.token = Token::SingleQuotedString(text.value.clone());
-        }
-    }
-    if is(tokens.get(2), "constraint")
-        && is(tokens.get(4), "on")
-        && let Some(end) = tokens.iter().position(|token| is(Some(token), "is"))
-        && let Some(Token::Word(name)) = tokens.get(3).map(|slot| slot.token.clone())
-    {
-        let is_quoted = name.quote_style.is_some();
-        let name = format!("{CONSTRAINT}{}", if is_quoted { name.value } else { name.value.to_lowercase() });
-        let name = Token::Word(Word { value: name, quote_style: Some('"'), keyword: Keyword::NoKeyword });
-        let span = tokens[3].span;
-        tokens.splice(end..end, [TokenWithSpan { token: Token::Period, span }, TokenWithSpan { token: name, span }]);
-        tokens[2].token = Token::make_keyword("COLUMN");
-        tokens.drain(3..5);
+        comments::rewrite(tokens);
     }
 }
 

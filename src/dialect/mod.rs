@@ -5,6 +5,7 @@
 //! Invariant: the text of a statement is kept, and every syntax error has a position in it.
 //! Invariant: rules never turn the tree back into text, so identifiers keep their spans.
 
+mod comments;
 mod copy;
 mod cursor;
 mod definitions;
@@ -40,9 +41,10 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::names::TableName;
 use postgres::Postgres;
 
+pub use comments::CONSTRAINT;
 pub use copy::{CopyValue, options as copy_options};
 pub use cursor::MOVE;
-pub use definitions::{CONSTRAINT, Command, LIKE, alter_tag, command};
+pub use definitions::{Command, LIKE, alter_tag, command};
 pub use merge::{is_nothing, is_nothing_column};
 pub use normalize::normalized;
 pub use places::{calls_over_rows, place_told};

@@ -16,7 +16,7 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_planner::{DefaultPhysicalPlanner, ExtensionPlanner, PhysicalPlanner};
 use datafusion::prelude::SessionConfig;
 
-use super::materialized_ctes::MaterializedPlanner;
+use super::plan::MaterializedPlanner;
 use super::{aggregates, array_agg, coalesce, errors, optimizer, single_value};
 use crate::config::Config;
 use crate::error::Result;

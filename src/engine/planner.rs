@@ -9,9 +9,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use datafusion::arrow::datatypes::{DataType, Schema, SchemaRef};
 use datafusion::catalog::{TableFunctionArgs, TableProvider};
+use datafusion::common::TableReference;
 use datafusion::common::tree_node::TreeNode;
 use datafusion::common::{DFSchema, DFSchemaRef};
-use datafusion::common::{TableReference, plan_err};
 use datafusion::config::ConfigOptions;
 use datafusion::datasource::cte_worktable::CteWorkTable;
 use datafusion::datasource::provider_as_source;
@@ -20,8 +20,7 @@ use datafusion::execution::SessionState;
 use datafusion::logical_expr::planner::{ContextProvider, ExprPlanner, RelationPlanner, TypePlanner};
 use datafusion::logical_expr::simplify::SimplifyContext;
 use datafusion::logical_expr::{
-    AggregateUDF, EmptyRelation, Expr, HigherOrderUDF, LogicalPlan, LogicalPlanBuilder, ScalarUDF, TableSource,
-    WindowUDF,
+    AggregateUDF, Expr, HigherOrderUDF, LogicalPlan, LogicalPlanBuilder, ScalarUDF, TableSource, WindowUDF,
 };
 use datafusion::optimizer::simplify_expressions::ExprSimplifier;
 use datafusion::scalar::ScalarValue;
@@ -29,22 +28,19 @@ use datafusion::sql::parser::Statement as DfStatement;
 use datafusion::sql::planner::{PlannerContext, SqlToRel};
 use datafusion::sql::sqlparser::ast::{self, Visit};
 
-use super::calls::{Calls, call_key};
 use super::number_series::{integers, is_integer, numerics, widened};
 use super::sql_types::SqlTypes;
 use super::stream::Guard;
+use super::tree::calls::{Calls, call_key};
+use super::tree::{call_clauses, common_columns, values_parameters};
 use super::typing::Typing;
-use super::{
-    Shared, aggregates, call_clauses, common_columns, decorrelate, errors, execute, grouped_keys, grouping_sets,
-    materialized_ctes, multisets, partial_aliases, queries_in_values, repeated_columns, same_names, subquery_order,
-    time_travel, unknown_functions, values_parameters, whole_rows,
-};
+use super::{Shared, errors, execute, plan, time_travel, tree, unknown_functions};
 use crate::catalog::{Scope, Sequences};
 use crate::dialect::{self, Statement};
 use crate::error::{Error, ErrorKind, Result};
 use crate::pgcatalog::{self, Metadata};
 use crate::pgfunctions;
-use crate::pgfunctions::time::{rewrite_casts, sort_intervals};
+use crate::pgfunctions::time::rewrite_casts;
 use crate::pgtypes::{Type, pg_type};
 
 /// Plans statements as one session sees one scope. Made once per release and settings, used for many statements.
@@ -204,26 +200,13 @@ impl Planner {
         let mut ast = statement.ast.clone();
         call_clauses::check(&ast, &self.state).map_err(|error| errors::in_statement(error, statement))?;
         values_parameters::settle(&mut ast, &self.parameters);
-        partial_aliases::complete(&mut ast, &names.tables)?;
-        whole_rows::expand(&mut ast, &names.tables);
-        grouped_keys::expand(&mut ast, &names.tables, &|name| self.metadata.primary_key(name, &self.search_path));
-        common_columns::expand(&mut ast, &|query| names.columns_of(query, statement))?;
-        repeated_columns::expand(&mut ast, &names.tables);
-        let repeated = materialized_ctes::repeated(&ast);
+        let key_of = |name: &[String]| self.metadata.primary_key(name, &self.search_path);
+        tree::expand(&mut ast, &names.tables, &key_of, &|query| names.columns_of(query, statement))?;
+        let repeated = plan::repeated(&ast);
         let assigns = matches!(ast, ast::Statement::Insert(_) | ast::Statement::Update(_));
         SqlToRel::new_with_options(&names, dialect::parser_options(self.state.config_options()))
             .statement_to_plan(DfStatement::Statement(Box::new(ast)))
-            .and_then(queries_in_values::unfolded)
-            .and_then(same_names::told_apart)
-            .and_then(multisets::counted)
-            .and_then(grouping_sets::over_columns)
-            .and_then(pgfunctions::laterals_unfolded)
-            .and_then(|plan| names.typing.settle(plan, assigns))
-            .and_then(aggregates::over_moving_frames)
-            .and_then(sort_intervals)
-            .and_then(subquery_order::kept)
-            .and_then(decorrelate::decorrelated)
-            .and_then(|plan| materialized_ctes::shared(plan, &repeated))
+            .and_then(|made| plan::rewritten(made, &names.typing, assigns, &repeated))
             .map_err(|error| errors::in_statement(error, statement))
     }
 
@@ -238,7 +221,7 @@ impl Planner {
         let planner = SqlToRel::new_with_options(&names, dialect::parser_options(self.state.config_options()));
         let plan = |item| planner.sql_to_expr(item, columns, &mut PlannerContext::new());
         common_columns::expand(&mut items, &|query| names.columns_of(query, statement))?;
-        let planned = items.into_iter().map(|item| plan(item).and_then(multisets::counted_in));
+        let planned = items.into_iter().map(|item| plan(item).and_then(plan::multisets::counted_in));
         planned.collect::<DataFusionResult<_>>().map_err(|error| errors::in_statement(error, statement))
     }
 
@@ -331,24 +314,6 @@ impl Planner {
         let simplifier = ExprSimplifier::new(context);
         let expr = expr.transform_up(|expr| rewrite_casts(expr, schema))?.data;
         simplifier.coerce(expr, schema).and_then(|expr| simplifier.simplify(expr))
-    }
-}
-
-/// The plan with PostgreSQL's operators and casts in place of DataFusion's.
-pub(super) fn settled(plan: LogicalPlan) -> DataFusionResult<LogicalPlan> {
-    let plan = pgfunctions::laterals_unfolded(plan)?;
-    Typing::outside_sessions().settle(plan, true).and_then(sort_intervals).and_then(decorrelate::decorrelated)
-}
-
-/// [`settled`] for one expression over columns.
-pub(super) fn settled_expr(expr: Expr, columns: &DFSchema) -> DataFusionResult<Expr> {
-    let row = LogicalPlan::EmptyRelation(EmptyRelation { produce_one_row: false, schema: Arc::new(columns.clone()) });
-    let plan = settled(LogicalPlanBuilder::from(row).project([expr.alias("value")])?.build()?)?;
-    match plan {
-        LogicalPlan::Projection(mut projection) if projection.expr.len() == 1 => {
-            Ok(projection.expr.remove(0).unalias())
-        }
-        other => plan_err!("an expression became {}", other.display()),
     }
 }
 

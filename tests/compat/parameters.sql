@@ -78,4 +78,4 @@ prepare f10 as select lag(name, 1, $1) over (order by id), lead(salary, $2, $3) 
 prepare f11 as select jsonb_extract_path('{}'::jsonb, $1), jsonb_extract_path('{}'::jsonb, $2, $3), jsonb_set($4, $5, $6, $7);
 prepare f12 as select encode($1, $2), decode($3, $4), get_byte($5, $6), to_char(now(), $7), to_char(1.5, $8), to_number($9, $10);
 prepare f13 as select mod(5, $1), power(2, $2), round(1.5, $3), gcd(4, $4), atan2($5, 1), date_bin($6, now(), $7);
-select name, parameter_types from pg_prepared_statements where name like 'f%' order by name;
+select name, parameter_types::text from pg_prepared_statements where name like 'f%' order by name;

@@ -4,8 +4,8 @@
 //! parameters be unknown.
 
 use datafusion::sql::sqlparser::ast::{
-    AccessExpr, BinaryOperator, CaseWhen, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments,
-    Select, Subscript, UnaryOperator,
+    BinaryOperator, CaseWhen, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Select,
+    UnaryOperator,
 };
 
 use super::{Rule, cast, is_parameter};
@@ -45,18 +45,6 @@ impl Rule for Typer {
             Expr::Case { operand: None, conditions, .. } => {
                 for CaseWhen { condition, .. } in conditions {
                     give(condition, &DataType::Boolean);
-                }
-            }
-            Expr::CompoundFieldAccess { access_chain, .. } => {
-                for access in access_chain {
-                    match access {
-                        AccessExpr::Subscript(Subscript::Index { index }) => give(index, &DataType::Integer(None)),
-                        AccessExpr::Subscript(Subscript::Slice { lower_bound, upper_bound, .. }) => {
-                            let bounds = lower_bound.iter_mut().chain(upper_bound);
-                            bounds.for_each(|bound| give(bound, &DataType::Integer(None)));
-                        }
-                        AccessExpr::Dot(_) => {}
-                    }
                 }
             }
             Expr::Function(Function { name, args: FunctionArguments::List(list), .. }) => {

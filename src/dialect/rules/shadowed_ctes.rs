@@ -86,8 +86,8 @@ mod tests {
 
     #[test]
     fn inner_names_are_told_apart() {
-        let sql = "WITH s AS (SELECT 1 AS a), t AS (WITH s AS (SELECT a AS a FROM s) SELECT s.a AS a FROM s) SELECT a AS a FROM s, t";
-        let expected = "WITH s AS (SELECT 1 AS a), t AS (WITH \"s 2\" AS (SELECT a AS a FROM s) SELECT s.a AS a FROM \"s 2\" AS s) SELECT a AS a FROM s, t";
+        let sql = "WITH s AS (SELECT b AS a FROM u), t AS (WITH s AS (SELECT a AS a FROM s) SELECT s.a AS a FROM s) SELECT a AS a FROM s, t";
+        let expected = "WITH s AS (SELECT b AS a FROM u), t AS (WITH \"s 2\" AS (SELECT a AS a FROM s) SELECT s.a AS a FROM \"s 2\" AS s) SELECT a AS a FROM s, t";
         assert_eq!(parse_single(sql).unwrap().ast.to_string(), expected);
     }
 }

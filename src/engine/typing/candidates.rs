@@ -5,13 +5,68 @@
 use std::collections::HashSet;
 use std::sync::LazyLock;
 
+use datafusion::common::DFSchema;
+use datafusion::error::Result;
+use datafusion::logical_expr::Expr;
+
 use super::kinds::{Kind, kind};
+use super::{Typing, field_named};
 use crate::pgcatalog;
-use crate::pgtypes::Type;
+use crate::pgtypes::{Type, arrow_type};
+
+/// Functions that have another name here, and PostgreSQL's.
+const RENAMED: &[(&str, &str)] =
+    &[("signum", "sign"), ("percentile_cont_of", "percentile_cont"), ("percentile_disc_of", "percentile_disc")];
+
+/// Functions that operators and subscripts are planned as, and what they take besides the array or document.
+const OF_OPERATORS: &[(&str, Type)] = &[
+    ("array_element", Type::INT4),
+    ("array_slice", Type::INT4),
+    ("json_extract_array_path", Type::TEXT_ARRAY),
+    ("json_extract_array_path_text", Type::TEXT_ARRAY),
+    ("jsonb_extract_array_path", Type::TEXT_ARRAY),
+    ("jsonb_extract_array_path_text", Type::TEXT_ARRAY),
+];
+
+/// The arguments with the types that PostgreSQL's function takes, where some are parameters; `None` where none is.
+pub(super) fn parameters(
+    typing: &Typing,
+    function: &str,
+    given: &[Expr],
+    schema: &DFSchema,
+) -> Result<Option<Vec<Expr>>> {
+    let is_unknown = |expr: &Expr| matches!(expr, Expr::Placeholder(parameter) if parameter.field.is_none());
+    if !given.iter().any(is_unknown) {
+        return Ok(None);
+    }
+    let known = given.iter().map(|arg| {
+        let operand = typing.operand(arg, schema)?;
+        Ok(operand.known().map(|(pg_type, _)| pg_type.clone()))
+    });
+    let known = known.collect::<Result<Vec<_>>>()?;
+    let name = RENAMED.iter().find(|(own, _)| *own == function).map_or(function, |(_, name)| name);
+    let of_operator = OF_OPERATORS.iter().find(|(own, _)| *own == function).map(|(_, taken)| taken.clone());
+    let types = match of_operator {
+        Some(taken) => {
+            let first = known.first().cloned().flatten().unwrap_or(Type::TEXT);
+            Some(std::iter::once(first).chain(std::iter::repeat(taken)).take(given.len()).collect())
+        }
+        None => argument_types(name, &known),
+    };
+    let Some(types) = types else { return Ok(None) };
+    // names of relations and the like are looked up by the function itself
+    let read_here = |pg_type: &Type| arrow_type(pg_type).filter(|_| !pg_type.name().starts_with("reg"));
+    let args = given.iter().zip(types).map(|(arg, pg_type)| match read_here(&pg_type).filter(|_| is_unknown(arg)) {
+        Some(data_type) => typing.read(arg.clone(), &pg_type, &field_named(data_type, &pg_type)),
+        None => Ok(arg.clone()),
+    });
+    let typed = args.collect::<Result<Vec<_>>>()?;
+    Ok((typed != given).then_some(typed))
+}
 
 /// The types of the arguments of the one function that is meant; `None` where none is, or more than one. `given`: what is
 /// known of each argument.
-pub(super) fn argument_types(function: &str, given: &[Option<Type>]) -> Option<Vec<Type>> {
+fn argument_types(function: &str, given: &[Option<Type>]) -> Option<Vec<Type>> {
     let mut left: Vec<Vec<Type>> = pgcatalog::argument_types(function, given.len()).collect();
     left.retain(|types| {
         types.iter().zip(given).all(|(wanted, given)| given.as_ref().is_none_or(|g| becomes(g, wanted)))

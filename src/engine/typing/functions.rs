@@ -15,13 +15,13 @@ use datafusion::logical_expr::{Expr, ExprSchemable, Operator, WindowFunctionDefi
 use datafusion::prelude::lit;
 use datafusion::scalar::ScalarValue;
 
-use super::candidates::argument_types;
+use super::candidates::parameters;
 use super::choices::{alike, named};
 use super::kinds::{Kind, is_plain, kind, name};
 use super::lengths;
 use super::operators::{matches_any, operands};
 use super::place::{Place, at};
-use super::{Operand, Typing, field_named, field_of};
+use super::{Operand, Typing, field_of};
 use super::{arrays, casts};
 use crate::dialect::OF_TEXT;
 use crate::engine::aggregates::sum_of_reals;
@@ -426,33 +426,6 @@ fn of_text(typing: &Typing, function: &str, signature: &str, args: &[Expr], sche
         }
     });
     typed.collect()
-}
-
-/// Functions that have another name here, and PostgreSQL's.
-const RENAMED: &[(&str, &str)] =
-    &[("signum", "sign"), ("percentile_cont_of", "percentile_cont"), ("percentile_disc_of", "percentile_disc")];
-
-/// The arguments with the types that PostgreSQL's function takes, where some are parameters; `None` where none is.
-fn parameters(typing: &Typing, function: &str, given: &[Expr], schema: &DFSchema) -> Result<Option<Vec<Expr>>> {
-    let is_unknown = |expr: &Expr| matches!(expr, Expr::Placeholder(parameter) if parameter.field.is_none());
-    if !given.iter().any(is_unknown) {
-        return Ok(None);
-    }
-    let known = given.iter().map(|arg| {
-        let operand = typing.operand(arg, schema)?;
-        Ok(operand.known().map(|(pg_type, _)| pg_type.clone()))
-    });
-    let known = known.collect::<Result<Vec<_>>>()?;
-    let name = RENAMED.iter().find(|(own, _)| *own == function).map_or(function, |(_, name)| name);
-    let Some(types) = argument_types(name, &known) else { return Ok(None) };
-    // names of relations and the like are looked up by the function itself
-    let read_here = |pg_type: &Type| arrow_type(pg_type).filter(|_| !pg_type.name().starts_with("reg"));
-    let args = given.iter().zip(types).map(|(arg, pg_type)| match read_here(&pg_type).filter(|_| is_unknown(arg)) {
-        Some(data_type) => typing.read(arg.clone(), &pg_type, &field_named(data_type, &pg_type)),
-        None => Ok(arg.clone()),
-    });
-    let typed = args.collect::<Result<Vec<_>>>()?;
-    Ok((typed != given).then_some(typed))
 }
 
 /// Functions that DataFusion calls with other numbers of arguments than PostgreSQL has, and PostgreSQL's.

@@ -13,7 +13,7 @@ use super::assign;
 use super::effects::{Effect, Layout};
 use super::target::Target;
 use crate::engine::errors;
-use crate::engine::planner::settled;
+use crate::engine::plan::settled;
 use crate::error::{Error, Result};
 
 /// The number of the clause that a pair falls under. No client can write the name.

@@ -15,7 +15,8 @@ use super::names::Verb;
 use super::target::Target;
 use super::update::is_default;
 use crate::dialect::Statement;
-use crate::engine::planner::{Planner, settled_expr};
+use crate::engine::plan::settled_expr;
+use crate::engine::planner::Planner;
 use crate::error::Result;
 use crate::pgtypes::{Type, column_type};
 

@@ -16,8 +16,10 @@ use datafusion::sql::sqlparser::ast::{self, SelectItem};
 
 use super::target::{self, Target};
 use crate::dialect::{self, Statement, folded};
-use crate::engine::planner::{Planner, settled};
-use crate::engine::{errors, execute, whole_rows};
+use crate::engine::plan::settled;
+use crate::engine::planner::Planner;
+use crate::engine::tree::whole_rows;
+use crate::engine::{errors, execute};
 use crate::error::{Error, ErrorKind, Result};
 
 /// The planned RETURNING of a statement.

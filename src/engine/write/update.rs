@@ -13,7 +13,8 @@ use super::target::{self, Target};
 use super::{assign, unsupported};
 use crate::dialect::{self, Statement, one_value};
 use crate::engine::errors;
-use crate::engine::planner::{Planner, settled};
+use crate::engine::plan::settled;
+use crate::engine::planner::Planner;
 use crate::error::{Error, ErrorKind, Result};
 
 /// `DEFAULT` where a value stands.

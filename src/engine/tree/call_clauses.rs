@@ -11,14 +11,14 @@ use datafusion::sql::sqlparser::ast::{
     Statement, visit_expressions,
 };
 
-use super::typing::{Place, at};
 use crate::dialect::folded;
+use crate::engine::typing::{Place, at};
 use crate::error::{Error, ErrorKind};
 use crate::pgfunctions::undefined_call;
 
 /// # Errors
 /// `42809` for a clause that the function does not take; `42883` for `upper(*)`.
-pub(super) fn check(statement: &Statement, state: &SessionState) -> Result<()> {
+pub(in crate::engine) fn check(statement: &Statement, state: &SessionState) -> Result<()> {
     let found = visit_expressions(statement, |expr| match expr {
         Expr::Function(call) => match refused(call, state) {
             Some(found) => ControlFlow::Break(found),

@@ -7,10 +7,10 @@ use datafusion::sql::sqlparser::ast::{self, TableFactor, Visitor};
 
 /// Calls of functions in FROM.
 #[derive(Default)]
-pub(super) struct Calls {
-    pub(super) names: HashSet<String>,
+pub(in crate::engine) struct Calls {
+    pub(in crate::engine) names: HashSet<String>,
     /// Those whose arguments are constants.
-    pub(super) constant: Vec<(String, Vec<String>)>,
+    pub(in crate::engine) constant: Vec<(String, Vec<String>)>,
 }
 
 impl Visitor for Calls {
@@ -43,6 +43,6 @@ fn constant(argument: &ast::FunctionArg) -> Option<String> {
 }
 
 /// A call by its name and its arguments' texts, as one text.
-pub(super) fn call_key(name: &str, arguments: &[String]) -> String {
+pub(in crate::engine) fn call_key(name: &str, arguments: &[String]) -> String {
     std::iter::once(name).chain(arguments.iter().map(String::as_str)).collect::<Vec<_>>().join("\u{1}")
 }

@@ -24,13 +24,13 @@ use crate::dialect::{call, folded, parse_single, repeated_name, visible_name};
 use crate::error::{Error, Result};
 
 /// The columns of a query that stands alone.
-pub(super) type Columns<'a> = &'a dyn Fn(Query) -> Result<DFSchemaRef>;
+pub(in crate::engine) type Columns<'a> = &'a dyn Fn(Query) -> Result<DFSchemaRef>;
 
 /// Puts every join with common columns, in a statement or an expression, into words that leave no doubt.
 ///
 /// # Errors
 /// `42703` and `42702` where a side does not have the column, or has it twice; `0A000` where its columns cannot be known.
-pub(super) fn expand(part: &mut impl VisitMut, columns: Columns) -> Result<()> {
+pub(in crate::engine) fn expand(part: &mut impl VisitMut, columns: Columns) -> Result<()> {
     let mut finder = Finder { found: false };
     let _ = part.visit(&mut finder);
     if !finder.found {

@@ -21,7 +21,7 @@ use super::known_relations::{Known, Relation};
 use crate::dialect::{folded, is_aggregate};
 
 /// The primary key of a table, by its name as it is written.
-pub(super) type KeyOf<'a> = &'a dyn Fn(&[String]) -> Vec<String>;
+pub(in crate::engine) type KeyOf<'a> = &'a dyn Fn(&[String]) -> Vec<String>;
 
 /// Completes GROUP BY wherever a primary key is in it.
 pub(super) fn expand(statement: &mut Statement, tables: &HashMap<TableReference, Arc<dyn TableSource>>, key_of: KeyOf) {

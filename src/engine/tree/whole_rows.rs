@@ -27,12 +27,12 @@ use crate::pgfunctions::{COMPOSITE, RECORD_OUT};
 const TAKING_LISTS: &[&str] = &["grouping", "overlaps"];
 
 /// Puts rows in the place of relations' names.
-pub(super) fn expand(statement: &mut Statement, tables: &HashMap<TableReference, Arc<dyn TableSource>>) {
+pub(in crate::engine) fn expand(statement: &mut Statement, tables: &HashMap<TableReference, Arc<dyn TableSource>>) {
     let _ = statement.visit(&mut Expander { known: Known::new(tables) });
 }
 
 /// [`expand`] for expressions over the columns of these relations.
-pub(super) fn expand_over(exprs: &mut [Expr], relations: &[(String, Vec<String>)]) {
+pub(in crate::engine) fn expand_over(exprs: &mut [Expr], relations: &[(String, Vec<String>)]) {
     let is_column = |name: &String| relations.iter().any(|(_, columns)| columns.contains(name));
     let named = relations.iter().filter(|(name, _)| !is_column(name));
     let rows = named.map(|(name, columns)| (name.clone(), members(name, columns))).collect();

@@ -32,7 +32,7 @@ pub(super) fn counted(plan: LogicalPlan) -> Result<LogicalPlan> {
 }
 
 /// [`counted`] for the queries in an expression.
-pub(super) fn counted_in(expr: Expr) -> Result<Expr> {
+pub(in crate::engine) fn counted_in(expr: Expr) -> Result<Expr> {
     let counting = |expr| match expr {
         Expr::ScalarSubquery(of) => Ok(Transformed::yes(Expr::ScalarSubquery(counted_subquery(of)?))),
         Expr::Exists(Exists { subquery, negated }) => {

@@ -43,10 +43,10 @@ use tokio::sync::OnceCell;
 use crate::dialect::folded;
 
 /// The queries of WITH that are named more than once, and what is said of them: whether they are to be materialized.
-pub(super) type Repeated = HashMap<String, Option<CteAsMaterialized>>;
+pub(in crate::engine) type Repeated = HashMap<String, Option<CteAsMaterialized>>;
 
 /// Those of a statement.
-pub(super) fn repeated(statement: &ast::Statement) -> Repeated {
+pub(in crate::engine) fn repeated(statement: &ast::Statement) -> Repeated {
     struct Names {
         said: Repeated,
         read: HashMap<String, usize>,
@@ -218,7 +218,7 @@ impl UserDefinedLogicalNodeCore for Materialized {
 
 /// Plans the nodes of one statement's execution.
 #[derive(Debug, Default)]
-pub(super) struct MaterializedPlanner {
+pub(in crate::engine) struct MaterializedPlanner {
     kept: Mutex<HashMap<u64, Arc<OnceCell<Kept>>>>,
 }
 

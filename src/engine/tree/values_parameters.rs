@@ -15,7 +15,7 @@ use crate::pgcatalog::format_type;
 use crate::pgtypes::Type;
 
 /// Gives the parameters in lists of FROM their types; `hints` are those that the client has given.
-pub(super) fn settle(statement: &mut impl VisitMut, hints: &[Option<Type>]) {
+pub(in crate::engine) fn settle(statement: &mut impl VisitMut, hints: &[Option<Type>]) {
     let _ = statement.visit(&mut Lists { hints });
 }
 
