@@ -120,6 +120,9 @@ impl Overlay {
 
     /// Declares a sequence, or declares it anew.
     pub fn put_sequence(&self, name: &TableName, sequence: Sequence) {
+        if let Some(temporary) = self.temporary_of(name) {
+            return temporary.put_sequence(name, sequence);
+        }
         let old = self.object(name).filter(|object| object.sequence().is_some());
         let object = match old {
             Some(old) => Object { kind: ObjectKind::Sequence(sequence), ..Object::clone(&old) },

@@ -6,9 +6,9 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, DataType, Expr, Function, FunctionArguments, GroupByExpr, Insert, JoinConstraint, JoinOperator,
-    OrderByKind, Query, Select, SelectItem, SetExpr, Spanned, Statement as Ast, TypedString, UnaryOperator, Value,
-    Visit, Visitor,
+    BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, GroupByExpr, Insert,
+    JoinConstraint, JoinOperator, OrderByKind, Query, Select, SelectItem, SetExpr, Spanned, Statement as Ast,
+    TypedString, UnaryOperator, Value, Visit, Visitor,
 };
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::tokenizer::{Location, Tokenizer};
@@ -16,6 +16,9 @@ use datafusion::sql::sqlparser::tokenizer::{Location, Tokenizer};
 use super::position::Positions;
 use super::rules::is_aggregate;
 use super::{Statement, folded, identifier_position, literal_position, operator_position, parse_one};
+
+/// Functions whose first argument is the name of a sequence.
+const OF_SEQUENCES: [&str; 3] = ["nextval", "currval", "setval"];
 
 /// Position of what the error is about, as in [`identifier_position`].
 pub fn place_told(statement: &Statement, message: &str) -> Option<usize> {
@@ -85,7 +88,10 @@ fn of_syntax(written: &Ast, message: &str) -> Option<Location> {
         _ if message.contains("type json") || message.starts_with("unsupported Unicode escape") => {
             only(parts.literals.iter().filter(|(to, ..)| to.starts_with("json")).map(|(.., at)| *at))
         }
-        _ if message.ends_with("does not exist") || message.starts_with("invalid name syntax") => {
+        _ if message.ends_with("does not exist")
+            || message.starts_with("invalid name syntax")
+            || message.starts_with("more than one function named") =>
+        {
             let quoted = message.split('"').nth(1)?;
             let meant = |(to, text, _): &&(String, String, Location)| to.starts_with("reg") && text.contains(quoted);
             only(parts.literals.iter().filter(meant).map(|(.., at)| *at))
@@ -187,9 +193,9 @@ impl Parts {
         }
     }
 
-    fn literal(&mut self, data_type: &DataType, value: &Value, at: Location) {
+    fn literal(&mut self, data_type: &str, value: &Value, at: Location) {
         if let Value::SingleQuotedString(text) | Value::EscapedStringLiteral(text) = value {
-            let data_type = data_type.to_string().to_lowercase();
+            let data_type = data_type.to_lowercase();
             let bare = data_type.rsplit('.').next().unwrap_or_default().to_owned();
             self.literals.push((bare, text.clone(), at));
         }
@@ -281,11 +287,19 @@ impl Visitor for Parts {
             }
             Expr::Cast { expr, data_type, .. } => {
                 if let Expr::Value(value) = expr.as_ref() {
-                    self.literal(data_type, &value.value, value.span.start);
+                    self.literal(&data_type.to_string(), &value.value, value.span.start);
+                }
+            }
+            Expr::Function(Function { name, args: FunctionArguments::List(list), .. }) => {
+                let last = name.0.last().and_then(|part| part.as_ident()).map(folded).unwrap_or_default();
+                if OF_SEQUENCES.contains(&last.as_str())
+                    && let Some(FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Value(value)))) = list.args.first()
+                {
+                    self.literal("regclass", &value.value, value.span.start);
                 }
             }
             Expr::TypedString(TypedString { data_type, value, .. }) => {
-                self.literal(data_type, &value.value, value.span.start);
+                self.literal(&data_type.to_string(), &value.value, value.span.start);
             }
             _ => {}
         }

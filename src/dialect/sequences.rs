@@ -41,6 +41,16 @@ pub enum SequenceOption {
 
 /// The statement as a command: its tag, the name, and the options as one quoted identifier.
 pub(super) fn parse(tokens: &[TokenWithSpan]) -> Option<Statement> {
+    let temporary = is(tokens.first(), "create") && ["temp", "temporary"].iter().any(|word| is(tokens.get(1), word));
+    if temporary && is(tokens.get(2), "sequence") {
+        let plain: Vec<TokenWithSpan> = tokens.iter().take(1).chain(&tokens[2..]).cloned().collect();
+        return parse_in(&plain, Some("pg_temp"));
+    }
+    parse_in(tokens, None)
+}
+
+/// `schema`: where a sequence is whose name does not say it.
+fn parse_in(tokens: &[TokenWithSpan], schema: Option<&str>) -> Option<Statement> {
     let (tag, mut at) = match () {
         () if are(tokens, 0, "create sequence if not exists") => ("CREATE SEQUENCE IF NOT EXISTS", 5),
         () if are(tokens, 0, "create sequence") => ("CREATE SEQUENCE", 2),
@@ -54,7 +64,9 @@ pub(super) fn parse(tokens: &[TokenWithSpan]) -> Option<Statement> {
     at = end;
     let options: Vec<String> = tokens.get(at..)?.iter().map(|token| token.token.to_string()).collect();
     let options = Ident::with_quote('"', options.join(" "));
-    Some(call(tag, name.0.into_iter().filter_map(|part| part.as_ident().cloned()).chain([options]).collect()))
+    let schema = schema.filter(|_| name.0.len() == 1).map(Ident::new);
+    let name = name.0.into_iter().filter_map(|part| part.as_ident().cloned());
+    Some(call(tag, schema.into_iter().chain(name).chain([options]).collect()))
 }
 
 /// `AS IDENTITY (START WITH 1 INCREMENT BY 1 …)`: without what goes without saying, and the rest in the order that sqlparser

@@ -36,6 +36,17 @@ pub fn in_statement(error: DataFusionError, statement: &Statement) -> Error {
     }
 }
 
+/// The error with its place in the statement, where its words tell it.
+pub(super) fn placed(error: Error, statement: &Statement) -> Error {
+    match error.position() {
+        None => match dialect::place_told(statement, error.message()) {
+            Some(position) => error.at(position),
+            None => error,
+        },
+        Some(_) => error,
+    }
+}
+
 /// The error at the first place where the statement says the name; unchanged if it has a place or the name has none.
 pub fn at_name(error: Error, statement: &Statement, name: &[String]) -> Error {
     if error.position().is_some() || name.is_empty() {

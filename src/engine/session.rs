@@ -20,12 +20,12 @@ use super::stream::Guard;
 use super::time_travel::Past;
 use super::transaction::Transaction;
 use super::{
-    BatchStream, CancelHandle, NoticeSink, Shared, control, copy, cursors, explain, locks, parameters, procedures,
-    write,
+    BatchStream, CancelHandle, NoticeSink, Shared, control, copy, cursors, errors, explain, locks, parameters,
+    procedures, write,
 };
 use crate::catalog::{Overlay, Scope};
-use crate::dialect::{Statement, place_told};
-use crate::error::{Error, Result};
+use crate::dialect::Statement;
+use crate::error::Result;
 use crate::pgtypes::{CopyFormat, Encoding, Type};
 
 /// Start-up parameters of a connection.
@@ -184,7 +184,7 @@ impl Session {
         }
         let guard = self.guard.clone();
         let prepared = guard.run(Box::pin(self.prepare_unguarded(statement.clone(), hints))).await;
-        self.note_failure(prepared.map_err(|error| placed(error, &statement)))
+        self.note_failure(prepared.map_err(|error| errors::placed(error, &statement)))
     }
 
     /// Executes with values for the parameters, in the order of `Prepared::parameters`. Control statements (SET, SHOW,
@@ -194,10 +194,10 @@ impl Session {
         if let Some(entry) = &self.entry {
             entry.tell(&prepared.statement.text);
         }
-        let execution = Execution::begin(&self.shared.running, &self.user, &prepared.statement.text);
+        let execution = Execution::begin(&self.shared.running, &self.user, &prepared.statement);
         // on the heap, as are the largest within: a connection's own future would be a hundred times larger
         let outcome = execution.over(Box::pin(self.execute_unnoted(prepared, params)).await);
-        let outcome = outcome.map_err(|error| placed(error, &prepared.statement));
+        let outcome = outcome.map_err(|error| errors::placed(error, &prepared.statement));
         self.tell_named();
         self.note_failure(outcome)
     }
@@ -349,16 +349,5 @@ impl Session {
 
     fn named_schema(&self, name: Option<&ast::ObjectName>) -> Option<SchemaRef> {
         self.named.get(&procedures::procedure_name(name?))?.schema.clone()
-    }
-}
-
-/// The error with its place in the statement, where its words tell it.
-fn placed(error: Error, statement: &Statement) -> Error {
-    match error.position() {
-        None => match place_told(statement, error.message()) {
-            Some(position) => error.at(position),
-            None => error,
-        },
-        Some(_) => error,
     }
 }

@@ -12,10 +12,10 @@ use datafusion::arrow::array::RecordBatch;
 use futures::{Stream, StreamExt};
 use parking_lot::Mutex;
 
-use super::BatchStream;
 use super::running::Running;
 use super::session::Outcome;
-use crate::dialect;
+use super::{BatchStream, errors};
+use crate::dialect::{self, Statement};
 use crate::error::Result;
 
 /// Statements kept, as `pg_stat_statements.max`.
@@ -118,15 +118,15 @@ impl Inner {
 pub(super) struct Execution {
     running: Arc<Running>,
     user: String,
-    text: String,
+    statement: Arc<Statement>,
     since: Instant,
     rows: i64,
 }
 
 impl Execution {
-    pub fn begin(running: &Arc<Running>, user: &str, text: &str) -> Self {
-        let (running, user, text) = (running.clone(), user.to_owned(), text.to_owned());
-        Self { running, user, text, since: Instant::now(), rows: 0 }
+    pub fn begin(running: &Arc<Running>, user: &str, statement: &Arc<Statement>) -> Self {
+        let (running, user, statement) = (running.clone(), user.to_owned(), statement.clone());
+        Self { running, user, statement, since: Instant::now(), rows: 0 }
     }
 
     /// What came of it, counted: rows as they are read, or how many its tag says that it changed (`INSERT 0 3`).
@@ -154,7 +154,7 @@ impl Execution {
 impl Drop for Execution {
     fn drop(&mut self) {
         let milliseconds = self.since.elapsed().as_secs_f64() * 1e3;
-        self.running.statements.record(&self.user, &self.text, milliseconds, self.rows);
+        self.running.statements.record(&self.user, &self.statement.text, milliseconds, self.rows);
     }
 }
 
@@ -167,10 +167,17 @@ impl Stream for Counted {
     type Item = Result<RecordBatch>;
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let polled = self.stream.poll_next_unpin(cx);
-        if let Poll::Ready(Some(Ok(batch))) = &polled {
-            self.execution.rows += i64::try_from(batch.num_rows()).unwrap_or(0);
+        match polled {
+            Poll::Ready(Some(Ok(batch))) => {
+                self.execution.rows += i64::try_from(batch.num_rows()).unwrap_or(0);
+                Poll::Ready(Some(Ok(batch)))
+            }
+            // names in literals are looked up when the query runs
+            Poll::Ready(Some(Err(error))) if names_nothing(error.message()) => {
+                Poll::Ready(Some(Err(errors::placed(error, &self.execution.statement))))
+            }
+            other => other,
         }
-        polled
     }
 }
 
@@ -199,4 +206,9 @@ mod tests {
         let all = stats.all();
         assert!(all.len() <= STATEMENTS_MAX && all.iter().any(|(_, text, _)| &**text == "select often"));
     }
+}
+
+/// Whether the error is about a name that stands for nothing, or not for one thing.
+fn names_nothing(message: &str) -> bool {
+    message.ends_with("does not exist") || message.starts_with("more than one function named")
 }

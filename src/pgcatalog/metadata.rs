@@ -229,6 +229,7 @@ impl Metadata {
     pub fn relation_named(&self, text: &str, search_path: &[String]) -> Option<&Relation> {
         let reference = datafusion::common::TableReference::parse_str(text);
         match reference.schema() {
+            Some("pg_temp") => self.find(self.scope.temp_schema()?, reference.table()),
             Some(schema) => self.find(schema, reference.table()),
             None => self.first_named(reference.table(), search_path),
         }

@@ -74,6 +74,18 @@ def check_psycopg3_mistakes(connection):
     assert connection.execute("select count(*) from public.wrong").fetchone() == (0,)
 
 
+def check_psycopg3_serial_of_a_temporary_table(connection):
+    connection.execute("create temp table numbered (id serial primary key, t text)")
+    with connection.cursor().copy("COPY numbered (t) FROM STDIN") as copy:
+        copy.write("a\nb\n")
+    assert connection.execute("select * from numbered order by id").fetchall() == [(1, "a"), (2, "b")]
+    numbers = "select currval('numbered_id_seq'), lastval(), nextval('pg_temp.numbered_id_seq')"
+    assert connection.execute(numbers).fetchone() == (2, 2, 3)
+    # what is one session's is not in the lake
+    with psycopg.connect(connection.info.dsn, autocommit=True) as other:
+        assert other.execute("select count(*) from pg_class where relname like 'numbered%'").fetchone() == (0,)
+
+
 def check_psycopg2(connection):
     fresh(connection, "c2")
     with psycopg2.connect(sys.argv[1]) as old:

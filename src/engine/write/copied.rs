@@ -17,7 +17,7 @@ use super::{Change, rows};
 use crate::catalog::{Column, Object, Sequences};
 use crate::engine::copy::CopyFrom;
 use crate::engine::names::Relation;
-use crate::engine::{BatchStream, errors};
+use crate::engine::{BatchStream, SessionEntry, SessionInfo, errors};
 use crate::error::{Error, ErrorKind, Result};
 use crate::pgtypes::LINE;
 use crate::table::{WriteMode, WriteSpec};
@@ -42,13 +42,14 @@ impl Change {
         let sources = self.sources(copy, &target)?;
         let (rules, relation) = (target.rules.clone(), target.object.name.name.clone());
         let (sources, sequences) = (Arc::new(sources), self.shared.running.sequences.clone());
+        let entry = SessionInfo::of(self.state().config_options()).and_then(SessionInfo::entry).cloned();
         let data = data.then(move |batch| {
-            let (sources, sequences) = (sources.clone(), sequences.clone());
+            let (sources, sequences, entry) = (sources.clone(), sequences.clone(), entry.clone());
             async move {
                 let batch = batch?;
                 let mut columns = Vec::with_capacity(sources.len());
                 for source in sources.iter() {
-                    columns.push(source.column(&batch, &sequences).await?);
+                    columns.push(source.column(&batch, &sequences, entry.as_deref()).await?);
                 }
                 Ok((batch, columns))
             }
@@ -124,7 +125,13 @@ fn first_refused(rules: &TableRules, columns: &[ArrayRef], rows: usize) -> Optio
 }
 
 impl Source {
-    async fn column(&self, batch: &RecordBatch, sequences: &Sequences) -> Result<ArrayRef> {
+    /// The values of the column; `entry` is told the numbers that a sequence gives.
+    async fn column(
+        &self,
+        batch: &RecordBatch,
+        sequences: &Sequences,
+        entry: Option<&SessionEntry>,
+    ) -> Result<ArrayRef> {
         match self {
             Self::Data(name) => batch
                 .column_by_name(name)
@@ -137,6 +144,9 @@ impl Source {
             Self::Next(object) => {
                 let declared = object.sequence().ok_or_else(|| Error::internal("a default without its sequence"))?;
                 let values = sequences.next(object.id, &object.name.name, declared, batch.num_rows()).await?;
+                if let (Some(entry), Some(last)) = (entry, values.last()) {
+                    entry.given.put(object.id, *last);
+                }
                 Ok(Arc::new(Int64Array::from(values)))
             }
         }
