@@ -134,7 +134,7 @@ fn ends_with_data(tokens: &mut Vec<TokenWithSpan>) -> Option<bool> {
 }
 
 /// Where what is open at `at` is closed.
-fn closing(tokens: &[TokenWithSpan], at: usize) -> Option<usize> {
+pub(super) fn closing(tokens: &[TokenWithSpan], at: usize) -> Option<usize> {
     let mut depth = 0usize;
     for (index, found) in tokens.iter().enumerate().skip(at) {
         match found.token {

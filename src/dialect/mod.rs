@@ -5,6 +5,7 @@
 //! Invariant: the text of a statement is kept, and every syntax error has a position in it.
 //! Invariant: rules never turn the tree back into text, so identifiers keep their spans.
 
+mod chains;
 mod comments;
 mod copy;
 mod cursor;
@@ -83,13 +84,15 @@ pub fn parse(sql: &str) -> Result<Vec<Statement>> {
             let (text, offset) = positions.slice(sql, tokens);
             refused::two_phase(tokens)?;
             literals::check(tokens, sql, &positions)?;
-            let ast = parse_one(&position::relative(tokens)).map_err(|mut parse_error| {
+            chains::check(tokens)?;
+            let mut ast = parse_one(&position::relative(tokens)).map_err(|mut parse_error| {
                 // Only the tokens as they were know where in the query string they are.
                 if let Err(error) = parse_one(tokens) {
                     parse_error = error;
                 }
                 error::from_parser(&positions, tokens, &parse_error)
             })?;
+            chains::balance(&mut ast);
             let statement = Statement { text: text.to_owned(), offset, ast };
             refused::swallowed(tokens, &statement)?;
             refused::check(&statement)?;

@@ -18,6 +18,7 @@
 
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
 
+use super::definitions::closing;
 use super::syntax::{ELEMENTS, is_word};
 
 pub(super) fn rewrite(tokens: &mut Vec<TokenWithSpan>) {
@@ -32,7 +33,32 @@ pub(super) fn rewrite(tokens: &mut Vec<TokenWithSpan>) {
     test_rows(tokens);
     name_orders(tokens);
     name_zone(tokens);
+    name_limits(tokens);
     bare_counts(tokens);
+}
+
+/// `FETCH FIRST n ROWS ONLY` → `LIMIT n`.
+fn name_limits(tokens: &mut Vec<TokenWithSpan>) {
+    for at in (0..tokens.len().saturating_sub(3)).rev() {
+        if !is_word(tokens.get(at), "fetch") || !["first", "next"].iter().any(|word| is_word(tokens.get(at + 1), word))
+        {
+            continue;
+        }
+        let is_rows = |at: usize| is_word(tokens.get(at), "row") || is_word(tokens.get(at), "rows");
+        let count = at + 2;
+        let end = match token_at(tokens, count) {
+            Some(Token::LParen) => closing(tokens, count).map(|close| close + 1),
+            Some(Token::Number(..) | Token::Placeholder(_)) => Some(count + 1),
+            _ => Some(count),
+        };
+        let Some(end) = end.filter(|end| is_rows(*end) && is_word(tokens.get(end + 1), "only")) else { continue };
+        tokens.drain(end..end + 2);
+        let first = tokens.remove(at + 1);
+        tokens[at].token = Token::make_keyword("LIMIT");
+        if end == count {
+            tokens.insert(at + 1, TokenWithSpan { token: Token::Number("1".to_owned(), false), span: first.span });
+        }
+    }
 }
 
 fn bare_counts(tokens: &mut Vec<TokenWithSpan>) {

@@ -4,8 +4,8 @@
 //! all aggregates are [`sliding`].
 
 mod moments;
-mod reals;
 mod sliding;
+mod wide_sums;
 
 use std::sync::Arc;
 
@@ -22,12 +22,12 @@ use datafusion::logical_expr::{
 };
 
 use self::moments::{Averages, Moments};
-pub(super) use self::reals::sum_of_reals;
 pub(super) use self::sliding::over_moving_frames;
+pub(super) use self::wide_sums::wide_sum;
 use crate::pgtypes::QUOTIENT;
 
 /// The functions that replace DataFusion's of the same names. `sum` is not among them: [`super::typing`] widens what it
-/// adds up, and takes [`sum_of_reals`] where it adds up reals.
+/// adds up, and takes a [`wide_sum`] where that will not do.
 pub(super) fn functions() -> Vec<AggregateUDF> {
     let exact = |inner: Arc<AggregateUDF>, moment| {
         let aliases = inner.aliases().to_vec();

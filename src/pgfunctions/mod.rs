@@ -19,6 +19,7 @@ mod operators;
 mod regex;
 mod row;
 mod sets;
+mod substr;
 mod text;
 pub mod time;
 mod unknown;
@@ -52,7 +53,7 @@ pub fn all() -> Vec<ScalarUDF> {
         .chain(aggregates::finishers())
         .chain(time::functions())
         .chain(guarded::functions())
-        .chain([uuid::gen_random_uuid(), gathered::function(), composite::function()])
+        .chain([uuid::gen_random_uuid(), substr::function(), gathered::function(), composite::function()])
         .collect()
 }
 

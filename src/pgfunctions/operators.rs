@@ -67,7 +67,7 @@ impl ExprPlanner for Operators {
                 let matching = call("substring_matching", vec![text.clone(), pattern])?;
                 Ok(PlannerResult::Planned(matching))
             }
-            _ => Ok(PlannerResult::Original(args)),
+            _ => call("substr", args).map(PlannerResult::Planned),
         }
     }
 }

@@ -350,7 +350,9 @@ fn file_bounds(log: &RecordBatch, field: &Field) -> Result<Bounds> {
         }
         _ => None,
     };
+    // NaN is in no bound, and greater than all that are
     let ordered = !field.data_type().is_nested()
+        && !field.data_type().is_floating()
         && !matches!(
             field.data_type(),
             DataType::Binary | DataType::BinaryView | DataType::Boolean | DataType::Interval(_)

@@ -1,4 +1,7 @@
 //! Opens Parquet files for scans: footers come from the process-wide cache, and a file that is gone is named.
+//!
+//! Invariant: no bounds of floating point columns are told. Parquet leaves NaN out of them, which for PostgreSQL is greater
+//! than every other number: rows would be lost by `x > 5`, `x <> 5` and `ORDER BY x DESC LIMIT 1`.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -10,8 +13,11 @@ use datafusion::datasource::physical_plan::parquet::CachedParquetFileReaderFacto
 use datafusion::execution::cache::cache_manager::FileMetadataCache;
 use datafusion::parquet::arrow::arrow_reader::ArrowReaderOptions;
 use datafusion::parquet::arrow::async_reader::AsyncFileReader;
+use datafusion::parquet::basic::Type;
 use datafusion::parquet::errors::{ParquetError, Result};
 use datafusion::parquet::file::metadata::ParquetMetaData;
+use datafusion::parquet::file::page_index::column_index::ColumnIndexMetaData;
+use datafusion::parquet::schema::types::ColumnDescPtr;
 use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -74,9 +80,38 @@ impl AsyncFileReader for Reader {
                     Err(cause) => Err(ParquetError::External(Box::new(errors::data_file(&cause)))),
                     Ok(_) => Err(ParquetError::External(Box::new(errors::footer(&self.path, &error)))),
                 },
-                footer => footer,
+                footer => Ok(without_float_bounds(footer?)),
             }
         }
         .boxed()
     }
+}
+
+/// The footer without bounds of floating point columns, in row groups and pages.
+fn without_float_bounds(footer: Arc<ParquetMetaData>) -> Arc<ParquetMetaData> {
+    let is_float = |column: &ColumnDescPtr| matches!(column.physical_type(), Type::FLOAT | Type::DOUBLE);
+    let columns = footer.file_metadata().schema_descr().columns();
+    let floats: Vec<usize> = (0..columns.len()).filter(|at| is_float(&columns[*at])).collect();
+    if floats.is_empty() {
+        return footer;
+    }
+    let groups = footer.row_groups().iter().map(|group| {
+        let columns = group.columns().iter().enumerate().map(|(at, column)| match floats.contains(&at) {
+            true => {
+                let builder = column.clone().into_builder().clear_statistics();
+                builder.set_column_index_offset(None).set_column_index_length(None).build()
+            }
+            false => Ok(column.clone()),
+        });
+        group.clone().into_builder().set_column_metadata(columns.collect::<Result<_>>()?).build()
+    });
+    let Ok(groups) = groups.collect::<Result<Vec<_>>>() else { return footer };
+    let mut pages = footer.column_index().cloned();
+    for group in pages.iter_mut().flatten() {
+        for at in floats.iter().filter(|at| **at < group.len()).copied().collect::<Vec<_>>() {
+            group[at] = ColumnIndexMetaData::NONE;
+        }
+    }
+    let known = ParquetMetaData::clone(&footer).into_builder();
+    Arc::new(known.set_row_groups(groups).set_column_index(pages).build())
 }

@@ -72,7 +72,14 @@ impl TableProvider for DeltaRsScan {
     }
 
     fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
-        self.inner.supports_filters_pushdown(filters)
+        let mut taken = self.inner.supports_filters_pushdown(filters)?;
+        for (filter, taken) in filters.iter().zip(&mut taken) {
+            // NaN is in no bound, and greater than all that are
+            if mentions_floats(filter, &self.inner.schema()) {
+                *taken = TableProviderFilterPushDown::Unsupported;
+            }
+        }
+        Ok(taken)
     }
 
     async fn scan(
@@ -299,6 +306,14 @@ fn balanced_groups(files: Vec<PartitionedFile>, groups: usize) -> Vec<FileGroup>
         group = Some(slot);
     }
     balanced.into_iter().map(FileGroup::new).collect()
+}
+
+/// Whether the filter reads a column of floating point numbers.
+fn mentions_floats(filter: &Expr, schema: &Schema) -> bool {
+    filter
+        .column_refs()
+        .iter()
+        .any(|column| schema.field_with_name(&column.name).is_ok_and(|field| field.data_type().is_floating()))
 }
 
 #[cfg(test)]

@@ -73,7 +73,9 @@ fn unfold(values: Values) -> Result<LogicalPlan> {
 /// The column as it is in the list, but for the rows whose values are late.
 fn of_column(name: &str, number: &str, mut late: Vec<(i64, Expr)>, rows: usize) -> Expr {
     let first = late.first().map(|(_, value)| value.clone());
-    let alike = late.len() == rows && late.iter().all(|(_, value)| Some(value) == first.as_ref());
+    // functions that wait are no equals of themselves: the words tell
+    let words = first.as_ref().map(Expr::to_string);
+    let alike = late.len() == rows && late.iter().all(|(_, value)| Some(value.to_string()) == words);
     match first {
         None => ident(name),
         Some(value) if alike => value.alias(name),

@@ -1,20 +1,38 @@
-//! `SELECT a FROM (VALUES ($1)) AS v (a)`: a parameter that nothing gives a type is text, or what the client says it is.
+//! Parameters where DataFusion asks for their types before the plan is typed: `SELECT a FROM (VALUES ($1)) AS v (a)`,
+//! `unnest($1)`, `sum($1)`, `RETURNING $1` are of the types that the client gives them; in a list, else, text.
 //!
-//! Blocked by: DataFusion takes such a column for one of nothing but NULLs. Remove when it waits for the parameter's type.
+//! Blocked by: DataFusion takes such a parameter for NULL. Remove when it waits for the parameter's type.
 
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    DataType, Expr, Query, SetExpr, TableFactor, Value, ValueWithSpan, VisitMut, VisitorMut,
+    DataType, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Query, SetExpr, TableFactor, Value, ValueWithSpan,
+    VisitMut, VisitorMut, visit_expressions_mut,
 };
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::Parser;
 
-use crate::dialect::rules::cast;
+use crate::dialect::rules::{cast, is_aggregate};
 use crate::pgcatalog::format_type;
 use crate::pgtypes::Type;
 
-/// Gives the parameters in lists of FROM their types; `hints` are those that the client has given.
+/// Casts every parameter whose type the client has given; one that is alone, and has none, to text.
+pub(in crate::engine) fn declare(exprs: &mut [Expr], hints: &[Option<Type>]) {
+    let lists = Lists { hints };
+    for expr in exprs {
+        if let Some(nth) = parameter(expr) {
+            *expr = cast(expr.clone(), lists.declared(nth).unwrap_or(DataType::Text));
+            continue;
+        }
+        let _ = visit_expressions_mut(expr, |inner| {
+            lists.give(inner);
+            ControlFlow::<()>::Continue(())
+        });
+    }
+}
+
+/// Gives the parameters in lists of FROM, and those of aggregates and `unnest`, their types; `hints` are those that the client
+/// has given.
 pub(in crate::engine) fn settle(statement: &mut impl VisitMut, hints: &[Option<Type>]) {
     let _ = statement.visit(&mut Lists { hints });
 }
@@ -34,14 +52,42 @@ impl VisitorMut for Lists<'_> {
     }
 
     fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<()> {
-        if let TableFactor::Derived { subquery, .. } = factor {
-            self.list(subquery);
+        match factor {
+            TableFactor::Derived { subquery, .. } => self.list(subquery),
+            TableFactor::UNNEST { array_exprs, .. } => array_exprs.iter_mut().for_each(|array| self.give(array)),
+            _ => {}
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        if let Expr::Function(function) = expr
+            && (is_aggregate(function) || function.name.to_string().eq_ignore_ascii_case("unnest"))
+            && let FunctionArguments::List(list) = &mut function.args
+        {
+            for argument in &mut list.args {
+                if let FunctionArg::Unnamed(FunctionArgExpr::Expr(value)) = argument {
+                    self.give(value);
+                }
+            }
         }
         ControlFlow::Continue(())
     }
 }
 
 impl Lists<'_> {
+    /// The type that the client has given the parameter of that number, from 0.
+    fn declared(&self, nth: usize) -> Option<DataType> {
+        self.hints.get(nth).and_then(Option::as_ref).filter(|hint| **hint != Type::UNKNOWN).and_then(named)
+    }
+
+    /// Casts the expression if it is such a parameter.
+    fn give(&self, expr: &mut Expr) {
+        if let Some(data_type) = parameter(expr).and_then(|nth| self.declared(nth)) {
+            *expr = cast(expr.clone(), data_type);
+        }
+    }
+
     fn list(&self, query: &mut Query) {
         let SetExpr::Values(values) = query.body.as_mut() else { return };
         let width = values.rows.iter().map(|row| row.len()).max().unwrap_or_default();
@@ -54,9 +100,7 @@ impl Lists<'_> {
                 if let Some(cell) = row.get_mut(column)
                     && let Some(nth) = parameter(cell)
                 {
-                    let hint = self.hints.get(nth).and_then(Option::as_ref).filter(|hint| **hint != Type::UNKNOWN);
-                    let data_type = hint.and_then(named).unwrap_or(DataType::Text);
-                    *cell = cast(cell.clone(), data_type);
+                    *cell = cast(cell.clone(), self.declared(nth).unwrap_or(DataType::Text));
                 }
             }
         }

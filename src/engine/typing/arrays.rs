@@ -65,7 +65,15 @@ pub(super) fn of_array(typing: &Typing, call: ScalarFunction, schema: &DFSchema)
         let element = element_of(pg_type)?;
         Some((pg_type.clone(), field.clone(), element))
     });
-    let Some((pg_type, field, element)) = array else { return narrowed(typing, call, schema) };
+    // beside a value an unknown array is one of such
+    let of_value = || {
+        let (element, _) = known.iter().find_map(Operand::known)?;
+        let pg_type = array_type(compared_as(element))?;
+        let field = field_named(arrow_type(&pg_type)?, &pg_type);
+        call.args.iter().any(|arg| matches!(arg, Expr::Placeholder(_))).then(|| (pg_type, field, element.clone()))
+    };
+    let Some((pg_type, field, element)) = array.or_else(of_value) else { return narrowed(typing, call, schema) };
+    let array_at = usize::from(call.func.name() == "array_prepend");
     let of_element = arrow_type(&element).map(|data_type| field_named(data_type, &element));
     let ScalarFunction { func, args } = call;
     let joins = func.name() == "array_concat";
@@ -74,8 +82,8 @@ pub(super) fn of_array(typing: &Typing, call: ScalarFunction, schema: &DFSchema)
     {
         return Ok(Transformed::yes(other));
     }
-    let args = args.into_iter().map(|arg| match &of_element {
-        _ if joins => typing.read(arg, &pg_type, &field),
+    let args = args.into_iter().enumerate().map(|(nth, arg)| match &of_element {
+        _ if joins || nth == array_at => typing.read(arg, &pg_type, &field),
         Some(of_element) => typing.read(arg, &element, of_element),
         None => Ok(arg),
     });
@@ -122,6 +130,13 @@ pub(super) fn any(typing: &Typing, args: &[Expr], schema: &DFSchema) -> Result<O
                 let item = typing.read(item.clone(), &element, &field_named(data_type, &element));
                 item.map(|item| vec![list.clone(), item])
             }),
+        // nothing tells what they are but that one is a list
+        (Operand::Unknown, Operand::Unknown) if matches!(list, Expr::Placeholder(_)) => {
+            let texts = DataType::new_list(DataType::Utf8View, true);
+            let list = typing.read(list.clone(), &Type::TEXT_ARRAY, &field_named(texts, &Type::TEXT_ARRAY))?;
+            let item = typing.read(item.clone(), &Type::TEXT, &field_named(DataType::Utf8View, &Type::TEXT))?;
+            Some(Ok(vec![list, item]))
+        }
         _ if unpadded != *item => Some(Ok(vec![list.clone(), unpadded])),
         _ => None,
     }

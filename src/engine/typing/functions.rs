@@ -11,7 +11,7 @@ use datafusion::error::Result;
 use datafusion::functions::unicode::expr_fn::substring;
 use datafusion::functions_nested::extract::array_element_udf;
 use datafusion::logical_expr::expr::{AggregateFunction, Cast, ScalarFunction, WindowFunction};
-use datafusion::logical_expr::{Expr, ExprSchemable, Operator, WindowFunctionDefinition, binary_expr};
+use datafusion::logical_expr::{AggregateUDF, Expr, ExprSchemable, Operator, WindowFunctionDefinition, binary_expr};
 use datafusion::prelude::lit;
 use datafusion::scalar::ScalarValue;
 
@@ -24,7 +24,7 @@ use super::place::{Place, at};
 use super::{Operand, Typing, field_of};
 use super::{arrays, casts};
 use crate::dialect::OF_TEXT;
-use crate::engine::aggregates::sum_of_reals;
+use crate::engine::aggregates::wide_sum;
 use crate::engine::math;
 use crate::pgcatalog::TYPE_OF;
 use crate::pgfunctions;
@@ -271,8 +271,8 @@ pub(super) fn scalar(typing: &Typing, call: ScalarFunction, schema: &DFSchema) -
 pub(super) fn aggregate(typing: &Typing, mut call: AggregateFunction, schema: &DFSchema) -> Result<Transformed<Expr>> {
     check_count(typing, call.func.name(), &call.params.args, schema)?;
     let mut changed = arguments(typing, call.func.name(), &mut call.params.args, schema)?;
-    if adds_reals(call.func.name(), &call.params.args, schema)? {
-        (call.func, changed) = (sum_of_reals(), true);
+    if let Some(wide) = sum_of(call.func.name(), &call.params.args, schema)? {
+        (call.func, changed) = (wide, true);
     }
     let typed = Expr::AggregateFunction(call);
     Ok(if changed { Transformed::yes(typed) } else { Transformed::no(typed) })
@@ -281,17 +281,18 @@ pub(super) fn aggregate(typing: &Typing, mut call: AggregateFunction, schema: &D
 /// [`aggregate`] over a window.
 pub(super) fn window(typing: &Typing, mut call: Box<WindowFunction>, schema: &DFSchema) -> Result<Transformed<Expr>> {
     let mut changed = arguments(typing, call.fun.name(), &mut call.params.args, schema)?;
-    if adds_reals(call.fun.name(), &call.params.args, schema)? {
-        (call.fun, changed) = (WindowFunctionDefinition::AggregateUDF(sum_of_reals()), true);
+    if let Some(wide) = sum_of(call.fun.name(), &call.params.args, schema)? {
+        (call.fun, changed) = (WindowFunctionDefinition::AggregateUDF(wide), true);
     }
     let typed = Expr::WindowFunction(call);
     Ok(if changed { Transformed::yes(typed) } else { Transformed::no(typed) })
 }
 
-fn adds_reals(function: &str, args: &[Expr], schema: &DFSchema) -> Result<bool> {
+/// The `sum` of such values, where it is not DataFusion's.
+fn sum_of(function: &str, args: &[Expr], schema: &DFSchema) -> Result<Option<Arc<AggregateUDF>>> {
     match args {
-        [value] if function == "sum" => Ok(value.get_type(schema)? == DataType::Float32),
-        _ => Ok(false),
+        [value] if function == "sum" => Ok(wide_sum(&value.get_type(schema)?)),
+        _ => Ok(None),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Text as values: unknown literals while planning, columns of text while executing. Both by PostgreSQL's input functions.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, ArrayRef, AsArray};
@@ -16,8 +17,8 @@ use datafusion::scalar::ScalarValue;
 
 use super::kinds::{Kind, is_integer, kind};
 use super::place::{Place, at};
-use crate::pgfunctions::session_style;
 use crate::pgfunctions::time::value_of_clock;
+use crate::pgfunctions::{JsonType, session_style};
 use crate::pgtypes::{self, FREE, Style, Type};
 
 /// A whole number that does not fit a bigint is a `numeric`.
@@ -56,7 +57,23 @@ pub(super) fn read(
         return Ok(Expr::ScalarFunction(ScalarFunction::new_udf(Arc::new(ScalarUDF::from(reader)), vec![text])));
     };
     let value = pgtypes::read_text(pg_type, &text, style).map_err(|error| at(error, Place::Literal(text)))?;
+    let value = with_documents(value, pg_type)?;
     Ok(Expr::Literal(as_wanted(value, data_type)?, None))
+}
+
+/// The value with the documents of a `jsonb[]` as `jsonb` has them.
+fn with_documents(value: ScalarValue, pg_type: &Type) -> Result<ScalarValue> {
+    let ScalarValue::List(list) = &value else { return Ok(value) };
+    if *pg_type != Type::JSONB_ARRAY || list.is_empty() || list.is_null(0) {
+        return Ok(value);
+    }
+    let texts = cast(&list.value(0), &DataType::Utf8)?;
+    let documents = texts.as_string::<i32>().iter().map(|text| {
+        let read = text.map(|text| JsonType::Jsonb.read_text(text).map(Cow::into_owned)).transpose();
+        read.map(ScalarValue::Utf8).map_err(|error| DataFusionError::External(Box::new(error)))
+    });
+    let documents = documents.collect::<Result<Vec<_>>>()?;
+    Ok(ScalarValue::List(ScalarValue::new_list_nullable(&documents, &DataType::Utf8)))
 }
 
 /// The value in the very type that is wanted, but for a numeric, which keeps the digits it came with.
@@ -94,7 +111,8 @@ pub(super) fn is_read(pg_type: &Type) -> bool {
         // held as text, by whom it concerns
         Kind::Json => false,
         Kind::Array => {
-            let held_as_text = |element: &Type| kind(element) == Kind::Text || *element == Type::ACLITEM;
+            let held_as_text =
+                |element: &Type| matches!(kind(element), Kind::Text | Kind::Json) || *element == Type::ACLITEM;
             pgtypes::element_of(pg_type).is_some_and(|element| is_read(&element) || held_as_text(&element))
         }
         _ => true,
@@ -154,9 +172,11 @@ impl Reader {
         }
         let values = text.iter().map(|text| match text {
             None => ScalarValue::try_from(data_type),
-            Some(text) => pgtypes::read_text(&pg_type, text, style)
-                .map_err(|error| DataFusionError::External(Box::new(error)))?
-                .cast_to(data_type),
+            Some(text) => {
+                let value = pgtypes::read_text(&pg_type, text, style)
+                    .map_err(|error| DataFusionError::External(Box::new(error)))?;
+                with_documents(value, &pg_type)?.cast_to(data_type)
+            }
         });
         ScalarValue::iter_to_array(values.collect::<Result<Vec<_>>>()?)
     }

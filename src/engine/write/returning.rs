@@ -18,7 +18,7 @@ use super::target::{self, Target};
 use crate::dialect::{self, Statement, folded};
 use crate::engine::plan::settled;
 use crate::engine::planner::Planner;
-use crate::engine::tree::whole_rows;
+use crate::engine::tree::{values_parameters, whole_rows};
 use crate::engine::{errors, execute};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -74,6 +74,7 @@ impl Returning {
 
         let (mut exprs, names) = expanded(items, &columns)?;
         whole_rows::expand_over(&mut exprs, &relations(&columns));
+        values_parameters::declare(&mut exprs, &planner.parameters);
         let list = exprs.iter().cloned().map(SelectItem::UnnamedExpr).collect();
         let query = target::select(statement, with, list, Vec::new(), None)?;
         let planned = planner.exprs(&query, exprs, base.schema()).await?;
