@@ -13,6 +13,7 @@ impl Session {
     /// Tells the session that the running statement failed outside `execute` (while streaming, encoding).
     pub fn fail(&mut self) {
         if let Some(block) = self.transaction.fail() {
+            block.restore_own();
             self.settings = block.before;
             self.after_rollback();
         }

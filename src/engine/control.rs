@@ -373,6 +373,7 @@ fn discard(session: &mut Session, what: &ast::DiscardObject) -> Result<Outcome> 
             session.entry.iter().for_each(|entry| entry.given.forget());
             session.cursors.close_all();
             session.mailbox().into_iter().for_each(|mailbox| mailbox.unlisten(None));
+            session.entry.iter().for_each(|entry| session.shared.running.locks.release_all(entry.pid, false));
             session.temporary.iter().try_for_each(|temporary| temporary.clear())?;
         }
         ast::DiscardObject::TEMP => session.temporary.iter().try_for_each(|temporary| temporary.clear())?,

@@ -22,7 +22,7 @@ use crate::catalog::{Overlay, Release, Scope};
 use crate::dialect::Statement;
 use crate::error::{Error, ErrorKind, Result};
 use crate::pgfunctions::JsonType;
-use crate::pgtypes::{self, PG_TYPE_KEY};
+use crate::pgtypes::{self, PG_TYPE_KEY, Type};
 
 /// A logical plan, and what it was made under.
 #[derive(Debug)]
@@ -118,7 +118,7 @@ pub(super) fn bind(plan: &LogicalPlan, statement: &Statement, params: &[ScalarVa
     bound.and_then(alike).map(Some).map_err(|error| errors::in_statement(error, statement))
 }
 
-/// The values as what the plan takes them for, where their Arrow type does not tell: documents, which are text.
+/// The values as what the plan takes them for, where their Arrow type does not tell: documents and UUIDs, which are text.
 fn told(plan: &LogicalPlan, params: &[ScalarValue]) -> DataFusionResult<Vec<ScalarAndMetadata>> {
     let mut values: Vec<_> = params.iter().cloned().map(ScalarAndMetadata::from).collect();
     let is_text = |value: &ScalarValue| value.data_type().is_string() && !value.is_null();
@@ -127,16 +127,19 @@ fn told(plan: &LogicalPlan, params: &[ScalarValue]) -> DataFusionResult<Vec<Scal
     }
     let mut note = |expr: &Expr| -> DataFusionResult<TreeNodeRecursion> {
         if let Expr::Placeholder(Placeholder { id, field: Some(field) }) = expr
-            && let Some(json) = JsonType::of_field(field)
             && let Some(place) = id.strip_prefix('$').and_then(|number| number.parse::<usize>().ok()?.checked_sub(1))
             && let Some(value) =
                 values.get_mut(place).filter(|known| known.metadata().is_none() && is_text(known.value()))
             && let Some(Some(text)) = value.value().try_as_str()
         {
-            let document = json.read_text(text).map_err(|error| DataFusionError::External(Box::new(error)))?;
-            let named = BTreeMap::from([(PG_TYPE_KEY.to_owned(), json.name().to_owned())]);
-            let document = ScalarValue::Utf8(Some(document.into_owned()));
-            *value = ScalarAndMetadata::new(document, Some(FieldMetadata::new(named)));
+            let named = |name: &str| FieldMetadata::new(BTreeMap::from([(PG_TYPE_KEY.to_owned(), name.to_owned())]));
+            if let Some(json) = JsonType::of_field(field) {
+                let document = json.read_text(text).map_err(|error| DataFusionError::External(Box::new(error)))?;
+                let document = ScalarValue::Utf8(Some(document.into_owned()));
+                *value = ScalarAndMetadata::new(document, Some(named(json.name())));
+            } else if pgtypes::column_type(field) == Type::UUID {
+                *value = ScalarAndMetadata::new(value.value().clone(), Some(named("uuid")));
+            }
         }
         Ok(TreeNodeRecursion::Continue)
     };

@@ -5,7 +5,7 @@
 
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, CaseWhen, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Select,
-    UnaryOperator,
+    TimezoneInfo, UnaryOperator,
 };
 
 use super::{Rule, cast, is_parameter};
@@ -41,6 +41,9 @@ impl Rule for Typer {
             Expr::BinaryOp { left, op: BinaryOperator::And | BinaryOperator::Or, right } => {
                 give(left, &DataType::Boolean);
                 give(right, &DataType::Boolean);
+            }
+            Expr::AtTimeZone { timestamp, .. } => {
+                give(timestamp, &DataType::Timestamp(None, TimezoneInfo::WithTimeZone));
             }
             Expr::Case { operand: None, conditions, .. } => {
                 for CaseWhen { condition, .. } in conditions {
