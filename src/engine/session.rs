@@ -217,6 +217,14 @@ impl Session {
         &self.guard
     }
 
+    /// Whether rows of what was begun before may still be sent.
+    ///
+    /// # Errors
+    /// `25P02` after an error in the transaction.
+    pub fn check_not_failed(&self) -> Result<()> {
+        self.transaction.check_not_failed()
+    }
+
     pub fn status(&self) -> TransactionStatus {
         self.transaction.status()
     }

@@ -190,8 +190,15 @@ impl Transaction {
     /// # Errors
     /// `25P02` in a failed transaction, for everything that does not end it.
     pub fn check(&self, statement: &ast::Statement) -> Result<()> {
-        let ends = matches!(statement, ast::Statement::Rollback { .. } | ast::Statement::Commit { .. });
-        if matches!(self, Self::Failed(_)) && !ends {
+        match statement {
+            ast::Statement::Rollback { .. } | ast::Statement::Commit { .. } => Ok(()),
+            _ => self.check_not_failed(),
+        }
+    }
+
+    /// `25P02` after an error.
+    pub fn check_not_failed(&self) -> Result<()> {
+        if matches!(self, Self::Failed(_)) {
             return Err(Error::new(
                 ErrorKind::InFailedTransaction,
                 "current transaction is aborted, commands ignored until end of transaction block",

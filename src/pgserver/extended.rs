@@ -181,6 +181,9 @@ impl Connection {
         let running = self.begin();
         // out of the map while it runs: a portal that fails does not come back
         let mut portal = self.portals.remove(name).ok_or_else(|| no_portal(name))?;
+        if !matches!(portal.state, PortalState::Bound) {
+            self.session.check_not_failed()?;
+        }
         let mut cursor = match std::mem::replace(&mut portal.state, PortalState::Done) {
             PortalState::Cursor(was_executed) => {
                 let executed = self.execute_cursor(name, &portal.bound.formats, rows_max, was_executed, &running).await;
