@@ -181,6 +181,11 @@ impl Stream for Counted {
     }
 }
 
+/// Whether the error is about a name that stands for nothing, or not for one thing.
+fn names_nothing(message: &str) -> bool {
+    message.ends_with("does not exist") || message.starts_with("more than one function named")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -206,9 +211,4 @@ mod tests {
         let all = stats.all();
         assert!(all.len() <= STATEMENTS_MAX && all.iter().any(|(_, text, _)| &**text == "select often"));
     }
-}
-
-/// Whether the error is about a name that stands for nothing, or not for one thing.
-fn names_nothing(message: &str) -> bool {
-    message.ends_with("does not exist") || message.starts_with("more than one function named")
 }

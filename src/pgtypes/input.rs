@@ -286,7 +286,7 @@ fn uuid_of(text: &str) -> Option<uuid::Uuid> {
     let mut after_digit = false;
     for character in inner.chars() {
         match character {
-            '-' if after_digit && digits.len() % 4 == 0 && digits.len() < 32 => after_digit = false,
+            '-' if after_digit && digits.len().is_multiple_of(4) && digits.len() < 32 => after_digit = false,
             digit if digit.is_ascii_hexdigit() => {
                 digits.push(digit);
                 after_digit = true;

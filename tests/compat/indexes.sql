@@ -88,7 +88,7 @@ comment on constraint nope on cmt is 'x';
 comment on constraint nope on nosuch is 'x';
 comment on index nosuch is 'x';
 select conname, obj_description(oid, 'pg_constraint') from pg_constraint where conrelid = 'cmt'::regclass order by 1;
-select c.relname, d.description, d.objsubid from pg_description d join pg_class c on c.oid = d.objoid where c.relname like 'cmt%' order by 1, 2;
+select c.relname, d.description, d.objsubid from pg_description d join pg_class c on c.oid = d.objoid where c.relname like 'cmt%' and pg_table_is_visible(c.oid) order by 1, 2;
 comment on constraint cmt_n_check on cmt is null;
 alter table cmt rename constraint cmt_u_key to cmt_uu;
 select conname, obj_description(oid, 'pg_constraint') from pg_constraint where conrelid = 'cmt'::regclass order by 1;

@@ -16,7 +16,7 @@ update nz set y=0 where x='NaN';
 select * from nz order by 1, 2;
 delete from nz where x > 100;
 select count(*) from nz;
-create table ov(g int, n numeric(38,0), m numeric(38,10), k numeric);
+create temp table ov(g int, n numeric(38,0), m numeric(38,10), k numeric);
 insert into ov values (1, 12345678901234567890123456789012345678, 1234567890123456789012345678.0123456789, 1.5), (1, 1, 1, 2.25), (2, 5, 0.5, null);
 select sum(n), sum(m), sum(k) from ov;
 select g, sum(n), sum(m), sum(k) from ov group by g order by g;

@@ -31,6 +31,7 @@ pub const SET_FUNCTIONS: &[&str] = &[
     "jsonb_object_keys",
     "jsonb_path_query",
     "jsonb_path_query_tz",
+    "pg_listening_channels",
     "regexp_matches",
     "regexp_split_to_table",
     "string_to_table",

@@ -55,7 +55,7 @@ pub(in crate::engine) fn repeated(statement: &ast::Statement) -> Repeated {
         type Break = ();
         fn pre_visit_query(&mut self, query: &ast::Query) -> ControlFlow<()> {
             let tables = query.with.iter().flat_map(|with| &with.cte_tables);
-            self.said.extend(tables.map(|cte| (folded(&cte.alias.name), cte.materialized.clone())));
+            self.said.extend(tables.map(|cte| (folded(&cte.alias.name), cte.materialized)));
             ControlFlow::Continue(())
         }
         fn pre_visit_relation(&mut self, name: &ast::ObjectName) -> ControlFlow<()> {
