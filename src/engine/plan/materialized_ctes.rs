@@ -323,7 +323,7 @@ impl ExecutionPlan for MaterializedExec {
     }
 }
 
-/// The rows that are kept, which the first reader computes.
+/// The rows that are kept, which the first reader computes. Where they are too many, it goes on with those it has.
 async fn rows(
     kept: Arc<OnceCell<Kept>>,
     input: Arc<dyn ExecutionPlan>,
@@ -331,30 +331,43 @@ async fn rows(
     memory: MemoryReservation,
     varies: bool,
 ) -> Result<SendableRecordBatchStream> {
-    let computing = || keep(input.execute(0, context.clone()), memory, varies);
-    let Kept::Rows(batches, _) = kept.get_or_try_init(computing).await? else { return input.execute(0, context) };
-    let rows = MemoryStream::try_new(batches.clone(), input.schema(), None)?;
-    let held = kept.clone();
-    let rows = rows.inspect(move |_| {
-        // the rows are counted until their last reader is done
-        let _ = &held;
-    });
-    Ok(Box::pin(RecordBatchStreamAdapter::new(input.schema(), rows)))
+    let mut begun = None;
+    let computing = async || {
+        let mut rows = input.execute(0, context.clone())?;
+        let mut batches = Vec::new();
+        while let Some(batch) = rows.next().await.transpose()? {
+            let counted = memory.try_grow(batch.get_array_memory_size());
+            batches.push(batch);
+            match counted {
+                Ok(()) if varies || memory.size() <= KEPT_MAX => {}
+                Err(error) if varies => return Err(error),
+                _ => {
+                    begun = Some((batches, rows));
+                    return Ok(Kept::TooMany);
+                }
+            }
+        }
+        Ok(Kept::Rows(batches, memory))
+    };
+    let outcome = kept.get_or_try_init(computing).await?;
+    let schema = input.schema();
+    match (outcome, begun) {
+        (Kept::Rows(batches, _), _) => {
+            let rows = MemoryStream::try_new(batches.clone(), schema.clone(), None)?;
+            let held = kept.clone();
+            let rows = rows.inspect(move |_| {
+                // the rows are counted until their last reader is done
+                let _ = &held;
+            });
+            Ok(Box::pin(RecordBatchStreamAdapter::new(schema, rows)))
+        }
+        (Kept::TooMany, Some((batches, rest))) => {
+            let rows = futures::stream::iter(batches.into_iter().map(Ok)).chain(rest);
+            Ok(Box::pin(RecordBatchStreamAdapter::new(schema, rows)))
+        }
+        (Kept::TooMany, None) => input.execute(0, context),
+    }
 }
 
 /// Memory that rows may take which can be computed again, in bytes.
 const KEPT_MAX: usize = 64 << 20;
-
-/// All rows, or that there are too many, which is an error where they vary.
-async fn keep(rows: Result<SendableRecordBatchStream>, memory: MemoryReservation, varies: bool) -> Result<Kept> {
-    let mut rows = rows?;
-    let mut batches = Vec::new();
-    while let Some(batch) = rows.next().await.transpose()? {
-        match memory.try_grow(batch.get_array_memory_size()) {
-            Ok(()) if varies || memory.size() <= KEPT_MAX => batches.push(batch),
-            Err(error) if varies => return Err(error),
-            _ => return Ok(Kept::TooMany),
-        }
-    }
-    Ok(Kept::Rows(batches, memory))
-}
