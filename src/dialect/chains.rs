@@ -21,11 +21,13 @@ const LONGEST_CONDITION: usize = 50_000;
 /// Dimensions of arrays, as in PostgreSQL (`MAXDIM`).
 const DIMENSIONS: usize = 6;
 
-/// Refuses what nests too deep by its operators, which a parser goes over without a step down.
+/// Refuses what nests too deep by its operators, which a parser goes over without a step down. Whether there is a chain to
+/// [`balance`].
 ///
 /// # Errors
 /// `54001` for a chain that is too long, `54000` for an array of too many dimensions.
-pub(super) fn check(tokens: &[TokenWithSpan]) -> Result<()> {
+pub(super) fn check(tokens: &[TokenWithSpan]) -> Result<bool> {
+    let mut longest = 0;
     let mut open = vec![Level::default()];
     for token in tokens {
         match &token.token {
@@ -50,6 +52,7 @@ pub(super) fn check(tokens: &[TokenWithSpan]) -> Result<()> {
             other => {
                 if let Some(level) = open.last_mut() {
                     level.count(other);
+                    longest = longest.max(level.conditions);
                     if level.operators.max(level.relations) > LONGEST || level.conditions > LONGEST_CONDITION {
                         let hint = format!(
                             "More than {LONGEST} operators, joins or set operations are in a row: a list may be longer."
@@ -61,7 +64,7 @@ pub(super) fn check(tokens: &[TokenWithSpan]) -> Result<()> {
             }
         }
     }
-    Ok(())
+    Ok(longest > SHORT)
 }
 
 /// What stands between two parentheses, up to here; operators since the last comma.

@@ -84,7 +84,7 @@ pub fn parse(sql: &str) -> Result<Vec<Statement>> {
             let (text, offset) = positions.slice(sql, tokens);
             refused::two_phase(tokens)?;
             literals::check(tokens, sql, &positions)?;
-            chains::check(tokens)?;
+            let has_chain = chains::check(tokens)?;
             let mut ast = parse_one(&position::relative(tokens)).map_err(|mut parse_error| {
                 // Only the tokens as they were know where in the query string they are.
                 if let Err(error) = parse_one(tokens) {
@@ -92,7 +92,9 @@ pub fn parse(sql: &str) -> Result<Vec<Statement>> {
                 }
                 error::from_parser(&positions, tokens, &parse_error)
             })?;
-            chains::balance(&mut ast);
+            if has_chain {
+                chains::balance(&mut ast);
+            }
             let statement = Statement { text: text.to_owned(), offset, ast };
             refused::swallowed(tokens, &statement)?;
             refused::check(&statement)?;

@@ -1,5 +1,5 @@
-//! `FETCH FIRST n ROWS ONLY`, the standard's words for LIMIT, and `WITH TIES`: rows that are ordered before the n-th, or
-//! as it is.
+//! `FETCH FIRST n ROWS WITH TIES`: rows that are ordered before the n-th, or as it is. With ONLY it is a LIMIT already
+//! (`dialect::spellings`).
 //!
 //! Blocked by: DataFusion plans no FETCH. Remove when it does.
 
@@ -16,15 +16,7 @@ pub struct Rewriter;
 
 impl Rule for Rewriter {
     fn pre_visit_query(&mut self, query: &mut Query) {
-        let Some(fetch) = query.fetch.take_if(|fetch| !fetch.percent) else { return };
-        if !fetch.with_ties {
-            let wanted = Some(quantity(fetch));
-            match &mut query.limit_clause {
-                Some(LimitClause::LimitOffset { limit, .. }) => *limit = wanted,
-                other => *other = Some(LimitClause::LimitOffset { limit: wanted, offset: None, limit_by: Vec::new() }),
-            }
-            return;
-        }
+        let Some(fetch) = query.fetch.take_if(|fetch| fetch.with_ties && !fetch.percent) else { return };
         let offset = match &query.limit_clause {
             Some(LimitClause::LimitOffset { offset: Some(offset), .. }) => Some(offset.value.clone()),
             _ => None,

@@ -59,7 +59,10 @@ pub(in crate::engine) fn repeated(statement: &ast::Statement) -> Repeated {
             ControlFlow::Continue(())
         }
         fn pre_visit_relation(&mut self, name: &ast::ObjectName) -> ControlFlow<()> {
-            if let [ast::ObjectNamePart::Identifier(name)] = name.0.as_slice() {
+            // most statements have no WITH
+            if !self.said.is_empty()
+                && let [ast::ObjectNamePart::Identifier(name)] = name.0.as_slice()
+            {
                 *self.read.entry(folded(name)).or_default() += 1;
             }
             ControlFlow::Continue(())
