@@ -80,7 +80,7 @@ impl AsyncFileReader for Reader {
                     Err(cause) => Err(ParquetError::External(Box::new(errors::data_file(&cause)))),
                     Ok(_) => Err(ParquetError::External(Box::new(errors::footer(&self.path, &error)))),
                 },
-                footer => Ok(without_float_bounds(footer?)),
+                footer => without_float_bounds(footer?),
             }
         }
         .boxed()
@@ -88,12 +88,12 @@ impl AsyncFileReader for Reader {
 }
 
 /// The footer without bounds of floating point columns, in row groups and pages.
-fn without_float_bounds(footer: Arc<ParquetMetaData>) -> Arc<ParquetMetaData> {
+fn without_float_bounds(footer: Arc<ParquetMetaData>) -> Result<Arc<ParquetMetaData>> {
     let is_float = |column: &ColumnDescPtr| matches!(column.physical_type(), Type::FLOAT | Type::DOUBLE);
     let columns = footer.file_metadata().schema_descr().columns();
     let floats: Vec<usize> = (0..columns.len()).filter(|at| is_float(&columns[*at])).collect();
     if floats.is_empty() {
-        return footer;
+        return Ok(footer);
     }
     let groups = footer.row_groups().iter().map(|group| {
         let columns = group.columns().iter().enumerate().map(|(at, column)| match floats.contains(&at) {
@@ -105,7 +105,7 @@ fn without_float_bounds(footer: Arc<ParquetMetaData>) -> Arc<ParquetMetaData> {
         });
         group.clone().into_builder().set_column_metadata(columns.collect::<Result<_>>()?).build()
     });
-    let Ok(groups) = groups.collect::<Result<Vec<_>>>() else { return footer };
+    let groups = groups.collect::<Result<Vec<_>>>()?;
     let mut pages = footer.column_index().cloned();
     for group in pages.iter_mut().flatten() {
         for at in floats.iter().filter(|at| **at < group.len()).copied().collect::<Vec<_>>() {
@@ -113,5 +113,5 @@ fn without_float_bounds(footer: Arc<ParquetMetaData>) -> Arc<ParquetMetaData> {
         }
     }
     let known = ParquetMetaData::clone(&footer).into_builder();
-    Arc::new(known.set_row_groups(groups).set_column_index(pages).build())
+    Ok(Arc::new(known.set_row_groups(groups).set_column_index(pages).build()))
 }
