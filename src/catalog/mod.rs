@@ -40,7 +40,7 @@ use tokio::sync::{Semaphore, SemaphorePermit, watch};
 use tokio_util::task::TaskTracker;
 
 pub use buffer::Buffered;
-pub use object::{Column, Object, ObjectKind, Provenance};
+pub use object::{Column, Object, ObjectKind, Provenance, sequence_of};
 pub use overlay::{Mark, Overlay};
 pub use release::{Release, ReleaseInfo, Tombstone};
 pub use retention::{Retention, Vacuumed};

@@ -96,6 +96,11 @@ pub struct Provenance {
     pub inputs: BTreeMap<String, String>,
 }
 
+/// The sequence of a default that takes its values: that of `nextval('gold.t_id_seq'::regclass)`.
+pub fn sequence_of(default: &str) -> Option<&str> {
+    default.strip_prefix("nextval('")?.strip_suffix("'::regclass)")
+}
+
 impl Column {
     /// A column of which no more is known.
     pub fn new(name: impl Into<String>, data_type: DataType, nullable: bool) -> Self {
@@ -122,9 +127,9 @@ impl Column {
         }
     }
 
-    /// The sequence that the default takes values of, as SQL names it: that of `nextval('gold.t_id_seq'::regclass)`.
+    /// The sequence that the default takes values of, as SQL names it.
     pub fn sequence(&self) -> Option<&str> {
-        self.default.as_deref()?.strip_prefix("nextval('")?.strip_suffix("'::regclass)")
+        self.default.as_deref().and_then(sequence_of)
     }
 
     /// The columns of a table as the catalog keeps them.

@@ -1,5 +1,7 @@
 //! `information_schema`, with PostgreSQL's names of types.
 
+use std::collections::HashMap;
+
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::{DataType, SchemaRef};
 use datafusion::error::Result;
@@ -82,6 +84,16 @@ fn views(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBatch> {
 
 fn columns(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBatch> {
     let attributes = all_attributes(metadata.tables_and_views().filter(|r| r.kind != "m"));
+    let owned = metadata.relations().iter().filter_map(|relation| {
+        let sequence = relation.sequence.as_ref()?;
+        let owner = sequence.owned_by.as_ref()?;
+        Some(((owner.table, owner.column.as_str()), sequence))
+    });
+    let owned: HashMap<_, _> = owned.collect();
+    let numbering = |a: &Attribute| {
+        a.column.identity.as_ref()?;
+        owned.get(&(a.relation.id?, a.column.name.as_str())).copied()
+    };
     Columns::of(&attributes)
         .text("table_catalog", |_| metadata.database.as_str())
         .text("table_schema", |a| &a.relation.schema)
@@ -112,19 +124,11 @@ fn columns(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBatch> {
         .text("is_self_referencing", |_| "NO")
         .text("is_identity", |a| if a.column.identity.is_some() { "YES" } else { "NO" })
         .opt_text("identity_generation", |a| a.column.identity.as_ref().map(|of| of.to_uppercase()))
-        // they count from 1 by 1
-        .opt_text("identity_start", |a| a.column.identity.as_ref().map(|_| "1"))
-        .opt_text("identity_increment", |a| a.column.identity.as_ref().map(|_| "1"))
-        .opt_text("identity_minimum", |a| a.column.identity.as_ref().map(|_| "1"))
-        .opt_text("identity_maximum", |a| {
-            let most = match a.pg_type {
-                Type::INT2 => i16::MAX.into(),
-                Type::INT4 => i32::MAX.into(),
-                _ => i64::MAX,
-            };
-            a.column.identity.as_ref().map(|_| most.to_string())
-        })
-        .text("identity_cycle", |_| "NO")
+        .opt_text("identity_start", |a| numbering(a).map(|sequence| sequence.start.to_string()))
+        .opt_text("identity_increment", |a| numbering(a).map(|sequence| sequence.increment.to_string()))
+        .opt_text("identity_minimum", |a| numbering(a).map(|sequence| sequence.min.to_string()))
+        .opt_text("identity_maximum", |a| numbering(a).map(|sequence| sequence.max.to_string()))
+        .text("identity_cycle", |a| if numbering(a).is_some_and(|sequence| sequence.cycle) { "YES" } else { "NO" })
         .text("is_generated", |a| if a.column.generated.is_some() { "ALWAYS" } else { "NEVER" })
         .opt_text("generation_expression", |a| a.column.generated.as_deref())
         .text("is_updatable", |a| if a.relation.kind == "r" { "YES" } else { "NO" })

@@ -13,6 +13,7 @@ use datafusion::arrow::datatypes::{DataType, Decimal128Type, Field, Fields, Floa
 use datafusion::error::Result as DataFusionResult;
 use datafusion::scalar::ScalarValue;
 
+use super::json::JsonType;
 use crate::error::{Error, ErrorKind, Result};
 use crate::pgtypes::{self, PG_TYPE_KEY, Style, Type};
 
@@ -69,6 +70,9 @@ impl Kind {
                 Self::Text | Self::Any | Self::ToJson | Self::ToJsonLine => !marked || self == Self::Text,
                 _ => false,
             });
+        }
+        if self == Self::Json && JsonType::of_field(field) == Some(JsonType::Jsonb) {
+            return Some(true);
         }
         let text = matches!(given, T::Utf8View | T::LargeUtf8);
         let exact = match self {
@@ -183,6 +187,9 @@ impl Column {
         }
         let unknown = array.data_type() == &DataType::Utf8;
         Ok(match kind {
+            Kind::Json if array.data_type().is_nested() => {
+                Self::Text(pgtypes::texts(field, array, style)?.as_string().clone())
+            }
             Kind::Text | Kind::Json => Self::Text(cast(array, &DataType::Utf8)?.as_string().clone()),
             Kind::Any => Self::Text(pgtypes::texts(field, array, style)?.as_string().clone()),
             Kind::ToJson => Self::Text(pgtypes::json_texts(field, array, style)?.as_string().clone()),

@@ -40,6 +40,9 @@ impl ExprPlanner for Operators {
         schema: &DFSchema,
     ) -> DataFusionResult<PlannerResult<RawFieldAccessExpr>> {
         let Some(json) = JsonType::of(&access.expr, schema) else { return Ok(PlannerResult::Original(access)) };
+        if type_of(&access.expr, schema).is_nested() {
+            return Ok(PlannerResult::Original(access));
+        }
         let key = match &access.field_access {
             GetFieldAccess::NamedStructField { name } => lit(name.clone()),
             GetFieldAccess::ListIndex { key } => key.as_ref().clone(),

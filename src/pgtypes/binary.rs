@@ -6,7 +6,7 @@ use pgwire::api::Type;
 
 use super::array;
 use super::column::{Column, Values};
-use super::json;
+use super::json::{self, Form};
 use super::number::{put_decimal128_binary, put_decimal256_binary};
 use super::record;
 use super::rows::put_sized;
@@ -14,6 +14,9 @@ use super::style::Style;
 use super::time::{self, INFINITY, MICROS_PER_DAY, MINUS_INFINITY, POSTGRES_EPOCH_DAYS, put_interval_binary};
 use super::types::{REG_NAME, is_reg};
 use crate::error::{Error, ErrorKind, Result};
+
+/// What a document in binary begins with.
+const JSONB_VERSION: u8 = 1;
 
 /// Appends a length and a value; −1 for null.
 pub(super) fn put_field(column: &Column<'_>, row: usize, style: &Style, out: &mut BytesMut) -> Result<()> {
@@ -54,7 +57,7 @@ pub(super) fn put_binary(column: &Column<'_>, row: usize, style: &Style, out: &m
                     out.put_slice(uuid.as_bytes());
                     return Ok(());
                 }
-                Type::JSONB => out.put_u8(1),
+                Type::JSONB => out.put_u8(JSONB_VERSION),
                 _ => {}
             }
             out.put_slice(text.as_bytes());
@@ -75,9 +78,14 @@ pub(super) fn put_binary(column: &Column<'_>, row: usize, style: &Style, out: &m
         }
         Values::List(list) if !column.is_json() => return array::put_binary(column, list, row, style, out),
         Values::Struct(members) if column.pg_type == Type::RECORD => {
-            return record::put_binary(members.iter().map(|(_, member)| member), row, style, out);
+            return record::put_binary(members.columns(), row, style, out);
         }
-        Values::List(_) | Values::Struct(_) | Values::Map { .. } => json::put_value(column, row, style, out),
+        Values::List(_) | Values::Struct(_) | Values::Map { .. } => {
+            if column.pg_type == Type::JSONB {
+                out.put_u8(JSONB_VERSION);
+            }
+            json::put_value(Form::of(&column.pg_type), column, row, style, out);
+        }
     }
     Ok(())
 }

@@ -16,12 +16,13 @@ use datafusion::arrow::datatypes::{
 };
 use pgwire::api::Type;
 
+use super::json::{self, Form, key_order};
 use super::number::{put_decimal128, put_decimal256, put_f32, put_f64, put_i64, put_u64};
 use super::numeric::Shown;
 use super::style::{ByteaOutput, Style};
 use super::time::{self, Interval, Layout, put_date, put_interval, put_time, put_timestamp};
 use super::types::{REG_NAME, column_type, element_of, is_reg, is_vector};
-use super::{array, json, record};
+use super::{array, record};
 use crate::error::{Error, ErrorKind, Result};
 
 /// A downcast column: which rows are null, and what the others hold.
@@ -71,13 +72,40 @@ pub(super) enum Values<'a> {
         unit: TimeUnit,
     },
     List(List<'a>),
-    /// Each member with its key as JSON text, colon included.
-    Struct(Vec<(String, Column<'a>)>),
+    Struct(Members<'a>),
     Map {
         offsets: &'a [i32],
         keys: Box<Column<'a>>,
         values: Box<Column<'a>>,
     },
+}
+
+/// What a structure is made of.
+pub(super) struct Members<'a> {
+    members: Vec<Member<'a>>,
+    /// Places in `members`, in the order of `jsonb`'s keys.
+    by_key: Vec<usize>,
+}
+
+pub(super) struct Member<'a> {
+    /// Its key as JSON text.
+    pub(super) quoted: String,
+    pub(super) column: Column<'a>,
+}
+
+impl<'a> Members<'a> {
+    pub(super) fn len(&self) -> usize {
+        self.members.len()
+    }
+    pub(super) fn nth(&self, nth: usize) -> &Member<'a> {
+        &self.members[nth]
+    }
+    pub(super) fn by_key(&self, nth: usize) -> &Member<'a> {
+        &self.members[self.by_key[nth]]
+    }
+    pub(super) fn columns(&self) -> impl ExactSizeIterator<Item = &Column<'a>> {
+        self.members.iter().map(|member| &member.column)
+    }
 }
 
 pub(super) struct List<'a> {
@@ -175,9 +203,11 @@ impl<'a> Column<'a> {
             Values::List(list) if is_vector(&self.pg_type) => array::put_vector(list, row, style, out),
             Values::List(list) if !self.is_json() => array::put_text(list, row, style, out),
             Values::Struct(members) if self.pg_type == Type::RECORD => {
-                record::put_text(members.iter().map(|(_, member)| member), row, style, out);
+                record::put_text(members.columns(), row, style, out);
             }
-            Values::List(_) | Values::Struct(_) | Values::Map { .. } => json::put_value(self, row, style, out),
+            Values::List(_) | Values::Struct(_) | Values::Map { .. } => {
+                json::put_value(Form::of(&self.pg_type), self, row, style, out);
+            }
             _ => match self.bytes(row) {
                 Some(bytes) if self.pg_type == Type::UUID => put_uuid(out, bytes),
                 Some(bytes) if is_reg(&self.pg_type) => out.put_slice(bytes.get(REG_NAME..).unwrap_or_default()),
@@ -294,15 +324,19 @@ impl<'a> Values<'a> {
     }
 }
 
-fn bind_members<'a>(fields: &Fields, columns: &'a [ArrayRef]) -> Result<Vec<(String, Column<'a>)>> {
+fn bind_members<'a>(fields: &Fields, columns: &'a [ArrayRef]) -> Result<Members<'a>> {
     let member = |(field, array)| {
         let field: &std::sync::Arc<Field> = field;
         let mut key = BytesMut::new();
         json::put_string(&mut key, field.name());
-        let key = format!("{}:", String::from_utf8_lossy(&key));
-        Ok((key, Column::bind(field, array)?))
+        Ok(Member { quoted: String::from_utf8_lossy(&key).into_owned(), column: Column::bind(field, array)? })
     };
-    fields.iter().zip(columns).map(member).collect()
+    let members = fields.iter().zip(columns).map(member).collect::<Result<Vec<_>>>()?;
+    let mut by_key: Vec<usize> = (0..fields.len()).collect();
+    by_key.sort_by(|left, right| {
+        key_order(fields[*left].name().as_bytes()).cmp(&key_order(fields[*right].name().as_bytes()))
+    });
+    Ok(Members { members, by_key })
 }
 
 fn bind_map<'a>(entries: &Field, array: &'a ArrayRef) -> Result<Values<'a>> {

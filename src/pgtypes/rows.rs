@@ -344,7 +344,7 @@ mod tests {
     }
 
     #[test]
-    fn structures_are_json() {
+    fn structures_are_jsonb() {
         let fields = Fields::from(vec![
             Field::new("a", DataType::Int32, true),
             Field::new("é\"", DataType::Utf8, true),
@@ -355,7 +355,10 @@ mod tests {
             Arc::new(StringArray::from(vec!["a\"\\\n\u{1}/é", "z"])),
             Arc::new(Float64Array::from(vec![f64::NAN, 1e20])),
         ];
-        let expected = [r#"{"a":1,"é\"":"a\"\\\n\u0001/é","f":"NaN"}"#, r#"{"a":null,"é\"":"z","f":1e+20}"#];
+        let expected = [
+            r#"{"a": 1, "f": "NaN", "é\"": "a\"\\\n\u0001/é"}"#,
+            r#"{"a": null, "f": 100000000000000000000, "é\"": "z"}"#,
+        ];
         let structs: ArrayRef = Arc::new(StructArray::new(fields, columns, None));
         assert_eq!(text(structs.clone()), expected);
         let list = ListArray::new(
@@ -364,17 +367,19 @@ mod tests {
             structs,
             None,
         );
-        assert_eq!(text(Arc::new(list))[1], r#"{"{\"a\":null,\"é\\\"\":\"z\",\"f\":1e+20}"}"#);
+        assert_eq!(text(Arc::new(list))[1], r#"{"{\"a\": null, \"f\": 100000000000000000000, \"é\\\"\": \"z\"}"}"#);
     }
 
     #[test]
-    fn maps_are_json() {
+    fn maps_are_jsonb() {
         let mut map = MapBuilder::new(None, StringBuilder::new(), Int32Builder::new());
-        map.keys().append_value("a");
-        map.values().append_value(1);
+        for (key, value) in [("bb", 1), ("c", 2), ("bb", 3), ("a\"", 4)] {
+            map.keys().append_value(key);
+            map.values().append_value(value);
+        }
         map.append(true).unwrap();
         map.append(false).unwrap();
-        assert_eq!(text(Arc::new(map.finish())), [r#"{"a":1}"#, "<null>"]);
+        assert_eq!(text(Arc::new(map.finish())), [r#"{"c": 2, "a\"": 4, "bb": 3}"#, "<null>"]);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use datafusion::arrow::compute::{CastOptions, cast_with_options};
 use datafusion::arrow::datatypes::Field;
 
 use super::column::{Column, canonical};
-use super::json;
+use super::json::{self, Form};
 use super::style::Style;
 use crate::error::{Error, Result};
 
@@ -25,7 +25,7 @@ pub fn texts(field: &Field, array: &ArrayRef, style: &Style) -> Result<ArrayRef>
 /// # Errors
 /// `0A000` for a type that no client can be sent.
 pub fn json_texts(field: &Field, array: &ArrayRef, style: &Style) -> Result<ArrayRef> {
-    written(field, array, |column, row, out| json::put_value(column, row, style, out))
+    written(field, array, |column, row, out| json::put_value(Form::Json, column, row, style, out))
 }
 
 /// Appends a JSON string.

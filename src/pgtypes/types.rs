@@ -48,7 +48,7 @@ pub fn column_type(field: &Field) -> Type {
     }
 }
 
-/// The PostgreSQL type of an Arrow type; what PostgreSQL lacks becomes the next wider type, structures become `json`.
+/// The PostgreSQL type of an Arrow type; what PostgreSQL lacks becomes the next wider type, structures and maps become `jsonb`.
 pub fn pg_type(data_type: &DataType) -> Type {
     use DataType::*;
     match data_type {
@@ -68,11 +68,11 @@ pub fn pg_type(data_type: &DataType) -> Type {
         Timestamp(_, Some(_)) => Type::TIMESTAMPTZ,
         Interval(_) | Duration(_) => Type::INTERVAL,
         List(item) | LargeList(item) | FixedSizeList(item, _) | ListView(item) | LargeListView(item) => {
-            array_type(&element_type(item)).unwrap_or(Type::JSON)
+            array_type(&element_type(item)).unwrap_or(Type::JSONB)
         }
         Dictionary(_, value) => pg_type(value),
         RunEndEncoded(_, values) => pg_type(values.data_type()),
-        Struct(_) | Map(..) | Union(..) => Type::JSON,
+        Struct(_) | Map(..) | Union(..) => Type::JSONB,
     }
 }
 
@@ -273,7 +273,7 @@ fn compatible(plain: &Type, named: &Type) -> bool {
         return matches!(*plain, Type::TEXT | Type::BYTEA);
     }
     if *named == Type::RECORD {
-        return *plain == Type::JSON;
+        return *plain == Type::JSONB;
     }
     if *named == Type::ANYARRAY {
         return element_of(plain).is_some();
@@ -301,7 +301,7 @@ mod tests {
             (DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8)), Type::TEXT),
             (DataType::Timestamp(TimeUnit::Nanosecond, Some("UTC".into())), Type::TIMESTAMPTZ),
             (list(list(DataType::Int32)), Type::INT4_ARRAY),
-            (list(DataType::Struct(vec![Field::new("a", DataType::Int32, true)].into())), Type::JSON_ARRAY),
+            (list(DataType::Struct(vec![Field::new("a", DataType::Int32, true)].into())), Type::JSONB_ARRAY),
             (DataType::Null, Type::TEXT),
         ] {
             assert_eq!(pg_type(&arrow), expected, "{arrow}");

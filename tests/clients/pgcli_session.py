@@ -1,8 +1,17 @@
-"""What pgcli asks when it starts (names for its completion) and for its backslash commands.
+"""What pgcli asks when it starts (names for its completion) and for its backslash commands; then the program itself, at a terminal.
 
     pgcli_session.py URL LAKE
 """
+import fcntl
+import os
+import pty
+import select
+import struct
+import subprocess
 import sys
+import tempfile
+import termios
+import time
 
 from pgcli.pgexecute import PGExecute
 from pgspecial.main import PGSpecial
@@ -28,7 +37,44 @@ def main(url: str) -> None:
     for command in commands:
         for title, cursor, headers, status, sql, success, _ in execute.run(command, backslash):
             assert success, (command, status)
+    at_a_terminal(url)
     print("pgcli is content")
+
+
+def at_a_terminal(url: str) -> None:
+    """Types into the program what a user types, and looks at what stands on the screen."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, 160, 0, 0))
+    with tempfile.TemporaryDirectory() as home:
+        environment = {**os.environ, "HOME": home, "XDG_CONFIG_HOME": home, "TERM": "dumb", "PAGER": "cat"}
+        program = os.path.join(os.path.dirname(sys.executable), "pgcli")
+        running = subprocess.Popen(
+            [program, "--less-chatty", url], stdin=theirs, stdout=theirs, stderr=theirs, env=environment, start_new_session=True
+        )
+        os.close(theirs)
+
+        def seen_until(end: str) -> str:
+            seen, deadline = "", time.monotonic() + 60
+            while end not in seen:
+                assert time.monotonic() < deadline, seen
+                if select.select([ours], [], [], 1)[0]:
+                    seen += os.read(ours, 65536).decode(errors="replace")
+            return seen
+
+        seen_until("lake> ")
+        for typed, shown in [
+            ("\\dt gold.*", "daily_sales"),
+            ("select 6 * 7 as answer;", "| 42     |"),
+            ("select nosuch from gold.daily_sales;", 'column "nosuch" does not exist'),
+            ("select count(*) > 0 as sold from gold.daily_sales;", "True"),
+        ]:
+            os.write(ours, typed.encode() + b"\r")
+            seen = seen_until("Time:")
+            assert shown in seen, (typed, seen)
+            seen_until("lake> ")
+        os.write(ours, b"\\q\r")
+        assert running.wait(30) == 0
+        os.close(ours)
 
 
 if __name__ == "__main__":

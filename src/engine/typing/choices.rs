@@ -15,6 +15,7 @@ use super::operators::{not_boolean, operands};
 use super::place::nowhere;
 use super::{Operand, Typing};
 use crate::error::{Error, ErrorKind};
+use crate::pgfunctions::JsonType;
 use crate::pgtypes::{PG_TYPE_KEY, Type, column_type, is_reg};
 
 /// The type of a column that holds them all; `None` where all are unknown.
@@ -53,7 +54,7 @@ pub(super) fn alike(
     schema: &DFSchema,
     context: &str,
 ) -> Result<(Vec<Expr>, Option<FieldRef>)> {
-    let known = exprs.iter().map(|expr| typing.operand(expr, schema)).collect::<Result<Vec<_>>>()?;
+    let (exprs, known) = documents(typing, exprs, schema)?;
     match common(&known, context)? {
         Some((pg_type, field)) => {
             let read = exprs.into_iter().zip(&known).map(|(expr, operand)| match operand {
@@ -66,6 +67,27 @@ pub(super) fn alike(
         }
         None => Ok((exprs, None)),
     }
+}
+
+/// The expressions with what is known of them: where structures of a table meet other documents, all are documents.
+fn documents(typing: &Typing, exprs: Vec<Expr>, schema: &DFSchema) -> Result<(Vec<Expr>, Vec<Operand>)> {
+    let operands = |exprs: &[Expr]| exprs.iter().map(|expr| typing.operand(expr, schema)).collect::<Result<Vec<_>>>();
+    let known = operands(&exprs)?;
+    let arrow = |operand: &Operand| operand.known().map(|(_, field)| field.data_type().clone());
+    let is_structure = |operand: &Operand| {
+        operand.known().is_some_and(|(pg_type, field)| *pg_type == Type::JSONB && field.data_type().is_nested())
+    };
+    let all_alike = known.windows(2).all(|pair| arrow(&pair[0]) == arrow(&pair[1]));
+    if all_alike || !known.iter().any(is_structure) {
+        return Ok((exprs, known));
+    }
+    let written = exprs.into_iter().zip(&known).map(|(expr, operand)| match is_structure(operand) {
+        true => JsonType::Jsonb.mark(expr),
+        false => Ok(expr),
+    });
+    let exprs = written.collect::<Result<Vec<_>>>()?;
+    let known = operands(&exprs)?;
+    Ok((exprs, known))
 }
 
 /// `coalesce` with its values settled, before a mark of JSON around it makes another expression of it.

@@ -44,7 +44,7 @@ fn check_cast(value: &Expr, column: &str, schema: &dyn ExprSchema) -> Result<()>
 fn check_value(value: &Expr, to: &DataType, column: &str, schema: &dyn ExprSchema) -> Result<()> {
     let from = value.get_type(schema).map_err(errors::from_datafusion)?;
     // a quoted literal has no type of its own
-    if matches!(value, Expr::Literal(..)) && from.is_string() {
+    if matches!(value, Expr::Literal(..)) && from.is_string() && !to.is_nested() {
         return Ok(());
     }
     check_type(&from, to, column)
@@ -55,6 +55,12 @@ fn check_value(value: &Expr, to: &DataType, column: &str, schema: &dyn ExprSchem
 pub(super) fn check_type(from: &DataType, to: &DataType, column: &str) -> Result<()> {
     if assignable(from, to) {
         return Ok(());
+    }
+    if from.is_string() && matches!(to, DataType::Struct(_) | DataType::Map(..)) {
+        let what = if matches!(to, DataType::Map(..)) { "map" } else { "structure" };
+        let message = format!("column \"{column}\" is a {what} of the Delta table: it cannot be written from a document yet");
+        let hint = "Write it from a column of the same kind, or keep documents in a column of type jsonb.";
+        return Err(Error::new(ErrorKind::FeatureNotSupported, message).with_hint(hint));
     }
     let name = |data_type: &DataType| format_type(pg_type(data_type).oid(), -1);
     let message = format!("column \"{column}\" is of type {} but expression is of type {}", name(to), name(from));

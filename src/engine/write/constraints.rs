@@ -6,15 +6,15 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int64Array, RecordBatch};
-use datafusion::arrow::compute::{CastOptions, cast, cast_with_options};
-use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Int64Type, Schema, SchemaRef};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch};
+use datafusion::arrow::compute::{CastOptions, cast_with_options};
+use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use datafusion::common::DFSchema;
 use datafusion::logical_expr::Expr;
 use datafusion::physical_plan::PhysicalExpr;
 use datafusion::sql::sqlparser::ast;
-use parking_lot::Mutex;
 
+use super::define::sequences;
 use super::{assign, forms};
 use crate::catalog::Object;
 use crate::dialect;
@@ -39,11 +39,11 @@ pub(super) struct TableRules {
     schema: SchemaRef,
     rules: Arc<Rules>,
     defaults: Vec<Option<Expr>>,
+    /// The same as text; of an identity column, that it takes the next value of its sequence.
+    default_texts: Vec<Option<String>>,
     generated: Vec<(usize, Arc<dyn PhysicalExpr>)>,
     checks: Vec<(String, Arc<dyn PhysicalExpr>)>,
     forms: Vec<(usize, Form)>,
-    /// Identity columns, and the next value of each.
-    identity: Vec<(usize, Mutex<Numbers>)>,
     session: Option<SessionInfo>,
 }
 
@@ -77,7 +77,7 @@ impl TableRules {
             generated: Vec::new(),
             checks: Vec::new(),
             forms: Vec::new(),
-            identity: Vec::new(),
+            default_texts: vec![None; schema.fields().len()],
             session: SessionInfo::of(planner.state().config_options()).cloned(),
             schema,
             rules: rules.clone(),
@@ -99,12 +99,17 @@ impl TableRules {
         };
         for (index, field) in ready.schema.clone().fields().iter().enumerate() {
             let Some(rule) = rules.column(field.name()) else { continue };
-            if let Some(text) = &rule.default {
+            let default = rule.default.clone().or_else(|| {
+                let sequence = rule.identity.and_then(|_| identity_sequence(planner, object, field.name()))?;
+                Some(sequences::next_of(&sequence.name))
+            });
+            if let Some(text) = &default {
                 let planned = planned(planner, text, &none).await;
                 let value =
                     planned.map_err(|error| foreign(error, &format!("default of column \"{}\"", field.name())))?;
                 ready.defaults[index] = Some(assign::assigned(value, field, &none)?);
             }
+            ready.default_texts[index] = default;
             if let Some(text) = &rule.generated {
                 let named = |error| foreign(error, &format!("generated column \"{}\"", field.name()));
                 let value = planned(planner, text, &columns).await.map_err(named)?;
@@ -113,9 +118,6 @@ impl TableRules {
             }
             if let Some(form) = rule.form {
                 ready.forms.push((index, form));
-            }
-            if rule.identity.is_some() {
-                ready.identity.push((index, Mutex::default()));
             }
         }
         for check in &rules.checks {
@@ -141,6 +143,9 @@ impl TableRules {
     }
 
     /// What the column is where a statement gives it no value: typed, null where it has no default.
+    ///
+    /// # Errors
+    /// `55000` for an identity column whose sequence is gone.
     pub fn default(&self, index: usize) -> Result<Expr> {
         let null = || {
             let data_type = self.schema.field(index).data_type();
@@ -148,14 +153,33 @@ impl TableRules {
         };
         match self.defaults.get(index) {
             Some(Some(value)) => Ok(value.clone()),
+            _ if self.is_identity(self.schema.field(index).name()) => Err(self.no_sequence(index)),
             _ => null().map_err(errors::from_datafusion),
         }
+    }
+
+    /// The same as an expression of SQL, `None` where there is none.
+    ///
+    /// # Errors
+    /// As [`Self::default`].
+    pub fn default_text(&self, index: usize) -> Result<Option<&str>> {
+        match self.default_texts.get(index).and_then(Option::as_deref) {
+            None if self.is_identity(self.schema.field(index).name()) => Err(self.no_sequence(index)),
+            text => Ok(text),
+        }
+    }
+
+    fn no_sequence(&self, index: usize) -> Error {
+        let column = self.schema.field(index).name();
+        let message = format!("no owned sequence found for identity column \"{column}\" of relation \"{}\"", self.name.name);
+        let hint = "ALTER COLUMN … DROP IDENTITY and ADD GENERATED … AS IDENTITY make another.";
+        Error::new(ErrorKind::ObjectNotInPrerequisiteState, message).with_hint(hint)
     }
 
     /// Whether the same values make the same row whenever they are inserted.
     pub fn is_plain(&self) -> bool {
         let constant = |value: &Option<Expr>| value.as_ref().is_none_or(|value| !value.is_volatile());
-        self.identity.is_empty() && self.defaults.iter().all(constant)
+        self.defaults.iter().all(constant)
     }
 
     /// Refuses a value for a column that the table itself computes; `inserts` tells INSERT from UPDATE.
@@ -184,39 +208,12 @@ impl TableRules {
         self.rules.column(column).is_some_and(|rule| rule.identity.is_some())
     }
 
-    /// The identity columns whose next value is not known yet.
-    pub fn identities(&self) -> impl Iterator<Item = &str> {
-        let unknown = self.identity.iter().filter(|(_, numbers)| numbers.lock().next.is_none());
-        unknown.map(|(index, _)| self.schema.field(*index).name().as_str())
-    }
-
-    /// Sets the greatest value that an identity column has.
-    pub fn continue_after(&self, column: &str, greatest: i64) {
-        for (index, next) in &self.identity {
-            if self.schema.field(*index).name() == column {
-                next.lock().next = greatest.checked_add(1);
-            }
-        }
-    }
-
-    /// The identity columns that have given numbers, and the last of each.
-    pub fn given(&self) -> Vec<(&str, i64)> {
-        let given = |(index, numbers): &(usize, Mutex<Numbers>)| {
-            Some((self.schema.field(*index).name().as_str(), numbers.lock().last?))
-        };
-        self.identity.iter().filter_map(given).collect()
-    }
-
-    /// The rows as the table takes them. `columns` are the table's, in order and of its types; `is_new` tells the rows that
-    /// get their number from the table from those that had one.
+    /// The rows as the table takes them. `columns` are the table's, in order and of its types.
     ///
     /// # Errors
     /// `23502`, `23514`, `22001`, `22P02`; and what computing a column gives.
-    pub fn finish(&self, columns: Vec<ArrayRef>, rows: usize, is_new: impl Fn(usize) -> bool) -> Result<RecordBatch> {
+    pub fn finish(&self, columns: Vec<ArrayRef>, rows: usize) -> Result<RecordBatch> {
         let mut columns = columns;
-        for (index, next) in &self.identity {
-            columns[*index] = numbered(&columns[*index], next, &is_new)?;
-        }
         for (index, form) in &self.forms {
             columns[*index] = forms::formed(&columns[*index], *form)?;
         }
@@ -315,6 +312,14 @@ fn fitted(column: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
     })
 }
 
+/// The sequence that numbers the rows of an identity column.
+pub(super) fn identity_sequence(planner: &Planner, table: &Object, column: &str) -> Option<Arc<Object>> {
+    planner.scope().objects().into_iter().find(|object| {
+        let owner = object.sequence().and_then(|sequence| sequence.owned_by.as_ref());
+        owner.is_some_and(|owner| owner.table == table.id && owner.column == column)
+    })
+}
+
 async fn planned(planner: &Planner, text: &str, columns: &DFSchema) -> Result<Expr> {
     let (statement, expr) = expression(text)?;
     let mut planned = planner.exprs(&statement, vec![expr], columns).await?;
@@ -331,42 +336,4 @@ pub(super) fn physical(planner: &Planner, expr: Expr, columns: &DFSchema) -> Res
 fn evaluated(expr: &Arc<dyn PhysicalExpr>, rows: &RecordBatch) -> Result<ArrayRef> {
     let value = expr.evaluate(rows).and_then(|value| value.into_array(rows.num_rows()));
     value.map_err(errors::from_datafusion)
-}
-
-/// The numbers of an identity column.
-#[derive(Debug, Default)]
-struct Numbers {
-    /// Not known at first.
-    next: Option<i64>,
-    last: Option<i64>,
-}
-
-/// The column with the next numbers in place of its nulls.
-fn numbered(column: &ArrayRef, known: &Mutex<Numbers>, is_new: impl Fn(usize) -> bool) -> Result<ArrayRef> {
-    if column.null_count() == 0 {
-        return Ok(column.clone());
-    }
-    let failed = |error| Error::internal("an identity column is not a number").with_source(error);
-    let numbers = cast(column, &DataType::Int64).map_err(failed)?;
-    let numbers = numbers.as_primitive::<Int64Type>();
-    let mut known = known.lock();
-    let mut number = known.next.ok_or_else(|| Error::internal("an identity column without its next value"))?;
-    let filled: Int64Array = numbers
-        .iter()
-        .enumerate()
-        .map(|(row, given)| {
-            given.or_else(|| {
-                let new = is_new(row);
-                number += i64::from(new);
-                new.then_some(number - 1)
-            })
-        })
-        .collect();
-    if known.next != Some(number) {
-        known.last = number.checked_sub(1);
-    }
-    known.next = Some(number);
-    let strict = CastOptions { safe: false, ..CastOptions::default() };
-    cast_with_options(&filled, column.data_type(), &strict)
-        .map_err(|_| Error::new(ErrorKind::NumericOutOfRange, "an identity column has reached the end of its type"))
 }

@@ -14,7 +14,7 @@ use super::constraints::{TableRules, physical};
 use super::names::Verb;
 use super::target::Target;
 use super::{Change, rows};
-use crate::catalog::{Column, Object, Sequences};
+use crate::catalog::{Object, Sequences, sequence_of};
 use crate::engine::copy::CopyFrom;
 use crate::engine::names::Relation;
 use crate::engine::{BatchStream, SessionEntry, SessionInfo, errors};
@@ -62,7 +62,7 @@ impl Change {
                 cast_with_options(&column, field.data_type(), &strict).map_err(failed)
             });
             let columns = columns.collect::<Result<Vec<_>>>()?;
-            rules.finish(columns.clone(), batch.num_rows(), |_| true).map_err(|error| {
+            rules.finish(columns.clone(), batch.num_rows()).map_err(|error| {
                 let lines = batch.column_by_name(LINE).and_then(|lines| lines.as_primitive_opt::<Int64Type>());
                 match first_refused(&rules, &columns, batch.num_rows()).zip(lines) {
                     Some((row, lines)) => error.in_context(format!("COPY {relation}, line {}", lines.value(row))),
@@ -73,7 +73,6 @@ impl Change {
         let spec = WriteSpec { checked: true, ..WriteSpec::new(WriteMode::Append) };
         let (name, schema) = (&target.object.name, target.rules.schema().clone());
         let written = self.write_batches(name, spec, schema, finished.boxed()).await?;
-        rows::note_numbers(self, &target);
         Ok(written.rows)
     }
 
@@ -89,8 +88,7 @@ impl Change {
                 }
                 return Ok(Source::Data(field.name().clone()));
             }
-            let column = target.object.columns.iter().find(|column| column.name == *field.name());
-            if let Some(sequence) = column.and_then(Column::sequence) {
+            if let Some(sequence) = target.rules.default_text(index)?.and_then(sequence_of) {
                 return Ok(Source::Next(self.sequence(sequence)?));
             }
             Ok(Source::Default(physical(&self.planner, target.rules.default(index)?, &none)?))
@@ -110,7 +108,7 @@ impl Change {
 fn first_refused(rules: &TableRules, columns: &[ArrayRef], rows: usize) -> Option<usize> {
     let takes = |count: usize| {
         let first = columns.iter().map(|column| column.slice(0, count)).collect();
-        rules.finish(first, count, |_| true).is_ok()
+        rules.finish(first, count).is_ok()
     };
     let (mut taken, mut refused) = (0, rows);
     while taken + 1 < refused {

@@ -138,8 +138,6 @@ struct Decided {
     kept: BooleanArray,
     /// Those of them that leave a row.
     written: BooleanArray,
-    /// Of the rows that are left, whether they are new.
-    inserted: Vec<bool>,
 }
 
 impl Effects {
@@ -168,11 +166,11 @@ impl Effects {
         let mut done = self.done.lock();
         if !self.layout.placed && self.layout.numbered.is_empty() && done.keys.is_empty() {
             done.count += rows as u64;
-            let written = self.rules.finish(values.to_vec(), rows, |_| true)?;
+            let written = self.rules.finish(values.to_vec(), rows)?;
             self.keep_returned(&mut done, written.columns(), extras)?;
             return Ok(Some(written));
         }
-        let Decided { kept, written, inserted } = self.decide(&mut done, batch, values)?;
+        let Decided { kept, written } = self.decide(&mut done, batch, values)?;
         let count = kept.true_count();
         done.count += count as u64;
         let pick = |columns: &[ArrayRef], mask: &BooleanArray| -> Result<Vec<ArrayRef>> {
@@ -181,7 +179,7 @@ impl Effects {
         };
         let new = match written.true_count() {
             0 => None,
-            rows => Some(self.rules.finish(pick(values, &written)?, rows, |row| inserted[row])?),
+            rows => Some(self.rules.finish(pick(values, &written)?, rows)?),
         };
         if self.layout.returns && count > 0 {
             let extras = pick(extras, &kept)?;
@@ -213,7 +211,7 @@ impl Effects {
         };
         let mut of_rows = done.keys.iter().map(|key| key.of(values, batch.num_rows())).collect::<Result<Vec<_>>>()?;
         let mut grown = 0;
-        let (mut kept, mut written, mut inserted) = (Vec::with_capacity(batch.num_rows()), Vec::new(), Vec::new());
+        let (mut kept, mut written) = (Vec::with_capacity(batch.num_rows()), Vec::with_capacity(batch.num_rows()));
         for row in 0..batch.num_rows() {
             let effect = match numbers {
                 None => Some(self.layout.effect),
@@ -236,12 +234,9 @@ impl Effects {
             }
             kept.push(fresh);
             written.push(fresh && effect != Some(Effect::Delete));
-            if fresh && effect != Some(Effect::Delete) {
-                inserted.push(effect == Some(Effect::Insert));
-            }
         }
         done.memory.try_grow(grown).map_err(errors::from_datafusion)?;
-        Ok(Decided { kept: kept.into(), written: written.into(), inserted })
+        Ok(Decided { kept: kept.into(), written: written.into() })
     }
 
     fn keep_returned(&self, done: &mut Done, values: &[ArrayRef], extras: &[ArrayRef]) -> Result<()> {

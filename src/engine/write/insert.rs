@@ -280,8 +280,7 @@ fn of_columns(planner: &Planner, source: &ast::Query, given: &[usize], target: &
 
 /// The column's default as it would be written; what the table computes is null until it does.
 pub(super) fn default_of(target: &Target, index: usize) -> Result<ast::Expr> {
-    let rule = target.rules.rules().column(target.columns()[index].name());
-    match rule.and_then(|rule| rule.default.as_deref()) {
+    match target.rules.default_text(index)? {
         Some(text) => Ok(ast::Expr::Nested(Box::new(constraints::expression(text)?.1))),
         None => Ok(ast::Expr::Value(ast::Value::Null.into())),
     }

@@ -27,7 +27,6 @@ use super::with::Parts;
 use super::{Change, insert, merge, unsupported, update};
 use crate::catalog::{Column, Object, Position};
 use crate::dialect::Statement;
-use crate::engine::SessionInfo;
 use crate::engine::planned::bind;
 use crate::engine::planner::Planner;
 use crate::engine::session::Outcome;
@@ -133,7 +132,7 @@ pub(super) async fn change(change: &Change, statement: &Statement, params: &[Sca
         && let Some((target, columns)) = constants.columns(&change.planner, statement, params).await?
     {
         let rows = constants.count();
-        let batch = target.rules.finish(columns, rows, |_| true)?;
+        let batch = target.rules.finish(columns, rows)?;
         append(change, &target, vec![batch], futures::stream::empty().boxed()).await?;
         return Ok(Outcome::command(format!("INSERT 0 {rows}")));
     }
@@ -171,7 +170,6 @@ pub(super) async fn run(
     } else {
         append(change, &work.target, first, new).await?;
     }
-    note_numbers(change, &work.target);
     let returned = match &work.returning {
         Some(returning) => Some(returned(change, returning, statement, params, effects.returned()).await?),
         None => None,
@@ -289,51 +287,31 @@ async fn returned(
     Ok(batches)
 }
 
-/// Finds out where the identity columns of the table go on.
+/// Has the sequences that number the rows of the table go on behind the greatest numbers that are there: no index would
+/// refuse one that is there already.
 pub(super) async fn number_on(change: &Change, target: &Target) -> Result<()> {
-    let columns: Vec<String> = target.rules.identities().map(str::to_owned).collect();
-    for column in columns {
-        // numbers that others take meanwhile are not to be taken twice
-        change.overlay.mind(&target.object.name);
-        let mut last = greatest(change, target, &column).await?;
-        if let Some(sequence) = change.owned_sequences(&target.object, Some(&column)).first()
-            && let Some(declared) = sequence.sequence()
-        {
-            let (at, _) = change.shared.running.sequences.position(sequence.id, declared).await?;
-            last = last.max(if at.is_called { at.value } else { at.value.saturating_sub(1) });
-        }
-        target.rules.continue_after(&column, last);
-    }
-    for (column, sequence) in serials(change, &target.object) {
+    for (column, sequence) in numbering(change, &target.object) {
         let greatest = greatest(change, target, &column).await?;
-        if let Some(declared) = sequence.sequence().filter(|_| greatest > 0) {
+        if let Some(declared) = sequence.sequence().filter(|declared| greatest >= declared.min) {
             change.shared.running.sequences.pass(sequence.id, declared, greatest).await?;
         }
     }
     Ok(())
 }
 
-/// Has `currval` and `lastval` know the numbers that the table has given.
-pub(super) fn note_numbers(change: &Change, target: &Target) {
-    let Some(entry) = SessionInfo::of(change.state().config_options()).and_then(SessionInfo::entry) else { return };
-    for (column, last) in target.rules.given() {
-        if let Some(sequence) = change.owned_sequences(&target.object, Some(column)).first() {
-            entry.given.put(sequence.id, last);
-        }
-    }
-}
-
-/// The columns whose defaults take values of sequences that go with them: these never give a value that is there already,
-/// for no index would refuse it.
-fn serials(change: &Change, table: &Object) -> Vec<(String, Arc<Object>)> {
-    if table.columns.iter().all(|column| column.sequence().is_none()) {
+/// The columns that sequences which go with them number, upwards.
+fn numbering(change: &Change, table: &Object) -> Vec<(String, Arc<Object>)> {
+    let is_numbered = |column: &Column| column.identity.is_some() || column.sequence().is_some();
+    if !table.columns.iter().any(is_numbered) {
         return Vec::new();
     }
     let owned = |object: Arc<Object>| {
-        let sequence = object.sequence().filter(|sequence| sequence.increment > 0)?;
+        let sequence = object.sequence().filter(|sequence| sequence.increment > 0 && !sequence.cycle)?;
         let owner = sequence.owned_by.as_ref()?;
         let name = object.name.quoted();
-        let uses = |column: &Column| column.name == owner.column && column.sequence() == Some(name.as_str());
+        let uses = |column: &Column| {
+            column.name == owner.column && (column.identity.is_some() || column.sequence() == Some(name.as_str()))
+        };
         let used = table.columns.iter().any(uses);
         used.then(|| (owner.column.clone(), object.clone()))
     };

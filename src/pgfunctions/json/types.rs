@@ -1,4 +1,5 @@
-//! Which expressions are json or jsonb, and casts to and from them.
+//! Which expressions are json or jsonb, and casts to and from them. Structures and maps of Delta tables stay what they are to
+//! the engine, and are `jsonb` to who asks: functions read them as such ([`super::super::row::Kind::Json`]).
 //!
 //! Invariant: a mark is that of the expression's own type; a cast to another type has lost it, whatever its field says.
 
@@ -29,6 +30,8 @@ impl JsonType {
         match field.metadata().get(PG_TYPE_KEY).map(String::as_str) {
             Some("json") => Some(Self::Json),
             Some("jsonb") => Some(Self::Jsonb),
+            // of a structure or a map that a table keeps; a row is marked as one
+            None if matches!(field.data_type(), DataType::Struct(_) | DataType::Map(..)) => Some(Self::Jsonb),
             _ => None,
         }
     }

@@ -7,7 +7,7 @@ use datafusion::sql::sqlparser::ast::{self, AlterColumnOperation};
 
 use super::super::{Change, unsupported};
 use super::checks;
-use super::columns::{check_identity, declared, start_of, stored_name, typed};
+use super::columns::{check_identity, declared, stored_name, typed};
 use super::constraints::Constraints;
 use super::drop::settle_readers;
 use super::relations::{plan, quoted, readers, shown};
@@ -329,10 +329,9 @@ pub(super) async fn alter(
             return set_type(change, table, column, data_type, using.as_ref(), definition).await;
         }
         AlterColumnOperation::AddGenerated { generated_as, sequence_options } => {
-            let start = start_of(sequence_options.as_deref())?;
             let by_default = *generated_as == Some(ast::GeneratedAs::ByDefault);
             let field = add_identity(table, column, by_default, &mut definition)?;
-            sequences::make_for(change, &table.name, &field, start);
+            sequences::make_for(change, &table.name, &field, sequence_options.as_deref())?;
             sequences::settle_owners(change, &table.name);
         }
     }

@@ -71,7 +71,7 @@ pub(super) fn declared(change: &Change, column: &ast::ColumnDef, constraints: &m
     let (field, mut definition, serial) = typed(change, &name, &column.data_type)?;
     let mut not_null = false;
     if serial {
-        definition.default = Some(sequences::of_serial(change, constraints.relation(), &field));
+        definition.default = Some(sequences::of_serial(change, constraints.relation(), &field)?);
         not_null = true;
     }
     for option in &column.options {
@@ -94,7 +94,7 @@ pub(super) fn declared(change: &Change, column: &ast::ColumnDef, constraints: &m
                 definition.generated = Some(value.to_string())
             }
             ColumnOption::Generated { generated_as, generation_expr: None, sequence_options, .. } => {
-                sequences::make_for(change, constraints.relation(), &field, start_of(sequence_options.as_deref())?);
+                sequences::make_for(change, constraints.relation(), &field, sequence_options.as_deref())?;
                 let by = if *generated_as == GeneratedAs::ByDefault { "by default" } else { "always" };
                 definition.identity = Some(by.to_owned());
                 not_null = true;
@@ -117,28 +117,6 @@ pub(super) fn declared(change: &Change, column: &ast::ColumnDef, constraints: &m
         check_identity(&field)?;
     }
     Ok(Declared { field: field.with_nullable(!not_null), definition })
-}
-
-/// Where an identity column is to begin.
-///
-/// # Errors
-/// `0A000` where it is to count otherwise than by 1.
-pub(super) fn start_of(options: Option<&[ast::SequenceOptions]>) -> Result<i64> {
-    let mut start = 1;
-    for option in options.unwrap_or_default() {
-        match option {
-            ast::SequenceOptions::StartWith(ast::Expr::Value(value), _)
-                if let Ok(number) = value.to_string().parse() =>
-            {
-                start = number;
-            }
-            other => {
-                let error = unsupported(&format!("{} of an identity column", other.to_string().trim()));
-                return Err(error.with_hint("Take the values of a sequence: DEFAULT nextval('…')."));
-            }
-        }
-    }
-    Ok(start)
 }
 
 /// # Errors

@@ -17,7 +17,7 @@ mod options;
 mod relations;
 mod rights;
 mod schemas;
-mod sequences;
+pub(super) mod sequences;
 mod tables;
 mod views;
 

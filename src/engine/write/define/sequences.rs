@@ -176,26 +176,45 @@ fn owner(change: &Change, name: &TableName, options: &[SequenceOption]) -> Resul
 }
 
 /// The default of a serial column, whose sequence this makes.
-pub(super) fn of_serial(change: &Change, table: &TableName, column: &Field) -> String {
-    format!("nextval({})", regclass(&make_for(change, table, column, 1).quoted()))
+///
+/// # Errors
+/// None that a serial column has.
+pub(super) fn of_serial(change: &Change, table: &TableName, column: &Field) -> Result<String> {
+    Ok(next_of(&make_for(change, table, column, None)?))
 }
 
-/// Makes the sequence of a column that numbers itself. Its table may not be there yet ([`settle_owners`]).
-pub(super) fn make_for(change: &Change, table: &TableName, column: &Field, start: i64) -> TableName {
+/// The default that takes the next value of the sequence.
+pub(in crate::engine::write) fn next_of(sequence: &TableName) -> String {
+    format!("nextval({})", regclass(&sequence.quoted()))
+}
+
+/// Makes the sequence of a column that numbers itself, as the options declare it. Its table may not be there yet
+/// ([`settle_owners`]).
+///
+/// # Errors
+/// As those of CREATE SEQUENCE, for the options.
+pub(super) fn make_for(
+    change: &Change,
+    table: &TableName,
+    column: &Field,
+    options: Option<&[ast::SequenceOptions]>,
+) -> Result<TableName> {
+    let data_type = match column.data_type() {
+        DataType::Int16 => "smallint",
+        DataType::Int32 => "integer",
+        _ => "bigint",
+    };
+    let mut declared = Sequence { data_type: data_type.to_owned(), ..Sequence::default() };
+    let options: Vec<String> = options.unwrap_or_default().iter().map(ToString::to_string).collect();
+    declare(&mut declared, &sequence_options(&options.join(" "))?, true)?;
     let plain = format!("{}_{}_seq", table.name, column.name());
     let is_free = |name: &String| change.overlay.scope().object(&TableName::new(table.schema.as_str(), name)).is_none();
     let numbered = (1..).map(|number: u32| format!("{plain}{number}"));
     let name = std::iter::once(plain.clone()).chain(numbered).find(is_free).unwrap_or(plain);
     let name = TableName::new(table.schema.as_str(), name);
-    let (data_type, max) = match column.data_type() {
-        DataType::Int16 => ("smallint", i16::MAX.into()),
-        DataType::Int32 => ("integer", i32::MAX.into()),
-        _ => ("bigint", i64::MAX),
-    };
     let owned_by = Some(OwnedBy { table: Uuid::nil(), column: column.name().clone() });
-    let sequence = Sequence { data_type: data_type.to_owned(), start, max, owned_by, ..Sequence::default() };
-    change.overlay.put_sequence(&name, sequence);
-    name
+    change.overlay.put_sequence(&name, Sequence { owned_by, ..declared });
+    Ok(name)
 }
 
 /// Whether the default takes values of a sequence that was made for the column, and is no table's yet.
@@ -203,8 +222,7 @@ pub(super) fn is_serial(change: &Change, column: &ColumnDefinition) -> bool {
     let default = column.default.as_deref().unwrap_or_default();
     let is_its = |object: &Arc<Object>| {
         let owner = object.sequence().and_then(|sequence| sequence.owned_by.as_ref());
-        let default_of = format!("nextval({})", regclass(&object.name.quoted()));
-        owner.is_some_and(|owner| owner.table.is_nil()) && default == default_of
+        owner.is_some_and(|owner| owner.table.is_nil()) && default == next_of(&object.name)
     };
     change.overlay.scope().objects().iter().any(is_its)
 }
