@@ -55,6 +55,7 @@ mod sql_types;
 mod statements;
 mod stream;
 mod system;
+mod system_columns;
 mod text_casts;
 mod time_travel;
 mod transaction;

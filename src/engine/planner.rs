@@ -196,7 +196,8 @@ impl Planner {
         known: HashMap<TableReference, Arc<dyn TableSource>>,
         depth: usize,
     ) -> Result<LogicalPlan> {
-        let names = self.names_in(statement, known, depth).await?;
+        let mut names = self.names_in(statement, known, depth).await?;
+        self.add_system_columns(&statement.ast, &mut names.tables).await?;
         let mut ast = statement.ast.clone();
         call_clauses::check(&ast, &self.state).map_err(|error| errors::in_statement(error, statement))?;
         values_parameters::settle(&mut ast, &self.parameters);

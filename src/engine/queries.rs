@@ -14,7 +14,7 @@ use super::planned::{Basis, Planned, bind, locate, same_columns};
 use super::planner::Planner;
 use super::session::{Prepared, Session};
 use super::stream::Guard;
-use super::{BatchStream, execute, locks, reg_values};
+use super::{BatchStream, execute, locks, reg_values, write};
 use crate::catalog::Scope;
 use crate::dialect::Statement;
 use crate::error::{Error, ErrorKind, Result};
@@ -112,6 +112,7 @@ impl Session {
     }
 
     async fn plan_anew(&mut self, statement: &Statement, parameters: &[Option<Type>]) -> Result<Arc<Planned>> {
+        write::settle_places(self, statement).await?;
         let scope = self.scope().await?;
         let (planner, basis) = self.planner(scope);
         let planner = planner.with_parameters(parameters);

@@ -61,6 +61,7 @@ impl TypePlanner for SqlTypes {
             SqlType::Custom(name, _) if is_named(name, "jsonpath") => DataType::Utf8View,
             SqlType::Custom(name, _) if is_named(name, "oid") => return Ok(Some(marked(DataType::Int32, "oid"))),
             SqlType::Custom(name, _) if is_named(name, "xid") => return Ok(Some(marked(DataType::Int32, "xid"))),
+            SqlType::Custom(name, _) if is_named(name, "tid") => return Ok(Some(marked(DataType::Utf8View, "tid"))),
             SqlType::Custom(name, _) if domain(name).is_some() => return Ok(domain(name)),
             // quoted: PostgreSQL's one byte, unlike char(1)
             SqlType::Custom(name, _) if is_named(name, "char") => return Ok(Some(marked(DataType::Utf8View, "char"))),

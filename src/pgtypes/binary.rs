@@ -57,6 +57,10 @@ pub(super) fn put_binary(column: &Column<'_>, row: usize, style: &Style, out: &m
                     out.put_slice(uuid.as_bytes());
                     return Ok(());
                 }
+                Type::TID => {
+                    put_tid(out, text);
+                    return Ok(());
+                }
                 Type::JSONB => out.put_u8(JSONB_VERSION),
                 _ => {}
             }
@@ -88,6 +92,14 @@ pub(super) fn put_binary(column: &Column<'_>, row: usize, style: &Style, out: &m
         }
     }
     Ok(())
+}
+
+/// The place of a row, `(page,row)`.
+fn put_tid(out: &mut BytesMut, text: &str) {
+    let parts = text.trim_matches(['(', ')']).split_once(',');
+    let (page, row) = parts.unwrap_or_default();
+    out.put_u32(page.parse().unwrap_or(u32::MAX));
+    out.put_u16(row.parse().unwrap_or(0));
 }
 
 /// Microseconds since PostgreSQL's epoch.

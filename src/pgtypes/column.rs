@@ -55,29 +55,15 @@ pub(super) enum Values<'a> {
     BytesView(&'a BinaryViewArray),
     FixedBytes(&'a FixedSizeBinaryArray),
     Date(&'a [i32]),
-    Timestamp {
-        values: &'a [i64],
-        unit: TimeUnit,
-        zoned: bool,
-    },
-    Time {
-        values: &'a [i64],
-        unit: TimeUnit,
-    },
+    Timestamp { values: &'a [i64], unit: TimeUnit, zoned: bool },
+    Time { values: &'a [i64], unit: TimeUnit },
     Months(&'a [i32]),
     DayMillis(&'a [IntervalDayTime]),
     MonthDayNanos(&'a [IntervalMonthDayNano]),
-    Duration {
-        values: &'a [i64],
-        unit: TimeUnit,
-    },
+    Duration { values: &'a [i64], unit: TimeUnit },
     List(List<'a>),
     Struct(Members<'a>),
-    Map {
-        offsets: &'a [i32],
-        keys: Box<Column<'a>>,
-        values: Box<Column<'a>>,
-    },
+    Map { offsets: &'a [i32], keys: Box<Column<'a>>, values: Box<Column<'a>> },
 }
 
 /// What a structure is made of.

@@ -19,6 +19,13 @@ fn moment(style: &Style) -> Input {
     Input::new(style, chrono::Utc::now().timestamp_micros())
 }
 
+/// The place of a row as it is written: `(page,row)`.
+fn tid_of(text: &str) -> Option<String> {
+    let (page, row) = text.trim().strip_prefix('(')?.strip_suffix(')')?.split_once(',')?;
+    let (page, row): (u32, u16) = (page.trim().parse().ok()?, row.trim().parse().ok()?);
+    Some(format!("({page},{row})"))
+}
+
 /// The value that a text is, by the type's input function.
 ///
 /// # Errors
@@ -44,6 +51,7 @@ pub(super) fn parse(pg_type: &Type, text: &str, style: &Style) -> Result<ScalarV
             let uuid = uuid_of(text).ok_or_else(|| malformed("uuid", text))?;
             ScalarValue::Utf8(Some(uuid.to_string()))
         }
+        Type::TID => ScalarValue::Utf8(Some(tid_of(text).ok_or_else(|| malformed("tid", text))?)),
         Type::JSON | Type::JSONB => {
             if let Err(error) = serde_json::from_str::<serde::de::IgnoredAny>(text) {
                 return Err(Error::new(ErrorKind::InvalidTextRepresentation, "invalid input syntax for type json")

@@ -141,6 +141,7 @@ pub fn arrow_type(pg_type: &Type) -> Option<DataType> {
         | Type::UNKNOWN
         | Type::UUID
         | Type::ACLITEM
+        | Type::TID
         | Type::JSON
         | Type::JSONB => DataType::Utf8,
         Type::BYTEA => DataType::BinaryView,
@@ -261,9 +262,9 @@ pub(super) fn is_vector(pg_type: &Type) -> bool {
 /// Whether a column that would be announced as `plain` can travel as `named`.
 fn compatible(plain: &Type, named: &Type) -> bool {
     let class = |pg_type: &Type| match *pg_type {
-        Type::INT2 | Type::INT4 | Type::INT8 | Type::OID | Type::XID => 1,
+        Type::INT2 | Type::INT4 | Type::INT8 | Type::OID | Type::XID | Type::CID => 1,
         Type::TEXT | Type::VARCHAR | Type::BPCHAR | Type::NAME | Type::CHAR | Type::JSON | Type::JSONB => 2,
-        Type::INET | Type::PG_LSN | Type::PG_NODE_TREE | Type::ACLITEM | Type::VOID => 2,
+        Type::INET | Type::PG_LSN | Type::PG_NODE_TREE | Type::ACLITEM | Type::TID | Type::VOID => 2,
         _ => 0,
     };
     if is_reg(named) {

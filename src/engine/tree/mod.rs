@@ -10,6 +10,7 @@ mod grouped_keys;
 mod known_relations;
 mod partial_aliases;
 mod repeated_columns;
+pub(super) mod system_columns;
 pub(super) mod values_parameters;
 pub(super) mod whole_rows;
 
@@ -34,6 +35,7 @@ pub(super) fn expand(
     columns: common_columns::Columns,
 ) -> Result<()> {
     partial_aliases::complete(statement, tables)?;
+    system_columns::expand(statement, tables);
     whole_rows::expand(statement, tables);
     grouped_keys::expand(statement, tables, key_of);
     common_columns::expand(statement, columns)?;

@@ -58,7 +58,8 @@ pub(super) fn check_type(from: &DataType, to: &DataType, column: &str) -> Result
     }
     if from.is_string() && matches!(to, DataType::Struct(_) | DataType::Map(..)) {
         let what = if matches!(to, DataType::Map(..)) { "map" } else { "structure" };
-        let message = format!("column \"{column}\" is a {what} of the Delta table: it cannot be written from a document yet");
+        let message =
+            format!("column \"{column}\" is a {what} of the Delta table: it cannot be written from a document yet");
         let hint = "Write it from a column of the same kind, or keep documents in a column of type jsonb.";
         return Err(Error::new(ErrorKind::FeatureNotSupported, message).with_hint(hint));
     }

@@ -171,7 +171,8 @@ impl TableRules {
 
     fn no_sequence(&self, index: usize) -> Error {
         let column = self.schema.field(index).name();
-        let message = format!("no owned sequence found for identity column \"{column}\" of relation \"{}\"", self.name.name);
+        let message =
+            format!("no owned sequence found for identity column \"{column}\" of relation \"{}\"", self.name.name);
         let hint = "ALTER COLUMN … DROP IDENTITY and ADD GENERATED … AS IDENTITY make another.";
         Error::new(ErrorKind::ObjectNotInPrerequisiteState, message).with_hint(hint)
     }

@@ -383,7 +383,7 @@ async fn on_conflict(
     let any = keys.iter().filter_map(same).reduce(|left, right| binary(left, ast::BinaryOperator::Or, right));
     let on = any.ok_or_else(|| Error::internal("a key without columns"))?;
     let from = clauses::joined(target::table_factor(PROPOSED, excluded), target.factor(), on, true);
-    let mut sources = target.sources()?;
+    let mut sources = target.sources(statement)?;
     let view = provider_as_source(Arc::new(ViewTable::new(proposed, None)));
     sources.insert(TableReference::bare(PROPOSED), view);
     let query = target::query(statement, None, items, vec![from], None)?;

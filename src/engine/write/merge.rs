@@ -60,7 +60,7 @@ pub(super) async fn plan(
     let outer = list.iter().any(|clause| !clause.matched);
     let from = clauses::joined(merge.source.clone(), target.factor(), merge.on.as_ref().clone(), outer);
     let query = target::query(statement, with, items, vec![from], None)?;
-    let raw = target::projection(planner.plan_over(&query, target.sources()?, 0).await?)?;
+    let raw = target::projection(planner.plan_over(&query, target.sources(statement)?, 0).await?)?;
     let (changes, mut layout) = clauses::compose(raw, &target, 2, &list)?;
     layout.twice = Some(Twice {
         message: "MERGE command cannot affect row a second time",

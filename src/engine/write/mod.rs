@@ -43,6 +43,7 @@ use super::copy::CopyFrom;
 use super::planner::Planner;
 use super::session::{Notice, Outcome, Prepared, Session, Severity};
 use super::stream::Guard;
+use super::tree::system_columns;
 use super::{BatchStream, NoticeSink, Shared, execute, parameters};
 use crate::catalog::{Object, Overlay, Scope};
 use crate::dialect::Statement;
@@ -160,6 +161,19 @@ pub(super) async fn append(session: &mut Session, copy: &CopyFrom, rows: BatchSt
     let written = Change::new(session, overlay.clone(), &[]).append(copy, rows).await?;
     publish(&session.shared, overlay, operation(&copy.statement.ast)).await?;
     Ok(written)
+}
+
+/// Writes the rows that wait to files, where a query asks for their places.
+pub(super) async fn settle_places(session: &mut Session, query: &Statement) -> Result<()> {
+    if !system_columns::named(&query.ast).contains(&"ctid") {
+        return Ok(());
+    }
+    let catalog = session.shared.catalog.clone();
+    let transaction = session.transaction.block_mut().map(|block| block.overlay(&catalog));
+    for overlay in transaction.into_iter().chain(session.temporary.clone()) {
+        session.guard.clone().run(overlay.flush_all()).await?;
+    }
+    Ok(())
 }
 
 /// Whether the statement adds rows whatever the table has.

@@ -15,6 +15,8 @@ use crate::catalog::{Object, Privilege};
 use crate::dialect::{self, Statement, folded};
 use crate::engine::errors;
 use crate::engine::planner::Planner;
+use crate::engine::system_columns::placed;
+use crate::engine::tree::system_columns;
 use crate::error::{Error, ErrorKind, Result};
 use crate::table::{FILE_COLUMN, ROW_COLUMN, Snapshot};
 
@@ -105,10 +107,20 @@ impl Target {
         [self.item(FILE_COLUMN), self.item(ROW_COLUMN)]
     }
 
-    /// What the queries' own names stand for.
-    pub fn sources(&self) -> Result<HashMap<TableReference, Arc<dyn TableSource>>> {
-        let source = provider_as_source(self.snapshot.placed(None)?);
-        Ok(HashMap::from([(TableReference::bare(TARGET), source)]))
+    /// What the queries' own names stand for; the target has the system columns that the statement names.
+    pub fn sources(&self, statement: &Statement) -> Result<HashMap<TableReference, Arc<dyn TableSource>>> {
+        let named = system_columns::named(&statement.ast);
+        let wanted: Vec<&str> =
+            named.into_iter().filter(|name| self.rules.schema().column_with_name(name).is_none()).collect();
+        let placed = match wanted.is_empty() {
+            true => self.snapshot.placed(None)?,
+            false => {
+                let own = self.columns().iter().map(|field| field.name().as_str());
+                let columns: Vec<&str> = own.chain([FILE_COLUMN, ROW_COLUMN]).collect();
+                placed(&self.snapshot, &self.object, &columns, &wanted)?
+            }
+        };
+        Ok(HashMap::from([(TableReference::bare(TARGET), provider_as_source(placed))]))
     }
 }
 

@@ -136,7 +136,7 @@ async fn returnables(
     let from = [target::alone(target.factor())].into_iter().chain(others.iter().cloned()).collect();
     let star = ast::SelectItem::Wildcard(ast::WildcardAdditionalOptions::default());
     let query = target::select(statement, with, vec![star], from, None)?;
-    let plan = planner.plan_over(&query, target.sources()?, 0).await?;
+    let plan = planner.plan_over(&query, target.sources(statement)?, 0).await?;
     let own = TableReference::bare(target.alias.value.as_str());
     let others = plan.schema().iter().filter(|(qualifier, _)| *qualifier != Some(&own));
     Ok(others
@@ -175,7 +175,7 @@ pub(super) async fn plan_update(
     let values = assignments(&update.assignments, statement, &target, &mut items)?;
     let from = [target::alone(target.factor())].into_iter().chain(others.iter().cloned()).collect();
     let query = target::query(statement, with, items, from, update.selection.clone())?;
-    let raw = target::projection(planner.plan_over(&query, target.sources()?, 0).await?)?;
+    let raw = target::projection(planner.plan_over(&query, target.sources(statement)?, 0).await?)?;
 
     let mut columns = raw.expr[..2].to_vec();
     for (index, field) in target.columns().iter().enumerate() {
@@ -216,7 +216,7 @@ pub(super) async fn plan_delete(
     }
     let from = [target::alone(target.factor())].into_iter().chain(others.iter().cloned()).collect();
     let query = target::query(statement, with, items, from, delete.selection.clone())?;
-    let changes = planner.plan_over(&query, target.sources()?, 0).await?;
+    let changes = planner.plan_over(&query, target.sources(statement)?, 0).await?;
     let values = delete.returning.is_some();
     let layout = Layout { placed: true, effect: Effect::Delete, values, ..Layout::insert() };
     let returning = delete.returning.as_deref();

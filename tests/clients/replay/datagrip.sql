@@ -8,7 +8,6 @@ from pg_catalog.pg_database as n
 left join pg_catalog.pg_shdescription as d on n.oid = d.objoid
 order by case when datname = pg_catalog.current_database() then -1::bigint else n.oid::bigint end;
 -- columns only
--- differs in refused: rows of catalogs have no xmin
 select n.oid::bigint as id, n.xmin as state_number, nspname as name, d.description, pg_catalog.pg_get_userbyid(n.nspowner) as "owner"
 from pg_catalog.pg_namespace as n
 left join pg_catalog.pg_description as d on n.oid = d.objoid
@@ -51,3 +50,7 @@ select r.oid as role_id, rolname as role_name, rolsuper as is_super, rolinherit 
     rolcanlogin as can_login, rolconnlimit as conn_limit, rolvaliduntil as valid_until, rolconfig as config
 from pg_catalog.pg_roles r;
 select count(*) from pg_catalog.pg_timezone_names where false;
+-- a table without a primary key is opened with the places of its rows
+-- columns only
+select t.*, CTID from public.employees t limit 501;
+select t.id, t.name from public.employees t where t.ctid = '(4294967295,1)';

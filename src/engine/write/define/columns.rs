@@ -14,6 +14,7 @@ use super::constraints::Constraints;
 use super::sequences;
 use crate::dialect::folded;
 use crate::engine::sql_types::{digits_modifier, interval_modifier};
+use crate::engine::tree::system_columns;
 use crate::error::{Error, ErrorKind, Result};
 use crate::table::ColumnDefinition;
 
@@ -68,6 +69,10 @@ struct Type {
 /// The column, its constraints put with the table's.
 pub(super) fn declared(change: &Change, column: &ast::ColumnDef, constraints: &mut Constraints) -> Result<Declared> {
     let name = folded(&column.name);
+    if system_columns::NAMES.contains(&name.as_str()) {
+        let message = format!("column name \"{name}\" conflicts with a system column name");
+        return Err(Error::new(ErrorKind::DuplicateColumn, message));
+    }
     let (field, mut definition, serial) = typed(change, &name, &column.data_type)?;
     let mut not_null = false;
     if serial {
