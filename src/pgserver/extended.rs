@@ -180,7 +180,13 @@ impl Connection {
     pub(super) async fn execute(&mut self, name: &str, rows_max: Option<usize>) -> Result<(), Halt> {
         let running = self.begin();
         // out of the map while it runs: a portal that fails does not come back
-        let mut portal = self.portals.remove(name).ok_or_else(|| no_portal(name))?;
+        let Some(mut portal) = self.portals.remove(name) else {
+            // a cursor that SQL has declared is a portal, too
+            let (_, binary) = self.session.cursor(name).ok_or_else(|| no_portal(name))?;
+            self.session.check_not_failed()?;
+            let format = if binary { Format::Binary } else { Format::Text };
+            return self.execute_cursor(name, &[format], rows_max, true, &running).await;
+        };
         if !matches!(portal.state, PortalState::Bound) {
             self.session.check_not_failed()?;
         }

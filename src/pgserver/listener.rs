@@ -24,6 +24,9 @@ use super::tls::{self, Beginning, Tls};
 use crate::engine::{Encryption, Engine, SessionParams};
 use crate::error::{Error, ErrorKind, Result};
 
+/// What tools connect to before they know the name of a database (`psql -l`, `createuser`, pgAdmin): here they reach the only one.
+const MAINTENANCE_DATABASES: [&str; 2] = ["postgres", "template1"];
+
 /// Connections beyond the sessions allowed that may be open at once: those being told so, and cancel requests.
 const SPARE_CONNECTIONS: usize = 64;
 const BACKOFF_MAX: Duration = Duration::from_secs(1);
@@ -287,7 +290,7 @@ impl Shared {
             let bound = self.tls.as_ref().filter(|_| encrypted).and_then(Tls::scram);
             users.authenticate(&start.user, bound, reader, writer).await?;
         }
-        if database != self.settings.database {
+        if database != self.settings.database && !MAINTENANCE_DATABASES.contains(&database) {
             return Err(Halt::Fatal(
                 Error::new(ErrorKind::InvalidCatalogName, format!("database \"{database}\" does not exist"))
                     .with_hint(format!("The database here is \"{}\".", self.settings.database)),

@@ -53,12 +53,16 @@ def at_a_terminal(url: str) -> None:
         )
         os.close(theirs)
 
+        unseen = ""
+
         def seen_until(end: str) -> str:
-            seen, deadline = "", time.monotonic() + 60
-            while end not in seen:
-                assert time.monotonic() < deadline, seen
+            nonlocal unseen
+            deadline = time.monotonic() + 60
+            while end not in unseen:
+                assert time.monotonic() < deadline, unseen
                 if select.select([ours], [], [], 1)[0]:
-                    seen += os.read(ours, 65536).decode(errors="replace")
+                    unseen += os.read(ours, 65536).decode(errors="replace")
+            seen, _, unseen = unseen.partition(end)
             return seen
 
         seen_until("lake> ")

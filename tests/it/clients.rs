@@ -175,6 +175,33 @@ fn psql_describes() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// What comes with psql connects to a database called `postgres` or `template1` first: here that is the lake.
+#[test]
+fn programs_of_postgres_find_the_lake() {
+    let server: std::net::SocketAddr =
+        sample_demo().url.split(['@', '/']).nth(3).and_then(|at| at.parse().ok()).expect("an address in the URL");
+    let run = |program: &str, args: &[&str]| {
+        let output = Command::new(program)
+            .args(["-h", &server.ip().to_string(), "-p", &server.port().to_string(), "-U", "lakewire"])
+            .args(args)
+            .output()
+            .unwrap_or_else(|error| panic!("{program} is not installed: {error}"));
+        let told = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        (output.status.success(), told)
+    };
+    let expect = |program: &str, args: &[&str], part: &str| {
+        let (done, told) = run(program, args);
+        assert!(done && told.contains(part), "{program} {args:?}: {told}");
+    };
+    expect("psql", &["-X", "-l"], "lake | lakewire | UTF8");
+    expect("psql", &["-X", "-d", "template1", "-Atc", "select current_database()"], "lake\n");
+    expect("pg_dumpall", &["--globals-only"], "CREATE ROLE lakewire;");
+    expect("vacuumdb", &["--all"], "vacuuming database \"lake\"");
+    expect("pg_dump", &["-t", "gold.country_sales", "lake"], "COPY gold.country_sales (");
+    let (done, told) = run("createdb", &["other"]);
+    assert!(!done && told.contains("CREATE DATABASE is not supported"), "{told}");
+}
+
 /// `\\d` of tables with keys is what it is of PostgreSQL's.
 #[tokio::test]
 async fn psql_describes_keys_and_numbers_as_of_postgres() {

@@ -218,6 +218,10 @@ async fn portals_stop_and_go_on_side_by_side() {
     assert_eq!(tags(&answers), "DCDCCZ");
     assert_eq!(answers[1].text(), "SELECT 1");
     assert_eq!(answers[4].text(), "SELECT 0");
+    raw.query("declare c cursor for select n from generate_series(6, 8) as t(n)").await;
+    raw.send(&[execute("c", 2), execute("c", 0), sync()]).await;
+    let answers = raw.until_ready().await;
+    assert_eq!((tags(&answers).as_str(), column(&answers).join(",")), ("DDsDCZ", "6,7,8".to_owned()));
     raw.query("commit").await;
     raw.send(&[execute("a", 0), sync()]).await;
     let gone = raw.until_ready().await;
