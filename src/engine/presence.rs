@@ -109,12 +109,17 @@ impl Session {
             text: prepared.statement.text.clone(),
             prepared_at: known(name).map_or_else(chrono::Utc::now, |statement| statement.prepared_at),
             parameter_types: prepared.parameters.iter().map(|t| pgcatalog::format_type(t.oid(), -1)).collect(),
-            from_sql: true,
+            from_sql: begins_with_prepare(&prepared.statement.text),
         });
         let mut statements: Vec<_> = statements.collect();
         statements.sort_by(|a, b| a.name.cmp(&b.name));
         entry.set_named(Named { statements, cursors });
     }
+}
+
+/// Whether the text is that of PREPARE, which the protocol does without.
+fn begins_with_prepare(text: &str) -> bool {
+    text.trim_start().get(..7).is_some_and(|word| word.eq_ignore_ascii_case("prepare"))
 }
 
 impl Drop for Session {

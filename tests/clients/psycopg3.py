@@ -111,6 +111,10 @@ def check_prepared_statements(connection):
         assert rows == [(rank,) for rank in range(1, limit + 1)], rows
     for value in ("a", "b"):
         assert connection.execute("SELECT %s::text || '!'", [value], prepare=True).fetchone() == (value + "!",)
+    connection.execute("PREPARE by_sql AS SELECT 1")
+    told = connection.execute("SELECT from_sql, count(*) > 0 FROM pg_prepared_statements GROUP BY 1 ORDER BY 1")
+    assert told.fetchall() == [(False, True), (True, True)]
+    connection.execute("DEALLOCATE by_sql")
 
 
 def check_several_statements(connection):
