@@ -12,7 +12,7 @@ use super::procedures::{constant, procedure_name};
 use super::session::{Outcome, Session};
 use super::settings::{canonical, unknown};
 use super::time_travel::AsOf;
-use super::{BatchStream, blocks, cursors, errors, explain, locks, modes, notify, procedures};
+use super::{BatchStream, blocks, cursors, errors, explain, locks, modes, notify, procedures, role_statements};
 use crate::dialect::{self, Command, Statement, folded};
 use crate::error::{Error, ErrorKind, Result};
 use crate::pgtypes::time::{MICROS_PER_HOUR, Zone, parse_interval};
@@ -88,6 +88,7 @@ pub(super) async fn execute(session: &mut Session, statement: &Statement, params
                 }
                 Ok(Outcome::command(tag))
             }
+            Command::Role(command) => role_statements::execute(session, statement, command).await,
             _ => Err(refused(ast)),
         },
         // the catalog's rows know what ANALYZE would count, and VACUUM is a procedure
@@ -149,11 +150,7 @@ fn refused(statement: &ast::Statement) -> Error {
         [first, second] => format!("{first} {second}"),
         other => other.join(" "),
     };
-    let error = Error::new(ErrorKind::FeatureNotSupported, format!("{what} is not supported"));
-    match words.get(1) {
-        Some(&("ROLE" | "USER")) => error.with_hint("users are those of the configuration, section users"),
-        _ => error,
-    }
+    Error::new(ErrorKind::FeatureNotSupported, format!("{what} is not supported"))
 }
 
 // ── settings ──

@@ -3,6 +3,7 @@
 //! Invariant: a session's settings live in its own [`Session`]; nothing a client SETs is seen by another.
 //! Invariant: cancel, deadline and memory limit are part of [`BatchStream`], so they cover every consumer alike.
 
+mod advisory_locks;
 mod aggregates;
 mod arithmetic;
 mod array_agg;
@@ -43,6 +44,7 @@ mod procedures;
 mod queries;
 mod reg_values;
 mod rights;
+mod role_statements;
 mod roles;
 mod running;
 mod runtime;
@@ -77,11 +79,12 @@ use datafusion::scalar::ScalarValue;
 use datafusion::sql::sqlparser::ast;
 use parking_lot::{Mutex, RwLock};
 
+pub use advisory_locks::{AdvisoryLocks, ListedLock, LockKey};
 pub use context::{Role, SessionInfo};
 pub use copy::CopyFrom;
 pub use errors::from_datafusion;
 pub use notify::{Mailbox, Notification};
-pub use running::{AdvisoryLocks, HeldLock, LockKey, Running};
+pub use running::Running;
 pub use session::{Encryption, Notice, Outcome, Prepared, Session, SessionParams, Severity, TransactionStatus};
 pub use sessions::{Activity, ActivityState, Named, NamedCursor, NamedStatement, SessionEntry, Sessions};
 pub use settings::{ListedSetting, SERVER_VERSION, Settings};
@@ -141,7 +144,7 @@ impl Engine {
         let shared = Shared {
             database: config.server.database.clone(),
             settings: starting_settings(config)?,
-            running: Arc::new(Running::new(roles::Roles::new(config), catalog.sequences().clone())),
+            running: Arc::new(Running::new(roles::Roles::new(config), catalog.clone())),
             catalog,
             resources,
             function_names: Arc::new(base::function_names(&base)),

@@ -31,7 +31,6 @@ pub fn rows(metadata: &Metadata, name: &str) -> Option<Result<RecordBatch>> {
         "column_privileges" | "role_column_grants" => column_privileges(metadata, schema),
         "routines" => routines(metadata, schema),
         "parameters" => parameters(metadata, schema),
-        "enabled_roles" => Columns::of(&[()]).text("role_name", |()| OWNER).build(schema),
         "character_sets" => Columns::of(&[()])
             .text("character_set_name", |()| "UTF8")
             .text("character_repertoire", |()| "UCS")

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::indexed::CatalogTable;
 use super::layout::LAYOUTS;
 use super::{constraints, information_schema, live, postgres, tables};
-use crate::catalog::{Column, ObjectKind, Rights, Scope, Sequence};
+use crate::catalog::{Column, Memberships, ObjectKind, Release, Rights, Scope, Sequence};
 use crate::engine::{Signature, SystemTable};
 use crate::table::{Constraint, ConstraintKind};
 
@@ -187,9 +187,7 @@ impl Metadata {
     }
 
     fn make(&self, schema: &str, name: &str) -> Option<Arc<dyn TableProvider>> {
-        if schema == "pg_catalog"
-            && let Some(live) = live::table(name)
-        {
+        if let Some(live) = live::table(schema, name) {
             return Some(live);
         }
         let made = match schema {
@@ -274,6 +272,11 @@ impl Metadata {
             names.filter_map(|name| Some((name.to_owned(), self.scope.schema_comment(name)?))).collect()
         });
         said.get(schema).map(String::as_str).or_else(|| super::tables::schema_comment(schema))
+    }
+
+    /// Who is a member of which role.
+    pub fn memberships(&self, newest: &Release) -> Memberships {
+        self.scope.memberships(newest)
     }
 
     /// The session's own schema for what is gone at its end, if there is anything in it.

@@ -14,6 +14,7 @@ mod layout;
 mod live;
 mod metadata;
 mod postgres;
+mod roles;
 mod routines;
 mod sequences;
 mod statistics;

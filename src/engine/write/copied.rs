@@ -41,7 +41,7 @@ impl Change {
         rows::number_on(self, &target).await?;
         let sources = self.sources(copy, &target)?;
         let (rules, relation) = (target.rules.clone(), target.object.name.name.clone());
-        let (sources, sequences) = (Arc::new(sources), self.shared.running.sequences.clone());
+        let (sources, sequences) = (Arc::new(sources), self.shared.running.catalog.sequences().clone());
         let entry = SessionInfo::of(self.state().config_options()).and_then(SessionInfo::entry).cloned();
         let data = data.then(move |batch| {
             let (sources, sequences, entry) = (sources.clone(), sequences.clone(), entry.clone());

@@ -299,7 +299,7 @@ pub(super) async fn number_on(change: &Change, target: &Target) -> Result<()> {
         if let Some(sequence) = change.owned_sequences(&target.object, Some(&column)).first()
             && let Some(declared) = sequence.sequence()
         {
-            let (at, _) = change.shared.running.sequences.position(sequence.id, declared).await?;
+            let (at, _) = change.shared.running.catalog.sequences().position(sequence.id, declared).await?;
             last = last.max(if at.is_called { at.value } else { at.value.saturating_sub(1) });
         }
         target.rules.continue_after(&column, last);
@@ -307,7 +307,7 @@ pub(super) async fn number_on(change: &Change, target: &Target) -> Result<()> {
     for (column, sequence) in serials(change, &target.object) {
         let greatest = greatest(change, target, &column).await?;
         if let Some(declared) = sequence.sequence().filter(|_| greatest > 0) {
-            change.shared.running.sequences.pass(sequence.id, declared, greatest).await?;
+            change.shared.running.catalog.sequences().pass(sequence.id, declared, greatest).await?;
         }
     }
     Ok(())
@@ -384,7 +384,13 @@ pub(super) async fn truncate(change: &Change, statement: &ast::Truncate) -> Resu
         if matches!(statement.identity, Some(ast::TruncateIdentityOption::Restart)) {
             for sequence in change.owned_sequences(&table, None) {
                 let start = sequence.sequence().map_or(1, |declared| declared.start);
-                change.shared.running.sequences.set(sequence.id, Position { value: start, is_called: false }).await?;
+                change
+                    .shared
+                    .running
+                    .catalog
+                    .sequences()
+                    .set(sequence.id, Position { value: start, is_called: false })
+                    .await?;
             }
         }
     }

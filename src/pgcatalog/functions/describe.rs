@@ -178,8 +178,7 @@ fn col_description(session: &SessionInfo, args: &[ScalarValue]) -> Result<Scalar
 
 fn user_by_id(session: &SessionInfo, args: &[ScalarValue]) -> Result<ScalarValue> {
     let oid = args.first().and_then(oid_of).unwrap_or(0);
-    let role = session.roles().into_iter().find(|role| role.oid == oid);
-    Ok(utf8(role.map_or_else(|| format!("unknown (OID={oid})"), |role| role.name)))
+    Ok(utf8(session.role_name(oid).unwrap_or_else(|| format!("unknown (OID={oid})"))))
 }
 
 fn view_definition(session: &SessionInfo, args: &[ScalarValue]) -> Result<ScalarValue> {

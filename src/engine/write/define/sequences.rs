@@ -50,7 +50,7 @@ pub(super) async fn alter(change: &Change, name: &ObjectName, if_exists: bool, o
         if let SequenceOption::Restart(value) = option {
             let value = value.unwrap_or(sequence.start);
             check_within("RESTART", value, &sequence)?;
-            change.shared.running.sequences.set(object.id, Position { value, is_called: false }).await?;
+            change.shared.running.catalog.sequences().set(object.id, Position { value, is_called: false }).await?;
         }
     }
     if sequence != *old {
@@ -218,7 +218,7 @@ pub(super) async fn pass_rows(change: &Change, table: &Object, column: &str) -> 
     let Some(rows) = rows.filter(|rows| *rows > 0) else { return Ok(()) };
     for object in change.owned_sequences(table, Some(column)) {
         if let Some(sequence) = object.sequence() {
-            change.shared.running.sequences.pass(object.id, sequence, rows).await?;
+            change.shared.running.catalog.sequences().pass(object.id, sequence, rows).await?;
         }
     }
     Ok(())
