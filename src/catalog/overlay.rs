@@ -212,7 +212,8 @@ impl Overlay {
         &self.base
     }
 
-    pub(super) fn tables(&self) -> &Arc<Tables> {
+    /// The tables of the lake.
+    pub fn tables(&self) -> &Arc<Tables> {
         &self.tables
     }
 

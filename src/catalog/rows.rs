@@ -309,7 +309,7 @@ mod tests {
             default: Some("1.5".into()),
             ..Column::new("net", DataType::Decimal128(18, 3), true)
         };
-        let kind = ConstraintKind::Unique { columns: vec!["net".into()] };
+        let kind = ConstraintKind::Unique { columns: vec!["net".into()], nulls_not_distinct: true };
         let unique = Constraint::new("t_net_key", kind);
         let kinds = [
             ObjectKind::Table { location: "gold/daily_sales".into(), version: Some(3), rows: Some(305), bytes: None },

@@ -7,6 +7,7 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::table::Count;
 
 /// An advisory lock: one key of 64 bits, or two of 32.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -46,6 +47,8 @@ pub struct AdvisoryLocks {
     table: Mutex<Table>,
     /// Some lock was given back.
     released: Notify,
+    /// How often sessions waited for each other.
+    pub deadlocks: Count,
 }
 
 #[derive(Debug, Default)]
@@ -140,6 +143,7 @@ impl AdvisoryLocks {
                     return Ok(());
                 }
                 if table.is_deadlock(key, pid) {
+                    self.deadlocks.add(1);
                     return Err(Error::new(ErrorKind::DeadlockDetected, "deadlock detected"));
                 }
                 table.waiting.insert(pid, wanted);
@@ -252,7 +256,7 @@ mod tests {
         let listed: Vec<_> = locks.all().iter().map(|lock| (lock.pid, lock.key, lock.since.is_none())).collect();
         assert_eq!(listed, [(1, one, true), (1, two, false), (2, two, true)]);
         let deadlock = locks.wait(one, 2, false, false).await.unwrap_err();
-        assert_eq!(deadlock.kind().sqlstate(), "40P01");
+        assert_eq!((deadlock.kind().sqlstate(), locks.deadlocks.get()), ("40P01", 1));
         assert!(locks.release(two, 2, false));
         waits.await.unwrap().unwrap();
         assert_eq!(locks.all().iter().map(|held| held.pid).collect::<Vec<_>>(), [1, 1]);

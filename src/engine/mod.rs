@@ -84,7 +84,8 @@ pub use context::{Role, SessionInfo};
 pub use copy::CopyFrom;
 pub use errors::from_datafusion;
 pub use notify::{Mailbox, Notification};
-pub use running::Running;
+pub use postgres_settings::{confidential, is_confidential};
+pub use running::{Figures, Running};
 pub use session::{Encryption, Notice, Outcome, Prepared, Session, SessionParams, Severity, TransactionStatus};
 pub use sessions::{Activity, ActivityState, Named, NamedCursor, NamedStatement, SessionEntry, Sessions};
 pub use settings::{ListedSetting, SERVER_VERSION, Settings};
@@ -220,9 +221,14 @@ impl Engine {
 fn starting_settings(config: &Config) -> Result<Settings> {
     let mut settings = Settings::default();
     let milliseconds = |duration: std::time::Duration| format!("{}ms", duration.as_millis());
-    settings.set_start("statement_timeout", &milliseconds(config.limits.statement_timeout))?;
+    settings.configure("statement_timeout", &milliseconds(config.limits.statement_timeout))?;
     let idle = config.limits.idle_in_transaction_session_timeout;
-    settings.set_start("idle_in_transaction_session_timeout", &milliseconds(idle))?;
+    settings.configure("idle_in_transaction_session_timeout", &milliseconds(idle))?;
+    settings.force("listen_addresses", &config.server.listen.0.ip().to_string());
+    settings.force("port", &config.server.listen.0.port().to_string());
+    settings.force("max_connections", &config.server.max_connections.to_string());
+    // there are none
+    settings.force("unix_socket_directories", "");
     settings.force("ssl", if config.server.tls_certificate.is_some() { "on" } else { "off" });
     Ok(settings)
 }

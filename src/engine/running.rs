@@ -9,6 +9,19 @@ use super::roles::Roles;
 use super::sessions::Sessions;
 use super::statements::StatementStats;
 use crate::catalog::Catalog;
+use crate::table::Count;
+
+/// What sessions have done since the process began.
+#[derive(Debug, Default)]
+pub struct Figures {
+    pub sessions: Count,
+    pub commits: Count,
+    pub rollbacks: Count,
+    /// Microseconds: of sessions, of their statements, and while they were idle in a transaction.
+    pub session_time: Count,
+    pub active_time: Count,
+    pub idle_in_transaction_time: Count,
+}
 
 /// One per process.
 #[derive(Debug)]
@@ -17,6 +30,7 @@ pub struct Running {
     pub sessions: Sessions,
     pub statements: StatementStats,
     pub locks: AdvisoryLocks,
+    pub figures: Figures,
     pub roles: Roles,
     pub catalog: Arc<Catalog>,
 }
@@ -28,6 +42,7 @@ impl Running {
             sessions: Sessions::default(),
             statements: StatementStats::default(),
             locks: AdvisoryLocks::default(),
+            figures: Figures::default(),
             roles,
             catalog,
         }

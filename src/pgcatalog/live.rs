@@ -15,7 +15,8 @@ use datafusion::physical_plan::ExecutionPlan;
 use super::columns::Columns;
 use super::layout::LAYOUTS;
 use super::{DATABASE_OID, OWNER_OID, roles, sequences, statistics};
-use crate::engine::{Activity, ActivityState, LockKey, SessionEntry, SessionInfo};
+use crate::catalog::memberships::READ_ALL_SETTINGS;
+use crate::engine::{Activity, ActivityState, LockKey, SessionEntry, SessionInfo, is_confidential};
 use crate::pgtypes::time::Zone;
 
 type Make = fn(&SessionInfo, &SchemaRef) -> Result<RecordBatch>;
@@ -53,6 +54,9 @@ fn of_pg_catalog(name: &str) -> Option<Make> {
         "pg_prepared_statements" => prepared_statements,
         "pg_cursors" => cursors,
         "pg_timezone_names" => time_zones,
+        "pg_stat_all_tables" | "pg_stat_user_tables" | "pg_statio_all_tables" | "pg_statio_user_tables" => {
+            statistics::of_tables
+        }
         "pg_stat_database" | "pg_stat_database_conflicts" => statistics::of_database,
         "pg_stat_bgwriter" | "pg_stat_archiver" | "pg_stat_wal" => statistics::of_server,
         "pg_stat_ssl" | "pg_stat_gssapi" => statistics::of_encryption,
@@ -91,21 +95,25 @@ impl TableProvider for LiveTable {
 }
 
 fn settings(session: &SessionInfo, schema: &SchemaRef) -> Result<RecordBatch> {
-    let all = session.settings().all();
+    let mut all = session.settings().all();
+    if !session.acts_as(session.user(), READ_ALL_SETTINGS) {
+        all.retain(|setting| !is_confidential(&setting.name));
+    }
     Columns::of(&all)
         .text("name", |s| &s.name)
         .text("setting", |s| &s.setting)
         .opt_text("unit", |s| s.unit)
         .text("category", |s| s.category)
         .text("short_desc", |s| s.description)
+        .opt_text("extra_desc", |s| s.more)
         .text("context", |s| s.context)
         .text("vartype", |s| s.vartype)
         .text("source", |s| s.source)
         .opt_text("min_val", |s| s.min.as_deref())
         .opt_text("max_val", |s| s.max.as_deref())
         .texts("enumvals", |s| s.choices.clone())
-        .text("boot_val", |s| &s.boot)
-        .text("reset_val", |s| &s.reset)
+        .opt_text("boot_val", |s| s.boot.as_deref())
+        .opt_text("reset_val", |s| s.reset.as_deref())
         .flag("pending_restart", |_| false)
         .build(schema)
 }

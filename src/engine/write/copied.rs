@@ -11,6 +11,7 @@ use datafusion::sql::sqlparser::ast::{self, CopySource};
 use futures::StreamExt;
 
 use super::constraints::{TableRules, physical};
+use super::effects::Tally;
 use super::names::Verb;
 use super::target::Target;
 use super::{Change, rows};
@@ -74,6 +75,7 @@ impl Change {
         let (name, schema) = (&target.object.name, target.rules.schema().clone());
         let written = self.write_batches(name, spec, schema, finished.boxed()).await?;
         rows::note_numbers(self, &target);
+        rows::count(self, &target, Tally { inserted: written.rows, ..Tally::default() });
         Ok(written.rows)
     }
 

@@ -19,7 +19,7 @@ use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
 
 use super::constants::Constants;
-use super::effects::{Effects, Layout, surviving};
+use super::effects::{Effects, Layout, Tally, surviving};
 use super::names::{self, Verb};
 use super::returning::{self, Returnable, Returning};
 use super::target::Target;
@@ -135,6 +135,7 @@ pub(super) async fn change(change: &Change, statement: &Statement, params: &[Sca
         let rows = constants.count();
         let batch = target.rules.finish(columns, rows, |_| true)?;
         append(change, &target, vec![batch], futures::stream::empty().boxed()).await?;
+        count(change, &target, Tally { inserted: rows as u64, ..Tally::default() });
         return Ok(Outcome::command(format!("INSERT 0 {rows}")));
     }
     let parts = Parts::plan_apart(&change.planner, &change.guard, statement).await?;
@@ -153,6 +154,7 @@ pub(super) async fn run(
         change
             .write_rows(&work.target.object.name, replacing(), &work.target, futures::stream::empty().boxed())
             .await?;
+        self::count(change, &work.target, Tally { deleted: count, ..Tally::default() });
         return Ok((count, None));
     }
     let rules = work.target.rules.clone();
@@ -172,11 +174,22 @@ pub(super) async fn run(
         append(change, &work.target, first, new).await?;
     }
     note_numbers(change, &work.target);
+    count(change, &work.target, effects.tally());
     let returned = match &work.returning {
         Some(returning) => Some(returned(change, returning, statement, params, effects.returned()).await?),
         None => None,
     };
     Ok((effects.count(), returned))
+}
+
+/// Adds to the figures of the table.
+pub(super) fn count(change: &Change, target: &Target, tally: Tally) {
+    if let Some(location) = target.object.location() {
+        let usage = change.overlay.tables().usage(location);
+        usage.inserted.add(tally.inserted);
+        usage.updated.add(tally.updated);
+        usage.deleted.add(tally.deleted);
+    }
 }
 
 fn replacing() -> WriteSpec {

@@ -12,6 +12,7 @@ mod columns;
 mod comments;
 mod constraints;
 mod drop;
+mod index_keys;
 mod indexes;
 mod memberships;
 mod options;

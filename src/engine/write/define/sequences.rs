@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::super::Change;
 use super::columns::as_written;
+use super::constraints::free_name;
 use super::relations::{existing, owned, owned_if, place};
 use crate::catalog::{Object, ObjectKind, OwnedBy, Position, Sequence};
 use crate::dialect::{self, SequenceOption, sequence_options};
@@ -182,11 +183,8 @@ pub(super) fn of_serial(change: &Change, table: &TableName, column: &Field) -> S
 
 /// Makes the sequence of a column that numbers itself. Its table may not be there yet ([`settle_owners`]).
 pub(super) fn make_for(change: &Change, table: &TableName, column: &Field, start: i64) -> TableName {
-    let plain = format!("{}_{}_seq", table.name, column.name());
-    let is_free = |name: &String| change.overlay.scope().object(&TableName::new(table.schema.as_str(), name)).is_none();
-    let numbered = (1..).map(|number: u32| format!("{plain}{number}"));
-    let name = std::iter::once(plain.clone()).chain(numbered).find(is_free).unwrap_or(plain);
-    let name = TableName::new(table.schema.as_str(), name);
+    let is_taken = |name: &str| change.overlay.scope().object(&TableName::new(table.schema.as_str(), name)).is_some();
+    let name = TableName::new(table.schema.as_str(), free_name(&table.name, column.name(), "seq", is_taken));
     let (data_type, max) = match column.data_type() {
         DataType::Int16 => ("smallint", i16::MAX.into()),
         DataType::Int32 => ("integer", i32::MAX.into()),
