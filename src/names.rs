@@ -76,6 +76,33 @@ pub fn quote_ident(name: &str) -> String {
     if plain && !is_keyword { name.to_owned() } else { format!("\"{}\"", name.replace('"', "\"\"")) }
 }
 
+/// Bytes of a name that PostgreSQL keeps.
+const NAME_BYTES_MAX: usize = 63;
+
+/// `table_part_label`, cut as PostgreSQL cuts it where that is too long: of the longer of the first two.
+pub fn object_name(table: &str, part: &str, label: &str) -> String {
+    let rest = label.len() + 1 + if part.is_empty() { 0 } else { 1 };
+    let room = NAME_BYTES_MAX.saturating_sub(rest);
+    let (mut of_table, mut of_part) = (table.len(), part.len());
+    while of_table + of_part > room {
+        if of_table > of_part { of_table -= 1 } else { of_part -= 1 }
+    }
+    let parts = [clipped(table, of_table), clipped(part, of_part), label];
+    parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("_")
+}
+
+/// So many bytes at most, and whole characters.
+fn clipped(text: &str, bytes: usize) -> &str {
+    let end = (0..=bytes.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
+    end.and_then(|end| text.get(..end)).unwrap_or_default()
+}
+
+/// The text as a literal of SQL.
+pub fn quote_literal(text: &str) -> String {
+    let escape = if text.contains('\\') { "E" } else { "" };
+    format!("{escape}'{}'", text.replace('\'', "''").replace('\\', "\\\\"))
+}
+
 /// The candidate that `name` is most likely a slip of, for "did you mean …?"; `None` if none is near.
 pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let wanted = name.to_lowercase();
@@ -118,5 +145,20 @@ impl RunId {
 impl fmt::Display for RunId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_objects_are_cut_as_by_postgres() {
+        assert_eq!(object_name("t", "a_b", "key"), "t_a_b_key");
+        assert_eq!(object_name("t", "", "pkey"), "t_pkey");
+        let (table, column) = ("t".repeat(60), "c".repeat(60));
+        assert_eq!(object_name(&table, "id", "seq"), format!("{}_id_seq", "t".repeat(56)));
+        assert_eq!(object_name(&table, &column, "seq"), format!("{}_{}_seq", "t".repeat(29), "c".repeat(29)));
+        assert_eq!(object_name(&"é".repeat(40), "", "pkey"), format!("{}_pkey", "é".repeat(29)));
     }
 }

@@ -13,6 +13,7 @@ mod discover;
 mod foreign;
 mod intent;
 mod log;
+pub mod memberships;
 mod object;
 mod overlay;
 mod publish;
@@ -40,6 +41,7 @@ use tokio::sync::{Semaphore, SemaphorePermit, watch};
 use tokio_util::task::TaskTracker;
 
 pub use buffer::Buffered;
+pub use memberships::Memberships;
 pub use object::{Column, Object, ObjectKind, Provenance, sequence_of};
 pub use overlay::{Mark, Overlay};
 pub use release::{Release, ReleaseInfo, Tombstone};

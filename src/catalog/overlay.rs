@@ -14,7 +14,7 @@ use parking_lot::Mutex;
 
 use super::buffer::Buffered;
 use super::temporary::Temporary;
-use super::{Object, Release, Scope};
+use super::{Memberships, Object, Release, Scope};
 use crate::error::Result;
 use crate::names::TableName;
 use crate::store::{LakeStore, OverlayMark, OverlayStore};
@@ -51,6 +51,8 @@ pub struct Overlay {
     rewritten: Mutex<BTreeSet<TableName>>,
     /// Comments put on schemas, or taken away.
     schema_comments: Mutex<BTreeMap<String, Option<String>>>,
+    /// Who became a member of a role (true), or is one no longer: role, member.
+    members: Mutex<BTreeMap<(String, String), bool>>,
     /// Where this is a session's own.
     pub(super) temporary: Option<Temporary>,
     /// The session's own, beside this one.
@@ -67,6 +69,7 @@ pub struct Mark {
     schemas: BTreeMap<String, bool>,
     buffered: BTreeMap<TableName, Buffered>,
     schema_comments: BTreeMap<String, Option<String>>,
+    members: BTreeMap<(String, String), bool>,
     ends: BTreeMap<TableName, bool>,
     beside: Option<Box<Mark>>,
 }
@@ -118,6 +121,7 @@ impl Overlay {
             only_adds: false.into(),
             rewritten: Mutex::default(),
             schema_comments: Mutex::default(),
+            members: Mutex::default(),
             temporary: None,
             beside: OnceLock::new(),
             ends: Mutex::default(),
@@ -208,7 +212,8 @@ impl Overlay {
         &self.base
     }
 
-    pub(super) fn tables(&self) -> &Arc<Tables> {
+    /// The tables of the lake.
+    pub fn tables(&self) -> &Arc<Tables> {
         &self.tables
     }
 
@@ -227,6 +232,7 @@ impl Overlay {
             && self.schemas.lock().is_empty()
             && self.buffered.lock().is_empty()
             && self.schema_comments.lock().is_empty()
+            && self.members.lock().is_empty()
     }
 
     /// Grows with every change of a name or a version: what was planned over one edition does not hold for another.
@@ -251,6 +257,7 @@ impl Overlay {
             schemas: self.schemas.lock().clone(),
             buffered: self.buffered.lock().clone(),
             schema_comments: self.schema_comments.lock().clone(),
+            members: self.members.lock().clone(),
             ends: self.ends.lock().clone(),
             beside: self.beside().map(|temporary| Box::new(temporary.mark())),
         }
@@ -263,6 +270,7 @@ impl Overlay {
         self.schemas.lock().clone_from(&mark.schemas);
         self.buffered.lock().clone_from(&mark.buffered);
         self.schema_comments.lock().clone_from(&mark.schema_comments);
+        self.members.lock().clone_from(&mark.members);
         self.ends.lock().clone_from(&mark.ends);
         if let (Some(temporary), Some(mark)) = (self.beside(), &mark.beside) {
             temporary.return_to(mark);
@@ -284,6 +292,19 @@ impl Overlay {
 
     pub(super) fn schema_comments(&self) -> BTreeMap<String, Option<String>> {
         self.schema_comments.lock().clone()
+    }
+
+    /// Makes a member of a role, or ends that.
+    pub fn put_member(&self, role: &str, member: &str, is_member: bool) {
+        self.members.lock().insert((role.to_owned(), member.to_owned()), is_member);
+        self.edition.fetch_add(1, Ordering::Release);
+    }
+
+    /// Puts what was done to memberships over those of a release.
+    pub(super) fn apply_members(&self, memberships: &mut Memberships) {
+        for ((role, member), is_member) in self.members.lock().iter() {
+            memberships.set(role, member, *is_member);
+        }
     }
 
     pub(super) fn schemas(&self) -> BTreeMap<String, bool> {

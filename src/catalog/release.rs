@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::log::now;
 use super::overlay::TableChange;
-use super::{Object, Overlay};
+use super::{Memberships, Object, Overlay};
 use crate::names::{ReleaseId, TableName};
 
 /// Every object of the lake as of one version of the catalog.
@@ -22,6 +22,8 @@ pub struct Release {
     pub schemas: BTreeMap<String, u32>,
     /// Comments on schemas.
     pub schema_comments: BTreeMap<String, String>,
+    /// Who is a member of which predefined role.
+    pub memberships: Memberships,
     /// Dropped tables whose folders are still there: discovery must not bring them back.
     pub tombstones: Vec<Tombstone>,
 }
@@ -62,6 +64,7 @@ impl Release {
             objects: BTreeMap::new(),
             schemas: SCHEMAS.iter().map(|(name, oid)| ((*name).to_owned(), *oid)).collect(),
             schema_comments: BTreeMap::new(),
+            memberships: Memberships::default(),
             tombstones: Vec::new(),
         }
     }
@@ -122,6 +125,7 @@ impl Release {
             }
         }
         self.take_schemas(overlay);
+        overlay.apply_members(&mut self.memberships);
         for name in overlay.staged_names() {
             let object = self.objects.get(&name).cloned();
             // also where another has taken the name at once

@@ -25,10 +25,10 @@ const LONG: DataType = DataType::Int64;
 
 /// Columns of the catalog table, in order.
 const COLUMNS: [(&str, DataType); 18] = [
-    ("kind", TEXT),      // schema | table | view | broken | dropped
+    ("kind", TEXT),      // schema | table | view | sequence | broken | dropped | member
     ("object_id", TEXT), // uuid, permanent
     ("oid", LONG),       // pg_class.oid or pg_namespace.oid
-    ("schema", TEXT),
+    ("schema", TEXT),    // of a member: the role
     ("name", TEXT),
     ("location", TEXT), // relative to the lake
     ("version", LONG),  // pinned Delta version; null = head
@@ -78,6 +78,10 @@ pub(super) fn encode(release: &Release) -> Result<(Bytes, usize)> {
     for (name, oid) in &release.schemas {
         let comment = release.schema_comments.get(name).map(String::as_str);
         rows.push(Row { kind: "schema", oid: *oid, schema: name, comment, ..Row::default() });
+    }
+    for (role, members) in release.memberships.granted() {
+        let member = |member| Row { kind: "member", schema: role, name: Some(member), ..Row::default() };
+        rows.extend(members.iter().map(|name| member(name)));
     }
     for object in release.objects.values() {
         rows.push(object_row(object)?);
@@ -218,6 +222,10 @@ impl Reader {
             release.schemas.insert(schema, oid);
             return Ok(());
         }
+        if kind == "member" {
+            release.memberships.set(&schema, &self.need("name", row)?, true);
+            return Ok(());
+        }
         let name = TableName::new(schema, self.need("name", row)?);
         if kind == "dropped" {
             let dropped_in = ReleaseId(self.long("dropped_in", row).unwrap_or_default());
@@ -301,7 +309,7 @@ mod tests {
             default: Some("1.5".into()),
             ..Column::new("net", DataType::Decimal128(18, 3), true)
         };
-        let kind = ConstraintKind::Unique { columns: vec!["net".into()] };
+        let kind = ConstraintKind::Unique { columns: vec!["net".into()], nulls_not_distinct: true };
         let unique = Constraint::new("t_net_key", kind);
         let kinds = [
             ObjectKind::Table { location: "gold/daily_sales".into(), version: Some(3), rows: Some(305), bytes: None },
@@ -325,9 +333,11 @@ mod tests {
             release.objects.insert(name, Arc::new(object));
         }
         release.tombstones.push(Tombstone { oid: 16500, name, location: "gold/d".into(), dropped_in: ReleaseId(6) });
+        release.memberships.set("pg_monitor", "ann", true);
         let (bytes, rows) = encode(&release).unwrap();
         let read = decode(info, bytes).unwrap();
-        assert_eq!(rows, 6 + 3 + 1);
+        assert_eq!(rows, 6 + 1 + 3 + 1);
+        assert_eq!(read.memberships, release.memberships);
         assert_eq!(read.objects, release.objects);
         assert_eq!(read.schemas, release.schemas);
         assert_eq!(read.tombstones, release.tombstones);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use super::buffer::Buffered;
-use super::{Object, ObjectKind, Overlay, Release};
+use super::{Memberships, Object, ObjectKind, Overlay, Release};
 use crate::error::{Error, ErrorKind, Result};
 use crate::names::TableName;
 use crate::table::{Snapshot, Tables};
@@ -47,6 +47,13 @@ impl Scope {
     pub fn schema_comment(&self, schema: &str) -> Option<String> {
         let staged = self.overlay.as_ref().and_then(|overlay| overlay.schema_comments().get(schema).cloned());
         staged.unwrap_or_else(|| self.release.schema_comments.get(schema).cloned())
+    }
+
+    /// Who is a member of which role: as of the newest release, and as this scope changes it.
+    pub fn memberships(&self, newest: &Release) -> Memberships {
+        let mut memberships = newest.memberships.clone();
+        self.overlay.iter().for_each(|overlay| overlay.apply_members(&mut memberships));
+        memberships
     }
 
     pub fn object(&self, name: &TableName) -> Option<Arc<Object>> {

@@ -22,6 +22,7 @@ use datafusion::sql::sqlparser::parser::Parser;
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
 
 use super::postgres::Postgres;
+use super::roles::{self, RoleCommand};
 use super::rules::plain_call;
 use super::{comments, sequences};
 
@@ -51,6 +52,7 @@ pub enum Command {
         name: ObjectName,
         options: String,
     },
+    Role(RoleCommand),
     /// Not offered: its first words.
     Refused(&'static str),
 }
@@ -430,6 +432,7 @@ pub fn command(statement: &Statement) -> Option<Command> {
             let options = parts.pop()?.value;
             Command::Sequence { tag, name: ObjectName::from(parts), options }
         }
+        tag if tag.starts_with(roles::ROLE) => Command::Role(roles::command(tag, parts)?),
         tag => match HARMLESS.iter().find(|(_, known)| *known == tag) {
             Some((_, tag)) => Command::Harmless(tag),
             None => Command::Refused(REFUSED.iter().find(|known| **known == tag)?),

@@ -21,6 +21,7 @@ mod places;
 mod position;
 mod postgres;
 mod refused;
+mod roles;
 pub mod rules;
 mod sequences;
 mod spellings;
@@ -50,6 +51,7 @@ pub use merge::{is_nothing, is_nothing_column};
 pub use normalize::normalized;
 pub use places::{calls_over_rows, place_told};
 pub use position::{identifier_position, literal_position, names_parameter, operator_position, place_of, placeholder};
+pub use roles::RoleCommand;
 pub use rules::{
     GATHERED, OF_TEXT, RECORD_FUNCTIONS, RELATION, RELATION_FUNCTIONS, SET_FUNCTIONS, SINGLE_VALUE, call, cast,
     frame_parameter, is_aggregate, one_value, repeated_name, visible_name,
@@ -159,8 +161,8 @@ fn parse_one(tokens: &[TokenWithSpan]) -> std::result::Result<ast::Statement, Pa
     if let Some(fetch) = cursor::parse_fetch(&tokens) {
         return Ok(fetch);
     }
-    if let Some(sequence) = sequences::parse(&tokens) {
-        return Ok(sequence);
+    if let Some(command) = sequences::parse(&tokens).or_else(|| roles::parse(&tokens)) {
+        return Ok(command);
     }
     if let Some(copy) = copy::parse(&tokens, NESTING_MAX) {
         return copy;

@@ -4,7 +4,7 @@ use datafusion::sql::sqlparser::ast;
 
 use super::modes;
 use super::notify::Mailbox;
-use super::session::{Outcome, Session};
+use super::session::{Ended, Outcome, Session};
 use super::transaction::{Block, Transaction};
 use super::write;
 use crate::error::{Error, ErrorKind, Result};
@@ -12,6 +12,9 @@ use crate::error::{Error, ErrorKind, Result};
 impl Session {
     /// Tells the session that the running statement failed outside `execute` (while streaming, encoding).
     pub fn fail(&mut self) {
+        if self.ended == Ended::Nothing {
+            self.ended = Ended::Failed;
+        }
         if let Some(block) = self.transaction.fail() {
             block.restore_own();
             self.settings = block.before;

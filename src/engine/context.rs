@@ -11,6 +11,9 @@ use super::modes::ExportedSnapshot;
 use super::running::Running;
 use super::sessions::SessionEntry;
 use super::settings::Settings;
+use crate::catalog::Memberships;
+use crate::catalog::memberships::{PREDEFINED, READ_ALL_STATS, is_predefined};
+use crate::error::{Error, ErrorKind};
 use crate::pgcatalog::{Metadata, OWNER, OWNER_OID, role_oid};
 use crate::pgtypes::Style;
 
@@ -28,11 +31,12 @@ struct Inner {
     metadata: Arc<Metadata>,
 }
 
-/// Who may log in: the owner, whom the configuration names, and whoever has.
+/// A role: who may log in, which are the owner, whom the configuration names, and whoever has; and the predefined ones.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Role {
     pub oid: u32,
     pub name: String,
+    pub can_login: bool,
 }
 
 impl SessionInfo {
@@ -71,19 +75,50 @@ impl SessionInfo {
     pub fn search_path(&self) -> &[String] {
         &self.0.search_path
     }
-    /// The roles there are: the owner first, then those of the configuration and of the sessions, by name.
+    /// The roles there are: the owner first, then PostgreSQL's own, then those of the configuration, of the sessions
+    /// and of memberships, by name.
     pub fn roles(&self) -> Vec<Role> {
         let sessions = self.0.running.sessions.all();
         let users = sessions.iter().map(|entry| entry.user.as_str());
-        let names: BTreeSet<&str> =
-            users.chain([self.user()]).chain(self.0.running.roles.names()).filter(|name| *name != OWNER).collect();
-        let owner = Role { oid: OWNER_OID, name: OWNER.to_owned() };
-        let others = names.into_iter().map(|name| Role { oid: role_oid(name), name: name.to_owned() });
-        std::iter::once(owner).chain(others).collect()
+        // who was made a member of a role may be away
+        let memberships = self.memberships();
+        let members = memberships.all().map(|(_, member)| member);
+        let names = users.chain([self.user()]).chain(self.0.running.roles.names()).chain(members);
+        let names: BTreeSet<&str> = names.filter(|name| *name != OWNER && !is_predefined(name)).collect();
+        let role = |oid, name: &str, can_login| Role { oid, name: name.to_owned(), can_login };
+        let predefined = PREDEFINED.iter().map(|(oid, name)| role(*oid, name, false));
+        let others = names.into_iter().map(|name| role(role_oid(name), name, true));
+        std::iter::once(role(OWNER_OID, OWNER, true)).chain(predefined).chain(others).collect()
+    }
+    /// The name of the role of that OID.
+    pub fn role_name(&self, oid: u32) -> Option<String> {
+        self.roles().into_iter().find(|role| role.oid == oid).map(|role| role.name)
+    }
+    /// # Errors
+    /// `42704` where there is no role of that name.
+    pub fn check_role(&self, name: &str) -> crate::error::Result<()> {
+        if self.roles().iter().any(|role| role.name == name) {
+            return Ok(());
+        }
+        Err(Error::new(ErrorKind::UndefinedObject, format!("role \"{name}\" does not exist")))
+    }
+    /// Who is a member of which role.
+    pub fn memberships(&self) -> Memberships {
+        self.0.metadata.memberships(&self.0.running.catalog.current())
+    }
+    /// Whether the user may do what the role may: all that is the lake's is its owner's.
+    pub fn acts_as(&self, user: &str, role: &str) -> bool {
+        self.is_owner(user) || self.memberships().of(user).contains(role)
     }
     /// Whether the user owns all that is the lake's.
     pub fn is_owner(&self, user: &str) -> bool {
         self.0.running.roles.is_owner(user)
+    }
+    /// Tells whose figures and statements the user of the session may see.
+    pub fn sees(&self) -> impl Fn(&str) -> bool {
+        let (me, memberships) = (self.user().to_owned(), self.memberships());
+        let all = self.is_owner(&me) || memberships.of(&me).contains(READ_ALL_STATS);
+        move |user| all || memberships.of(&me).contains(user)
     }
     pub fn settings(&self) -> &Settings {
         &self.0.settings

@@ -8,11 +8,13 @@ use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::scalar::ScalarValue;
 use datafusion::sql::sqlparser::ast::{self, ContextModifier, Expr, Ident, Interval, Set, Value};
 
+use super::postgres_settings::{confidential, is_confidential};
 use super::procedures::{constant, procedure_name};
 use super::session::{Outcome, Session};
 use super::settings::{canonical, unknown};
 use super::time_travel::AsOf;
-use super::{BatchStream, blocks, cursors, errors, explain, locks, modes, notify, procedures};
+use super::{BatchStream, blocks, cursors, errors, explain, locks, modes, notify, procedures, role_statements};
+use crate::catalog::memberships::READ_ALL_SETTINGS;
 use crate::dialect::{self, Command, Statement, folded};
 use crate::error::{Error, ErrorKind, Result};
 use crate::pgtypes::time::{MICROS_PER_HOUR, Zone, parse_interval};
@@ -88,6 +90,7 @@ pub(super) async fn execute(session: &mut Session, statement: &Statement, params
                 }
                 Ok(Outcome::command(tag))
             }
+            Command::Role(command) => role_statements::execute(session, statement, command).await,
             _ => Err(refused(ast)),
         },
         // the catalog's rows know what ANALYZE would count, and VACUUM is a procedure
@@ -149,11 +152,7 @@ fn refused(statement: &ast::Statement) -> Error {
         [first, second] => format!("{first} {second}"),
         other => other.join(" "),
     };
-    let error = Error::new(ErrorKind::FeatureNotSupported, format!("{what} is not supported"));
-    match words.get(1) {
-        Some(&("ROLE" | "USER")) => error.with_hint("users are those of the configuration, section users"),
-        _ => error,
-    }
+    Error::new(ErrorKind::FeatureNotSupported, format!("{what} is not supported"))
 }
 
 // ── settings ──
@@ -345,7 +344,8 @@ fn show_schema(name: &str) -> SchemaRef {
 fn show(session: &Session, name: &str) -> Result<Outcome> {
     let columns: Vec<ArrayRef> = match name {
         "all" => {
-            let all = session.settings.all();
+            let mut all = session.settings.all();
+            all.retain(|setting| !is_confidential(&setting.name) || session.acts_as(READ_ALL_SETTINGS));
             vec![
                 Arc::new(StringArray::from_iter_values(all.iter().map(|s| &s.name))),
                 Arc::new(StringArray::from_iter_values(all.iter().map(|s| &s.shown))),
@@ -354,6 +354,9 @@ fn show(session: &Session, name: &str) -> Result<Outcome> {
         }
         name => {
             let value = session.settings.get(name).ok_or_else(|| unknown(name))?;
+            if is_confidential(name) && !session.acts_as(READ_ALL_SETTINGS) {
+                return Err(confidential(&canonical(name)));
+            }
             vec![Arc::new(StringArray::from_iter_values([value]))]
         }
     };

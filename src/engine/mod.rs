@@ -3,6 +3,7 @@
 //! Invariant: a session's settings live in its own [`Session`]; nothing a client SETs is seen by another.
 //! Invariant: cancel, deadline and memory limit are part of [`BatchStream`], so they cover every consumer alike.
 
+mod advisory_locks;
 mod aggregates;
 mod arithmetic;
 mod array_agg;
@@ -43,6 +44,7 @@ mod procedures;
 mod queries;
 mod reg_values;
 mod rights;
+mod role_statements;
 mod roles;
 mod running;
 mod runtime;
@@ -78,11 +80,13 @@ use datafusion::scalar::ScalarValue;
 use datafusion::sql::sqlparser::ast;
 use parking_lot::{Mutex, RwLock};
 
+pub use advisory_locks::{AdvisoryLocks, ListedLock, LockKey};
 pub use context::{Role, SessionInfo};
 pub use copy::CopyFrom;
 pub use errors::from_datafusion;
 pub use notify::{Mailbox, Notification};
-pub use running::{AdvisoryLocks, HeldLock, LockKey, Running};
+pub use postgres_settings::{confidential, is_confidential};
+pub use running::{Figures, Running};
 pub use session::{Encryption, Notice, Outcome, Prepared, Session, SessionParams, Severity, TransactionStatus};
 pub use sessions::{Activity, ActivityState, Named, NamedCursor, NamedStatement, SessionEntry, Sessions};
 pub use settings::{ListedSetting, SERVER_VERSION, Settings};
@@ -142,7 +146,7 @@ impl Engine {
         let shared = Shared {
             database: config.server.database.clone(),
             settings: starting_settings(config)?,
-            running: Arc::new(Running::new(roles::Roles::new(config), catalog.sequences().clone())),
+            running: Arc::new(Running::new(roles::Roles::new(config), catalog.clone())),
             catalog,
             resources,
             function_names: Arc::new(base::function_names(&base)),
@@ -218,9 +222,14 @@ impl Engine {
 fn starting_settings(config: &Config) -> Result<Settings> {
     let mut settings = Settings::default();
     let milliseconds = |duration: std::time::Duration| format!("{}ms", duration.as_millis());
-    settings.set_start("statement_timeout", &milliseconds(config.limits.statement_timeout))?;
+    settings.configure("statement_timeout", &milliseconds(config.limits.statement_timeout))?;
     let idle = config.limits.idle_in_transaction_session_timeout;
-    settings.set_start("idle_in_transaction_session_timeout", &milliseconds(idle))?;
+    settings.configure("idle_in_transaction_session_timeout", &milliseconds(idle))?;
+    settings.force("listen_addresses", &config.server.listen.0.ip().to_string());
+    settings.force("port", &config.server.listen.0.port().to_string());
+    settings.force("max_connections", &config.server.max_connections.to_string());
+    // there are none
+    settings.force("unix_socket_directories", "");
     settings.force("ssl", if config.server.tls_certificate.is_some() { "on" } else { "off" });
     Ok(settings)
 }

@@ -64,7 +64,7 @@ pub(super) struct Planner {
 impl Planner {
     /// Where the lake's sequences stand.
     pub(super) fn sequences(&self) -> &Sequences {
-        &self.shared.running.sequences
+        self.shared.running.catalog.sequences()
     }
 
     pub fn new(

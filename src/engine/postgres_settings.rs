@@ -14,6 +14,8 @@ pub struct PgSetting {
     pub unit: Option<&'static str>,
     pub category: &'static str,
     pub description: &'static str,
+    /// What more there is to say of it.
+    pub more: Option<&'static str>,
     /// Who may set it, and when: `user`, `superuser`, `sighup`, `postmaster` …
     pub context: &'static str,
     /// `bool`, `integer`, `real`, `string`, `enum`.
@@ -22,7 +24,7 @@ pub struct PgSetting {
     pub max: Option<&'static str>,
     pub choices: Option<Vec<&'static str>>,
     /// In the unit.
-    pub boot: &'static str,
+    pub boot: Option<&'static str>,
 }
 
 /// By lower-case name.
@@ -33,7 +35,7 @@ pub static SETTINGS: LazyLock<BTreeMap<String, PgSetting>> = LazyLock::new(|| {
 
 fn parse(line: &'static str) -> Option<PgSetting> {
     let cells: Vec<&str> = line.split('\t').collect();
-    let [name, unit, category, description, _, context, vartype, min, max, choices, boot] = cells.as_slice() else {
+    let [name, unit, category, description, more, context, vartype, min, max, choices, boot] = cells.as_slice() else {
         return None;
     };
     let given = |cell: &'static str| (cell != "\\N").then_some(cell);
@@ -46,13 +48,50 @@ fn parse(line: &'static str) -> Option<PgSetting> {
         unit: given(unit),
         category,
         description,
+        more: given(more),
         context,
         vartype,
         min: given(min),
         max: given(max),
         choices: given(choices).map(listed),
-        boot: given(boot).unwrap_or_default(),
+        boot: given(boot),
     })
+}
+
+/// Those whose values PostgreSQL tells only to members of `pg_read_all_settings`.
+const CONFIDENTIAL: [&str; 20] = [
+    "config_file",
+    "data_directory",
+    "dynamic_library_path",
+    "external_pid_file",
+    "hba_file",
+    "ident_file",
+    "jit_provider",
+    "krb_server_keyfile",
+    "log_directory",
+    "log_filename",
+    "primary_conninfo",
+    "session_preload_libraries",
+    "shared_preload_libraries",
+    "ssl_ciphers",
+    "ssl_dh_params_file",
+    "ssl_ecdh_curve",
+    "ssl_max_protocol_version",
+    "ssl_min_protocol_version",
+    "ssl_passphrase_command",
+    "unix_socket_directories",
+];
+
+/// Whether not everybody may see the setting of that name.
+pub fn is_confidential(name: &str) -> bool {
+    CONFIDENTIAL.iter().any(|known| known.eq_ignore_ascii_case(name))
+}
+
+/// # Errors
+/// `42501`, to whom the setting is not told.
+pub fn confidential(name: &str) -> Error {
+    let message = format!("must be superuser or have privileges of pg_read_all_settings to examine \"{name}\"");
+    Error::new(ErrorKind::InsufficientPrivilege, message)
 }
 
 /// Multiples of each unit of memory in bytes, of time in microseconds; largest first.
@@ -166,15 +205,28 @@ impl PgSetting {
 
     /// What a setting is without a SET, as SHOW prints it.
     pub fn default(&self) -> String {
-        match (self.vartype, self.boot.parse::<f64>()) {
+        let boot = self.boot.unwrap_or(match self.name {
+            "timezone_abbreviations" => "Default",
+            _ => "",
+        });
+        match (self.vartype, boot.parse::<f64>()) {
+            ("integer", Ok(mode)) if self.is_mode() => format!("{:04o}", mode as u32),
             ("integer" | "real", Ok(number)) => self.shown(number),
-            _ => self.boot.to_owned(),
+            // so it is shown while nothing is archived
+            _ if self.name == "archive_command" => "(disabled)".to_owned(),
+            _ => boot.to_owned(),
         }
+    }
+
+    /// Whether it is shown as a file's mode, in octal.
+    fn is_mode(&self) -> bool {
+        self.name.ends_with("_mode") && self.max == Some("511") || self.name == "unix_socket_permissions"
     }
 
     /// What SHOW prints as `pg_settings.setting` has it: in the unit it is kept in.
     pub fn kept(&self, shown: &str) -> String {
         match self.vartype {
+            _ if self.is_mode() => shown.to_owned(),
             "integer" | "real" => self.number(shown).map_or_else(|_| shown.to_owned(), |number| number.to_string()),
             _ => shown.to_owned(),
         }
@@ -211,6 +263,8 @@ mod tests {
         check("default_statistics_target", "1e2", "100");
         assert_eq!(SETTINGS["work_mem"].kept("4MB"), "4096");
         assert_eq!(SETTINGS["work_mem"].default(), "4MB");
+        let mode = &SETTINGS["data_directory_mode"];
+        assert_eq!((mode.default().as_str(), mode.kept("0700").as_str(), mode.boot), ("0700", "0700", Some("448")));
     }
 
     #[test]

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use chrono::{DateTime, Utc};
 use tokio::sync::mpsc;
 
 use super::copy::{self, CopyFrom};
 use super::notify::Mailbox;
-use super::session::{Outcome, Session, TransactionStatus};
-use super::sessions::{Named, NamedStatement, SessionEntry};
+use super::session::{Ended, Outcome, Session, TransactionStatus};
+use super::sessions::{ActivityState, Named, NamedStatement, SessionEntry};
 use crate::error::Result;
 use crate::pgcatalog;
 
@@ -28,18 +29,51 @@ impl Session {
             Box::new(end),
         ));
         self.shared.running.sessions.enter(entry.clone());
+        self.shared.running.figures.sessions.add(1);
         self.entry = Some(entry);
         self.states = None;
     }
 
     /// Tells the list of sessions that the client has been answered and may take its time.
-    pub fn rest(&self) {
+    pub fn rest(&mut self) {
+        self.count_transaction();
         if let Some(entry) = &self.entry {
             let application = self.setting("application_name").unwrap_or_default();
-            entry.rest(self.status(), self.transaction.started_at(), application);
+            let (before, since) = entry.rest(self.status(), self.transaction.started_at(), application);
+            self.count_time(before, since);
             if self.status() == TransactionStatus::Idle {
                 self.release_locks();
             }
+        }
+    }
+
+    /// Counts the transaction that statements outside of a block were, if there was no block.
+    fn count_transaction(&mut self) {
+        let figures = &self.shared.running.figures;
+        match (self.status(), std::mem::take(&mut self.ended)) {
+            (TransactionStatus::Idle, Ended::Nothing) => figures.commits.add(1),
+            (TransactionStatus::Idle, Ended::Failed) => figures.rollbacks.add(1),
+            _ => {}
+        }
+    }
+
+    fn count_time(&self, state: ActivityState, since: DateTime<Utc>) {
+        let figures = &self.shared.running.figures;
+        let micros = (Utc::now() - since).num_microseconds().and_then(|micros| u64::try_from(micros).ok());
+        match state {
+            ActivityState::Active => figures.active_time.add(micros.unwrap_or(0)),
+            ActivityState::InTransaction | ActivityState::Failed => {
+                figures.idle_in_transaction_time.add(micros.unwrap_or(0));
+            }
+            ActivityState::Idle => {}
+        }
+    }
+
+    /// Takes a fresh cancel handle along: the session works from here on.
+    pub(super) fn wake(&self) {
+        if let Some(entry) = &self.entry {
+            let (before, since) = entry.begin(self.guard.cancel.clone());
+            self.count_time(before, since);
         }
     }
 
@@ -50,6 +84,8 @@ impl Session {
 
     /// What waits for the commit is said and done.
     pub(super) fn after_commit(&mut self) {
+        self.ended = Ended::Block;
+        self.shared.running.figures.commits.add(1);
         self.cursors.commit();
         self.release_locks();
         self.announce();
@@ -57,6 +93,8 @@ impl Session {
 
     /// What waits for the commit is forgotten.
     pub(super) fn after_rollback(&mut self) {
+        self.ended = Ended::Block;
+        self.shared.running.figures.rollbacks.add(1);
         self.cursors.roll_back();
         self.release_locks();
         self.return_to(0);
@@ -107,7 +145,7 @@ impl Session {
         let statements = self.named.iter().map(|(name, prepared)| NamedStatement {
             name: name.clone(),
             text: prepared.statement.text.clone(),
-            prepared_at: known(name).map_or_else(chrono::Utc::now, |statement| statement.prepared_at),
+            prepared_at: known(name).map_or_else(Utc::now, |statement| statement.prepared_at),
             parameter_types: prepared.parameters.iter().map(|t| pgcatalog::format_type(t.oid(), -1)).collect(),
             from_sql: begins_with_prepare(&prepared.statement.text),
         });
@@ -125,6 +163,12 @@ fn begins_with_prepare(text: &str) -> bool {
 impl Drop for Session {
     fn drop(&mut self) {
         if let Some(entry) = &self.entry {
+            let figures = &self.shared.running.figures;
+            if self.transaction.block().is_some() {
+                figures.rollbacks.add(1);
+            }
+            let lasted = (Utc::now() - entry.backend_start).num_microseconds();
+            figures.session_time.add(lasted.and_then(|micros| u64::try_from(micros).ok()).unwrap_or(0));
             self.shared.running.sessions.leave(entry.pid);
             self.shared.running.locks.release_all(entry.pid, false);
             self.shared.running.locks.release_all(entry.pid, true);

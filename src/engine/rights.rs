@@ -23,7 +23,9 @@ impl Planner {
     /// `42501` where the user may not do this with the relation.
     pub(super) fn check_right(&self, object: &Object, privilege: Privilege) -> Result<()> {
         let Some(user) = self.limited_user() else { return Ok(()) };
-        let forbids = |object: &Object| object.rights.as_ref().is_some_and(|rights| !rights.allow(user, privilege));
+        let memberships = self.scope().memberships(&self.engine().catalog.current());
+        let forbids =
+            |object: &Object| object.rights.as_ref().is_some_and(|rights| !memberships.allow(user, rights, privilege));
         if forbids(object) || now(self, object).is_some_and(|object| forbids(&object)) {
             let message = format!("permission denied for {} {}", object.noun(), object.name.name);
             return Err(Error::new(ErrorKind::InsufficientPrivilege, message));

@@ -135,6 +135,19 @@ pub struct Session {
     /// What only this session sees; none where the folder for it cannot be addressed.
     pub(super) temporary: Option<Arc<Overlay>>,
     past: Past,
+    /// Since the client was last answered.
+    pub(super) ended: Ended,
+}
+
+/// What came to an end.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Ended {
+    #[default]
+    Nothing,
+    /// A statement, by an error.
+    Failed,
+    /// A transaction block, which was counted.
+    Block,
 }
 
 impl Session {
@@ -143,6 +156,7 @@ impl Session {
         let temporary = shared.catalog.temporary(shared.resources.spill_dir()).ok();
         let mut settings = shared.settings.clone();
         settings.force("session_authorization", &params.user);
+        settings.force("is_superuser", if shared.running.roles.is_owner(&params.user) { "on" } else { "off" });
         let mut session = Self {
             shared,
             user: params.user,
@@ -160,6 +174,7 @@ impl Session {
             states: None,
             temporary,
             past: Past::default(),
+            ended: Ended::default(),
         };
         let application =
             (!params.application_name.is_empty()).then(|| ("application_name".to_owned(), params.application_name));
@@ -206,9 +221,7 @@ impl Session {
     /// message, and of each Parse/Bind/Execute sequence.
     pub fn begin_statement(&mut self) -> CancelHandle {
         self.guard = Guard::with_timeout(self.settings.duration("statement_timeout"));
-        if let Some(entry) = &self.entry {
-            entry.begin(self.guard.cancel.clone());
-        }
+        self.wake();
         self.guard.cancel.clone()
     }
 
@@ -262,6 +275,12 @@ impl Session {
     fn say(&self, severity: Severity, sqlstate: &'static str, message: String) {
         // Nobody listens once the connection is gone, and nobody minds.
         let _ = self.notices.send(Notice { severity, sqlstate, message, detail: None, hint: None });
+    }
+
+    /// Whether the user may do what the role may.
+    pub(super) fn acts_as(&self, role: &str) -> bool {
+        let newest = self.shared.catalog.current();
+        self.shared.running.roles.is_owner(&self.user) || newest.memberships.of(&self.user).contains(role)
     }
 
     pub(super) fn note_failure<T>(&mut self, outcome: Result<T>) -> Result<T> {

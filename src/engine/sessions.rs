@@ -213,11 +213,14 @@ impl SessionEntry {
         (self.end)();
     }
 
-    pub(super) fn begin(&self, running: CancelHandle) {
+    /// Answers in which state the session was, and since when.
+    pub(super) fn begin(&self, running: CancelHandle) -> (ActivityState, DateTime<Utc>) {
         let mut activity = self.activity.lock();
+        let before = (activity.state, activity.state_change);
         activity.running = Some(running);
         activity.change(ActivityState::Active);
         activity.query_start = Some(activity.state_change);
+        before
     }
 
     /// The text of the statement in hand.
@@ -231,13 +234,15 @@ impl SessionEntry {
         activity.query.push_str(&query[..end]);
     }
 
+    /// Answers in which state the session was, and since when.
     pub(super) fn rest(
         &self,
         status: TransactionStatus,
         transaction_start: Option<DateTime<Utc>>,
         application_name: String,
-    ) {
+    ) -> (ActivityState, DateTime<Utc>) {
         let mut activity = self.activity.lock();
+        let before = (activity.state, activity.state_change);
         activity.running = None;
         activity.transaction_start = transaction_start;
         activity.application_name = application_name;
@@ -246,6 +251,7 @@ impl SessionEntry {
             TransactionStatus::InTransaction => ActivityState::InTransaction,
             TransactionStatus::Failed => ActivityState::Failed,
         });
+        before
     }
 }
 

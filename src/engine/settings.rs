@@ -75,6 +75,13 @@ const DEFINITIONS: &[Definition] = &[
     own("transaction_isolation", "repeatable read", Postgres, "every transaction reads one release"),
 ];
 
+/// Those that are shown by name only, as in PostgreSQL.
+const UNLISTED: [&str; 3] = ["is_superuser", "role", "session_authorization"];
+
+/// Where values are from, as `pg_settings.source` has it.
+const CLIENT: &str = "client";
+const DEFAULT: &str = "default";
+
 /// One setting, as `pg_settings` lists it.
 #[derive(Debug, Clone)]
 pub struct ListedSetting {
@@ -86,14 +93,15 @@ pub struct ListedSetting {
     pub unit: Option<&'static str>,
     pub category: &'static str,
     pub description: &'static str,
+    pub more: Option<&'static str>,
     pub context: &'static str,
     pub vartype: &'static str,
     pub source: &'static str,
     pub min: Option<String>,
     pub max: Option<String>,
     pub choices: Option<Vec<String>>,
-    pub boot: String,
-    pub reset: String,
+    pub boot: Option<String>,
+    pub reset: Option<String>,
 }
 
 /// Bare names are looked for in these schemas, in order. `pg_catalog` comes before all of them.
@@ -103,22 +111,32 @@ const DEFAULT_SEARCH_PATH: &str = "public, gold, analytics, silver, bronze";
 #[derive(Debug, Clone, Default)]
 pub struct Settings {
     /// What a connection starts with, and RESET goes back to.
-    start: Arc<BTreeMap<String, String>>,
+    start: Arc<BTreeMap<String, Start>>,
     /// What was SET since, by lower-case name.
     set: Arc<BTreeMap<String, String>>,
+}
+
+/// A value that a session starts with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Start {
+    value: String,
+    /// Where it is from, as `pg_settings.source` has it.
+    source: &'static str,
 }
 
 impl Settings {
     /// Settings as a connection starts with.
     pub fn starting_with(values: impl IntoIterator<Item = (String, String)>) -> Self {
-        let start = values.into_iter().map(|(name, value)| (name.to_lowercase(), value)).collect();
+        let start =
+            values.into_iter().map(|(name, value)| (name.to_lowercase(), Start { value, source: CLIENT })).collect();
         Self { start: Arc::new(start), set: Arc::default() }
     }
 
     /// The effective value, as SHOW prints it.
     pub fn get(&self, name: &str) -> Option<String> {
         let key = name.to_lowercase();
-        self.set.get(&key).or_else(|| self.start.get(&key)).cloned().or_else(|| default(&key))
+        let start = || self.start.get(&key).map(|start| &start.value);
+        self.set.get(&key).or_else(start).cloned().or_else(|| default(&key))
     }
 
     /// Checks and stores a value.
@@ -131,16 +149,25 @@ impl Settings {
         Ok(())
     }
 
-    /// A value that the session starts with, checked.
+    /// A value that the client gives for the session to start with, checked.
     pub fn set_start(&mut self, name: &str, value: &str) -> Result<()> {
         let (key, value) = checked(name, value, &self.get(name).unwrap_or_default())?;
-        Arc::make_mut(&mut self.start).insert(key, value);
+        Arc::make_mut(&mut self.start).insert(key, Start { value, source: CLIENT });
         Ok(())
     }
 
-    /// A fixed value (the user's name) that differs by session.
+    /// A value of the server's configuration, checked.
+    pub fn configure(&mut self, name: &str, value: &str) -> Result<()> {
+        let (_, value) = checked(name, value, "")?;
+        self.force(name, &value);
+        Ok(())
+    }
+
+    /// A value of the server's that no session changes, or of the session's own.
     pub fn force(&mut self, name: &str, value: &str) {
-        Arc::make_mut(&mut self.start).insert(name.to_lowercase(), value.to_owned());
+        let key = name.to_lowercase();
+        let source = if default(&key).as_deref() == Some(value) { DEFAULT } else { "configuration file" };
+        Arc::make_mut(&mut self.start).insert(key, Start { value: value.to_owned(), source });
     }
 
     pub fn reset(&mut self, name: &str) -> Result<()> {
@@ -161,7 +188,8 @@ impl Settings {
         let known = DEFINITIONS.iter().map(|definition| definition.name);
         let theirs = postgres_settings::SETTINGS.values().map(|setting| setting.name);
         let custom = self.set.keys().chain(self.start.keys()).map(String::as_str);
-        let all: BTreeMap<String, &str> = custom.chain(theirs).chain(known).map(|n| (n.to_lowercase(), n)).collect();
+        let shown = custom.chain(theirs).chain(known).filter(|name| !UNLISTED.contains(name));
+        let all: BTreeMap<String, &str> = shown.map(|name| (name.to_lowercase(), name)).collect();
         all.into_iter().map(|(key, name)| self.listed(&key, name)).collect()
     }
 
@@ -171,27 +199,45 @@ impl Settings {
         let fixed = ours.is_some_and(|definition| matches!(definition.kind, Fixed));
         let texts = |choices: &Vec<&'static str>| choices.iter().map(|choice| (*choice).to_owned()).collect();
         let shown = self.get(key).unwrap_or_default();
-        let start = self.start.get(key).cloned().or_else(|| default(key)).unwrap_or_default();
-        let source = match (self.set.contains_key(key), self.start.contains_key(key)) {
-            (true, _) => "session",
-            (_, true) => "client",
-            _ => "default",
+        let own_boot = || default(key).map(|shown| kept(&shown));
+        let boot = match (ours.map(|definition| definition.kind), theirs) {
+            // the server's and the client's character set and zone are what they are by other means
+            (None | Some(TimeZone | Encoding), Some(setting)) => setting.boot.map(str::to_owned),
+            _ => own_boot(),
         };
+        let start = self.start.get(key);
+        let reset = match (start, ours) {
+            (Some(start), _) => Some(kept(&start.value)),
+            (None, Some(_)) => own_boot(),
+            (None, None) => boot.clone().or_else(|| default(key).filter(|shown| !shown.is_empty())),
+        };
+        let source = match (self.set.contains_key(key), start) {
+            _ if key.starts_with("transaction_") => "override",
+            (true, _) => "session",
+            (_, Some(start)) => start.source,
+            _ => DEFAULT,
+        };
+        let limit =
+            |told: Option<&'static str>| match theirs.is_some_and(|setting| fixed && setting.vartype == "integer") {
+                true => Some(shown.clone()),
+                false => told.map(str::to_owned),
+            };
         ListedSetting {
             name: name.to_owned(),
             setting: kept(&shown),
+            min: limit(theirs.and_then(|setting| setting.min)),
+            max: limit(theirs.and_then(|setting| setting.max)),
             shown,
             unit: theirs.and_then(|setting| setting.unit),
             category: theirs.map_or("Customized Options", |setting| setting.category),
             description: ours.map(|d| d.description).or(theirs.map(|s| s.description)).unwrap_or_default(),
+            more: theirs.filter(|_| ours.is_none()).and_then(|setting| setting.more),
             context: if fixed { "internal" } else { theirs.map_or("user", |setting| setting.context) },
             vartype: theirs.map_or("string", |setting| setting.vartype),
             source,
-            min: theirs.and_then(|setting| setting.min).map(str::to_owned),
-            max: theirs.and_then(|setting| setting.max).map(str::to_owned),
             choices: theirs.and_then(|setting| setting.choices.as_ref()).map(texts),
-            boot: kept(&default(key).unwrap_or_default()),
-            reset: kept(&start),
+            boot,
+            reset,
         }
     }
 
@@ -203,8 +249,8 @@ impl Settings {
 
     /// Whether a plan made under one holds under the other. Never wrongly true.
     pub fn same(&self, other: &Self) -> bool {
-        let same = |a: &Arc<BTreeMap<String, String>>, b| Arc::ptr_eq(a, b) || a == b;
-        same(&self.start, &other.start) && same(&self.set, &other.set)
+        let starts = Arc::ptr_eq(&self.start, &other.start) || self.start == other.start;
+        starts && (Arc::ptr_eq(&self.set, &other.set) || self.set == other.set)
     }
 
     pub fn is(&self, name: &str) -> bool {

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::array::{AsArray, RecordBatch};
 use datafusion::arrow::datatypes::{DataType, SchemaRef};
 use datafusion::error::Result;
 
@@ -11,7 +11,8 @@ use super::functions::format_type;
 use super::layout::LAYOUTS;
 use super::metadata::{Metadata, Relation};
 use super::tables::{Attribute, all_attributes};
-use super::{OWNER, constraints, defaults, sequences};
+use super::{OWNER, constraints, defaults, postgres, routine_views, sequences, view_usage};
+use crate::catalog::memberships::DATABASE_OWNER;
 use crate::catalog::{EVERYBODY, Privilege, Rights};
 use crate::pgtypes::{self, Type};
 
@@ -31,9 +32,14 @@ pub fn rows(metadata: &Metadata, name: &str) -> Option<Result<RecordBatch>> {
         "views" => views(metadata, schema),
         "table_privileges" | "role_table_grants" => table_privileges(metadata, schema),
         "column_privileges" | "role_column_grants" => column_privileges(metadata, schema),
-        "routines" => routines(metadata, schema),
-        "parameters" => parameters(metadata, schema),
-        "enabled_roles" => Columns::of(&[()]).text("role_name", |()| OWNER).build(schema),
+        "routines" => routine_views::routines(metadata, schema),
+        "parameters" => routine_views::parameters(metadata, schema),
+        "routine_privileges" | "role_routine_grants" => routine_views::privileges(metadata, schema),
+        "view_table_usage" => view_usage::of_tables(metadata, schema),
+        "view_column_usage" => view_usage::of_columns(metadata, schema),
+        "column_udt_usage" => column_types(metadata, schema),
+        "collations" => collations(metadata, schema),
+        "collation_character_set_applicability" => collations(metadata, schema),
         "character_sets" => Columns::of(&[()])
             .text("character_set_name", |()| "UTF8")
             .text("character_repertoire", |()| "UCS")
@@ -50,7 +56,7 @@ fn schemata(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBatch> {
     Columns::of(&metadata.namespaces)
         .text("catalog_name", |_| metadata.database.as_str())
         .text("schema_name", |n| &n.name)
-        .text("schema_owner", |_| OWNER)
+        .text("schema_owner", |n| if n.name == "public" { DATABASE_OWNER } else { OWNER })
         .build(schema)
 }
 
@@ -106,11 +112,13 @@ fn columns(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBatch> {
         })
         .text("is_nullable", |a| if a.is_not_null() { "NO" } else { "YES" })
         .text("data_type", |a| type_name(&a.pg_type))
-        .opt_int("character_maximum_length", |a| {
-            let modifier = pgtypes::column_modifier(&a.column.field());
-            (matches!(a.pg_type, Type::VARCHAR | Type::BPCHAR) && modifier > 4).then_some(modifier - 4)
+        .opt_int("character_maximum_length", length)
+        // a character takes four bytes at most
+        .opt_int("character_octet_length", |a| match a.pg_type {
+            Type::TEXT => Some(1 << 30),
+            Type::VARCHAR | Type::BPCHAR => Some(length(a).map_or(1 << 30, |length| length.saturating_mul(4))),
+            _ => None,
         })
-        .opt_int("character_octet_length", |a| (a.pg_type == Type::TEXT).then_some(1 << 30))
         .opt_int("numeric_precision", numeric_precision)
         .opt_int("numeric_precision_radix", |a| {
             numeric_precision(a).map(|_| if a.pg_type == Type::NUMERIC { 10 } else { 2 })
@@ -135,6 +143,34 @@ fn columns(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBatch> {
         .build(schema)
 }
 
+/// The type of each column.
+fn column_types(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBatch> {
+    let attributes = all_attributes(metadata.tables_and_views().filter(|r| r.kind != "m"));
+    Columns::of(&attributes)
+        .text("udt_catalog", |_| metadata.database.as_str())
+        .text("udt_schema", |_| "pg_catalog")
+        .text("udt_name", |a| a.pg_type.name().to_owned())
+        .text("table_catalog", |_| metadata.database.as_str())
+        .text("table_schema", |a| &a.relation.schema)
+        .text("table_name", |a| &a.relation.name)
+        .text("column_name", |a| &a.column.name)
+        .build(schema)
+}
+
+/// Collations for texts in UTF-8.
+fn collations(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBatch> {
+    let names = postgres::rows("pg_catalog", "pg_collation").and_then(|rows| rows.column_by_name("collname"));
+    let names = names.and_then(|names| names.as_string_opt::<i32>());
+    let names: Vec<&str> = names.into_iter().flatten().flatten().filter(|name| *name != "default").collect();
+    Columns::of(&names)
+        .text("collation_catalog", |_| metadata.database.as_str())
+        .text("collation_schema", |_| "pg_catalog")
+        .text("collation_name", |name| *name)
+        .text("pad_attribute", |_| "NO PAD")
+        .text("character_set_name", |_| "UTF8")
+        .build(schema)
+}
+
 /// What the columns that are arrays hold.
 fn element_types(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBatch> {
     let attributes = all_attributes(metadata.tables_and_views().filter(|r| r.kind != "m"));
@@ -152,6 +188,12 @@ fn element_types(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBatch>
         .text("udt_name", |(_, element)| element.name().to_owned())
         .text("dtd_identifier", |(a, _)| format!("a{}", a.number))
         .build(schema)
+}
+
+/// Characters that a column takes, where it is declared.
+fn length(attribute: &Attribute<'_>) -> Option<i32> {
+    let modifier = pgtypes::column_modifier(&attribute.column.field());
+    (matches!(attribute.pg_type, Type::VARCHAR | Type::BPCHAR) && modifier > 4).then_some(modifier - 4)
 }
 
 /// Arrays are `ARRAY` here; what they hold is told by `udt_name`.
@@ -227,42 +269,5 @@ fn column_privileges(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBa
         .text("column_name", |(a, _)| &a.column.name)
         .text("privilege_type", |(_, privilege)| *privilege)
         .text("is_grantable", |_| "YES")
-        .build(schema)
-}
-
-fn routines(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBatch> {
-    Columns::of(&metadata.procedures)
-        .text("specific_catalog", |_| metadata.database.as_str())
-        .text("specific_schema", |_| "public")
-        .text("specific_name", |p| format!("{}_{}", p.signature.name, p.oid))
-        .text("routine_catalog", |_| metadata.database.as_str())
-        .text("routine_schema", |_| "public")
-        .text("routine_name", |p| p.signature.name)
-        .text("routine_type", |p| if p.gives_rows { "FUNCTION" } else { "PROCEDURE" })
-        .text("external_language", |_| "INTERNAL")
-        .build(schema)
-}
-
-fn parameters(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBatch> {
-    let all: Vec<(String, i32, &str, &str)> = metadata
-        .procedures
-        .iter()
-        .flat_map(|p| {
-            let specific = format!("{}_{}", p.signature.name, p.oid);
-            p.signature
-                .arguments
-                .iter()
-                .zip(1..)
-                .map(move |((name, type_name, _), n)| (specific.clone(), n, *name, *type_name))
-        })
-        .collect();
-    Columns::of(&all)
-        .text("specific_catalog", |_| metadata.database.as_str())
-        .text("specific_schema", |_| "public")
-        .text("specific_name", |(specific, ..)| specific)
-        .int("ordinal_position", |(_, number, ..)| *number)
-        .text("parameter_mode", |_| "IN")
-        .text("parameter_name", |(_, _, name, _)| *name)
-        .text("data_type", |(.., type_name)| *type_name)
         .build(schema)
 }

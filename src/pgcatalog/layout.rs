@@ -7,7 +7,8 @@ use datafusion::arrow::datatypes::{DataType, Field, IntervalUnit, Schema, Schema
 
 use crate::pgtypes::{PG_TYPE_KEY, TYPE_MODIFIER_KEY};
 
-/// One line a relation: `schema.name oid relkind reltype column:type …`, `!` after the type of a column that is never null.
+/// One line a relation: `schema.name oid relkind reltype column:type …`, `^` after the type of a column
+/// that is sorted by bytes though its type is not, `!` after that of one that is never null.
 const COLUMNS: &str = include_str!("postgres/columns.txt");
 
 /// Those that PostgreSQL has by extensions, likewise.
@@ -24,6 +25,8 @@ pub struct Layout {
     /// OID of the type of its rows.
     pub row_type: u32,
     pub columns: SchemaRef,
+    /// Which columns are sorted by bytes though their types are not.
+    pub by_bytes: Vec<bool>,
 }
 
 /// All of them, by schema and name.
@@ -38,17 +41,22 @@ fn parse(line: &'static str) -> Option<Layout> {
     let oid = words.next()?.parse().ok()?;
     let kind = words.next()?;
     let row_type = words.next()?.parse().ok()?;
-    let fields: Vec<Field> = words.filter_map(field).collect();
-    Some(Layout { schema, name, oid, kind, row_type, columns: Arc::new(Schema::new(fields)) })
+    let (fields, by_bytes): (Vec<Field>, Vec<bool>) = words.filter_map(field).unzip();
+    Some(Layout { schema, name, oid, kind, row_type, columns: Arc::new(Schema::new(fields)), by_bytes })
 }
 
-fn field(text: &str) -> Option<Field> {
+/// A column, and whether it is sorted by bytes though its type is not.
+fn field(text: &str) -> Option<(Field, bool)> {
     let (name, pg_type) = text.split_once(':')?;
     let (pg_type, nullable) = match pg_type.strip_suffix('!') {
         Some(pg_type) => (pg_type, false),
         None => (pg_type, true),
     };
-    Some(field_of(name, pg_type, nullable))
+    let (pg_type, by_bytes) = match pg_type.strip_suffix('^') {
+        Some(pg_type) => (pg_type, true),
+        None => (pg_type, false),
+    };
+    Some((field_of(name, pg_type, nullable), by_bytes))
 }
 
 /// A column of a PostgreSQL type, by the type's own name (`oid`, `_text`). The type is kept beside Arrow's where that does

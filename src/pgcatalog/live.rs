@@ -14,8 +14,9 @@ use datafusion::physical_plan::ExecutionPlan;
 
 use super::columns::Columns;
 use super::layout::LAYOUTS;
-use super::{DATABASE_OID, OWNER_OID, sequences, statistics};
-use crate::engine::{ActivityState, LockKey, Role, SessionInfo};
+use super::{DATABASE_OID, OWNER_OID, roles, sequences, statistics};
+use crate::catalog::memberships::READ_ALL_SETTINGS;
+use crate::engine::{Activity, ActivityState, LockKey, SessionEntry, SessionInfo, is_confidential};
 use crate::pgtypes::time::Zone;
 
 type Make = fn(&SessionInfo, &SchemaRef) -> Result<RecordBatch>;
@@ -28,10 +29,23 @@ pub(super) struct LiveTable {
 }
 
 /// A catalog of this kind; `None` for the others.
-pub fn table(name: &str) -> Option<Arc<dyn TableProvider>> {
-    let make: Make = match name {
-        "pg_roles" | "pg_authid" => roles,
-        "pg_user" | "pg_shadow" => users,
+pub fn table(schema: &str, name: &str) -> Option<Arc<dyn TableProvider>> {
+    let make = match schema {
+        "pg_catalog" => of_pg_catalog(name)?,
+        _ => of_information_schema(name)?,
+    };
+    let schema = LAYOUTS.get(&(schema, name))?.columns.clone();
+    Some(Arc::new(LiveTable { schema, make }))
+}
+
+fn of_pg_catalog(name: &str) -> Option<Make> {
+    Some(match name {
+        "pg_roles" => roles::pg_roles,
+        "pg_authid" => roles::pg_authid,
+        "pg_user" => roles::pg_user,
+        "pg_shadow" => roles::pg_shadow,
+        "pg_group" => roles::pg_group,
+        "pg_auth_members" => roles::pg_auth_members,
         "pg_sequences" => sequences::pg_sequences,
         "pg_settings" => settings,
         "pg_stat_activity" => activity,
@@ -40,13 +54,22 @@ pub fn table(name: &str) -> Option<Arc<dyn TableProvider>> {
         "pg_prepared_statements" => prepared_statements,
         "pg_cursors" => cursors,
         "pg_timezone_names" => time_zones,
+        "pg_stat_all_tables" | "pg_stat_user_tables" | "pg_statio_all_tables" | "pg_statio_user_tables" => {
+            statistics::of_tables
+        }
         "pg_stat_database" | "pg_stat_database_conflicts" => statistics::of_database,
         "pg_stat_bgwriter" | "pg_stat_archiver" | "pg_stat_wal" => statistics::of_server,
         "pg_stat_ssl" | "pg_stat_gssapi" => statistics::of_encryption,
         _ => return None,
-    };
-    let schema = LAYOUTS.get(&("pg_catalog", name))?.columns.clone();
-    Some(Arc::new(LiveTable { schema, make }))
+    })
+}
+
+fn of_information_schema(name: &str) -> Option<Make> {
+    Some(match name {
+        "enabled_roles" => roles::enabled_roles,
+        "applicable_roles" => roles::applicable_roles,
+        _ => return None,
+    })
 }
 
 #[async_trait]
@@ -71,87 +94,82 @@ impl TableProvider for LiveTable {
     }
 }
 
-fn roles(session: &SessionInfo, schema: &SchemaRef) -> Result<RecordBatch> {
-    let roles: Vec<Role> = session.roles();
-    Columns::of(&roles)
-        .oid("oid", |role| role.oid)
-        .text("rolname", |role| &role.name)
-        .flag("rolsuper", |role| session.is_owner(&role.name))
-        .flag("rolinherit", |_| true)
-        .flag("rolcreaterole", |_| true)
-        .flag("rolcreatedb", |_| true)
-        .flag("rolcanlogin", |_| true)
-        .flag("rolreplication", |_| true)
-        .flag("rolbypassrls", |_| true)
-        .int("rolconnlimit", |_| -1)
-        .opt_text("rolpassword", |_| Some("********"))
-        .build(schema)
-}
-
-fn users(session: &SessionInfo, schema: &SchemaRef) -> Result<RecordBatch> {
-    let roles: Vec<Role> = session.roles();
-    Columns::of(&roles)
-        .text("usename", |role| &role.name)
-        .oid("usesysid", |role| role.oid)
-        .flag("usecreatedb", |_| true)
-        .flag("usesuper", |_| true)
-        .flag("userepl", |_| true)
-        .flag("usebypassrls", |_| true)
-        .opt_text("passwd", |_| Some("********"))
-        .build(schema)
-}
-
 fn settings(session: &SessionInfo, schema: &SchemaRef) -> Result<RecordBatch> {
-    let all = session.settings().all();
+    let mut all = session.settings().all();
+    if !session.acts_as(session.user(), READ_ALL_SETTINGS) {
+        all.retain(|setting| !is_confidential(&setting.name));
+    }
     Columns::of(&all)
         .text("name", |s| &s.name)
         .text("setting", |s| &s.setting)
         .opt_text("unit", |s| s.unit)
         .text("category", |s| s.category)
         .text("short_desc", |s| s.description)
+        .opt_text("extra_desc", |s| s.more)
         .text("context", |s| s.context)
         .text("vartype", |s| s.vartype)
         .text("source", |s| s.source)
         .opt_text("min_val", |s| s.min.as_deref())
         .opt_text("max_val", |s| s.max.as_deref())
         .texts("enumvals", |s| s.choices.clone())
-        .text("boot_val", |s| &s.boot)
-        .text("reset_val", |s| &s.reset)
+        .opt_text("boot_val", |s| s.boot.as_deref())
+        .opt_text("reset_val", |s| s.reset.as_deref())
         .flag("pending_restart", |_| false)
         .build(schema)
 }
 
+/// What stands for the statement of somebody whose statements the user may not see.
+const HIDDEN: &str = "<insufficient privilege>";
+
 fn activity(session: &SessionInfo, schema: &SchemaRef) -> Result<RecordBatch> {
-    let entries: Vec<_> = session.running().sessions.all().into_iter().map(|e| (e.activity(), e)).collect();
+    let sees = session.sees();
+    let entries = session.running().sessions.all().into_iter();
+    let entries: Vec<_> = entries.map(|entry| (entry.activity(), sees(&entry.user), entry)).collect();
     let roles = session.roles();
     let role = |name: &str| roles.iter().find(|role| role.name == name).map_or(OWNER_OID, |role| role.oid);
     let micros = |at: DateTime<Utc>| Some(at.timestamp_micros());
+    let address = |seen: bool, entry: &SessionEntry| entry.client_addr.filter(|_| seen);
     Columns::of(&entries)
         .oid("datid", |_| DATABASE_OID)
         .text("datname", |_| session.metadata().database.as_str())
-        .int("pid", |(_, entry)| entry.pid)
-        .oid("usesysid", |(_, entry)| role(&entry.user))
-        .text("usename", |(_, entry)| &entry.user)
-        .text("application_name", |(activity, _)| &activity.application_name)
-        .opt_text("client_addr", |(_, entry)| entry.client_addr.map(|address| address.ip().to_string()))
-        .opt_int("client_port", |(_, entry)| entry.client_addr.map(|address| i32::from(address.port())))
-        .instant("backend_start", |(_, entry)| micros(entry.backend_start))
-        .instant("xact_start", |(activity, _)| {
+        .int("pid", |(.., entry)| entry.pid)
+        .oid("usesysid", |(.., entry)| role(&entry.user))
+        .text("usename", |(.., entry)| &entry.user)
+        .text("application_name", |(activity, ..)| &activity.application_name)
+        .opt_text("client_addr", |(_, seen, entry)| address(*seen, entry).map(|address| address.ip().to_string()))
+        .opt_int("client_port", |(_, seen, entry)| address(*seen, entry).map(|address| i32::from(address.port())))
+        .instant("backend_start", |(_, seen, entry)| seen.then_some(entry.backend_start).and_then(micros))
+        .instant("xact_start", |(activity, seen, _)| {
             let running = activity.query_start.filter(|_| activity.state == ActivityState::Active);
-            activity.transaction_start.or(running).and_then(micros)
+            activity.transaction_start.or(running).filter(|_| *seen).and_then(micros)
         })
-        .instant("query_start", |(activity, _)| activity.query_start.and_then(micros))
-        .instant("state_change", |(activity, _)| micros(activity.state_change))
-        .opt_text("wait_event_type", |(activity, _)| (activity.state != ActivityState::Active).then_some("Client"))
-        .opt_text("wait_event", |(activity, _)| (activity.state != ActivityState::Active).then_some("ClientRead"))
-        .text("state", |(activity, _)| activity.state.name())
-        .text("query", |(activity, _)| &activity.query)
-        .text("backend_type", |_| "client backend")
+        .instant("query_start", |(activity, seen, _)| activity.query_start.filter(|_| *seen).and_then(micros))
+        .instant("state_change", |(activity, seen, _)| seen.then_some(activity.state_change).and_then(micros))
+        .opt_text("wait_event_type", |(activity, seen, entry)| Some(waits(session, activity, entry, *seen)?.0))
+        .opt_text("wait_event", |(activity, seen, entry)| Some(waits(session, activity, entry, *seen)?.1))
+        .opt_text("state", |(activity, seen, _)| seen.then(|| activity.state.name()))
+        .text("query", |(activity, seen, _)| if *seen { activity.query.as_str() } else { HIDDEN })
+        .opt_text("backend_type", |(_, seen, _)| seen.then_some("client backend"))
         .build(schema)
 }
 
+/// What a session waits for, if it does.
+fn waits(
+    session: &SessionInfo,
+    activity: &Activity,
+    entry: &SessionEntry,
+    seen: bool,
+) -> Option<(&'static str, &'static str)> {
+    match activity.state {
+        _ if !seen => None,
+        ActivityState::Active if session.running().locks.waits(entry.pid) => Some(("Lock", "advisory")),
+        ActivityState::Active => None,
+        _ => Some(("Client", "ClientRead")),
+    }
+}
+
 fn statements(session: &SessionInfo, schema: &SchemaRef) -> Result<RecordBatch> {
-    let all = session.running().statements.all();
+    let (all, sees) = (session.running().statements.all(), session.sees());
     let roles = session.roles();
     let role = |name: &str| roles.iter().find(|role| role.name == name).map_or(OWNER_OID, |role| role.oid);
     let id = |text: &str| {
@@ -164,8 +182,8 @@ fn statements(session: &SessionInfo, schema: &SchemaRef) -> Result<RecordBatch> 
         .oid("userid", |(user, ..)| role(user))
         .oid("dbid", |_| DATABASE_OID)
         .flag("toplevel", |_| true)
-        .big("queryid", |(_, text, _)| Some(id(text)))
-        .text("query", |(_, text, _)| text)
+        .big("queryid", |(user, text, _)| sees(user).then(|| id(text)))
+        .text("query", |(user, text, _)| if sees(user) { text } else { HIDDEN })
         .big("calls", |(.., counts)| Some(counts.calls))
         .double("total_exec_time", |(.., counts)| counts.total)
         .double("min_exec_time", |(.., counts)| counts.min)
@@ -186,14 +204,15 @@ fn locks(session: &SessionInfo, schema: &SchemaRef) -> Result<RecordBatch> {
     Columns::of(&all)
         .text("locktype", |_| "advisory")
         .oid("database", |_| DATABASE_OID)
-        .int("classid", |held| halves(held.key).0)
-        .int("objid", |held| halves(held.key).1)
-        .small("objsubid", |held| halves(held.key).2)
-        .text("virtualtransaction", |held| format!("{}/0", held.pid))
-        .int("pid", |held| held.pid)
-        .text("mode", |held| if held.shared { "ShareLock" } else { "ExclusiveLock" })
-        .flag("granted", |_| true)
+        .int("classid", |lock| halves(lock.key).0)
+        .int("objid", |lock| halves(lock.key).1)
+        .small("objsubid", |lock| halves(lock.key).2)
+        .text("virtualtransaction", |lock| format!("{}/0", lock.pid))
+        .int("pid", |lock| lock.pid)
+        .text("mode", |lock| if lock.shared { "ShareLock" } else { "ExclusiveLock" })
+        .flag("granted", |lock| lock.since.is_none())
         .flag("fastpath", |_| false)
+        .instant("waitstart", |lock| lock.since.map(|since| since.timestamp_micros()))
         .build(schema)
 }
 

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, OnceLock};
 
 use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::datatypes::Field;
 use datafusion::catalog::TableProvider;
 use parking_lot::Mutex;
 use uuid::Uuid;
@@ -11,8 +12,9 @@ use uuid::Uuid;
 use super::indexed::CatalogTable;
 use super::layout::LAYOUTS;
 use super::{constraints, information_schema, live, postgres, tables};
-use crate::catalog::{Column, ObjectKind, Rights, Scope, Sequence};
+use crate::catalog::{Column, Memberships, ObjectKind, Release, Rights, Scope, Sequence};
 use crate::engine::{Signature, SystemTable};
+use crate::pgtypes;
 use crate::table::{Constraint, ConstraintKind};
 
 /// Schemas that PostgreSQL has under fixed OIDs.
@@ -20,6 +22,9 @@ const FIXED_SCHEMAS: &[(&str, u32)] =
     &[("pg_catalog", 11), ("information_schema", 13000), ("pg_toast", 99), ("public", 2200)];
 /// System tables and schemas without a permanent OID get one below the range of the lake's objects.
 const DERIVED_OIDS: std::ops::Range<u32> = 14_000..16_000;
+
+/// OID of the collation by bytes.
+const C_COLLATION: u32 = 950;
 
 /// What is added to a relation's OID for that of the type of its rows; of arrays of them; of a view's rule. Objects never
 /// have these bits.
@@ -61,12 +66,16 @@ pub struct Relation {
     /// OID of the type of its rows.
     pub row_type: u32,
     pub columns: Vec<Column>,
+    /// Of the columns, where their types do not tell.
+    pub collations: Vec<u32>,
     pub constraints: Vec<Constraint>,
     pub comment: Option<String>,
     pub rights: Option<Rights>,
     pub rows: Option<u64>,
     /// Bytes on disk.
     pub bytes: u64,
+    /// Of a table of the lake.
+    pub location: Option<String>,
     pub definition: Option<String>,
     /// What a sequence is declared as.
     pub sequence: Option<Sequence>,
@@ -163,10 +172,10 @@ impl Metadata {
             let oids: HashMap<&str, u32> = self.namespaces.iter().map(|n| (n.name.as_str(), n.oid)).collect();
             let namespace = |schema: &str| oids.get(schema).copied().unwrap_or(0);
             let mut relations = lake_relations(&self.scope, namespace);
-            let indexes: Vec<Relation> = relations.iter().flat_map(constraints::indexes).collect();
-            relations.extend(indexes);
             relations.extend(system_relations(&self.system, namespace, &self.scope));
             relations.extend(postgres_relations(namespace));
+            let indexes: Vec<Relation> = relations.iter().flat_map(constraints::indexes).collect();
+            relations.extend(indexes);
             relations
         })
     }
@@ -187,9 +196,7 @@ impl Metadata {
     }
 
     fn make(&self, schema: &str, name: &str) -> Option<Arc<dyn TableProvider>> {
-        if schema == "pg_catalog"
-            && let Some(live) = live::table(name)
-        {
+        if let Some(live) = live::table(schema, name) {
             return Some(live);
         }
         let made = match schema {
@@ -276,6 +283,11 @@ impl Metadata {
         said.get(schema).map(String::as_str).or_else(|| super::tables::schema_comment(schema))
     }
 
+    /// Who is a member of which role.
+    pub fn memberships(&self, newest: &Release) -> Memberships {
+        self.scope.memberships(newest)
+    }
+
     /// The session's own schema for what is gone at its end, if there is anything in it.
     pub fn temporary_namespace(&self) -> Option<&Namespace> {
         self.namespace_named(self.scope.temp_schema()?)
@@ -330,11 +342,13 @@ fn lake_relations(scope: &Scope, namespace: impl Fn(&str) -> u32) -> Vec<Relatio
             kind,
             row_type: if kind == "S" { 0 } else { object.oid | ROW_TYPE },
             columns: object.columns.clone(),
+            collations: Vec::new(),
             constraints: object.constraints.clone(),
             rights: object.rights.clone(),
             comment: object.comment.clone(),
             rows,
             bytes,
+            location: object.location().map(str::to_owned),
             definition,
             sequence: object.sequence().cloned(),
             system: false,
@@ -357,11 +371,13 @@ fn system_relations(system: &[SystemTable], namespace: impl Fn(&str) -> u32, sco
             kind: "v",
             row_type: oid | ROW_TYPE,
             columns: columns_of(&table.schema),
+            collations: Vec::new(),
             constraints: Vec::new(),
             rights: None,
             comment: Some(table.comment.to_owned()),
             rows: None,
             bytes: 0,
+            location: None,
             definition: None,
             sequence: None,
             system: true,
@@ -371,6 +387,10 @@ fn system_relations(system: &[SystemTable], namespace: impl Fn(&str) -> u32, sco
 }
 
 fn postgres_relations(namespace: impl Fn(&str) -> u32) -> Vec<Relation> {
+    let collation = |(by_bytes, field): (&bool, &Arc<Field>)| match by_bytes {
+        true => C_COLLATION,
+        false => postgres::type_collation(pgtypes::column_type(field).oid()),
+    };
     let relations = LAYOUTS.values().map(|layout| Relation {
         id: None,
         oid: layout.oid,
@@ -380,11 +400,16 @@ fn postgres_relations(namespace: impl Fn(&str) -> u32) -> Vec<Relation> {
         kind: layout.kind,
         row_type: layout.row_type,
         columns: columns_of(&layout.columns),
-        constraints: Vec::new(),
+        collations: layout.by_bytes.iter().zip(layout.columns.fields()).map(collation).collect(),
+        constraints: match layout.schema {
+            "pg_catalog" => constraints::of_catalog(layout.name),
+            _ => Vec::new(),
+        },
         rights: None,
         comment: None,
         rows: None,
         bytes: 0,
+        location: None,
         definition: None,
         sequence: None,
         system: true,

@@ -6,6 +6,7 @@
 mod columns;
 mod constraints;
 mod defaults;
+mod deparse;
 mod dependencies;
 mod functions;
 mod indexed;
@@ -13,11 +14,15 @@ mod information_schema;
 mod layout;
 mod live;
 mod metadata;
+pub mod opclasses;
 mod postgres;
+mod roles;
+mod routine_views;
 mod routines;
 mod sequences;
 mod statistics;
 mod tables;
+mod view_usage;
 
 pub use datafusion_pg_catalog::pg_catalog::oid_type_planner::PgOidTypePlanner;
 pub use functions::{

@@ -5,7 +5,7 @@
 //! Invariant: a file is read once per process, when its catalog is first asked for.
 
 use std::borrow::Cow;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, LazyLock, OnceLock};
 
 use datafusion::arrow::array::{ArrayRef, AsArray, BooleanArray, ListBuilder, RecordBatch, StringBuilder};
@@ -177,25 +177,32 @@ pub fn has(catalog: &str, oid: u32) -> bool {
     known.is_some_and(|known| known.contains(&oid))
 }
 
+/// What PostgreSQL says of objects of its own, by the OIDs of their catalogs and their own.
+static DESCRIPTIONS: LazyLock<BTreeMap<(u32, u32), &'static str>> = LazyLock::new(|| {
+    let Some(rows) = rows("pg_catalog", "pg_description") else { return BTreeMap::new() };
+    let numbers = |name: &str| rows.column_by_name(name).and_then(|column| column.as_primitive_opt::<Int32Type>());
+    let texts = rows.column_by_name("description").and_then(|column| column.as_string_opt::<i32>());
+    let (Some(objects), Some(classes), Some(parts), Some(texts)) =
+        (numbers("objoid"), numbers("classoid"), numbers("objsubid"), texts)
+    else {
+        return BTreeMap::new();
+    };
+    let all = objects.values().iter().zip(classes.values()).zip(parts.values()).zip(texts);
+    let key = |((object, class), part): ((&i32, &i32), &i32)| {
+        (*part == 0).then_some((u32::try_from(*class).ok()?, u32::try_from(*object).ok()?))
+    };
+    all.filter_map(|(numbers, text)| Some((key(numbers)?, text?))).collect()
+});
+
 /// What PostgreSQL says of an object of its own, by the name of its catalog.
 pub fn description(catalog: &str, oid: u32) -> Option<&'static str> {
-    static KNOWN: LazyLock<HashMap<(u32, u32), &'static str>> = LazyLock::new(|| {
-        let Some(rows) = rows("pg_catalog", "pg_description") else { return HashMap::new() };
-        let numbers = |name: &str| rows.column_by_name(name).and_then(|column| column.as_primitive_opt::<Int32Type>());
-        let texts = rows.column_by_name("description").and_then(|column| column.as_string_opt::<i32>());
-        let (Some(objects), Some(classes), Some(parts), Some(texts)) =
-            (numbers("objoid"), numbers("classoid"), numbers("objsubid"), texts)
-        else {
-            return HashMap::new();
-        };
-        let all = objects.values().iter().zip(classes.values()).zip(parts.values()).zip(texts);
-        let key = |((object, class), part): ((&i32, &i32), &i32)| {
-            (*part == 0).then_some((u32::try_from(*class).ok()?, u32::try_from(*object).ok()?))
-        };
-        all.filter_map(|(numbers, text)| Some((key(numbers)?, text?))).collect()
-    });
     let (_, class) = LAYOUTS.iter().find(|((schema, name), _)| *schema == "pg_catalog" && *name == catalog)?;
-    KNOWN.get(&(class.oid, oid)).copied()
+    DESCRIPTIONS.get(&(class.oid, oid)).copied()
+}
+
+/// What PostgreSQL says of the first object of its own that has the OID.
+pub fn any_description(oid: u32) -> Option<&'static str> {
+    DESCRIPTIONS.iter().find(|((_, known), _)| *known == oid).map(|(_, text)| *text)
 }
 
 /// `pg_type.typbasetype` of a type; 0 where it is no domain.
@@ -204,6 +211,18 @@ pub fn base_type(oid: u32) -> Option<u32> {
     let numbers = |name: &str| Some(rows.column_by_name(name)?.as_primitive_opt::<Int32Type>()?.values());
     let at = numbers("oid")?.iter().position(|known| u32::try_from(*known) == Ok(oid))?;
     numbers("typbasetype")?.get(at).and_then(|base| u32::try_from(*base).ok())
+}
+
+/// `pg_type.typcollation` of a type; 0 where its values have none.
+pub fn type_collation(oid: u32) -> u32 {
+    static KNOWN: LazyLock<HashMap<i32, i32>> = LazyLock::new(|| {
+        let Some(rows) = rows("pg_catalog", "pg_type") else { return HashMap::new() };
+        let numbers = |name: &str| rows.column_by_name(name).and_then(|column| column.as_primitive_opt::<Int32Type>());
+        let (Some(oids), Some(collations)) = (numbers("oid"), numbers("typcollation")) else { return HashMap::new() };
+        oids.values().iter().copied().zip(collations.values().iter().copied()).filter(|(_, of)| *of != 0).collect()
+    });
+    let found = i32::try_from(oid).ok().and_then(|oid| KNOWN.get(&oid));
+    found.and_then(|collation| u32::try_from(*collation).ok()).unwrap_or(0)
 }
 
 #[cfg(test)]

@@ -5,10 +5,11 @@ use std::sync::{LazyLock, OnceLock};
 
 use datafusion::arrow::array::{Array, AsArray, BooleanArray, RecordBatch};
 use datafusion::arrow::compute::filter_record_batch;
-use datafusion::arrow::datatypes::{Int16Type, Int32Type};
+use datafusion::arrow::datatypes::{Float32Type, Int16Type, Int32Type};
 
 use super::functions::format_type;
 use super::postgres;
+use crate::names::quote_ident;
 use crate::pgtypes::{PG_TYPE_KEY, Type};
 
 /// A function of PostgreSQL's.
@@ -33,7 +34,21 @@ pub struct Routine {
     pub variadic: u32,
     /// With those of results, where it has any; empty where they have no names.
     pub argument_names: Vec<String>,
+    /// Types of arguments and results, in order, where it has results of names.
+    every_argument: Vec<u32>,
+    /// `i`, `o`, `b`, `v`, `t` of each of those; empty where all are plain arguments.
+    modes: Vec<String>,
+    /// SQL of what stands for the last arguments where they are left out.
+    default_texts: Vec<&'static str>,
+    language: u32,
+    cost: f32,
+    rows: f32,
+    /// The function that helps to plan it.
+    support: u32,
+    leakproof: bool,
     pub source: &'static str,
+    /// The body of one that is written in SQL's own words.
+    pub sql_body: &'static str,
 }
 
 #[derive(Debug, Default)]
@@ -72,6 +87,18 @@ fn routines(rows: &'static RecordBatch) -> Vec<Routine> {
         let column = rows.column_by_name(column).and_then(|column| column.as_list_opt::<i32>());
         column.filter(|column| column.is_valid(row)).map(|column| column.value(row))
     };
+    let real = |row: usize, column: &str| -> f32 {
+        let column = rows.column_by_name(column).and_then(|column| column.as_primitive_opt::<Float32Type>());
+        column.map_or(0.0, |column| column.value(row))
+    };
+    let oids = |row: usize, column: &str| -> Vec<u32> {
+        let oids = list(row, column).and_then(|oids| oids.as_primitive_opt::<Int32Type>().cloned());
+        oids.map(|oids| oids.values().iter().filter_map(|oid| u32::try_from(*oid).ok()).collect()).unwrap_or_default()
+    };
+    let texts = |row: usize, column: &str| -> Vec<String> {
+        let texts = list(row, column).and_then(|texts| texts.as_string_opt::<i32>().cloned());
+        texts.map(|texts| texts.iter().map(|text| text.unwrap_or_default().to_owned()).collect()).unwrap_or_default()
+    };
     let routine = |row: usize| Routine {
         oid: number(row, "oid"),
         namespace: number(row, "pronamespace"),
@@ -82,21 +109,20 @@ fn routines(rows: &'static RecordBatch) -> Vec<Routine> {
         volatility: text(row, "provolatile"),
         parallel: text(row, "proparallel"),
         result: number(row, "prorettype"),
-        arguments: list(row, "proargtypes")
-            .and_then(|oids| {
-                let oids = oids.as_primitive_opt::<Int32Type>()?.clone();
-                Some(oids.values().iter().filter_map(|oid| u32::try_from(*oid).ok()).collect())
-            })
-            .unwrap_or_default(),
+        arguments: oids(row, "proargtypes"),
         defaults: number(row, "pronargdefaults") as usize,
         variadic: number(row, "provariadic"),
-        argument_names: list(row, "proargnames")
-            .and_then(|names| {
-                let names = names.as_string_opt::<i32>()?.clone();
-                Some(names.iter().map(|name| name.unwrap_or_default().to_owned()).collect())
-            })
-            .unwrap_or_default(),
+        argument_names: texts(row, "proargnames"),
+        every_argument: oids(row, "proallargtypes"),
+        modes: texts(row, "proargmodes"),
+        default_texts: text(row, "proargdefaults").split(", ").filter(|text| !text.is_empty()).collect(),
+        language: number(row, "prolang"),
+        cost: real(row, "procost"),
+        rows: real(row, "prorows"),
+        support: number(row, "prosupport"),
+        leakproof: flag(row, "proleakproof"),
         source: text(row, "prosrc"),
+        sql_body: text(row, "prosqlbody"),
     };
     (0..rows.num_rows()).map(routine).collect()
 }
@@ -141,14 +167,67 @@ impl Routine {
         (least..=types.len()).contains(&count).then(|| types[..count].to_vec())
     }
 
-    /// `name type, …`, as `pg_get_function_arguments` writes them.
-    pub fn argument_list(&self) -> String {
+    /// `name type, …`, as `pg_get_function_arguments` writes them, with what stands for those that are left out.
+    pub fn argument_list(&self, with_defaults: bool) -> String {
+        let mut taken = 0;
         let argument = |(at, oid): (usize, &u32)| {
-            let name = self.argument_names.get(at).filter(|name| !name.is_empty());
-            let type_name = format_type(*oid, -1);
-            name.map_or_else(|| type_name.clone(), |name| format!("{name} {type_name}"))
+            let mode = self.mode(at);
+            let mut text = match mode {
+                "o" => "OUT ",
+                "b" => "INOUT ",
+                "v" => "VARIADIC ",
+                _ => "",
+            }
+            .to_owned();
+            if let Some(name) = self.argument_names.get(at).filter(|name| !name.is_empty()) {
+                text.push_str(&format!("{} ", quote_ident(name)));
+            }
+            text.push_str(&format_type(*oid, -1));
+            if matches!(mode, "i" | "b" | "v") {
+                let default = self.default_text(taken).filter(|_| with_defaults);
+                text.extend(default.map(|default| format!(" DEFAULT {default}")));
+                taken += 1;
+            }
+            text
         };
-        self.arguments.iter().enumerate().map(argument).collect::<Vec<_>>().join(", ")
+        let mut arguments: Vec<String> = self.every_argument().iter().enumerate().map(argument).collect();
+        // what an ordered set is of comes after ORDER BY
+        let Some(direct) = ordered_sets().get(&self.oid) else { return arguments.join(", ") };
+        if *direct == arguments.len() {
+            arguments.extend(arguments.last().cloned());
+        }
+        let ordered = arguments.split_off((*direct).min(arguments.len())).join(", ");
+        format!("{} ORDER BY {ordered}", arguments.join(", ")).trim_start().to_owned()
+    }
+
+    /// The types of arguments and named results, in order.
+    pub fn every_argument(&self) -> &[u32] {
+        if self.every_argument.is_empty() { &self.arguments } else { &self.every_argument }
+    }
+
+    /// `i`, `o`, `b`, `v` or `t`: what the argument of that number among all is.
+    pub fn mode(&self, argument: usize) -> &str {
+        self.modes.get(argument).map_or("i", String::as_str)
+    }
+
+    pub fn language_name(&self) -> &'static str {
+        match self.language {
+            INTERNAL => "internal",
+            C => "c",
+            _ => "sql",
+        }
+    }
+
+    /// SQL of what stands for the argument of that number, from 0, of those that are taken.
+    pub fn default_text(&self, argument: usize) -> Option<&'static str> {
+        let first = self.arguments.len().checked_sub(self.default_texts.len())?;
+        self.default_texts.get(argument.checked_sub(first)?).copied()
+    }
+
+    /// The number, from 0, among those that are taken of the argument of that number among all.
+    pub fn taken_as(&self, argument: usize) -> Option<usize> {
+        let is_taken = |at: &usize| matches!(self.mode(*at), "i" | "b" | "v");
+        is_taken(&argument).then(|| (0..argument).filter(is_taken).count())
     }
 
     pub fn result_type(&self) -> Option<String> {
@@ -159,51 +238,95 @@ impl Routine {
     /// `name(type,type)`, as `regprocedure` writes it.
     pub fn signature(&self) -> String {
         let types: Vec<String> = self.arguments.iter().map(|oid| format_type(*oid, -1)).collect();
-        format!("{}({})", self.name, types.join(","))
+        format!("{}({})", quote_ident(self.name), types.join(","))
     }
 
     /// The statement that would make it.
     pub fn definition(&self) -> String {
-        let mut properties = Vec::new();
-        match self.volatility {
-            "i" => properties.push("IMMUTABLE"),
-            "s" => properties.push("STABLE"),
-            _ => {}
-        }
-        match self.parallel {
-            "s" => properties.push("PARALLEL SAFE"),
-            "r" => properties.push("PARALLEL RESTRICTED"),
-            _ => {}
-        }
-        if self.strict {
-            properties.push("STRICT");
-        }
+        let properties = self.properties();
         let properties = match properties.is_empty() {
             true => String::new(),
             false => format!(" {}\n", properties.join(" ")),
         };
+        let language = self.language_name();
+        let body = match self.sql_body {
+            "" => format!("AS $function${}$function$", self.source),
+            body => body.to_owned(),
+        };
         format!(
-            "CREATE OR REPLACE FUNCTION pg_catalog.{}({})\n RETURNS {}\n LANGUAGE internal\n{properties}AS $function${}$function$\n",
-            self.name,
-            self.argument_list(),
+            "CREATE OR REPLACE FUNCTION pg_catalog.{}({})\n RETURNS {}\n LANGUAGE {language}\n{properties}{body}\n",
+            quote_ident(self.name),
+            self.argument_list(true),
             self.result_type().unwrap_or_default(),
-            self.source
         )
     }
+
+    /// What its statement says beside arguments, result and body.
+    fn properties(&self) -> Vec<String> {
+        let words = [
+            (self.kind == "w", "WINDOW"),
+            (self.volatility == "i", "IMMUTABLE"),
+            (self.volatility == "s", "STABLE"),
+            (self.parallel == "s", "PARALLEL SAFE"),
+            (self.parallel == "r", "PARALLEL RESTRICTED"),
+            (self.strict, "STRICT"),
+            (self.leakproof, "LEAKPROOF"),
+        ];
+        let mut properties: Vec<String> =
+            words.iter().filter(|(said, _)| *said).map(|(_, word)| (*word).to_owned()).collect();
+        let usual = if matches!(self.language, INTERNAL | C) { 1.0 } else { 100.0 };
+        if self.cost != usual {
+            properties.push(format!("COST {}", self.cost));
+        }
+        if self.rows > 0.0 && self.rows != 1000.0 {
+            properties.push(format!("ROWS {}", self.rows));
+        }
+        properties.extend(by_oid(self.support).map(|support| format!("SUPPORT {}", support.name)));
+        properties
+    }
+}
+
+/// OIDs of languages.
+const INTERNAL: u32 = 12;
+const C: u32 = 13;
+
+/// How many arguments of their own the aggregates have that are of ordered sets, by OID.
+fn ordered_sets() -> &'static HashMap<u32, usize> {
+    static KNOWN: LazyLock<HashMap<u32, usize>> = LazyLock::new(|| {
+        let read = || {
+            let rows = postgres::rows("pg_catalog", "pg_aggregate")?;
+            let oids = rows.column_by_name("aggfnoid")?.as_primitive_opt::<Int32Type>()?;
+            let kinds = rows.column_by_name("aggkind")?.as_string_opt::<i32>()?;
+            let counts = rows.column_by_name("aggnumdirectargs")?.as_primitive_opt::<Int16Type>()?;
+            let all = oids.values().iter().zip(kinds).zip(counts.values());
+            let ordered = all.filter(|((_, kind), _)| *kind != Some("n"));
+            Some(
+                ordered
+                    .filter_map(|((oid, _), count)| Some((u32::try_from(*oid).ok()?, usize::try_from(*count).ok()?))),
+            )
+        };
+        read().map(Iterator::collect).unwrap_or_default()
+    });
+    &KNOWN
 }
 
 /// The rows of `pg_proc` that are true here: of functions the server has, by these names, and of those that other
 /// catalogs refer to. The names are the same throughout a process.
 pub fn rows(names: &HashSet<String>) -> Option<&'static RecordBatch> {
     static KEPT: OnceLock<Option<RecordBatch>> = OnceLock::new();
-    let kept = KEPT.get_or_init(|| {
+    let made = KEPT.get_or_init(|| {
         let all = postgres::rows("pg_catalog", "pg_proc")?;
-        let referred = referred();
-        let keeps = |routine: &Routine| names.contains(routine.name) || referred.contains(&routine.oid);
-        let mask: BooleanArray = INDEX.routines.iter().map(|routine| Some(keeps(routine))).collect();
+        let kept: HashSet<u32> = kept(names).map(|routine| routine.oid).collect();
+        let mask: BooleanArray = INDEX.routines.iter().map(|routine| Some(kept.contains(&routine.oid))).collect();
         filter_record_batch(all, &mask).ok()
     });
-    kept.as_ref()
+    made.as_ref()
+}
+
+/// The routines of those rows.
+pub fn kept(names: &HashSet<String>) -> impl Iterator<Item = &'static Routine> {
+    let referred = referred();
+    INDEX.routines.iter().filter(move |routine| names.contains(routine.name) || referred.contains(&routine.oid))
 }
 
 /// Numbers of the functions that operators, types, casts … are made of.
@@ -246,6 +369,17 @@ mod tests {
         let expected = "CREATE OR REPLACE FUNCTION pg_catalog.upper(text)\n RETURNS text\n LANGUAGE internal\n \
                         IMMUTABLE PARALLEL SAFE STRICT\nAS $function$upper$function$\n";
         assert_eq!(upper.definition(), expected);
+    }
+
+    #[test]
+    fn arguments_are_told_as_by_postgres() {
+        let told = |name: &str| named(name).next().map(|routine| routine.argument_list(true)).unwrap();
+        assert_eq!(told("percentile_cont"), "double precision ORDER BY double precision");
+        assert_eq!(told("rank"), "");
+        assert_eq!(told("json_build_object"), "VARIADIC \"any\"");
+        assert_eq!(told("parse_ident"), "str text, strict boolean DEFAULT true");
+        let ordered = named("rank").find(|routine| routine.kind == "a").unwrap();
+        assert_eq!(ordered.argument_list(true), "VARIADIC \"any\" ORDER BY VARIADIC \"any\"");
     }
 
     #[test]

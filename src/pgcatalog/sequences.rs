@@ -40,7 +40,7 @@ pub(super) fn pg_sequence(metadata: &Metadata, schema: &SchemaRef) -> Result<Rec
 /// With the last value, where this server has given one.
 pub(super) fn pg_sequences(session: &SessionInfo, schema: &SchemaRef) -> Result<RecordBatch> {
     let given = |relation: &Relation| {
-        let at = session.running().sequences.known(relation.id?)?;
+        let at = session.running().catalog.sequences().known(relation.id?)?;
         at.is_called.then_some(at.value)
     };
     Columns::of(&all(session.metadata()))

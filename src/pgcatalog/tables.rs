@@ -12,6 +12,7 @@ use super::metadata::{ROW_ARRAY_TYPE, RULE};
 use super::{
     DATABASE_OID, OWNER, OWNER_OID, constraints, defaults, dependencies, postgres, routines, sequences, statistics,
 };
+use crate::catalog::memberships::DATABASE_OWNER;
 use crate::catalog::{Column, Privilege, Rights};
 use crate::pgtypes::{self, Type};
 use crate::table::ConstraintKind;
@@ -51,11 +52,21 @@ fn namespaces(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBatch> {
     Columns::of(&metadata.namespaces)
         .oid("oid", |n| n.oid)
         .text("nspname", |n| &n.name)
-        .oid("nspowner", |_| OWNER_OID)
-        // as initdb leaves it: everybody may use it
-        .texts("nspacl", |n| (n.name == "public").then(|| vec![format!("{OWNER}=UC/{OWNER}"), format!("=U/{OWNER}")]))
+        .oid("nspowner", |n| if n.name == "public" { DATABASE_OWNER_OID } else { OWNER_OID })
+        // as initdb leaves them: everybody may use them
+        .texts("nspacl", |n| {
+            let owner = match n.name.as_str() {
+                "public" => DATABASE_OWNER,
+                "pg_catalog" | "information_schema" => OWNER,
+                _ => return None,
+            };
+            Some(vec![format!("{owner}=UC/{owner}"), format!("=U/{owner}")])
+        })
         .build(schema)
 }
+
+/// OID of the role that owns what belongs to who owns the database.
+const DATABASE_OWNER_OID: u32 = 6171;
 
 /// Who holds what, the owner first.
 fn access_list(rights: &Rights) -> Vec<String> {
@@ -72,17 +83,22 @@ fn classes(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBatch> {
     let in_keys = constraints::in_foreign_keys(metadata);
     let natts = |r: &Relation| i16::try_from(r.columns.len()).unwrap_or(i16::MAX);
     let pages = |r: &Relation| i32::try_from(r.bytes.div_ceil(PAGE_BYTES)).unwrap_or(i32::MAX);
+    let declared = |r: &Relation| constraints::with_oid(metadata, r.oid).filter(|_| r.kind == "i");
     Columns::of(relations)
         .oid("oid", |r| r.oid)
         .text("relname", |r| &r.name)
         .oid("relnamespace", |r| r.namespace)
         .oid("reltype", |r| r.row_type)
         .oid("relowner", |_| OWNER_OID)
-        // 2 is heap, which is what psql takes an ordinary table for; 403 is btree.
+        // 2 is heap, which is what psql takes an ordinary table for; 403 is btree
         .oid("relam", |r| match r.kind {
             "r" | "m" => 2,
-            "i" => 403,
+            "i" => declared(r).and_then(|index| index.method()).map_or(403, |method| method.oid),
             _ => 0,
+        })
+        .texts("reloptions", |r| {
+            let parameters = declared(r).map(|index| index.parameters().to_vec());
+            parameters.filter(|parameters| !parameters.is_empty())
         })
         .oid("relfilenode", |r| if r.kind == "r" { r.oid } else { 0 })
         .int("relpages", pages)
@@ -114,6 +130,13 @@ pub struct Attribute<'a> {
 }
 
 impl Attribute<'_> {
+    /// OID of the collation of its values; 0 where they have none.
+    pub fn collation(&self) -> u32 {
+        let at = usize::try_from(self.number - 1).ok();
+        let told = at.and_then(|at| self.relation.collations.get(at)).copied();
+        told.unwrap_or_else(|| postgres::type_collation(self.pg_type.oid()))
+    }
+
     /// Whether it is declared so; columns of views never are.
     pub fn is_not_null(&self) -> bool {
         !self.column.nullable && matches!(self.relation.kind, "r")
@@ -162,17 +185,12 @@ fn attributes(relations: &[Relation], schema: &SchemaRef) -> Result<RecordBatch>
         })
         .text("attgenerated", |a| if a.column.generated.is_some() { "s" } else { "" })
         .flag("attislocal", |_| true)
-        // 100 is the database's default collation.
-        .oid("attcollation", |a| if is_text(&a.pg_type) { 100 } else { 0 })
+        .oid("attcollation", Attribute::collation)
         .build(schema)
 }
 
 fn is_array(pg_type: &Type) -> bool {
     pg_type.name().starts_with('_')
-}
-
-fn is_text(pg_type: &Type) -> bool {
-    matches!(*pg_type, Type::TEXT | Type::VARCHAR | Type::BPCHAR)
 }
 
 struct Description<'a> {

@@ -37,7 +37,7 @@ const EXTENSION_KEY: &str = "ARROW:extension:name";
 /// The PostgreSQL type of a result column.
 pub fn column_type(field: &Field) -> Type {
     let plain = pg_type(field.data_type());
-    let named = field.metadata().get(PG_TYPE_KEY).and_then(|name| named_type(name));
+    let named = field.metadata().get(PG_TYPE_KEY).and_then(|name| type_named(name));
     if let Some(named) = named.filter(|named| compatible(&plain, named)) {
         return named;
     }
@@ -222,8 +222,8 @@ static NAMED: &[(&str, Type)] = &[
     ("oid[]", Type::OID_ARRAY),
 ];
 
-/// By the spelling above, or by PostgreSQL's own name of the type (`_text`, `oidvector`).
-fn named_type(name: &str) -> Option<Type> {
+/// The type of a name: as metadata spell it, or PostgreSQL's own (`_text`, `oidvector`).
+pub fn type_named(name: &str) -> Option<Type> {
     static BUILT_IN: LazyLock<HashMap<String, Type>> = LazyLock::new(|| {
         // types have their numbers up to here
         (16..5000).filter_map(Type::from_oid).map(|known| (known.name().to_owned(), known)).collect()

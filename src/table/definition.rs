@@ -86,6 +86,9 @@ pub enum ConstraintKind {
     },
     Unique {
         columns: Vec<String>,
+        /// Whether rows with NULLs are alike.
+        #[serde(default, skip_serializing_if = "is_false")]
+        nulls_not_distinct: bool,
     },
     /// An index that no constraint has, kept as it was declared.
     Index {
@@ -95,7 +98,10 @@ pub enum ConstraintKind {
         /// Its keys in SQL, where some of them are expressions.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         keys: Vec<String>,
-        /// What follows each key, `DESC NULLS LAST`; none where nothing follows any of them.
+        /// PostgreSQL's types of the keys, where some of them are expressions.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        types: Vec<String>,
+        /// What follows each key, `COLLATE "C" text_pattern_ops DESC NULLS LAST`; none where nothing follows any of them.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         options: Vec<String>,
         /// Columns that are not keys.
@@ -107,6 +113,12 @@ pub enum ConstraintKind {
         /// `gin` and the like; `None`: `btree`.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         method: Option<String>,
+        /// Whether rows with NULLs are alike, where it is unique.
+        #[serde(default, skip_serializing_if = "is_false")]
+        nulls_not_distinct: bool,
+        /// Storage parameters, `fillfactor=70`.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        parameters: Vec<String>,
     },
     ForeignKey {
         columns: Vec<String>,
@@ -127,6 +139,12 @@ pub struct Actions {
     pub on_update: Option<String>,
     pub deferrable: bool,
     pub deferred: bool,
+    /// `MATCH FULL`.
+    pub match_full: bool,
+}
+
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 impl Constraint {
@@ -148,7 +166,7 @@ impl ConstraintKind {
         match self {
             Self::Check { .. } => &[],
             Self::PrimaryKey { columns }
-            | Self::Unique { columns }
+            | Self::Unique { columns, .. }
             | Self::Index { columns, .. }
             | Self::ForeignKey { columns, .. } => columns,
         }

@@ -18,6 +18,7 @@ mod scan;
 mod schema;
 mod snapshot;
 mod target;
+mod usage;
 mod vacuum;
 mod write;
 mod writer;
@@ -36,12 +37,14 @@ pub use optimize::{OptimizeSpec, Optimized};
 pub use rules::Rules;
 pub use scan::{FILE_COLUMN, ROW_COLUMN};
 pub use snapshot::{ScanPath, Snapshot};
+pub use usage::{Count, Usage};
 pub use vacuum::Unneeded;
 pub use write::{WriteMode, WriteSpec, Written};
 
 use crate::error::{ErrorKind, Result};
 use crate::store::LakeStore;
 use cache::SnapshotCache;
+use usage::Usages;
 
 /// Opens and writes the Delta tables of one lake. Locations are relative to the lake (`gold/daily_sales`).
 #[derive(Debug)]
@@ -51,6 +54,7 @@ pub struct Tables {
     /// Whose turn it is to write, by location.
     turns: parking_lot::Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
     checkpoint_interval: u64,
+    usages: Usages,
 }
 
 /// How the tables of a lake are kept.
@@ -75,7 +79,23 @@ impl Tables {
 
     pub fn with(lake: LakeStore, settings: TableSettings) -> Arc<Self> {
         let TableSettings { cache, checkpoint_interval } = settings;
-        Arc::new(Self { lake, snapshots: SnapshotCache::new(cache), turns: Default::default(), checkpoint_interval })
+        Arc::new(Self {
+            lake,
+            snapshots: SnapshotCache::new(cache),
+            turns: Default::default(),
+            checkpoint_interval,
+            usages: Usages::default(),
+        })
+    }
+
+    /// What was done to the table since the process began.
+    pub fn usage(&self, location: &str) -> Arc<Usage> {
+        self.usages.of(location)
+    }
+
+    /// The same of all tables that were opened.
+    pub fn usages(&self) -> Vec<Arc<Usage>> {
+        self.usages.all()
     }
 
     /// Newest version in the table's log; `None` where there is no log. One listing, nothing is replayed.
@@ -98,7 +118,8 @@ impl Tables {
             None => self.head(location).await?.ok_or_else(|| errors::not_a_table(location))?,
         };
         let earlier = self.snapshots.earlier(location, known);
-        let load = Snapshot::load(&self.lake, location, Some(known), ScanPath::Auto, earlier.as_deref());
+        let load =
+            Snapshot::load(&self.lake, location, Some(known), ScanPath::Auto, earlier.as_deref(), self.usage(location));
         match self.snapshots.get_or_load(location, known, load).await {
             // where the log has newer versions only, there is a table all the same
             Err(error) if error.kind() == ErrorKind::UndefinedTable && self.head(location).await?.is_some() => {
@@ -129,12 +150,12 @@ impl Tables {
         location: &str,
         known: Option<&Snapshot>,
     ) -> Result<Arc<Snapshot>> {
-        Snapshot::load(lake, location, None, ScanPath::Auto, known).await.map(Arc::new)
+        Snapshot::load(lake, location, None, ScanPath::Auto, known, self.usage(location)).await.map(Arc::new)
     }
 
     /// The table with a provider of one's choice; never remembered. For comparing the two.
     pub async fn snapshot_by(&self, location: &str, version: Option<u64>, path: ScanPath) -> Result<Arc<Snapshot>> {
-        Snapshot::load(&self.lake, location, version, path, None).await.map(Arc::new)
+        Snapshot::load(&self.lake, location, version, path, None, self.usage(location)).await.map(Arc::new)
     }
 
     /// The newest `limit` commits that the table's log still holds, newest first.

@@ -25,6 +25,7 @@ use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
 
 use super::errors;
+use super::usage::Reading;
 
 /// Reads through the store of the snapshot, not through what the session has registered for its URL: an overlay or a
 /// fault store stays in force whichever session runs the plan.
@@ -32,11 +33,12 @@ use super::errors;
 pub(super) struct ReaderFactory {
     store: Arc<dyn ObjectStore>,
     cached: CachedParquetFileReaderFactory,
+    reading: Reading,
 }
 
 impl ReaderFactory {
-    pub(super) fn new(store: Arc<dyn ObjectStore>, footers: Arc<FileMetadataCache>) -> Self {
-        Self { cached: CachedParquetFileReaderFactory::new(Arc::clone(&store), footers), store }
+    pub(super) fn new(store: Arc<dyn ObjectStore>, footers: Arc<FileMetadataCache>, reading: Reading) -> Self {
+        Self { cached: CachedParquetFileReaderFactory::new(Arc::clone(&store), footers), store, reading }
     }
 }
 
@@ -48,6 +50,7 @@ impl ParquetFileReaderFactory for ReaderFactory {
         metadata_size_hint: Option<usize>,
         metrics: &ExecutionPlanMetricsSet,
     ) -> datafusion::error::Result<Box<dyn AsyncFileReader + Send>> {
+        self.reading.begin(metrics);
         let path = file.object_meta.location.clone();
         let inner = self.cached.create_reader(partition_index, file, metadata_size_hint, metrics)?;
         Ok(Box::new(Reader { inner, store: Arc::clone(&self.store), path }))

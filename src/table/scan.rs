@@ -31,6 +31,7 @@ use object_store::ObjectStore;
 
 use super::files::Files;
 use super::reader::ReaderFactory;
+use super::usage::{Reading, Usage};
 
 /// The lake's root store and the URL that DataFusion knows it by.
 #[derive(Debug, Clone)]
@@ -110,6 +111,7 @@ pub(super) struct ParquetScan {
     placed: bool,
     /// The only files to read, by their position in the list.
     only: Option<Arc<BTreeSet<usize>>>,
+    usage: Arc<Usage>,
 }
 
 /// The file that a row lies in, by its position in the snapshot's list. No client can write the name.
@@ -123,12 +125,13 @@ impl ParquetScan {
         scan_schema: TableSchema,
         files: Files,
         store: NamedStore,
+        usage: Arc<Usage>,
     ) -> Result<Self> {
         let position = |field: &Arc<_>| Ok(scan_schema.table_schema().index_of(Field::name(field))?);
         let positions = schema.fields().iter().map(position).collect::<Result<_>>()?;
         let df_schema = DFSchema::try_from(Arc::clone(&schema))?;
         let files = Arc::new(files);
-        Ok(Self { schema, df_schema, scan_schema, positions, files, store, placed: false, only: None })
+        Ok(Self { schema, df_schema, scan_schema, positions, files, store, placed: false, only: None, usage })
     }
 
     /// The same scan with two more columns, [`FILE_COLUMN`] and [`ROW_COLUMN`]; of these files only, if given.
@@ -153,6 +156,7 @@ impl ParquetScan {
             store: self.store.clone(),
             placed: true,
             only: only.map(Arc::new),
+            usage: Arc::clone(&self.usage),
         })
     }
 
@@ -209,7 +213,11 @@ impl ParquetScan {
         let hint = options.global.metadata_size_hint;
         let source = ParquetSource::new(self.scan_schema.clone())
             .with_table_parquet_options(options)
-            .with_parquet_file_reader_factory(Arc::new(ReaderFactory::new(Arc::clone(&self.store.store), footers)));
+            .with_parquet_file_reader_factory(Arc::new(ReaderFactory::new(
+                Arc::clone(&self.store.store),
+                footers,
+                Reading::of(&self.usage),
+            )));
         match hint {
             Some(hint) => source.with_metadata_size_hint(hint),
             None => source,

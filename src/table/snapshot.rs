@@ -24,6 +24,7 @@ use super::definition::{ConstraintKind, Definition};
 use super::files::{self, Files, Totals};
 use super::rules::Rules;
 use super::scan::{DeltaRsScan, NamedStore, ParquetScan};
+use super::usage::Usage;
 use super::{errors, log, schema};
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::LakeStore;
@@ -70,8 +71,9 @@ impl Snapshot {
         version: Option<u64>,
         path: ScanPath,
         known: Option<&Self>,
+        usage: Arc<Usage>,
     ) -> Result<Self> {
-        let loading = AssertUnwindSafe(Self::load_unguarded(lake, location, version, path, known));
+        let loading = AssertUnwindSafe(Self::load_unguarded(lake, location, version, path, known, usage));
         loading.catch_unwind().await.unwrap_or_else(|_| {
             Err(Error::internal(format!("the log of table \"{location}\" made the Delta reader panic")))
         })
@@ -83,6 +85,7 @@ impl Snapshot {
         version: Option<u64>,
         path: ScanPath,
         known: Option<&Self>,
+        usage: Arc<Usage>,
     ) -> Result<Self> {
         let log_store = log::log_store(lake, location)?;
         let failed = |error| errors::from_delta(error, location);
@@ -95,7 +98,9 @@ impl Snapshot {
         let totals = files::totals(&batches);
         let store = named_store(lake)?;
         let plain = match path {
-            ScanPath::Auto if !totals.deletions => parquet_scan(lake, location, &delta, &logical, &batches, &store)?,
+            ScanPath::Auto if !totals.deletions => {
+                parquet_scan(lake, &delta, &logical, &batches, &store, (location, usage))?
+            }
             ScanPath::Auto | ScanPath::DeltaRs => None,
         };
         let plain = plain.map(Arc::new);
@@ -314,11 +319,11 @@ async fn read(
 /// Our own scan, where nothing about the table needs delta-rs's.
 fn parquet_scan(
     lake: &LakeStore,
-    location: &str,
     delta: &EagerSnapshot,
     logical: &SchemaRef,
     batches: &[RecordBatch],
     store: &NamedStore,
+    (location, usage): (&str, Arc<Usage>),
 ) -> Result<Option<ParquetScan>> {
     let mapped = delta.metadata().configuration().get("delta.columnMapping.mode").is_some_and(|mode| mode != "none");
     if mapped || !logical.fields().iter().all(|field| reads_plainly(field)) {
@@ -339,7 +344,7 @@ fn parquet_scan(
         .build();
     let url = log::table_url(lake, location)?;
     let Some(files) = Files::build(batches, &url, &scan_schema).map_err(broken)? else { return Ok(None) };
-    ParquetScan::try_new(schema, scan_schema, files, store.clone()).map(Some).map_err(broken)
+    ParquetScan::try_new(schema, scan_schema, files, store.clone(), usage).map(Some).map_err(broken)
 }
 
 /// Types whose Parquet form Arrow reads as Delta means it.

@@ -11,6 +11,7 @@ use datafusion::sql::sqlparser::ast::{self, CopySource};
 use futures::StreamExt;
 
 use super::constraints::{TableRules, physical};
+use super::effects::Tally;
 use super::names::Verb;
 use super::target::Target;
 use super::{Change, rows};
@@ -41,7 +42,7 @@ impl Change {
         rows::number_on(self, &target).await?;
         let sources = self.sources(copy, &target)?;
         let (rules, relation) = (target.rules.clone(), target.object.name.name.clone());
-        let (sources, sequences) = (Arc::new(sources), self.shared.running.sequences.clone());
+        let (sources, sequences) = (Arc::new(sources), self.shared.running.catalog.sequences().clone());
         let entry = SessionInfo::of(self.state().config_options()).and_then(SessionInfo::entry).cloned();
         let data = data.then(move |batch| {
             let (sources, sequences, entry) = (sources.clone(), sequences.clone(), entry.clone());
@@ -73,6 +74,7 @@ impl Change {
         let spec = WriteSpec { checked: true, ..WriteSpec::new(WriteMode::Append) };
         let (name, schema) = (&target.object.name, target.rules.schema().clone());
         let written = self.write_batches(name, spec, schema, finished.boxed()).await?;
+        rows::count(self, &target, Tally { inserted: written.rows, ..Tally::default() });
         Ok(written.rows)
     }
 

@@ -74,9 +74,29 @@ pub(super) struct Effects {
     done: Mutex<Done>,
 }
 
+/// How many rows of a table became what.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Tally {
+    pub inserted: u64,
+    pub updated: u64,
+    pub deleted: u64,
+}
+
+impl Tally {
+    fn add(&mut self, effect: Effect, rows: u64) {
+        match effect {
+            Effect::Insert => self.inserted += rows,
+            Effect::Update => self.updated += rows,
+            Effect::Delete => self.deleted += rows,
+        }
+    }
+}
+
 struct Done {
     matched: RowSet,
     count: u64,
+    /// Of those that took effect, how many are new, changed, gone.
+    tally: Tally,
     returned: Vec<RecordBatch>,
     keys: Vec<Key>,
     memory: MemoryReservation,
@@ -146,6 +166,7 @@ impl Effects {
         let done = Done {
             matched: RowSet::default(),
             count: 0,
+            tally: Tally::default(),
             returned: Vec::new(),
             keys,
             memory: MemoryConsumer::new("changed rows").register(pool),
@@ -166,6 +187,7 @@ impl Effects {
         let mut done = self.done.lock();
         if !self.layout.placed && self.layout.numbered.is_empty() && done.keys.is_empty() {
             done.count += rows as u64;
+            done.tally.add(self.layout.effect, rows as u64);
             let written = self.rules.finish(values.to_vec(), rows)?;
             self.keep_returned(&mut done, written.columns(), extras)?;
             return Ok(Some(written));
@@ -232,6 +254,9 @@ impl Effects {
             if let (Some(_), false, Some(twice)) = (effect, fresh, self.layout.twice) {
                 return Err(Error::new(ErrorKind::CardinalityViolation, twice.message).with_hint(twice.hint));
             }
+            if let (Some(effect), true) = (effect, fresh) {
+                done.tally.add(effect, 1);
+            }
             kept.push(fresh);
             written.push(fresh && effect != Some(Effect::Delete));
         }
@@ -255,6 +280,11 @@ impl Effects {
     /// How many rows took effect so far.
     pub fn count(&self) -> u64 {
         self.done.lock().count
+    }
+
+    /// What became of the rows so far.
+    pub fn tally(&self) -> Tally {
+        self.done.lock().tally
     }
 
     /// The rows of the table that go.

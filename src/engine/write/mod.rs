@@ -344,8 +344,16 @@ impl Change {
     }
 
     fn notice_with(&self, sqlstate: &'static str, message: String, detail: Option<String>) {
+        self.say(Severity::Notice, sqlstate, message, detail);
+    }
+
+    fn warn(&self, sqlstate: &'static str, message: String) {
+        self.say(Severity::Warning, sqlstate, message, None);
+    }
+
+    fn say(&self, severity: Severity, sqlstate: &'static str, message: String, detail: Option<String>) {
         // Nobody listens once the connection is gone, and nobody minds.
-        let _ = self.notices.send(Notice { severity: Severity::Notice, sqlstate, message, detail, hint: None });
+        let _ = self.notices.send(Notice { severity, sqlstate, message, detail, hint: None });
     }
 
     /// The sequences that go with a table, or with one of its columns.

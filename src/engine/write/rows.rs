@@ -19,7 +19,7 @@ use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
 
 use super::constants::Constants;
-use super::effects::{Effects, Layout, surviving};
+use super::effects::{Effects, Layout, Tally, surviving};
 use super::names::{self, Verb};
 use super::returning::{self, Returnable, Returning};
 use super::target::Target;
@@ -134,6 +134,7 @@ pub(super) async fn change(change: &Change, statement: &Statement, params: &[Sca
         let rows = constants.count();
         let batch = target.rules.finish(columns, rows)?;
         append(change, &target, vec![batch], futures::stream::empty().boxed()).await?;
+        count(change, &target, Tally { inserted: rows as u64, ..Tally::default() });
         return Ok(Outcome::command(format!("INSERT 0 {rows}")));
     }
     let parts = Parts::plan_apart(&change.planner, &change.guard, statement).await?;
@@ -152,6 +153,7 @@ pub(super) async fn run(
         change
             .write_rows(&work.target.object.name, replacing(), &work.target, futures::stream::empty().boxed())
             .await?;
+        self::count(change, &work.target, Tally { deleted: count, ..Tally::default() });
         return Ok((count, None));
     }
     let rules = work.target.rules.clone();
@@ -170,11 +172,22 @@ pub(super) async fn run(
     } else {
         append(change, &work.target, first, new).await?;
     }
+    count(change, &work.target, effects.tally());
     let returned = match &work.returning {
         Some(returning) => Some(returned(change, returning, statement, params, effects.returned()).await?),
         None => None,
     };
     Ok((effects.count(), returned))
+}
+
+/// Adds to the figures of the table.
+pub(super) fn count(change: &Change, target: &Target, tally: Tally) {
+    if let Some(location) = target.object.location() {
+        let usage = change.overlay.tables().usage(location);
+        usage.inserted.add(tally.inserted);
+        usage.updated.add(tally.updated);
+        usage.deleted.add(tally.deleted);
+    }
 }
 
 fn replacing() -> WriteSpec {
@@ -293,7 +306,7 @@ pub(super) async fn number_on(change: &Change, target: &Target) -> Result<()> {
     for (column, sequence) in numbering(change, &target.object) {
         let greatest = greatest(change, target, &column).await?;
         if let Some(declared) = sequence.sequence().filter(|declared| greatest >= declared.min) {
-            change.shared.running.sequences.pass(sequence.id, declared, greatest).await?;
+            change.shared.running.catalog.sequences().pass(sequence.id, declared, greatest).await?;
         }
     }
     Ok(())
@@ -362,7 +375,13 @@ pub(super) async fn truncate(change: &Change, statement: &ast::Truncate) -> Resu
         if matches!(statement.identity, Some(ast::TruncateIdentityOption::Restart)) {
             for sequence in change.owned_sequences(&table, None) {
                 let start = sequence.sequence().map_or(1, |declared| declared.start);
-                change.shared.running.sequences.set(sequence.id, Position { value: start, is_called: false }).await?;
+                change
+                    .shared
+                    .running
+                    .catalog
+                    .sequences()
+                    .set(sequence.id, Position { value: start, is_called: false })
+                    .await?;
             }
         }
     }

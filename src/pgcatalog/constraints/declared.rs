@@ -2,8 +2,15 @@
 //!
 //! A key has an index here, since clients look for it there; none is on disk, and keys are not enforced.
 
+use datafusion::arrow::datatypes::DataType;
+
+use super::super::deparse;
 use super::super::metadata::{Metadata, Relation};
-use crate::names::quote_ident;
+use super::super::opclasses::{self, KeyOption, Method};
+use super::of_catalogs;
+use crate::catalog::Column;
+use crate::names::{quote_ident, quote_literal};
+use crate::pgtypes::{self, Type};
 use crate::table::{Actions, Constraint, ConstraintKind};
 
 /// Bits of the OIDs of constraints and their indexes, which no object has; below them are the table's OID and the number.
@@ -17,12 +24,14 @@ pub struct Declared<'a> {
     pub relation: &'a Relation,
     pub constraint: &'a Constraint,
     pub oid: u32,
+    /// OID of the index it would have.
+    index_oid: u32,
 }
 
 impl<'a> Declared<'a> {
     /// The index of a key, or that it is.
     pub fn index(&self) -> Option<u32> {
-        self.constraint.kind.has_index().then_some(self.oid | CONSTRAINTS_MAX as u32)
+        self.constraint.kind.has_index().then_some(self.index_oid)
     }
 
     /// What is said of the constraint; nothing of an index alone, which is a relation with its own.
@@ -74,6 +83,23 @@ impl<'a> Declared<'a> {
         }
     }
 
+    /// What a check asks. `pretty`: for people, with no more parentheses than are needed.
+    pub fn check(&self, pretty: bool) -> Option<String> {
+        let ConstraintKind::Check { condition } = &self.constraint.kind else { return None };
+        let as_written = || if pretty { condition.clone() } else { format!("({condition})") };
+        Some(deparse::told(condition, &self.relation.columns, pretty).unwrap_or_else(as_written))
+    }
+
+    /// The keys of its index as they are told.
+    pub fn told_keys(&self, pretty: bool) -> Vec<String> {
+        let told = |key: String| {
+            let Some(inner) = key.strip_prefix('(') else { return key };
+            let told = inner.strip_suffix(')').and_then(|inner| deparse::told(inner, &self.relation.columns, pretty));
+            told.map_or(key, |told| format!("({told})"))
+        };
+        self.keys().into_iter().map(told).collect()
+    }
+
     /// Those of a foreign key.
     pub fn actions(&self) -> Option<&Actions> {
         match &self.constraint.kind {
@@ -113,10 +139,65 @@ impl<'a> Declared<'a> {
 
     /// The bits of `pg_index.indoption`: 1 for descending, 2 for NULLs first.
     pub fn option_bits(&self, key: usize) -> i32 {
-        let option = self.option(key);
-        let descends = option.contains("DESC");
-        let first = if descends { !option.contains("LAST") } else { option.contains("FIRST") };
-        i32::from(descends) + 2 * i32::from(first)
+        let option = KeyOption::parse(self.option(key));
+        i32::from(option.descends) + 2 * i32::from(option.nulls_first)
+    }
+
+    /// How its index would be kept.
+    pub fn method(&self) -> Option<&'static Method> {
+        opclasses::method(match &self.constraint.kind {
+            ConstraintKind::Index { method: Some(method), .. } => method,
+            _ => "btree",
+        })
+    }
+
+    /// The types of the keys of its index; none of those that nobody knows.
+    pub fn key_types(&self) -> Vec<Option<Type>> {
+        match &self.constraint.kind {
+            ConstraintKind::Index { types, columns, keys, .. } if columns.is_empty() => {
+                (0..keys.len()).map(|key| pgtypes::type_named(types.get(key)?)).collect()
+            }
+            kind => {
+                let column = |name: &String| self.relation.columns.iter().find(|column| &column.name == name);
+                kind.columns().iter().map(|name| Some(pgtypes::column_type(&column(name)?.field()))).collect()
+            }
+        }
+    }
+
+    /// The operator class of each key, its collation, and the type of what is kept of it.
+    pub fn key_classes(&self) -> Vec<KeyClass> {
+        let Some(method) = self.method() else { return Vec::new() };
+        let of = |(at, key): (usize, Option<Type>)| {
+            let option = KeyOption::parse(self.option(at));
+            let class = match (&option.class, &key) {
+                (Some(name), _) => opclasses::class_named(method, name),
+                (None, Some(key)) => opclasses::default_class(method, key),
+                (None, None) => None,
+            };
+            let own = || key.as_ref().map_or(0, |key| opclasses::type_collation(key.oid()));
+            let collation = option.collation.as_deref().and_then(opclasses::collation).unwrap_or_else(own);
+            let kept = class.zip(key.as_ref()).and_then(|(class, key)| class.kept(key));
+            KeyClass { class: class.map_or(0, |class| class.oid), collation, kept, key }
+        };
+        self.key_types().into_iter().enumerate().map(of).collect()
+    }
+
+    /// Whether NULLs are alike to it.
+    pub fn nulls_not_distinct(&self) -> bool {
+        match &self.constraint.kind {
+            ConstraintKind::Unique { nulls_not_distinct, .. } | ConstraintKind::Index { nulls_not_distinct, .. } => {
+                *nulls_not_distinct
+            }
+            _ => false,
+        }
+    }
+
+    /// Storage parameters of its index, `fillfactor=70`.
+    pub fn parameters(&self) -> &[String] {
+        match &self.constraint.kind {
+            ConstraintKind::Index { parameters, .. } => parameters,
+            _ => &[],
+        }
     }
 
     pub fn is_unique(&self) -> bool {
@@ -136,11 +217,11 @@ impl<'a> Declared<'a> {
     pub fn definition(&self, metadata: &Metadata, search_path: &[String], pretty: bool) -> String {
         let list = |names: &[String]| names.iter().map(|name| quote_ident(name)).collect::<Vec<_>>().join(", ");
         match &self.constraint.kind {
-            ConstraintKind::Check { condition } if pretty => format!("CHECK ({condition})"),
-            ConstraintKind::Check { condition } => format!("CHECK (({condition}))"),
+            ConstraintKind::Check { .. } => format!("CHECK ({})", self.check(pretty).unwrap_or_default()),
             ConstraintKind::PrimaryKey { columns } => format!("PRIMARY KEY ({})", list(columns)),
-            ConstraintKind::Unique { columns } | ConstraintKind::Index { columns, .. } => {
-                format!("UNIQUE ({})", list(columns))
+            ConstraintKind::Unique { columns, .. } | ConstraintKind::Index { columns, .. } => {
+                let nulls = if self.nulls_not_distinct() { "NULLS NOT DISTINCT " } else { "" };
+                format!("UNIQUE {nulls}({})", list(columns))
             }
             ConstraintKind::ForeignKey { columns, schema, table, references, actions } => {
                 let first = metadata.first_named(table, search_path);
@@ -149,6 +230,7 @@ impl<'a> Declared<'a> {
                     false => format!("{}.{}", quote_ident(schema), quote_ident(table)),
                 };
                 let mut text = format!("FOREIGN KEY ({}) REFERENCES {target}({})", list(columns), list(references));
+                text.push_str(if actions.match_full { " MATCH FULL" } else { "" });
                 for (event, action) in [("UPDATE", &actions.on_update), ("DELETE", &actions.on_delete)] {
                     text.extend(action.iter().map(|action| format!(" ON {event} {action}")));
                 }
@@ -161,29 +243,53 @@ impl<'a> Declared<'a> {
 
     /// The statement that would make its index. `pretty`: for people, with no more parentheses than are needed.
     pub fn index_definition(&self, pretty: bool) -> String {
-        let method = match &self.constraint.kind {
-            ConstraintKind::Index { method: Some(method), .. } => method.as_str(),
-            _ => "btree",
+        let method = self.method().map_or("btree", |method| method.name);
+        let nulls = if self.nulls_not_distinct() { " NULLS NOT DISTINCT" } else { "" };
+        let parameters: Vec<String> = self.parameters().iter().filter_map(|text| told_parameter(text)).collect();
+        let parameters = match parameters.is_empty() {
+            true => String::new(),
+            false => format!(" WITH ({})", parameters.join(", ")),
         };
-        let condition = match self.index_condition() {
-            // a column alone has none
-            Some(condition) if pretty || !condition.contains(' ') => format!(" WHERE {condition}"),
-            Some(condition) => format!(" WHERE ({condition})"),
-            None => String::new(),
+        // a session's own schema has one name for all
+        let schema = if self.relation.schema.starts_with("pg_temp_") { "pg_temp" } else { &self.relation.schema };
+        // a column alone has no parentheses
+        let as_written = |condition: &str| match pretty || !condition.contains(' ') {
+            true => condition.to_owned(),
+            false => format!("({condition})"),
         };
+        let told = |condition: &str| deparse::told(condition, &self.relation.columns, pretty);
+        let condition = self.index_condition().map(|text| told(text).unwrap_or_else(|| as_written(text)));
+        let condition = condition.map_or_else(String::new, |condition| format!(" WHERE {condition}"));
         let with_option = |(at, key): (usize, String)| format!("{key} {}", self.option(at)).trim_end().to_owned();
-        let keys: Vec<String> = self.keys().into_iter().enumerate().map(with_option).collect();
+        let keys: Vec<String> = self.told_keys(pretty).into_iter().enumerate().map(with_option).collect();
         let included = self.index_columns().split_off(keys.len()).join(", ");
         let included = if included.is_empty() { included } else { format!(" INCLUDE ({included})") };
         format!(
-            "CREATE {}INDEX {} ON {}.{} USING {method} ({}){included}{condition}",
+            "CREATE {}INDEX {} ON {}.{} USING {method} ({}){included}{nulls}{parameters}{condition}",
             if self.is_unique() { "UNIQUE " } else { "" },
             quote_ident(&self.constraint.name),
-            quote_ident(&self.relation.schema),
+            quote_ident(schema),
             quote_ident(&self.relation.name),
             keys.join(", ")
         )
     }
+}
+
+/// What PostgreSQL makes of one key of an index.
+pub struct KeyClass {
+    /// OID of its operator class; 0: not known.
+    pub class: u32,
+    pub collation: u32,
+    /// The type of what the index has of it, where that is not the key's own.
+    pub kept: Option<Type>,
+    pub key: Option<Type>,
+}
+
+/// `fillfactor=70` as a statement says it.
+fn told_parameter(text: &str) -> Option<String> {
+    let (name, value) = text.split_once('=')?;
+    let value = if quote_ident(value) == value { value.to_owned() } else { quote_literal(value) };
+    Some(format!("{}={value}", quote_ident(name)))
 }
 
 /// The numbers of columns by name, of those that there are.
@@ -196,15 +302,18 @@ pub fn numbers(relation: &Relation, names: &[String]) -> Vec<i32> {
 pub fn of(relation: &Relation) -> impl Iterator<Item = Declared<'_>> {
     let numbered = relation.constraints.iter().take(CONSTRAINTS_MAX).zip(0u32..);
     numbered.map(move |(constraint, number)| {
-        let oid = CONSTRAINT | (relation.oid << NUMBER_BITS & !CONSTRAINT) | number;
-        Declared { relation, constraint, oid }
+        let own = CONSTRAINT | (relation.oid << NUMBER_BITS & !CONSTRAINT) | number;
+        let known = relation.system.then(|| of_catalogs::oids(&relation.name, number as usize)).flatten();
+        let (oid, index_oid) = known.unwrap_or((own, own | CONSTRAINTS_MAX as u32));
+        Declared { relation, constraint, oid, index_oid }
     })
 }
 
 /// The one of an OID, its own or that of its index.
 pub fn with_oid(metadata: &Metadata, oid: u32) -> Option<Declared<'_>> {
     if oid & CONSTRAINT != CONSTRAINT {
-        return None;
+        let (table, number) = of_catalogs::with_oid(oid)?;
+        return of(metadata.find("pg_catalog", table)?).nth(number);
     }
     let relation = metadata.relation((oid & !CONSTRAINT) >> NUMBER_BITS)?;
     of(relation).find(|declared| declared.oid == oid & !(CONSTRAINTS_MAX as u32))
@@ -213,8 +322,7 @@ pub fn with_oid(metadata: &Metadata, oid: u32) -> Option<Declared<'_>> {
 /// The index relations of a table's keys.
 pub fn indexes(relation: &Relation) -> Vec<Relation> {
     let index = |declared: Declared<'_>| {
-        let names = declared.constraint.kind.columns();
-        let columns = names.iter().filter_map(|name| relation.columns.iter().find(|c| &c.name == name));
+        let (columns, collations) = attributes(&declared);
         Some(Relation {
             id: None,
             oid: declared.index()?,
@@ -223,16 +331,60 @@ pub fn indexes(relation: &Relation) -> Vec<Relation> {
             name: declared.constraint.name.clone(),
             kind: "i",
             row_type: 0,
-            columns: columns.cloned().collect(),
+            columns,
+            collations,
             constraints: Vec::new(),
             rights: None,
             comment: declared.constraint.comment.clone().filter(|_| !declared.constraint.kind.is_constraint()),
             rows: relation.rows,
             bytes: 0,
+            location: None,
             definition: None,
             sequence: None,
-            system: false,
+            system: relation.system,
         })
     };
     of(relation).filter_map(index).collect()
+}
+
+/// The columns that an index has, keys first, with their collations.
+fn attributes(declared: &Declared<'_>) -> (Vec<Column>, Vec<u32>) {
+    let column = |name: &str| declared.relation.columns.iter().find(|column| column.name == name);
+    let (mut columns, mut collations): (Vec<Column>, Vec<u32>) = (Vec::new(), Vec::new());
+    let numbers = declared.numbers();
+    let keys = declared.keys().into_iter().zip(declared.key_classes()).zip(numbers);
+    for ((text, class), number) in keys {
+        let own = usize::try_from(number - 1).ok().and_then(|at| declared.relation.columns.get(at));
+        let base = own.map_or_else(|| name_of(&text), |column| column.name.clone());
+        let numbered = (1..).map(|number| format!("{base}{number}"));
+        let is_free = |name: &String| !columns.iter().any(|column| column.name == *name);
+        let name = std::iter::once(base.clone()).chain(numbered).find(is_free).unwrap_or(base);
+        let kept = class.kept.filter(|kept| class.key.as_ref() != Some(kept));
+        let column = match (kept.or(class.key.filter(|_| own.is_none())), own) {
+            (None, Some(column)) => Column { name, ..column.clone() },
+            (pg_type, _) => Column {
+                pg_type: pg_type.as_ref().map(|pg_type| pg_type.name().to_owned()),
+                ..Column::new(
+                    name,
+                    pg_type.and_then(|pg_type| pgtypes::arrow_type(&pg_type)).unwrap_or(DataType::Utf8),
+                    true,
+                )
+            },
+        };
+        // an index has no defaults
+        columns.push(Column { default: None, generated: None, identity: None, comment: None, ..column });
+        collations.push(class.collation);
+    }
+    for included in declared.included().iter().filter_map(|name| column(name)) {
+        columns.push(Column { default: None, generated: None, identity: None, comment: None, ..included.clone() });
+        // what is no key has none
+        collations.push(0);
+    }
+    (columns, collations)
+}
+
+/// What a column of an index is called that is an expression: after its function, if it is a call of one.
+fn name_of(key: &str) -> String {
+    let name = key.split('(').next().unwrap_or_default();
+    if name.is_empty() { "expr".to_owned() } else { name.rsplit('.').next().unwrap_or(name).to_lowercase() }
 }

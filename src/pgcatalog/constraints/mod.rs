@@ -2,6 +2,7 @@
 //! `information_schema` on them.
 
 mod declared;
+mod of_catalogs;
 
 use std::collections::HashSet;
 
@@ -9,13 +10,15 @@ use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::error::Result;
 
-use declared::numbers;
 pub(super) use declared::{CONSTRAINT, NUMBER_BITS};
 pub use declared::{Declared, indexes, of, with_oid};
+use declared::{KeyClass, numbers};
+pub use of_catalogs::constraints as of_catalog;
 
 use super::columns::Columns;
 use super::layout::LAYOUTS;
 use super::metadata::{Metadata, Relation};
+use crate::names::TableName;
 use crate::table::{Actions, ConstraintKind};
 
 /// The tables that have foreign keys, and those that these lead to.
@@ -29,9 +32,14 @@ pub(super) fn all(metadata: &Metadata) -> Vec<Declared<'_>> {
     metadata.user_relations().flat_map(of).collect()
 }
 
+/// With those of PostgreSQL's own catalogs.
+fn every(metadata: &Metadata) -> Vec<Declared<'_>> {
+    metadata.tables_and_views().flat_map(of).collect()
+}
+
 /// Without the indexes that no constraint has.
 fn constraints(metadata: &Metadata) -> Vec<Declared<'_>> {
-    let mut all = all(metadata);
+    let mut all = every(metadata);
     all.retain(|declared| declared.constraint.kind.is_constraint());
     all
 }
@@ -65,7 +73,7 @@ pub fn pg_constraint(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBa
         .oid("confrelid", |d| target(d).map_or(0, |relation| relation.oid))
         .text("confupdtype", |d| d.actions().map_or(" ", |actions| letter(&actions.on_update)))
         .text("confdeltype", |d| d.actions().map_or(" ", |actions| letter(&actions.on_delete)))
-        .text("confmatchtype", |d| if d.constraint.kind.target().is_some() { "s" } else { " " })
+        .text("confmatchtype", |d| d.actions().map_or(" ", |actions| if actions.match_full { "f" } else { "s" }))
         .flag("conislocal", |_| true)
         .flag("connoinherit", |d| !matches!(d.constraint.kind, ConstraintKind::Check { .. }))
         .numbers("conkey", smalls)
@@ -73,18 +81,17 @@ pub fn pg_constraint(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBa
             ConstraintKind::ForeignKey { references, .. } => Some(numbers(target(d)?, references)),
             _ => None,
         })
-        .opt_text("conbin", |d| match &d.constraint.kind {
-            ConstraintKind::Check { condition } => Some(condition.as_str()),
-            _ => None,
-        })
+        .opt_text("conbin", |d| d.check(false))
         .build(schema)
 }
 
 pub fn pg_index(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBatch> {
-    let keys: Vec<Declared<'_>> = all(metadata).into_iter().filter(|d| d.index().is_some()).collect();
+    let keys: Vec<Declared<'_>> = every(metadata).into_iter().filter(|d| d.index().is_some()).collect();
     let count = |d: &Declared<'_>| i16::try_from(d.keys().len()).unwrap_or(0);
     let whole = |d: &Declared<'_>| i16::try_from(d.index_columns().len()).unwrap_or(0);
-    let zeros = |d: &Declared<'_>| Some(vec![0; d.keys().len()]);
+    let classes = |d: &Declared<'_>, of: fn(&KeyClass) -> u32| {
+        Some(d.key_classes().iter().map(|class| i32::try_from(of(class)).unwrap_or(0)).collect())
+    };
     let options = |d: &Declared<'_>| Some((0..d.keys().len()).map(|key| d.option_bits(key)).collect());
     let columns = |d: &Declared<'_>| Some([d.numbers(), numbers(d.relation, d.included())].concat());
     let expressions = |d: &Declared<'_>| {
@@ -98,14 +105,15 @@ pub fn pg_index(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBatch> 
         .small("indnatts", whole)
         .small("indnkeyatts", count)
         .flag("indisunique", Declared::is_unique)
+        .flag("indnullsnotdistinct", Declared::nulls_not_distinct)
         .flag("indisprimary", Declared::is_primary)
         .flag("indimmediate", |_| true)
         .flag("indisvalid", |_| true)
         .flag("indisready", |_| true)
         .flag("indislive", |_| true)
         .numbers("indkey", columns)
-        .numbers("indcollation", zeros)
-        .numbers("indclass", zeros)
+        .numbers("indcollation", |d| classes(d, |class| class.collation))
+        .numbers("indclass", |d| classes(d, |class| class.class))
         .numbers("indoption", options)
         .opt_text("indexprs", expressions)
         .opt_text("indpred", |d| d.index_condition())
@@ -113,7 +121,7 @@ pub fn pg_index(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBatch> 
 }
 
 pub fn pg_indexes(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBatch> {
-    let keys: Vec<Declared<'_>> = all(metadata).into_iter().filter(|d| d.index().is_some()).collect();
+    let keys: Vec<Declared<'_>> = every(metadata).into_iter().filter(|d| d.index().is_some()).collect();
     Columns::of(&keys)
         .text("schemaname", |d| &d.relation.schema)
         .text("tablename", |d| &d.relation.name)
@@ -144,7 +152,7 @@ fn yes(holds: bool) -> &'static str {
 fn listed(metadata: &Metadata) -> Vec<Listed<'_>> {
     let declared = constraints(metadata).into_iter().map(|declared| {
         let (kind, check) = match &declared.constraint.kind {
-            ConstraintKind::Check { condition } => ("CHECK", Some(format!("({condition})"))),
+            ConstraintKind::Check { .. } => ("CHECK", declared.check(false).map(|condition| format!("({condition})"))),
             ConstraintKind::PrimaryKey { .. } => ("PRIMARY KEY", None),
             ConstraintKind::Unique { .. } | ConstraintKind::Index { .. } => ("UNIQUE", None),
             ConstraintKind::ForeignKey { .. } => ("FOREIGN KEY", None),
@@ -173,6 +181,7 @@ pub fn information_schema(metadata: &Metadata, name: &str) -> Option<Result<Reco
         "table_constraints" => table_constraints(metadata, schema),
         "check_constraints" => check_constraints(metadata, schema),
         "key_column_usage" => key_column_usage(metadata, schema),
+        "constraint_table_usage" => constraint_table_usage(metadata, schema),
         "constraint_column_usage" => constraint_column_usage(metadata, schema),
         "referential_constraints" => referential_constraints(metadata, schema),
         _ => return None,
@@ -192,7 +201,10 @@ fn table_constraints(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBa
         .text("is_deferrable", |c| yes(c.actions().is_some_and(|actions| actions.deferrable)))
         .text("initially_deferred", |c| yes(c.actions().is_some_and(|actions| actions.deferred)))
         .text("enforced", |c| if c.kind == "CHECK" { "YES" } else { "NO" })
-        .opt_text("nulls_distinct", |c| (c.kind == "UNIQUE").then_some("YES"))
+        .opt_text("nulls_distinct", |c| {
+            let alike = c.declared.as_ref().is_some_and(Declared::nulls_not_distinct);
+            (c.kind == "UNIQUE").then(|| yes(!alike))
+        })
         .build(schema)
 }
 
@@ -221,6 +233,22 @@ fn key_column_usage(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBat
         .text("column_name", |(_, column, _)| *column)
         .int("ordinal_position", |(.., number)| *number)
         .opt_int("position_in_unique_constraint", |(d, _, number)| d.constraint.kind.target().map(|_| *number))
+        .build(schema)
+}
+
+/// Keys with the tables that they are of, foreign keys with those that they lead to.
+fn constraint_table_usage(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBatch> {
+    let keys = constraints(metadata).into_iter().filter(|d| !matches!(d.constraint.kind, ConstraintKind::Check { .. }));
+    let own = |d: &Declared<'_>| TableName::new(&d.relation.schema, &d.relation.name);
+    let all: Vec<(TableName, Declared<'_>)> =
+        keys.map(|d| (d.constraint.kind.target().unwrap_or_else(|| own(&d)), d)).collect();
+    Columns::of(&all)
+        .text("table_catalog", |_| metadata.database.as_str())
+        .text("table_schema", |(table, _)| &table.schema)
+        .text("table_name", |(table, _)| &table.name)
+        .text("constraint_catalog", |_| metadata.database.as_str())
+        .text("constraint_schema", |(_, d)| &d.relation.schema)
+        .text("constraint_name", |(_, d)| &d.constraint.name)
         .build(schema)
 }
 
@@ -270,7 +298,7 @@ fn referential_constraints(metadata: &Metadata, schema: &SchemaRef) -> Result<Re
         .opt_text("unique_constraint_catalog", |d| unique(d).map(|_| metadata.database.clone()))
         .opt_text("unique_constraint_schema", |d| unique(d).map(|(schema, _)| schema))
         .opt_text("unique_constraint_name", |d| unique(d).map(|(_, name)| name))
-        .text("match_option", |_| "NONE")
+        .text("match_option", |d| if d.actions().is_some_and(|actions| actions.match_full) { "FULL" } else { "NONE" })
         .text("update_rule", |d| d.actions().and_then(|a| a.on_update.as_deref()).unwrap_or("NO ACTION"))
         .text("delete_rule", |d| d.actions().and_then(|a| a.on_delete.as_deref()).unwrap_or("NO ACTION"))
         .build(schema)

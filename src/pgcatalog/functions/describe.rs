@@ -32,12 +32,15 @@ pub const FUNCTIONS: &[Definition] = &[
     strict("pg_get_functiondef", 1..=1, "text", function_definition),
     strict("lakewire_base_type", 1..=1, "oid", |_, args| Ok(base_type(function_oid(args)))),
     strict("pg_describe_object", 3..=3, "text", describe_object),
-    strict("pg_get_function_arg_default", 2..=2, "text", no_text),
+    strict("pg_get_function_arg_default", 2..=2, "text", argument_default),
     strict("pg_get_expr", 2..=3, "text", expression),
     strict("pg_get_partkeydef", 1..=1, "text", no_text),
     strict("pg_get_statisticsobjdef_columns", 1..=1, "text", no_text),
     strict("pg_get_serial_sequence", 2..=2, "text", serial_sequence),
-    strict("pg_get_function_sqlbody", 1..=1, "text", no_text),
+    strict("pg_get_function_sqlbody", 1..=1, "text", |_, args| {
+        let body = routines::by_oid(function_oid(args)).map(|routine| routine.sql_body.to_owned());
+        Ok(ScalarValue::Utf8(body.filter(|body| !body.is_empty())))
+    }),
     strict("pg_get_function_arguments", 1..=1, "text", |s, args| function_arguments(s, args, true)),
     strict("pg_get_function_identity_arguments", 1..=1, "text", |s, args| function_arguments(s, args, false)),
     strict("pg_get_function_result", 1..=1, "text", function_result),
@@ -147,12 +150,26 @@ fn procedure<'a>(session: &'a SessionInfo, value: Option<&ScalarValue>) -> Optio
     session.metadata().procedures.iter().find(|procedure| procedure.oid == oid)
 }
 
+/// Catalogs of what may be commented on.
+const DESCRIBED: [&str; 4] = ["pg_class", "pg_constraint", "pg_proc", "pg_namespace"];
+
+/// The comment on an object of a catalog; where that is not said, on the first there is of its number.
 fn obj_description(session: &SessionInfo, args: &[ScalarValue]) -> Result<ScalarValue> {
-    let catalog = args.get(1).map_or_else(|| "pg_class".to_owned(), text_of);
-    let oid = args.first().and_then(oid_of);
-    let comment = match catalog.as_str() {
-        "pg_class" => relation(session, args.first()).and_then(|relation| relation.comment.clone()),
-        "pg_proc" => procedure(session, args.first()).map(|procedure| procedure.signature.comment.to_owned()),
+    let comment = match args.get(1).map(text_of) {
+        Some(catalog) => comment_in(session, &catalog, args.first()),
+        None => {
+            let ours = DESCRIBED.iter().find_map(|catalog| comment_in(session, catalog, args.first()));
+            ours.or_else(|| postgres::any_description(args.first().and_then(oid_of)?).map(str::to_owned))
+        }
+    };
+    Ok(ScalarValue::Utf8(comment))
+}
+
+fn comment_in(session: &SessionInfo, catalog: &str, object: Option<&ScalarValue>) -> Option<String> {
+    let oid = object.and_then(oid_of);
+    let comment = match catalog {
+        "pg_class" => relation(session, object).and_then(|relation| relation.comment.clone()),
+        "pg_proc" => procedure(session, object).map(|procedure| procedure.signature.comment.to_owned()),
         "pg_namespace" => session
             .metadata()
             .namespaces
@@ -164,8 +181,7 @@ fn obj_description(session: &SessionInfo, args: &[ScalarValue]) -> Result<Scalar
             .and_then(|declared| declared.comment().map(str::to_owned)),
         _ => None,
     };
-    let of_postgres = || postgres::description(&catalog, oid?).map(str::to_owned);
-    Ok(ScalarValue::Utf8(comment.or_else(of_postgres)))
+    comment.or_else(|| postgres::description(catalog, oid?).map(str::to_owned))
 }
 
 fn col_description(session: &SessionInfo, args: &[ScalarValue]) -> Result<ScalarValue> {
@@ -178,8 +194,7 @@ fn col_description(session: &SessionInfo, args: &[ScalarValue]) -> Result<Scalar
 
 fn user_by_id(session: &SessionInfo, args: &[ScalarValue]) -> Result<ScalarValue> {
     let oid = args.first().and_then(oid_of).unwrap_or(0);
-    let role = session.roles().into_iter().find(|role| role.oid == oid);
-    Ok(utf8(role.map_or_else(|| format!("unknown (OID={oid})"), |role| role.name)))
+    Ok(utf8(session.role_name(oid).unwrap_or_else(|| format!("unknown (OID={oid})"))))
 }
 
 fn view_definition(session: &SessionInfo, args: &[ScalarValue]) -> Result<ScalarValue> {
@@ -210,10 +225,17 @@ fn index_definition(session: &SessionInfo, args: &[ScalarValue]) -> Result<Scala
         return Ok(ScalarValue::Utf8(None));
     };
     let column = args.get(1).and_then(number_of).and_then(|number| usize::try_from(number).ok()).unwrap_or(0);
+    let pretty = matches!(args.get(2), Some(ScalarValue::Boolean(Some(true))));
     Ok(ScalarValue::Utf8(match column.checked_sub(1) {
-        None => Some(declared.index_definition(matches!(args.get(2), Some(ScalarValue::Boolean(Some(true)))))),
-        Some(at) => Some(declared.index_columns().get(at).cloned().unwrap_or_default()),
+        None => Some(declared.index_definition(pretty)),
+        Some(at) => Some(column_of_index(&declared, at, pretty)),
     }))
+}
+
+fn column_of_index(declared: &constraints::Declared<'_>, at: usize, pretty: bool) -> String {
+    let keys = declared.told_keys(pretty);
+    let all = declared.index_columns();
+    keys.get(at).or_else(|| all.get(at)).cloned().unwrap_or_default()
 }
 
 /// `table gold.daily_sales`, `function upper(text)` …
@@ -252,7 +274,19 @@ fn function_result(session: &SessionInfo, args: &[ScalarValue]) -> Result<Scalar
 
 fn function_arguments(session: &SessionInfo, args: &[ScalarValue], defaults: bool) -> Result<ScalarValue> {
     let ours = procedure(session, args.first()).map(|procedure| arguments(procedure, defaults));
-    Ok(ScalarValue::Utf8(ours.or_else(|| routines::by_oid(function_oid(args)).map(Routine::argument_list))))
+    Ok(ScalarValue::Utf8(
+        ours.or_else(|| routines::by_oid(function_oid(args)).map(|routine| routine.argument_list(defaults))),
+    ))
+}
+
+/// What stands for the argument of a number, of all, where it is left out.
+fn argument_default(_: &SessionInfo, args: &[ScalarValue]) -> Result<ScalarValue> {
+    let default = || {
+        let at = usize::try_from(args.get(1).and_then(number_of)?).ok()?.checked_sub(1)?;
+        let routine = routines::by_oid(function_oid(args))?;
+        routine.default_text(routine.taken_as(at)?).map(str::to_owned)
+    };
+    Ok(ScalarValue::Utf8(default()))
 }
 
 fn arguments(procedure: &Procedure, defaults: bool) -> String {
@@ -352,6 +386,7 @@ pub fn format_type(oid: u32, modifier: i64) -> String {
             let packed = modifier - 4;
             format!("numeric({},{})", packed >> 16, packed & 0x7ff)
         }
+        Type::NUMERIC => "numeric".to_owned(),
         Type::TIMESTAMP => with_precision("timestamp", modifier, " without time zone"),
         Type::TIMESTAMPTZ => with_precision("timestamp", modifier, " with time zone"),
         Type::TIME => with_precision("time", modifier, " without time zone"),
@@ -359,7 +394,7 @@ pub fn format_type(oid: u32, modifier: i64) -> String {
         Type::INTERVAL => interval(modifier),
         Type::BIT => "bit".to_owned(),
         Type::VARBIT => "bit varying".to_owned(),
-        other => other.name().to_owned(),
+        other => quote_ident(other.name()),
     }
 }
 

@@ -3,8 +3,9 @@
 use datafusion::scalar::ScalarValue;
 
 use super::{Definition, acting, boolean, number_of, utf8};
+use crate::catalog::memberships::SIGNAL_BACKEND;
 use crate::engine::{LockKey, SessionInfo};
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 
 pub const FUNCTIONS: &[Definition] = &[
     acting("pg_try_advisory_lock", 1..=2, "bool", |s, args| acquire(s, args, false, false)),
@@ -42,21 +43,32 @@ fn release(session: &SessionInfo, args: &[ScalarValue], shared: bool) -> bool {
 }
 
 fn cancel(session: &SessionInfo, args: &[ScalarValue]) -> Result<ScalarValue> {
-    other(session, args, |entry| entry.cancel())
+    let words = ["cancel superuser query", "query is being canceled"];
+    other(session, args, words, |entry| entry.cancel())
 }
 
 fn terminate(session: &SessionInfo, args: &[ScalarValue]) -> Result<ScalarValue> {
-    other(session, args, |entry| entry.terminate())
+    let words = ["terminate superuser process", "process is being terminated"];
+    other(session, args, words, |entry| entry.terminate())
 }
 
 fn other(
     session: &SessionInfo,
     args: &[ScalarValue],
+    [superusers, whose]: [&str; 2],
     act: impl Fn(&crate::engine::SessionEntry),
 ) -> Result<ScalarValue> {
     let pid = args.first().and_then(number_of).and_then(|pid| i32::try_from(pid).ok());
     let entry = pid.and_then(|pid| session.running().sessions.get(pid));
     if let Some(entry) = &entry {
+        let refuse = |message| Err(Error::new(ErrorKind::InsufficientPrivilege, message));
+        let me = session.user();
+        if session.is_owner(&entry.user) && !session.is_owner(me) {
+            return refuse(format!("must be a superuser to {superusers}"));
+        }
+        if !session.acts_as(me, &entry.user) && !session.acts_as(me, SIGNAL_BACKEND) {
+            return refuse(format!("must be a member of the role whose {whose} or member of {SIGNAL_BACKEND}"));
+        }
         act(entry);
     }
     Ok(boolean(entry.is_some()))

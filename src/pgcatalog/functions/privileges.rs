@@ -39,9 +39,7 @@ pub const FUNCTIONS: &[Definition] = &[
     strict("has_table_privilege", 2..=3, "bool", |s, args| held(s, args, "regclass", TABLE)),
     strict("has_tablespace_privilege", 2..=3, "bool", |s, args| held(s, args, "tablespace", &["CREATE"])),
     strict("has_type_privilege", 2..=3, "bool", |s, args| held(s, args, "regtype", &["USAGE"])),
-    strict("pg_has_role", 2..=3, "bool", |s, args| {
-        held(s, args, "regrole", &["MEMBER", "USAGE", "SET", "MEMBER WITH ADMIN OPTION"])
-    }),
+    strict("pg_has_role", 2..=3, "bool", has_role),
     strict("row_security_active", 1..=1, "bool", |_, _| Ok(boolean(false))),
 ];
 
@@ -67,8 +65,7 @@ fn default_privileges(session: &SessionInfo, args: &[ScalarValue]) -> Result<Sca
         }
     };
     let oid = oid_of(owner).unwrap_or(0);
-    let role =
-        session.roles().into_iter().find(|role| role.oid == oid).map_or_else(|| oid.to_string(), |role| role.name);
+    let role = session.role_name(oid).unwrap_or_else(|| oid.to_string());
     let granted = [("", everybody), (role.as_str(), owners)];
     let items = granted.iter().filter(|(_, privileges)| !privileges.is_empty());
     let items: StringArray = items.map(|(to, privileges)| Some(format!("{to}={privileges}/{role}"))).collect();
@@ -99,21 +96,47 @@ fn held(session: &SessionInfo, args: &[ScalarValue], kind: &str, known: &[&str])
 /// Whether the role, or who asks, holds one of the privileges on the relation.
 fn holds(session: &SessionInfo, role: Option<&ScalarValue>, relation: &Relation, wanted: &[String]) -> bool {
     let Some(rights) = &relation.rights else { return true };
-    let user = match role {
-        None => session.user().to_owned(),
-        Some(role) => match oid_of(role) {
-            Some(oid) => session.roles().into_iter().find(|known| known.oid == oid).map(|role| role.name),
-            None => Some(text_of(role)),
-        }
-        .unwrap_or_default(),
-    };
+    let user = user_of(session, role);
     let user = if user == "public" { EVERYBODY } else { &user };
+    let memberships = session.memberships();
     let held = |privilege: &Privilege| {
         let word = privilege.word();
         // the right to pass one on is the owner's
-        wanted.iter().any(|wanted| wanted == word) && rights.allow(user, *privilege)
+        wanted.iter().any(|wanted| wanted == word) && memberships.allow(user, rights, *privilege)
     };
     session.is_owner(user) || Privilege::ALL.iter().any(held)
+}
+
+/// The name of the role, or of who asks.
+fn user_of(session: &SessionInfo, role: Option<&ScalarValue>) -> String {
+    match role {
+        None => session.user().to_owned(),
+        Some(role) => match oid_of(role) {
+            Some(oid) => session.role_name(oid).unwrap_or_default(),
+            None => text_of(role),
+        },
+    }
+}
+
+/// `pg_has_role([user,] role, privilege)`: whether the user acts as the role, or may say who else does.
+fn has_role(session: &SessionInfo, args: &[ScalarValue]) -> Result<ScalarValue> {
+    let (user, role, privileges) = match args {
+        [role, privileges] => (None, role, privileges),
+        [user, role, privileges] => (Some(user), role, privileges),
+        _ => return Ok(ScalarValue::Boolean(None)),
+    };
+    for named in user.into_iter().chain([role]) {
+        if oid_of(named).is_none() {
+            session.check_role(&text_of(named))?;
+        }
+    }
+    let (user, role) = (user_of(session, user), user_of(session, Some(role)));
+    let wanted = check_privileges(
+        &text_of(privileges),
+        &["MEMBER", "USAGE", "MEMBER WITH ADMIN OPTION", "USAGE WITH ADMIN OPTION"],
+    )?;
+    let to_say_who = |wanted: &String| wanted.contains(" WITH ");
+    Ok(boolean(session.is_owner(&user) || !wanted.iter().all(to_say_who) && session.acts_as(&user, &role)))
 }
 
 fn column(session: &SessionInfo, args: &[ScalarValue]) -> Result<ScalarValue> {
@@ -157,11 +180,10 @@ fn check_role(session: &SessionInfo, role: Option<&ScalarValue>) -> Result<()> {
     if oid_of(role).is_some() {
         return Ok(());
     }
-    let name = text_of(role);
-    if name == "public" || session.roles().iter().any(|known| known.name == name) {
-        return Ok(());
+    match text_of(role).as_str() {
+        "public" => Ok(()),
+        name => session.check_role(name),
     }
-    Err(Error::new(ErrorKind::UndefinedObject, format!("role \"{name}\" does not exist")))
 }
 
 fn exists(session: &SessionInfo, kind: &str, object: &ScalarValue) -> Result<bool> {
@@ -174,7 +196,6 @@ fn exists(session: &SessionInfo, kind: &str, object: &ScalarValue) -> Result<boo
                 routines::by_oid(oid).is_some() || metadata.procedures.iter().any(|procedure| procedure.oid == oid)
             }
             "regtype" => postgres::has("pg_type", oid) || metadata.of_row_type(oid).is_some(),
-            "regrole" => session.roles().iter().any(|role| role.oid == oid),
             "database" => oid == crate::pgcatalog::DATABASE_OID,
             "language" => postgres::has("pg_language", oid),
             "tablespace" => postgres::has("pg_tablespace", oid),
@@ -186,9 +207,6 @@ fn exists(session: &SessionInfo, kind: &str, object: &ScalarValue) -> Result<boo
     match kind {
         "regclass" => relation_named(session, &name).map(|_| true),
         "regnamespace" if metadata.namespace_named(&name).is_none() => missing(ErrorKind::InvalidSchemaName, "schema"),
-        "regrole" if !session.roles().iter().any(|role| role.name == name) => {
-            missing(ErrorKind::UndefinedObject, "role")
-        }
         "database" if metadata.database != name => missing(ErrorKind::InvalidCatalogName, "database"),
         "language" if !["internal", "c", "sql", "plpgsql"].contains(&name.as_str()) => {
             missing(ErrorKind::UndefinedObject, "language")
@@ -208,7 +226,7 @@ fn check_privileges(list: &str, known: &[&str]) -> Result<Vec<String>> {
     for wanted in list.split(',') {
         let wanted = wanted.trim();
         let upper = wanted.to_uppercase();
-        let plain = upper.trim_end_matches(" WITH GRANT OPTION").trim_end();
+        let plain = upper.strip_suffix(" WITH GRANT OPTION").unwrap_or(&upper);
         if !known.contains(&plain) && !known.contains(&upper.as_str()) {
             let message = format!("unrecognized privilege type: \"{wanted}\"");
             return Err(Error::new(ErrorKind::InvalidParameter, message));

@@ -260,7 +260,7 @@ fn shown(session: &SessionInfo, kind: &str, oid: u32) -> Option<String> {
         }
         "regnamespace" => metadata.namespaces.iter().find(|n| n.oid == oid).map(|n| quote_ident(&n.name)),
         "regtype" => Some(type_name(session, oid, -1)),
-        "regrole" => session.roles().into_iter().find(|role| role.oid == oid).map(|role| quote_ident(&role.name)),
+        "regrole" => session.role_name(oid).map(|name| quote_ident(&name)),
         "regcollation" => name_in_rows("pg_collation", "collname", oid).map(|name| quote_ident(&name)),
         "regconfig" => name_in_rows("pg_ts_config", "cfgname", oid),
         "regdictionary" => name_in_rows("pg_ts_dict", "dictname", oid),

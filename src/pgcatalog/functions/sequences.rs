@@ -39,7 +39,7 @@ pub const FUNCTIONS: &[Definition] = &[
 /// The value that was given last, where this server has given one.
 fn last_given(session: &SessionInfo, args: &[ScalarValue]) -> Result<ScalarValue> {
     let (id, ..) = sequence(session, args.first().unwrap_or(&ScalarValue::Null))?;
-    let at = session.running().sequences.known(id).filter(|at| at.is_called);
+    let at = session.running().catalog.sequences().known(id).filter(|at| at.is_called);
     Ok(ScalarValue::Int64(at.map(|at| at.value)))
 }
 
@@ -79,7 +79,7 @@ enum Moving {
 impl Moving {
     async fn next(&self, session: &SessionInfo, given: &ScalarValue, count: usize) -> Result<Vec<i64>> {
         let (id, name, declared) = sequence(session, given)?;
-        let values = session.running().sequences.next(id, name, declared, count).await?;
+        let values = session.running().catalog.sequences().next(id, name, declared, count).await?;
         if let (Some(entry), Some(last)) = (session.entry(), values.last()) {
             entry.given.put(id, *last);
         }
@@ -102,7 +102,7 @@ impl Moving {
             }
             _ => true,
         };
-        session.running().sequences.set(id, Position { value, is_called }).await?;
+        session.running().catalog.sequences().set(id, Position { value, is_called }).await?;
         if let Some(entry) = session.entry().filter(|_| is_called) {
             entry.given.put(id, value);
         }

@@ -7,7 +7,8 @@ use datafusion::common::utils::SingleRowListArrayBuilder;
 use datafusion::scalar::ScalarValue;
 
 use super::{Definition, acting, number_of, strict, text_of, utf8};
-use crate::engine::{SERVER_VERSION, SessionInfo};
+use crate::catalog::memberships::READ_ALL_SETTINGS;
+use crate::engine::{SERVER_VERSION, SessionInfo, confidential, is_confidential};
 use crate::error::{Error, ErrorKind, Result};
 
 pub const FUNCTIONS: &[Definition] = &[
@@ -70,9 +71,11 @@ pub const FUNCTIONS: &[Definition] = &[
     }),
     strict("mxid_age", 1..=1, "int4", |_, _| Ok(ScalarValue::Int32(Some(0)))),
     strict("pg_jit_available", 0..=0, "bool", |_, _| Ok(ScalarValue::Boolean(Some(false)))),
-    strict("pg_blocking_pids", 1..=1, "_int4", |_, _| {
-        let none: ListArray = SingleRowListArrayBuilder::new(Arc::new(Int32Array::new_null(0))).build_list_array();
-        Ok(ScalarValue::List(Arc::new(none)))
+    strict("pg_blocking_pids", 1..=1, "_int4", |session, args| {
+        let pid = args.first().and_then(number_of).and_then(|pid| i32::try_from(pid).ok());
+        let blocking = pid.map(|pid| session.running().locks.blocking(pid)).unwrap_or_default();
+        let list: ListArray = SingleRowListArrayBuilder::new(Arc::new(Int32Array::from(blocking))).build_list_array();
+        Ok(ScalarValue::List(Arc::new(list)))
     }),
     strict("txid_current", 0..=0, "int8", |session, _| Ok(ScalarValue::Int64(Some(session.release())))),
     strict("pg_current_xact_id", 0..=0, "int8", |session, _| Ok(ScalarValue::Int64(Some(session.release())))),
@@ -154,6 +157,9 @@ fn current_setting(session: &SessionInfo, args: &[ScalarValue]) -> Result<Scalar
     let name = args.first().map(text_of).unwrap_or_default();
     let missing_ok = matches!(args.get(1), Some(ScalarValue::Boolean(Some(true))));
     match session.settings().get(&name) {
+        Some(_) if is_confidential(&name) && !session.acts_as(session.user(), READ_ALL_SETTINGS) => {
+            Err(confidential(&name))
+        }
         Some(value) => Ok(utf8(value)),
         None if missing_ok => Ok(ScalarValue::Utf8(None)),
         None => Err(Error::new(ErrorKind::UndefinedObject, format!("unrecognized configuration parameter \"{name}\""))),

@@ -8,7 +8,9 @@ arguments=("$@")
 
 ask -At -c "
 select n.nspname || '.' || c.relname || ' ' || c.oid || ' ' || c.relkind::text || ' ' || c.reltype || ' ' || string_agg(
-    a.attname || ':' || coalesce(base.typname, t.typname)::text || case when a.attnotnull then '!' else '' end, ' ' order by a.attnum)
+    a.attname || ':' || case when t.typname = 'yes_or_no' then t.typname else coalesce(base.typname, t.typname) end::text
+        || case when a.attcollation <> coalesce(base.typcollation, t.typcollation) then '^' else '' end
+        || case when a.attnotnull then '!' else '' end, ' ' order by a.attnum)
 from pg_class c
 join pg_namespace n on n.oid = c.relnamespace
 join pg_attribute a on a.attrelid = c.oid and a.attnum > 0
@@ -18,12 +20,29 @@ where c.relkind in ('r', 'v') and n.nspname in ('pg_catalog', 'information_schem
 group by n.nspname, c.relname, c.oid, c.relkind, c.reltype
 order by n.nspname desc, c.relname" > columns.txt
 
-# Functions are written as their OIDs, rights and parse trees not at all.
+# The indexes of the catalogs: table, name, OID, OID of the constraint, what it is, keys with their operator classes.
+ask -At -c "
+select t.relname || ' ' || i.relname || ' ' || i.oid || ' ' || coalesce(c.oid, 0) || ' ' || case
+        when x.indisprimary then 'p' when c.oid is not null then 'u' when x.indisunique then 'x' else 'i' end || ' ' || (
+    select string_agg(a.attname || ':' || o.opcname, ' ' order by k.n)
+    from unnest(x.indkey::int[], x.indclass::oid[]) with ordinality k (attnum, class, n)
+    join pg_attribute a on a.attrelid = x.indrelid and a.attnum = k.attnum
+    join pg_opclass o on o.oid = k.class)
+from pg_index x
+join pg_class i on i.oid = x.indexrelid
+join pg_class t on t.oid = x.indrelid
+left join pg_constraint c on c.conindid = i.oid and c.contype in ('p', 'u')
+where i.relnamespace = 'pg_catalog'::regnamespace
+order by 1" > indexes.txt
+
+# Functions are written as their OIDs, rights and parse trees not at all, but those of functions as the SQL they stand for.
 rows() {
     local relation=$1 where=${2:-true} columns order
     columns=$(ask -At -c "
         select string_agg(case
             when t.typname = 'regproc' then a.attname || '::oid'
+            when a.attname = 'proargdefaults' then 'pg_get_expr(proargdefaults, 0)'
+            when a.attname = 'prosqlbody' then 'pg_get_function_sqlbody(oid)'
             when t.typname in ('_aclitem', 'pg_node_tree') then 'null'
             else a.attname::text end, ', ' order by a.attnum)
         from pg_attribute a join pg_type t on t.oid = a.atttypid

@@ -1,7 +1,7 @@
 //! `format` and quoting.
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::names::quote_ident;
+use crate::names::{quote_ident, quote_literal};
 use crate::pgfunctions::row::{Env, Function, Output, Returns, Value, lax, strict};
 
 pub const FUNCTIONS: &[Function] = &[
@@ -10,18 +10,13 @@ pub const FUNCTIONS: &[Function] = &[
         Ok(Output::Text(quote_ident(args.first().map_or("", Value::text))))
     }),
     strict("quote_literal", "any", Returns::Text, |_, args| {
-        Ok(Output::Text(quoted(args.first().map_or("", Value::text))))
+        Ok(Output::Text(quote_literal(args.first().map_or("", Value::text))))
     }),
     lax("quote_nullable", "any", Returns::Text, |_, args| match args.first() {
-        Some(Value::Text(text)) => Ok(Output::Text(quoted(text))),
+        Some(Value::Text(text)) => Ok(Output::Text(quote_literal(text))),
         _ => Ok(Output::from("NULL")),
     }),
 ];
-
-fn quoted(text: &str) -> String {
-    let escape = if text.contains('\\') { "E" } else { "" };
-    format!("{escape}'{}'", text.replace('\'', "''").replace('\\', "\\\\"))
-}
 
 fn wrong(message: impl Into<String>) -> Error {
     Error::new(ErrorKind::InvalidParameter, message)
@@ -57,7 +52,7 @@ fn format(_: &Env, args: &[Value<'_>]) -> Result<Output> {
             }
             'I' => quote_ident(value.text()),
             'L' if value.is_null() => "NULL".to_owned(),
-            'L' => quoted(value.text()),
+            'L' => quote_literal(value.text()),
             other => {
                 return Err(wrong(format!("unrecognized format() type specifier \"{other}\""))
                     .with_hint("For a single \"%\" use \"%%\"."));

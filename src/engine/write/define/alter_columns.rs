@@ -202,7 +202,7 @@ pub(super) async fn rename(change: &Change, table: &Arc<Object>, old: &str, new:
                 }
             }
             ConstraintKind::PrimaryKey { columns }
-            | ConstraintKind::Unique { columns }
+            | ConstraintKind::Unique { columns, .. }
             | ConstraintKind::ForeignKey { columns, .. } => *columns = columns.iter().map(renamed).collect(),
         }
     }

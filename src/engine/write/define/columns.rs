@@ -93,7 +93,11 @@ pub(super) fn declared(change: &Change, column: &ast::ColumnDef, constraints: &m
                 not_null = true;
                 constraints.primary_key(given, vec![name.clone()])?;
             }
-            ColumnOption::Unique(_) => constraints.unique(given, vec![name.clone()])?,
+            ColumnOption::Unique(unique) => constraints.unique(
+                given,
+                vec![name.clone()],
+                unique.nulls_distinct == ast::NullsDistinctOption::NotDistinct,
+            )?,
             ColumnOption::ForeignKey(key) => constraints.foreign_key(change, given, vec![name.clone()], key)?,
             ColumnOption::Generated { generation_expr: Some(value), .. } => {
                 definition.generated = Some(value.to_string())

@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
-use datafusion::sql::sqlparser::ast::{self, TableConstraint};
+use datafusion::sql::sqlparser::ast::{self, NullsDistinctOption, TableConstraint};
 
 use super::super::names::reference;
 use super::super::{Change, unsupported};
@@ -13,7 +13,7 @@ use super::columns::as_written;
 use super::relations;
 use crate::dialect::folded;
 use crate::error::{Error, ErrorKind, Result};
-use crate::names::TableName;
+use crate::names::{TableName, object_name};
 use crate::table::{Actions, Constraint, ConstraintKind};
 
 /// The constraints of a table that is made or altered.
@@ -51,7 +51,11 @@ impl Constraints {
             }
             TableConstraint::Unique(unique) => {
                 let columns: Result<Vec<String>> = key(&unique.columns);
-                self.unique(unique.name.as_ref().map(folded), columns?)
+                self.unique(
+                    unique.name.as_ref().map(folded),
+                    columns?,
+                    unique.nulls_distinct == NullsDistinctOption::NotDistinct,
+                )
             }
             TableConstraint::ForeignKey(foreign) => {
                 let columns = foreign.columns.iter().map(folded).collect();
@@ -101,10 +105,10 @@ impl Constraints {
         Ok(())
     }
 
-    pub fn unique(&mut self, name: Option<String>, columns: Vec<String>) -> Result<()> {
+    pub fn unique(&mut self, name: Option<String>, columns: Vec<String>, nulls_not_distinct: bool) -> Result<()> {
         let name = self.named(name, &columns, "key")?;
         self.keys.push("UNIQUE");
-        self.all.push(Constraint::new(name, ConstraintKind::Unique { columns }));
+        self.all.push(Constraint::new(name, ConstraintKind::Unique { columns, nulls_not_distinct }));
         Ok(())
     }
 
@@ -122,6 +126,9 @@ impl Constraints {
         columns: Vec<String>,
         key: &ast::ForeignKeyConstraint,
     ) -> Result<()> {
+        if key.match_kind == Some(ast::ConstraintReferenceMatchKind::Partial) {
+            return Err(Error::new(ErrorKind::FeatureNotSupported, "MATCH PARTIAL not yet implemented"));
+        }
         let own = reference(&key.foreign_table)?;
         let given: Vec<String> = key.referred_columns.iter().map(folded).collect();
         let is_self = own.table() == self.name.name && own.schema().is_none_or(|schema| schema == self.name.schema);
@@ -182,17 +189,20 @@ impl Constraints {
                 )),
             };
         }
-        let parts: Vec<&str> =
-            std::iter::once(self.table()).chain(columns.iter().map(String::as_str)).chain([kind]).collect();
-        let base = parts.join("_");
-        let numbered = (1..).map(|number| format!("{base}{number}"));
-        Ok(std::iter::once(base.clone()).chain(numbered).find(|name| !taken(name)).unwrap_or(base))
+        Ok(free_name(self.table(), &columns.join("_"), kind, taken))
     }
 
     /// The table's columns that the condition names.
     fn mentioned(&self, condition: &ast::Expr) -> BTreeSet<String> {
         columns_in(condition).into_iter().filter(|name| self.columns.contains(name)).collect()
     }
+}
+
+/// The first name for an object of such a table that is not taken.
+pub(super) fn free_name(table: &str, part: &str, kind: &str, taken: impl Fn(&str) -> bool) -> String {
+    let base = object_name(table, part, kind);
+    let numbered = (1..).map(|number| object_name(table, part, &format!("{kind}{number}")));
+    std::iter::once(base.clone()).chain(numbered).find(|name| !taken(name)).unwrap_or(base)
 }
 
 fn actions(key: &ast::ForeignKeyConstraint) -> Actions {
@@ -202,7 +212,8 @@ fn actions(key: &ast::ForeignKeyConstraint) -> Actions {
     let given = key.characteristics.as_ref();
     let deferred = given.is_some_and(|given| given.initially == Some(ast::DeferrableInitial::Deferred));
     let deferrable = given.and_then(|given| given.deferrable).unwrap_or(deferred);
-    Actions { on_delete: action(key.on_delete), on_update: action(key.on_update), deferrable, deferred }
+    let match_full = key.match_kind == Some(ast::ConstraintReferenceMatchKind::Full);
+    Actions { on_delete: action(key.on_delete), on_update: action(key.on_update), deferrable, deferred, match_full }
 }
 
 /// What an expression names, folded.

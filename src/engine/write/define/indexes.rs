@@ -9,35 +9,13 @@ use datafusion::sql::sqlparser::ast::{self, AlterIndexOperation, ObjectName};
 
 use super::super::names::reference;
 use super::super::{Change, unsupported};
-use super::constraints::columns_in;
+use super::constraints::{columns_in, free_name};
+use super::index_keys::{self, Key};
 use super::relations;
 use crate::catalog::{Object, ObjectKind};
 use crate::dialect::folded;
 use crate::error::{Error, ErrorKind, Result};
-use crate::names::quote_ident;
 use crate::table::{Constraint, ConstraintKind};
-
-/// Types whose operator class, `int4_ops`, is the one that an index on such a column has anyway.
-const DEFAULT_CLASSES: &[&str] = &[
-    "array",
-    "bool",
-    "bpchar",
-    "bytea",
-    "date",
-    "float4",
-    "float8",
-    "int2",
-    "int4",
-    "int8",
-    "interval",
-    "jsonb",
-    "numeric",
-    "text",
-    "time",
-    "timestamp",
-    "timestamptz",
-    "uuid",
-];
 
 pub(super) async fn create(change: &Change, index: &ast::CreateIndex) -> Result<()> {
     let table = relations::owned(change, &index.table_name)?;
@@ -48,9 +26,7 @@ pub(super) async fn create(change: &Change, index: &ast::CreateIndex) -> Result<
         )
         .with_detail("This operation is not supported for views."));
     }
-    let columns: Option<Vec<String>> = index.columns.iter().map(|column| plain(&column.column.expr)).collect();
-    let of_columns = columns.is_some();
-    let columns = columns.unwrap_or_default();
+    let method = index_keys::settled_method(index)?;
     let known = |name: &String| table.columns.iter().any(|column| column.name == *name);
     let mentioned = index.columns.iter().flat_map(|key| columns_in(&key.column.expr));
     let included: Vec<String> = index.include.iter().map(folded).collect();
@@ -72,25 +48,10 @@ pub(super) async fn create(change: &Change, index: &ast::CreateIndex) -> Result<
         change.notice("42P07", format!("{message}, skipping"));
         return Ok(());
     }
-    let parts = if of_columns {
-        columns.clone()
-    } else {
-        index.columns.iter().map(|key| name_part(&key.column.expr)).collect()
-    };
-    let base =
-        std::iter::once(table.name.name.clone()).chain(parts).chain(included.iter().cloned()).chain(["idx".to_owned()]);
-    let base = base.collect::<Vec<_>>().join("_");
-    let free = || (1..).map(|number| format!("{base}{number}")).find(|name| !is_taken(name));
-    let name = given.unwrap_or_else(|| if is_taken(&base) { free().unwrap_or_default() } else { base.clone() });
-    let kind = ConstraintKind::Index {
-        columns,
-        unique: index.unique,
-        options: options(&index.columns),
-        included,
-        keys: if of_columns { Vec::new() } else { index.columns.iter().map(key_text).collect() },
-        condition: index.predicate.as_ref().map(ToString::to_string),
-        method: index.using.as_ref().map(|method| method.to_string().to_lowercase()).filter(|name| name != "btree"),
-    };
+    let keys = index_keys::keys(change, &table, method, index).await?;
+    let parameters = index_keys::parameters(method, &index.with)?;
+    let name = given.unwrap_or_else(|| free_name(&table.name.name, &name_parts(index, &keys), "idx", is_taken));
+    let kind = kind(index, method.name, keys, included, parameters);
     let notice = match index.unique {
         true => "a unique index is not enforced: it is kept as information",
         false => "an index is kept as information: Delta tables are read by the statistics of their files",
@@ -101,35 +62,44 @@ pub(super) async fn create(change: &Change, index: &ast::CreateIndex) -> Result<
     change.overlay.redefine(&table.name, &definition).await
 }
 
-/// A key in SQL: a column, a call, or another expression in parentheses.
-fn key_text(key: &ast::IndexColumn) -> String {
-    match &key.column.expr {
-        ast::Expr::Identifier(name) => quote_ident(&folded(name)),
-        expr @ (ast::Expr::Function(_) | ast::Expr::Nested(_)) => expr.to_string(),
-        other => format!("({other})"),
+fn kind(
+    index: &ast::CreateIndex,
+    method: &str,
+    keys: Vec<Key>,
+    included: Vec<String>,
+    parameters: Vec<String>,
+) -> ConstraintKind {
+    let columns: Option<Vec<String>> = keys.iter().map(|key| key.column.clone()).collect();
+    let of_columns = columns.is_some();
+    let texts = |of: fn(&Key) -> String| if of_columns { Vec::new() } else { keys.iter().map(of).collect() };
+    let options: Vec<String> = keys.iter().map(|key| key.option.clone()).collect();
+    ConstraintKind::Index {
+        unique: index.unique,
+        options: if options.iter().all(String::is_empty) { Vec::new() } else { options },
+        included,
+        keys: texts(|key| key.text.clone()),
+        types: texts(|key| key.key_type.name().to_owned()),
+        columns: columns.unwrap_or_default(),
+        condition: index.predicate.as_ref().map(ToString::to_string),
+        method: Some(method.to_owned()).filter(|method| method != "btree"),
+        nulls_not_distinct: index.unique && index.nulls_distinct == Some(false),
+        parameters,
     }
 }
 
-/// What follows each key, as PostgreSQL tells it: nothing where it is what holds anyway.
-fn options(keys: &[ast::IndexColumn]) -> Vec<String> {
-    let option = |key: &ast::IndexColumn| {
-        let class = key.operator_class.as_ref().map(|name| name.to_string().to_lowercase());
-        let class = class.filter(|class| !DEFAULT_CLASSES.contains(&class.trim_end_matches("_ops")));
-        let order = key.column.options;
-        let descends = order.asc == Some(false);
-        let nulls = match order.nulls_first {
-            Some(true) if !descends => Some("NULLS FIRST"),
-            Some(false) if descends => Some("NULLS LAST"),
-            _ => None,
-        };
-        let words = [class.as_deref(), descends.then_some("DESC"), nulls];
-        words.into_iter().flatten().collect::<Vec<_>>().join(" ")
-    };
-    let options: Vec<String> = keys.iter().map(option).collect();
-    if options.iter().all(String::is_empty) { Vec::new() } else { options }
+/// What an index is named after where nothing else is said: each of its columns once.
+fn name_parts(index: &ast::CreateIndex, keys: &[Key]) -> String {
+    let mut parts: Vec<String> = Vec::new();
+    let given = index.columns.iter().zip(keys);
+    let given = given.map(|(given, key)| key.column.clone().unwrap_or_else(|| name_part(&given.column.expr)));
+    for part in given.chain(index.include.iter().map(folded)) {
+        let numbered = (1..).map(|number| format!("{part}{number}"));
+        let free = std::iter::once(part.clone()).chain(numbered).find(|name| !parts.contains(name));
+        parts.extend(free);
+    }
+    parts.join("_")
 }
 
-/// What an index is named after where nothing else is said.
 fn name_part(key: &ast::Expr) -> String {
     match key {
         ast::Expr::Nested(inner) => name_part(inner),
@@ -138,13 +108,6 @@ fn name_part(key: &ast::Expr) -> String {
             function.name.0.last().and_then(|part| part.as_ident()).map(folded).unwrap_or_default()
         }
         _ => "expr".to_owned(),
-    }
-}
-
-fn plain(expr: &ast::Expr) -> Option<String> {
-    match expr {
-        ast::Expr::Identifier(name) => Some(folded(name)),
-        _ => None,
     }
 }
 

@@ -12,7 +12,9 @@ mod columns;
 mod comments;
 mod constraints;
 mod drop;
+mod index_keys;
 mod indexes;
+mod memberships;
 mod options;
 mod relations;
 mod rights;
@@ -25,7 +27,7 @@ use datafusion::scalar::ScalarValue;
 use datafusion::sql::sqlparser::ast::{self, ObjectType};
 
 use super::{Change, unsupported};
-use crate::dialect::{Command, Statement, alter_tag, command, place_of};
+use crate::dialect::{Command, RoleCommand, Statement, alter_tag, command, place_of};
 use crate::engine::planned::locate;
 use crate::engine::session::Outcome;
 use crate::error::{Error, ErrorKind, Result};
@@ -77,7 +79,14 @@ pub(super) fn tag(statement: &ast::Statement) -> Option<&'static str> {
             Command::SetSchema { .. } => "ALTER TABLE",
             Command::Sequence { tag, .. } if tag.starts_with("CREATE") => "CREATE SEQUENCE",
             Command::Sequence { .. } => "ALTER SEQUENCE",
-            Command::Harmless(_) | Command::Refused(_) => return None,
+            Command::Role(RoleCommand::Member { grants, .. }) => {
+                if grants {
+                    "GRANT ROLE"
+                } else {
+                    "REVOKE ROLE"
+                }
+            }
+            Command::Role(_) | Command::Harmless(_) | Command::Refused(_) => return None,
         },
     })
 }
@@ -160,6 +169,10 @@ async fn carry_out(change: &Change, statement: &Statement, params: &[ScalarValue
             Some(Command::SetSchema { name, schema }) => {
                 alter::set_schema(change, &name, &schema).await?;
                 done(alter_tag(&statement.text))
+            }
+            Some(Command::Role(RoleCommand::Member { grants, admin, roles, members })) => {
+                memberships::carry_out(change, grants, admin, &roles, &members)?;
+                done(tag)
             }
             Some(Command::Sequence { tag, name, options }) => {
                 let says_if = tag.ends_with("EXISTS");

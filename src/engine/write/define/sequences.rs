@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::super::Change;
 use super::columns::as_written;
+use super::constraints::free_name;
 use super::relations::{existing, owned, owned_if, place};
 use crate::catalog::{Object, ObjectKind, OwnedBy, Position, Sequence};
 use crate::dialect::{self, SequenceOption, sequence_options};
@@ -50,7 +51,7 @@ pub(super) async fn alter(change: &Change, name: &ObjectName, if_exists: bool, o
         if let SequenceOption::Restart(value) = option {
             let value = value.unwrap_or(sequence.start);
             check_within("RESTART", value, &sequence)?;
-            change.shared.running.sequences.set(object.id, Position { value, is_called: false }).await?;
+            change.shared.running.catalog.sequences().set(object.id, Position { value, is_called: false }).await?;
         }
     }
     if sequence != *old {
@@ -207,11 +208,8 @@ pub(super) fn make_for(
     let mut declared = Sequence { data_type: data_type.to_owned(), ..Sequence::default() };
     let options: Vec<String> = options.unwrap_or_default().iter().map(ToString::to_string).collect();
     declare(&mut declared, &sequence_options(&options.join(" "))?, true)?;
-    let plain = format!("{}_{}_seq", table.name, column.name());
-    let is_free = |name: &String| change.overlay.scope().object(&TableName::new(table.schema.as_str(), name)).is_none();
-    let numbered = (1..).map(|number: u32| format!("{plain}{number}"));
-    let name = std::iter::once(plain.clone()).chain(numbered).find(is_free).unwrap_or(plain);
-    let name = TableName::new(table.schema.as_str(), name);
+    let is_taken = |name: &str| change.overlay.scope().object(&TableName::new(table.schema.as_str(), name)).is_some();
+    let name = TableName::new(table.schema.as_str(), free_name(&table.name, column.name(), "seq", is_taken));
     let owned_by = Some(OwnedBy { table: Uuid::nil(), column: column.name().clone() });
     change.overlay.put_sequence(&name, Sequence { owned_by, ..declared });
     Ok(name)
@@ -236,7 +234,7 @@ pub(super) async fn pass_rows(change: &Change, table: &Object, column: &str) -> 
     let Some(rows) = rows.filter(|rows| *rows > 0) else { return Ok(()) };
     for object in change.owned_sequences(table, Some(column)) {
         if let Some(sequence) = object.sequence() {
-            change.shared.running.sequences.pass(object.id, sequence, rows).await?;
+            change.shared.running.catalog.sequences().pass(object.id, sequence, rows).await?;
         }
     }
     Ok(())

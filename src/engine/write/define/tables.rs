@@ -279,7 +279,9 @@ async fn copied(
             ConstraintKind::PrimaryKey { columns } if has("indexes") => {
                 constraints.primary_key(None, columns.clone())?
             }
-            ConstraintKind::Unique { columns } if has("indexes") => constraints.unique(None, columns.clone())?,
+            ConstraintKind::Unique { columns, nulls_not_distinct } if has("indexes") => {
+                constraints.unique(None, columns.clone(), *nulls_not_distinct)?
+            }
             kind @ ConstraintKind::Index { .. } if has("indexes") => constraints.index(kind)?,
             _ => {}
         }

@@ -1,0 +1,82 @@
+//! GRANT and REVOKE of membership in PostgreSQL's predefined roles.
+
+use datafusion::sql::sqlparser::ast::Ident;
+
+use super::super::{Change, unsupported};
+use crate::catalog::memberships::{DATABASE_OWNER, has_effect, is_predefined};
+use crate::dialect::folded;
+use crate::engine::SessionInfo;
+use crate::error::{Error, ErrorKind, Result};
+
+/// Makes the members members of the roles, or ends that.
+pub(super) fn carry_out(change: &Change, grants: bool, admin: bool, roles: &[Ident], members: &[Ident]) -> Result<()> {
+    let state = change.state();
+    let Some(session) = SessionInfo::of(state.config_options()) else {
+        return Err(unsupported("membership in roles outside of a session"));
+    };
+    let members = members.iter().map(|member| known(session, member)).collect::<Result<Vec<_>>>()?;
+    for role in roles {
+        let role = known(session, role)?;
+        if change.planner.limited_user().is_some() {
+            let message = format!("must have admin option on role \"{role}\"");
+            return Err(Error::new(ErrorKind::InsufficientPrivilege, message));
+        }
+        if admin {
+            return Err(unsupported("ADMIN OPTION").with_hint("only the owner of the lake grants"));
+        }
+        for member in &members {
+            match grants {
+                true => grant(change, &role, member)?,
+                false => revoke(change, &role, member),
+            }
+        }
+    }
+    Ok(())
+}
+
+fn grant(change: &Change, role: &str, member: &str) -> Result<()> {
+    let memberships = change.overlay.scope().memberships(&change.shared.catalog.current());
+    if role == DATABASE_OWNER {
+        let message = format!("role \"{role}\" cannot have explicit members");
+        return Err(Error::new(ErrorKind::InvalidGrantOperation, message));
+    }
+    if memberships.of(role).contains(member) {
+        let message = format!("role \"{role}\" is a member of role \"{member}\"");
+        return Err(Error::new(ErrorKind::InvalidGrantOperation, message));
+    }
+    if !is_predefined(role) {
+        return Err(unsupported("membership in roles of users").with_hint("grant privileges on tables to users"));
+    }
+    if !has_effect(role) {
+        return Err(
+            unsupported(&format!("GRANT {role}")).with_detail("Its members could do nothing here that others cannot.")
+        );
+    }
+    if memberships.all().any(|known| known == (role, member)) {
+        change.notice("00000", format!("role \"{member}\" is already a member of role \"{role}\""));
+    } else {
+        change.overlay.put_member(role, member, true);
+    }
+    Ok(())
+}
+
+fn revoke(change: &Change, role: &str, member: &str) {
+    let memberships = change.overlay.scope().memberships(&change.shared.catalog.current());
+    if memberships.is_direct(role, member) {
+        change.overlay.put_member(role, member, false);
+    } else {
+        change.warn("01000", format!("role \"{member}\" is not a member of role \"{role}\""));
+    }
+}
+
+/// The name of a role that there is.
+fn known(session: &SessionInfo, ident: &Ident) -> Result<String> {
+    let name = folded(ident);
+    let is_me =
+        ident.quote_style.is_none() && ["current_user", "current_role", "session_user"].contains(&name.as_str());
+    if is_me {
+        return Ok(session.user().to_owned());
+    }
+    session.check_role(&name)?;
+    Ok(name)
+}
