@@ -4,6 +4,7 @@ use datafusion::sql::sqlparser::parser::ParserError;
 use datafusion::sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan, TokenizerError};
 
 use super::position::Positions;
+use super::ungrammatical::is_of_clause;
 use crate::error::{Error, ErrorKind};
 
 pub fn from_tokenizer(sql: &str, error: &TokenizerError) -> Error {
@@ -41,12 +42,47 @@ pub fn from_parser(positions: &Positions, tokens: &[TokenWithSpan], error: &Pars
     let Some(location) = location(message) else {
         return if message.contains("found: EOF") { at_end() } else { plain(message) };
     };
-    match tokens.iter().find(|token| token.span.start == location) {
+    match stumbled_over(tokens, location) {
         Some(token) => {
             let message = format!("syntax error at or near \"{}\"", source_text(&token.token));
-            Error::new(ErrorKind::SyntaxError, message).at(positions.chars_before(location) + 1)
+            Error::new(ErrorKind::SyntaxError, message).at(positions.chars_before(token.span.start) + 1)
         }
         None => at_end(),
+    }
+}
+
+/// The token that PostgreSQL does not know how to go on with, where the parser gives up at the location; `None` at the end.
+/// The parser takes the words of clauses for names where an operand has to follow, and a word behind `*` for its name.
+fn stumbled_over(tokens: &[TokenWithSpan], location: Location) -> Option<&TokenWithSpan> {
+    let written: Vec<&TokenWithSpan> =
+        tokens.iter().filter(|token| !matches!(token.token, Token::Whitespace(_) | Token::EOF)).collect();
+    let at = written.iter().position(|token| token.span.start == location)?;
+    let word = |at: usize| match &written.get(at)?.token {
+        Token::Word(word) if word.quote_style.is_none() => Some(word.value.to_ascii_lowercase()),
+        _ => None,
+    };
+    let before = |at: usize, back: usize| at.checked_sub(back).and_then(|at| written.get(at)).map(|token| &token.token);
+    let wants_operand = |at: usize| {
+        use Token as T;
+        let operator =
+            matches!(before(at, 1), Some(T::Eq | T::Lt | T::Gt | T::LtEq | T::GtEq | T::Neq | T::Plus | T::Minus));
+        operator || matches!(before(at, 1), Some(T::Comma | T::Div | T::StringConcat))
+    };
+    let names_all = |at: usize| {
+        let begins =
+            at.checked_sub(2).and_then(word).is_some_and(|word| ["select", "distinct", "all"].contains(&word.as_str()));
+        before(at, 1) == Some(&Token::Mul) && (begins || matches!(before(at, 2), Some(Token::Comma | Token::Period)))
+    };
+    let earlier = (1..at).find(|at| match word(*at) {
+        Some(word) if is_of_clause(&word) => wants_operand(*at),
+        Some(_) => names_all(*at),
+        None => false,
+    });
+    let lacks_by = matches!(word(at).as_deref(), Some("order" | "group")) && word(at + 1).as_deref() != Some("by");
+    match earlier {
+        Some(earlier) => written.get(earlier).copied(),
+        None if lacks_by => written.get(at + 1).copied(),
+        None => written.get(at).copied(),
     }
 }
 

@@ -43,8 +43,8 @@ pub fn joined(tokens: &[TokenWithSpan]) -> Vec<TokenWithSpan> {
 }
 
 /// # Errors
-/// `42601` for a name right behind a number, which would be a column's name, and for hexadecimal numbers, which would be
-/// bytes; `0A000` for strings of bits: there is no such type.
+/// `42601` for a name without a letter, for one right behind a number, which would be a column's name, and for hexadecimal
+/// numbers, which would be bytes; `0A000` for strings of bits: there is no such type.
 pub fn check(tokens: &[TokenWithSpan], sql: &str, positions: &Positions) -> Result<()> {
     for (at, token) in tokens.iter().enumerate() {
         let place = || positions.chars_before(token.span.start) + 1;
@@ -53,6 +53,10 @@ pub fn check(tokens: &[TokenWithSpan], sql: &str, positions: &Positions) -> Resu
             Error::new(ErrorKind::SyntaxError, message).at(place())
         };
         match (&token.token, tokens.get(at + 1)) {
+            (Token::Word(word), _) if word.quote_style == Some('"') && word.value.is_empty() => {
+                let message = "zero-length delimited identifier at or near \"\"\"\"";
+                return Err(Error::new(ErrorKind::SyntaxError, message).at(place()));
+            }
             (Token::Number(digits, _), _) if digits.contains('_') => return Err(junk(digits)),
             (Token::Number(digits, _), Some(TokenWithSpan { token: Token::Word(word), span }))
                 if word.quote_style.is_none() && span.start == token.span.end =>
@@ -96,6 +100,7 @@ mod tests {
             ("SELECT 1a", "trailing junk after numeric literal at or near \"1a\""),
             ("SELECT 1_000", "trailing junk after numeric literal at or near \"1_000\""),
             ("SELECT 0x1f", "trailing junk after numeric literal at or near \"0x1f\""),
+            ("SELECT \"\"", "zero-length delimited identifier at or near \"\"\"\""),
             ("SELECT x'1f'", "strings of bits are not supported"),
             ("SELECT b'101'", "strings of bits are not supported"),
         ] {

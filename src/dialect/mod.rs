@@ -27,6 +27,7 @@ mod sequences;
 mod spellings;
 mod split;
 mod syntax;
+mod ungrammatical;
 mod windows;
 
 use std::collections::BTreeSet;
@@ -49,12 +50,14 @@ pub use cursor::MOVE;
 pub use definitions::{Command, LIKE, alter_tag, command};
 pub use merge::{is_nothing, is_nothing_column};
 pub use normalize::normalized;
-pub use places::{calls_over_rows, place_told};
-pub use position::{identifier_position, literal_position, names_parameter, operator_position, place_of, placeholder};
+pub use places::{calls_over_rows, place_told, written_type};
+pub use position::{
+    Spot, identifier_position, literal_position, names_parameter, operator_position, place_of, placeholder,
+};
 pub use roles::RoleCommand;
 pub use rules::{
     GATHERED, OF_TEXT, RECORD_FUNCTIONS, RELATION, RELATION_FUNCTIONS, SET_FUNCTIONS, SINGLE_VALUE, call, cast,
-    frame_parameter, is_aggregate, one_value, repeated_name, visible_name,
+    frame_parameter, is_aggregate, is_of_rows, one_value, repeated_name, visible_name,
 };
 pub use sequences::{IDENTITY, SequenceOption, sequence_options};
 
@@ -154,6 +157,12 @@ pub fn relations(sql: &str) -> BTreeSet<TableName> {
     found
 }
 
+/// The statement's tree before any rule.
+pub fn as_written(statement: &Statement) -> Option<ast::Statement> {
+    let tokens = Tokenizer::new(&PostgreSqlDialect {}, &statement.text).tokenize_with_location().ok()?;
+    parse_one(&tokens).ok()
+}
+
 fn parse_one(tokens: &[TokenWithSpan]) -> std::result::Result<ast::Statement, ParserError> {
     let mut tokens = syntax::rewrite(tokens);
     let without_data = definitions::is_without_data(&tokens);
@@ -216,6 +225,10 @@ mod tests {
         check_error("select a from t where", "syntax error at end of input", 22);
         check_error("select (1", "syntax error at end of input", 10);
         check_error("select 1 frm t x y", "syntax error at or near \"t\"", 14);
+        check_error("select a, from t", "syntax error at or near \"from\"", 11);
+        check_error("select * form t", "syntax error at or near \"form\"", 10);
+        check_error("select a from t order a", "syntax error at or near \"a\"", 23);
+        check_error("select a from t order", "syntax error at end of input", 22);
         check_error("select 'abc", "unterminated quoted string at or near \"'abc\"", 8);
     }
 

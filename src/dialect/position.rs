@@ -80,11 +80,10 @@ pub fn relative(tokens: &[TokenWithSpan]) -> Vec<TokenWithSpan> {
 /// Position (in characters from 1, counted in the query string) of the first place where the statement names `parts`:
 /// a column, `table.column`, a relation or a function.
 pub fn identifier_position(statement: &super::Statement, parts: &[&str]) -> Option<usize> {
-    let mut finder = Finder { parts };
-    match statement.ast.visit(&mut finder) {
-        ControlFlow::Break(at) => Some(statement.offset + Positions::new(&statement.text).chars_before(at) + 1),
-        ControlFlow::Continue(()) => None,
-    }
+    // a name that stands alone is meant before one that says more
+    let found =
+        [true, false].into_iter().find_map(|whole| statement.ast.visit(&mut Finder { parts, whole }).break_value());
+    found.map(|at| statement.offset + Positions::new(&statement.text).chars_before(at) + 1)
 }
 
 /// Position of an identifier of the statement, as in [`identifier_position`]; none where a rule made it.
@@ -117,14 +116,51 @@ pub fn literal_position(statement: &super::Statement, text: &str) -> Option<usiz
 
 /// Position of the first operator, or operator's keyword, that reads so, as in [`identifier_position`].
 pub fn operator_position(statement: &super::Statement, symbol: &str) -> Option<usize> {
-    let tokens = Tokenizer::new(&PostgreSqlDialect {}, &statement.text).tokenize_with_location().ok()?;
-    let reads_so = |token: &&TokenWithSpan| match &token.token {
+    Spot::After(Location { line: 1, column: 1 }, symbol.to_owned()).position(statement)
+}
+
+/// A place in a statement's text.
+#[derive(Debug)]
+pub enum Spot {
+    At(Location),
+    /// The first such token that begins at the location or behind it.
+    After(Location, String),
+    /// The first such token behind as many others from the location on.
+    Nth(Location, String, usize),
+    /// The last such token before the location.
+    Before(Location, String),
+    Nowhere,
+}
+
+impl Spot {
+    /// Its position, as in [`identifier_position`].
+    pub fn position(&self, statement: &super::Statement) -> Option<usize> {
+        let tokens = || Tokenizer::new(&PostgreSqlDialect {}, &statement.text).tokenize_with_location().ok();
+        let at = match self {
+            Self::At(at) => *at,
+            Self::After(from, wanted) if from.line > 0 => {
+                tokens()?.iter().find(|token| token.span.start >= *from && reads(token, wanted))?.span.start
+            }
+            Self::Nth(from, wanted, nth) if from.line > 0 => {
+                let tokens = tokens()?;
+                let mut found = tokens.iter().filter(|token| token.span.start >= *from && reads(token, wanted));
+                found.nth(*nth)?.span.start
+            }
+            Self::Before(end, wanted) if end.line > 0 => {
+                tokens()?.iter().rfind(|token| token.span.start < *end && reads(token, wanted))?.span.start
+            }
+            _ => return None,
+        };
+        (at.line > 0).then(|| statement.offset + Positions::new(&statement.text).chars_before(at) + 1)
+    }
+}
+
+fn reads(token: &TokenWithSpan, wanted: &str) -> bool {
+    match &token.token {
         Token::SingleQuotedString(_) | Token::Whitespace(_) => false,
-        Token::Word(word) => word.quote_style.is_none() && word.value.eq_ignore_ascii_case(symbol),
-        other => other.to_string() == symbol,
-    };
-    let at = tokens.iter().find(reads_so)?.span.start;
-    Some(statement.offset + Positions::new(&statement.text).chars_before(at) + 1)
+        Token::Word(word) => word.quote_style.is_none() && word.value.eq_ignore_ascii_case(wanted),
+        other => other.to_string() == wanted,
+    }
 }
 
 /// Position of the last quoted literal that reads so, as in [`identifier_position`].
@@ -163,6 +199,8 @@ pub fn placeholder(statement: &super::Statement) -> Option<(String, usize)> {
 
 struct Finder<'a> {
     parts: &'a [&'a str],
+    /// Whether the parts are all that the name says.
+    whole: bool,
 }
 
 impl Finder<'_> {
@@ -175,8 +213,12 @@ impl Finder<'_> {
                 _ => return ControlFlow::Continue(()),
             }
         }
+        let further = idents.next_back();
+        if self.whole && further.is_some() {
+            return ControlFlow::Continue(());
+        }
         // Identifiers that a rule made have no place in the text.
-        let first = idents.next_back().map_or(start, |ident| ident.span.start);
+        let first = further.map_or(start, |ident| ident.span.start);
         if first.line == 0 { ControlFlow::Continue(()) } else { ControlFlow::Break(first) }
     }
 }

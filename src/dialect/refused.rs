@@ -3,12 +3,13 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, Ident, OrderBy, OrderByKind, Query, Select, SelectItem, SetExpr, Statement as Ast, TableFactor,
-    TableSampleKind, Visit, Visitor,
+    DescribeAlias, Expr, Ident, OrderBy, OrderByKind, Query, Select, SelectItem, SetExpr, Statement as Ast,
+    TableFactor, TableSampleKind, Visit, Visitor,
 };
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
 
 use super::position::{operator_position, place_of, quoted_position};
+use super::ungrammatical::{self, Around, Complaint};
 use super::{folded, foreign, windows};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -16,7 +17,11 @@ use crate::error::{Error, ErrorKind, Result};
 /// `42601` for clauses of other databases, which would be left out: `DELETE … LIMIT 1` is not to delete all; `42702` for a
 /// name in ORDER BY that two columns have; `0A000` for a sample that is to be the same again.
 pub fn check(statement: &super::Statement) -> Result<()> {
-    match statement.ast.visit(&mut Finder) {
+    // what a setting is set to is no expression
+    if matches!(statement.ast, Ast::Set(_)) {
+        return Ok(());
+    }
+    match statement.ast.visit(&mut Finder::default()) {
         ControlFlow::Continue(()) => Ok(()),
         ControlFlow::Break(Refused::Foreign(word)) => {
             let error = syntax_error(statement, word);
@@ -33,7 +38,7 @@ pub fn check(statement: &super::Statement) -> Result<()> {
                 None => error,
             })
         }
-        ControlFlow::Break(Refused::Window(name, error)) => Err(at_ident(statement, *error, &name)),
+        ControlFlow::Break(Refused::Ungrammatical(complaint)) => Err(complaint.placed(statement)),
         ControlFlow::Break(Refused::Sample) => {
             Err(Error::new(ErrorKind::FeatureNotSupported, "TABLESAMPLE with REPEATABLE is not supported")
                 .with_hint("leave REPEATABLE out, or keep the sample in a table"))
@@ -117,20 +122,27 @@ enum Refused {
     /// A clause of another database, by its word.
     Foreign(&'static str),
     Ambiguous(Ident),
-    /// What a window says, by the name of the one that has said it.
-    Window(Ident, Box<Error>),
     /// A literal where a column's name belongs.
     Quoted(Ident),
+    Ungrammatical(Box<Complaint>),
     Sample,
 }
 
-struct Finder;
+#[derive(Default)]
+struct Finder {
+    around: Around,
+}
 
 impl Visitor for Finder {
     type Break = Refused;
 
     fn pre_visit_statement(&mut self, statement: &Ast) -> ControlFlow<Refused> {
-        known(foreign::in_statement(statement))
+        match statement {
+            Ast::ExplainTable { describe_alias: DescribeAlias::Explain, table_name, .. } => {
+                said(ungrammatical::explained(table_name))
+            }
+            other => known(foreign::in_statement(other)),
+        }
     }
 
     fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<Refused> {
@@ -141,6 +153,7 @@ impl Visitor for Finder {
             return ControlFlow::Continue(());
         };
         known(order.iter().find_map(foreign::in_order))?;
+        said(order.iter().find_map(|order| ungrammatical::distinct_order(select, &order.expr)))?;
         match order.iter().find_map(|order| ambiguous(select, &order.expr)) {
             Some(name) => ControlFlow::Break(Refused::Ambiguous(name.clone())),
             None => ControlFlow::Continue(()),
@@ -149,9 +162,7 @@ impl Visitor for Finder {
 
     fn pre_visit_select(&mut self, select: &Select) -> ControlFlow<Refused> {
         known(foreign::in_select(select))?;
-        if let Some((name, error)) = windows::contradicted(select) {
-            return ControlFlow::Break(Refused::Window(name, Box::new(error)));
-        }
+        said(windows::contradicted(select).map(|(name, error)| Complaint::in_parentheses(error, &name)))?;
         let quoted = select.projection.iter().find_map(|item| match item {
             SelectItem::ExprWithAlias { alias, .. } if alias.quote_style == Some('\'') => Some(alias.clone()),
             _ => None,
@@ -161,6 +172,7 @@ impl Visitor for Finder {
 
     fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<Refused> {
         known(foreign::in_factor(factor))?;
+        said(ungrammatical::in_factor(factor))?;
         match factor {
             TableFactor::Table {
                 sample: Some(TableSampleKind::BeforeTableAlias(sample) | TableSampleKind::AfterTableAlias(sample)),
@@ -171,8 +183,18 @@ impl Visitor for Finder {
     }
 
     fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<Refused> {
-        known(foreign::in_expr(expr))
+        known(foreign::in_expr(expr))?;
+        said(self.around.enter(expr))
     }
+
+    fn post_visit_expr(&mut self, expr: &Expr) -> ControlFlow<Refused> {
+        self.around.leave(expr);
+        ControlFlow::Continue(())
+    }
+}
+
+fn said(complaint: Option<Box<Complaint>>) -> ControlFlow<Refused> {
+    complaint.map_or(ControlFlow::Continue(()), |complaint| ControlFlow::Break(Refused::Ungrammatical(complaint)))
 }
 
 fn known(word: Option<&'static str>) -> ControlFlow<Refused> {
@@ -194,9 +216,11 @@ fn ambiguous<'e>(select: &Select, order: &'e Expr) -> Option<&'e Ident> {
     let mut columns = select.projection.iter().filter_map(|item| named(item, &wanted));
     let first = columns.next()?;
     // `a` and `t.a` may be one column
-    let bare = |expr: &Expr| matches!(expr, Expr::Identifier(column) if folded(column) == wanted);
+    let bare = |expr: &Expr| matches!(expr, Expr::Identifier(_));
     let cast = |expr: &Expr| matches!(expr, Expr::Cast { .. });
-    let one = |other: &Expr| cast(other) == cast(first) && (bare(other) || bare(first));
+    let column = |expr: &Expr| column_of(expr).map(folded);
+    let alike = |other: &Expr| column(other).is_some() && column(other) == column(first);
+    let one = |other: &Expr| cast(other) == cast(first) && alike(other) && (bare(other) || bare(first));
     columns.any(|other| other != first && !one(other)).then_some(name)
 }
 

@@ -1,8 +1,10 @@
 //! `avg`, `stddev` and `variance` of whole and exact numbers are exact, as PostgreSQL's: numerics, rounded where it rounds.
 //!
-//! They stand before DataFusion's of the same names, which still answer for floats and intervals. Over frames that move,
+//! They stand before DataFusion's of the same names, which still answer for intervals; [`floats`] are PostgreSQL's to the
+//! last digit. Over frames that move,
 //! all aggregates are [`sliding`].
 
+mod floats;
 mod moments;
 mod sliding;
 mod wide_sums;
@@ -21,10 +23,11 @@ use datafusion::logical_expr::{
     Volatility,
 };
 
+use self::floats::Figure;
 use self::moments::{Averages, Moments};
 pub(super) use self::sliding::over_moving_frames;
 pub(super) use self::wide_sums::wide_sum;
-use crate::pgtypes::QUOTIENT;
+use crate::pgtypes::{DEVIATION, QUOTIENT};
 
 /// The functions that replace DataFusion's of the same names. `sum` is not among them: [`super::typing`] widens what it
 /// adds up, and takes a [`wide_sum`] where that will not do.
@@ -34,13 +37,16 @@ pub(super) fn functions() -> Vec<AggregateUDF> {
         let signature = Signature::user_defined(Volatility::Immutable);
         AggregateUDF::from(Exact { inner, moment, aliases, signature })
     };
-    vec![
-        exact(avg_udaf(), Moment::Average),
-        exact(stddev_udaf(), Moment::Deviation { sample: true }),
-        exact(stddev_pop_udaf(), Moment::Deviation { sample: false }),
-        exact(var_samp_udaf(), Moment::Variance { sample: true }),
-        exact(var_pop_udaf(), Moment::Variance { sample: false }),
-    ]
+    let both = |inner, figure, moment| exact(Arc::new(floats::of_floats(inner, figure)), moment);
+    let mut functions = vec![exact(avg_udaf(), Moment::Average)];
+    for (sample, deviation, variance) in
+        [(true, stddev_udaf(), var_samp_udaf()), (false, stddev_pop_udaf(), var_pop_udaf())]
+    {
+        functions.push(both(deviation, Figure::Deviation { sample }, Moment::Deviation { sample }));
+        functions.push(both(variance, Figure::Variance { sample }, Moment::Variance { sample }));
+    }
+    functions.extend(floats::of_pairs());
+    functions
 }
 
 /// What is computed of the values.
@@ -49,6 +55,12 @@ enum Moment {
     Average,
     Variance { sample: bool },
     Deviation { sample: bool },
+}
+
+impl Moment {
+    fn data_type(self) -> DataType {
+        if matches!(self, Self::Deviation { .. }) { DEVIATION } else { QUOTIENT }
+    }
 }
 
 /// The type that an argument is taken as; `None` where there is no such function.
@@ -114,7 +126,7 @@ impl AggregateUDFImpl for Exact {
     fn return_type(&self, arg_types: &[DataType]) -> Result<DataType> {
         let taken = self.coerce_types(arg_types)?;
         match taken.as_slice() {
-            [DataType::Decimal128(..)] => Ok(QUOTIENT),
+            [DataType::Decimal128(..)] => Ok(self.moment.data_type()),
             taken => self.inner.return_type(taken),
         }
     }

@@ -17,7 +17,7 @@ use datafusion::physical_planner::{DefaultPhysicalPlanner, ExtensionPlanner, Phy
 use datafusion::prelude::SessionConfig;
 
 use super::plan::MaterializedPlanner;
-use super::{aggregates, array_agg, coalesce, errors, optimizer, single_value};
+use super::{aggregates, array_agg, coalesce, errors, optimizer, powers, randoms, single_value};
 use crate::config::Config;
 use crate::error::Result;
 use crate::pgfunctions::time::{TimePlanner, TimeSeries, series_function, with_intervals};
@@ -77,6 +77,8 @@ fn build(config: &Config, runtime: Arc<RuntimeEnv>) -> DataFusionResult<SessionS
     if let Some(numbers) = state.table_functions().get("generate_series").map(|known| known.function().clone()) {
         state.register_udtf("generate_series", Arc::new(TimeSeries { numbers }));
     }
+    state.register_udf(Arc::new(randoms::function()))?;
+    state.register_udf(Arc::new(powers::trim_scale()))?;
     state.register_udaf(Arc::new(single_value::function()))?;
     state.register_udaf(Arc::new(array_agg::function()))?;
     for (name, function) in pgcatalog::table_functions()? {

@@ -5,10 +5,11 @@
 use datafusion::arrow::error::ArrowError;
 use datafusion::common::{Column, SchemaError};
 use datafusion::error::DataFusionError;
+use datafusion::sql::sqlparser::ast::Ident;
 
 use super::planner_words::{in_postgres_words, plan_kind};
 use super::typing::{Place, Placed};
-use super::{unknown_functions, unsupported};
+use super::{from_entries, misspelled, unknown_functions, unknown_operators, unsupported};
 use crate::dialect::{self, Statement};
 use crate::error::{Error, ErrorKind};
 use crate::pgfunctions;
@@ -24,10 +25,13 @@ pub fn from_datafusion(error: DataFusionError) -> Error {
 /// An error of planning the statement, with the place of the name it is about.
 pub fn in_statement(error: DataFusionError, statement: &Statement) -> Error {
     let (error, place) = describe(error);
-    let (error, place) = match unknown_functions::as_written(&error, statement) {
-        Some((written, name)) => (written, Some(Place::Name(vec![name]))),
-        None => (error, place),
-    };
+    let written = unknown_functions::as_written(&error, statement)
+        .or_else(|| unknown_operators::as_written(&error, statement))
+        .or_else(|| from_entries::membership(&error, statement));
+    if let Some(written) = written {
+        return written;
+    }
+    let error = from_entries::aliased(error, statement);
     match place {
         Some(Place::Name(name)) => at_name(error, statement, &name),
         Some(Place::Literal(text)) => at_position(error, dialect::literal_position(statement, &text)),
@@ -207,18 +211,17 @@ fn undefined_column(field: &Column, valid: &[Column]) -> (Error, Vec<String>) {
         None => format!("column \"{}\" does not exist", field.name),
     };
     let error = Error::new(ErrorKind::UndefinedColumn, message);
-    let candidates = valid.iter().map(|column| {
-        let shown = match &column.relation {
-            Some(relation) => format!("{}.{}", relation.table(), column.name),
-            None => column.name.clone(),
-        };
-        (dialect::visible_name(&column.name).to_owned(), shown)
-    });
-    let error = match nearest(&field.name, candidates) {
-        Some(near) => error.with_hint(format!("did you mean \"{}\"?", dialect::visible_name(&near))),
+    let error = match misspelled::hint(field, valid) {
+        Some(hint) => error.with_hint(hint),
         None => error,
     };
     (error, name_of(field))
+}
+
+/// The error about a name that stands for no column, at its place.
+pub(super) fn undefined(name: &Ident, statement: &Statement) -> Error {
+    let message = format!("column \"{}\" does not exist", dialect::folded(name));
+    at_position(Error::new(ErrorKind::UndefinedColumn, message), dialect::place_of(statement, name))
 }
 
 fn name_of(column: &Column) -> Vec<String> {
@@ -323,6 +326,12 @@ const COMPUTING: &[(&str, ErrorKind, &str)] = &[
         "zero raised to a negative power is undefined",
     ),
     ("square root of a negative", ErrorKind::InvalidArgumentForPower, "cannot take square root of a negative number"),
+    ("step can't be 0", ErrorKind::InvalidParameter, "step size cannot equal zero"),
+    (
+        "aggregate with distinct, order by expressions must appear",
+        ErrorKind::InvalidColumnReference,
+        "in an aggregate with DISTINCT, ORDER BY expressions must appear in argument list",
+    ),
     ("ntile requires a", ErrorKind::InvalidArgumentForNtile, "argument of ntile must be greater than zero"),
     ("logarithm of zero", ErrorKind::InvalidArgumentForLog, "cannot take logarithm of zero"),
     ("logarithm of a negative", ErrorKind::InvalidArgumentForLog, "cannot take logarithm of a negative number"),

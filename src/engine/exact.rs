@@ -17,7 +17,7 @@ use datafusion::logical_expr::{
 use datafusion::scalar::ScalarValue;
 
 use crate::error::{Error, ErrorKind};
-use crate::pgtypes::{Exact, FREE, QUOTIENT, quotient, rescaled};
+use crate::pgtypes::{Exact, FREE, QUOTIENT, is_of_values, quotient, rescaled};
 
 const DIGITS: u8 = 38;
 
@@ -44,11 +44,10 @@ pub(super) fn operator(op: Operator, left: &DataType, right: &DataType) -> Optio
     if !is_numeric || !exact(left) || !exact(right) {
         return None;
     }
-    let of_its_own = |data_type: &DataType| [QUOTIENT, FREE].contains(data_type);
     let [divide, multiply] = &*CALLS;
     match op {
         Operator::Divide => Some(divide.clone()),
-        Operator::Multiply if of_its_own(left) || of_its_own(right) => Some(multiply.clone()),
+        Operator::Multiply if is_of_values(left) || is_of_values(right) => Some(multiply.clone()),
         _ => None,
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use datafusion::arrow::datatypes::{Field, Schema, SchemaRef};
+use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::catalog::TableProvider;
 use datafusion::common::TableReference;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
@@ -45,7 +45,11 @@ pub(super) fn coerced(plan: LogicalPlan, options: &ConfigOptions) -> DataFusionR
 pub(super) fn client_schema(plan: &LogicalPlan) -> SchemaRef {
     let schema = output_schema(plan);
     let mark = |(index, field): (usize, &Arc<Field>)| {
-        if !field.data_type().is_decimal() || is_declared(plan, index) {
+        let is_numeric = match field.data_type() {
+            DataType::List(item) => item.data_type().is_decimal(),
+            other => other.is_decimal(),
+        };
+        if !is_numeric || is_declared(plan, index) {
             return field.clone();
         }
         let mut metadata = field.metadata().clone();

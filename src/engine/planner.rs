@@ -201,6 +201,7 @@ impl Planner {
         let mut ast = statement.ast.clone();
         call_clauses::check(&ast, &self.state).map_err(|error| errors::in_statement(error, statement))?;
         values_parameters::settle(&mut ast, &self.parameters);
+        tree::having_names::settle(&mut ast, &names.tables).map_err(|name| errors::undefined(&name, statement))?;
         let key_of = |name: &[String]| self.metadata.primary_key(name, &self.search_path);
         tree::expand(&mut ast, &names.tables, &key_of, &|query| names.columns_of(query, statement))?;
         let repeated = plan::repeated(&ast);

@@ -55,6 +55,12 @@ const FIXED: &[(&str, ErrorKind, &str)] = &[
         ErrorKind::SyntaxError,
         "each UNION query must have the same number of columns",
     ),
+    ("nconsistent data length across values list", ErrorKind::SyntaxError, "VALUES lists must all be the same length"),
+    (
+        "n an aggregate with DISTINCT, ORDER BY expressions must appear",
+        ErrorKind::InvalidColumnReference,
+        "in an aggregate with DISTINCT, ORDER BY expressions must appear in argument list",
+    ),
     ("ubstring without for/from", ErrorKind::UndefinedFunction, "function substring(text) does not exist"),
     ("step can't be 0", ErrorKind::InvalidParameter, "step size cannot equal zero"),
     ("Too many columns! The subquery", ErrorKind::SyntaxError, "subquery must return only one column"),

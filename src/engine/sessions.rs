@@ -14,6 +14,7 @@ use parking_lot::Mutex;
 use uuid::Uuid;
 
 use super::notify::Mailbox;
+use super::randoms::Seeded;
 use super::session::{Encryption, TransactionStatus};
 use super::stream::CancelHandle;
 
@@ -58,6 +59,8 @@ pub struct SessionEntry {
     named: Mutex<Named>,
     /// What sequences have given the session.
     pub given: Given,
+    /// What `random()` gives the session.
+    pub random: Seeded,
     /// Ends the connection.
     end: Box<dyn Fn() + Send + Sync>,
 }
@@ -184,6 +187,7 @@ impl SessionEntry {
             activity,
             named: Mutex::default(),
             given: Given::default(),
+            random: Seeded::default(),
             end,
         }
     }

@@ -22,7 +22,7 @@ use datafusion::scalar::ScalarValue;
 
 use super::reg_values;
 use crate::pgfunctions::{self, session_style};
-use crate::pgtypes::{FREE, QUOTIENT, texts};
+use crate::pgtypes::{is_of_values, texts};
 
 /// The expression with PostgreSQL's cast, where it is one to text.
 pub(super) fn change(expr: Expr, schema: &DFSchema) -> DataFusionResult<Transformed<Expr>> {
@@ -73,7 +73,7 @@ fn is_written_otherwise(data_type: &DataType) -> bool {
         Float16 | Float32 | Float64 | Date32 | Date64 | Timestamp(..) | Time32(_) | Time64(_) | Interval(_)
         | Duration(_) => true,
         Binary | LargeBinary | BinaryView => true,
-        &(QUOTIENT | FREE) => true,
+        numeric if is_of_values(numeric) => true,
         Dictionary(_, value) => is_written_otherwise(value),
         other => other.is_nested(),
     }

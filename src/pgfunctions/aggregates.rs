@@ -22,7 +22,7 @@ use datafusion::logical_expr::{
 };
 use datafusion::scalar::ScalarValue;
 
-use super::{call, external};
+use super::{call, external, type_name, undefined_call};
 use crate::error::{Error, ErrorKind};
 
 /// One aggregate: its name, the function that makes an element of its arguments, the function of the array, and whether its
@@ -85,6 +85,13 @@ pub struct Gathering;
 impl ExprPlanner for Gathering {
     fn plan_aggregate(&self, expr: RawAggregateExpr) -> DataFusionResult<PlannerResult<RawAggregateExpr>> {
         let Some(gathered) = Gathered::of(expr.func.name()) else { return Ok(PlannerResult::Original(expr)) };
+        if gathered.ordered_set && expr.order_by.is_empty() {
+            let types = expr.args.iter().map(|arg| match arg {
+                Expr::Literal(value, _) => type_name(&Field::new("", value.data_type(), true)),
+                _ => "double precision".to_owned(),
+            });
+            return Err(external(undefined_call(gathered.name, &types.collect::<Vec<_>>())));
+        }
         let (element, rest) = gathered.split(expr.args)?;
         let array = Expr::AggregateFunction(AggregateFunction::new_udf(
             array_agg_udaf(),

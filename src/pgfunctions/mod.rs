@@ -135,6 +135,12 @@ pub fn undefined_call(name: &str, types: &[String]) -> Error {
         .with_hint("No function matches the given name and argument types. You might need to add explicit type casts.")
 }
 
+/// A call that several functions may be meant by.
+pub fn ambiguous_call(name: &str, types: &[String]) -> Error {
+    Error::new(ErrorKind::AmbiguousFunction, format!("function {name}({}) is not unique", types.join(", ")))
+        .with_hint("Could not choose a best candidate function. You might need to add explicit type casts.")
+}
+
 /// The name of a type in messages. A string constant has no type yet.
 pub fn type_name(field: &Field) -> String {
     match field.data_type() {

@@ -19,6 +19,7 @@ mod json;
 mod number;
 mod numeric;
 mod params;
+pub mod powers;
 mod record;
 mod rows;
 mod style;
@@ -30,7 +31,10 @@ pub use copy::{CopyFormat, ForceQuote};
 pub use copy_from::{CopyDecoder, CopyInput, Header, LINE};
 pub use encoding::Encoding;
 pub use input::read_text;
-pub use numeric::{Exact, FREE, QUOTIENT, QUOTIENT_SCALE, divide as divide_exact, quotient, quotient_of, rescaled};
+pub use numeric::{
+    DEVIATION, DEVIATION_SCALE, Exact, FREE, FUNCTION, QUOTIENT, QUOTIENT_SCALE, ROOT, divide as divide_exact,
+    is_of_values, quotient, quotient_of, rescaled,
+};
 pub use params::decode_parameter;
 pub(crate) use params::utf8;
 pub use pgwire::api::Type;

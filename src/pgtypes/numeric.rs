@@ -1,8 +1,9 @@
 //! Numerics whose scale is that of each value, as PostgreSQL's are, in Arrow's decimals, whose scale is their type's.
 //!
-//! Invariant: two decimal types stand for such numerics. [`QUOTIENT`] is what divisions and averages give: a value is shown
+//! Invariant: five decimal types stand for such numerics. [`QUOTIENT`] is what divisions and averages give: a value is shown
 //! with the 16 significant digits or more that PostgreSQL computes. [`FREE`] is what text and floats become: a value is
-//! shown with the decimals it has. Both hold eighteen digits or more before the point, and neither has a type modifier.
+//! shown with the decimals it has. [`ROOT`], [`DEVIATION`] and [`FUNCTION`] are what square roots, standard deviations, and
+//! logarithms and powers give. All hold sixteen digits or more before the point, and none has a type modifier.
 
 use std::ops::Neg;
 
@@ -15,6 +16,14 @@ pub const QUOTIENT: DataType = DataType::Decimal128(DIGITS, QUOTIENT_SCALE);
 /// The type of a numeric that comes from text or a float.
 pub const FREE: DataType = DataType::Decimal128(DIGITS, FREE_SCALE);
 const FREE_SCALE: i8 = 17;
+/// The type of a numeric's square root.
+pub const ROOT: DataType = DataType::Decimal128(DIGITS, 22);
+/// The type of a numeric's standard deviation.
+pub const DEVIATION: DataType = DataType::Decimal128(DIGITS, DEVIATION_SCALE);
+/// Decimals of a standard deviation.
+pub const DEVIATION_SCALE: i8 = 21;
+/// The type of a numeric's logarithm, and of a power of it that is none of a whole number.
+pub const FUNCTION: DataType = DataType::Decimal128(DIGITS, 19);
 const DIGITS: u8 = 38;
 
 /// Which digits of a value are shown.
@@ -22,6 +31,9 @@ const DIGITS: u8 = 38;
 pub(super) enum Shown {
     All,
     Quotient,
+    Root,
+    Deviation,
+    Function,
     Needed,
 }
 
@@ -29,6 +41,9 @@ impl Shown {
     pub(super) fn of(data_type: &DataType) -> Self {
         match *data_type {
             QUOTIENT => Self::Quotient,
+            ROOT => Self::Root,
+            DEVIATION => Self::Deviation,
+            FUNCTION => Self::Function,
             FREE => Self::Needed,
             _ => Self::All,
         }
@@ -41,6 +56,11 @@ impl Shown {
             Self::All => return (value, scale),
             Self::Needed => 0,
             Self::Quotient => least_of_quotient(value),
+            Self::Root => (15 - 2 * weight(value, scale).div_euclid(2)).clamp(0, scale),
+            // the variance is 1 as well, which is shown like what is less
+            Self::Deviation if value == self::power(scale) => QUOTIENT_SCALE,
+            Self::Deviation => (16 - 4 * weight(value, scale).div_euclid(2)).clamp(0, QUOTIENT_SCALE),
+            Self::Function => (16 - towards_one(value, scale)).clamp(0, scale),
         };
         let step = if self == Self::Quotient { 4 } else { 1 };
         let mut shown = least;
@@ -51,6 +71,24 @@ impl Shown {
         }
         (value / power, shown)
     }
+}
+
+/// Whether each value of the type has a scale of its own.
+pub fn is_of_values(data_type: &DataType) -> bool {
+    Shown::of(data_type) != Shown::All
+}
+
+/// Where a value's first digit stands: 0 for 1 to 9, and for nothing.
+fn weight(value: i128, scale: i8) -> i8 {
+    let digits = value.unsigned_abs().checked_ilog10().and_then(|digits| i8::try_from(digits).ok());
+    digits.map_or(0, |digits| digits - scale)
+}
+
+/// [`weight`], but that of what is less than 1 to the next power of ten above it.
+fn towards_one(value: i128, scale: i8) -> i8 {
+    let weight = weight(value, scale);
+    let is_power = u32::try_from(weight + scale).is_ok_and(|digits| value.unsigned_abs() == 10u128.pow(digits));
+    if weight < 0 && !is_power { weight + 1 } else { weight }
 }
 
 /// How many decimals PostgreSQL gives a quotient of that size.
@@ -179,6 +217,21 @@ mod tests {
         ] {
             assert_eq!(divided(left, right), expected, "{left:?} / {right:?}");
         }
+    }
+
+    #[test]
+    fn roots_and_logarithms_are_shown_with_sixteen_digits() {
+        let shown = |shown: Shown, value: i128, scale| shown.digits(value, scale).1;
+        assert_eq!(shown(Shown::Root, 2 * 10i128.pow(22), 22), 15);
+        assert_eq!(shown(Shown::Root, 10i128.pow(24), 22), 13);
+        assert_eq!(shown(Shown::Root, 5 * 10i128.pow(21), 22), 17);
+        assert_eq!(shown(Shown::Root, 0, 22), 15);
+        assert_eq!(shown(Shown::Deviation, 2012 * 10i128.pow(21), 21), 12);
+        assert_eq!(shown(Shown::Deviation, 5 * 10i128.pow(20), 21), 20);
+        assert_eq!(shown(Shown::Deviation, 10i128.pow(21), 21), 20);
+        assert_eq!(shown(Shown::Function, 5 * 10i128.pow(18), 19), 16);
+        assert_eq!(shown(Shown::Function, 5 * 10i128.pow(17), 19), 17);
+        assert_eq!(shown(Shown::Function, 138 * 10i128.pow(18), 19), 15);
     }
 
     #[test]

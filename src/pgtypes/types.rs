@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use datafusion::arrow::datatypes::{DataType, Field, IntervalUnit, TimeUnit};
 use pgwire::api::Type;
 
-use super::numeric::{FREE, QUOTIENT};
+use super::numeric::{FREE, is_of_values};
 
 /// Field metadata that names the PostgreSQL type to announce (`oid`, `name`, `json` …) where the Arrow type does not
 /// say it. The value must be encodable as that type; otherwise the Arrow type decides.
@@ -111,7 +111,7 @@ pub fn column_modifier(field: &Field) -> i32 {
 pub fn type_modifier(data_type: &DataType) -> i32 {
     use DataType::*;
     match data_type {
-        &(QUOTIENT | FREE) => -1,
+        computed if is_of_values(computed) => -1,
         Decimal32(precision, scale)
         | Decimal64(precision, scale)
         | Decimal128(precision, scale)

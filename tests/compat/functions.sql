@@ -48,3 +48,9 @@ select width_bucket(1, 5, 5, 3);
 select width_bucket(0, array[1, 4, 8]), width_bucket(8, array[1, 4, 8]), width_bucket(3.5, array[1.0, 3.5]);
 select sind(0), sind(30), sind(90), cosd(0), cosd(60), cosd(90), tand(45), asind(0.5), acosd(0.5), atand(1), atan2d(1, 1), cotd(45);
 select asind(2);
+-- numbers at random, but for the seed
+select setseed(0.5);
+select random(), random();
+select setseed(0.1) is null, random();
+select setseed(2);
+select round(random()::numeric, 3) from generate_series(1, 5);

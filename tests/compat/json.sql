@@ -159,3 +159,5 @@ SELECT * from jsonb_each_text('{"f1":[1,2,3],"f2":{"f3":1},"f4":null,"f5":99,"f6
 SELECT jsonb_extract_path_text('{"f2":{"f3":1},"f4":{"f5":99,"f6":"stringy"}}','f2'), jsonb_array_elements_text('[1,true,[1,[2,3]],null,{"f1":1,"f2":[7,8,9]}]');
 select ('[1, "2", null]'::jsonb)['1'], ('{"a":{"b":1}}'::jsonb)['a']['b'], ('[1,2]'::jsonb)[0], ('[1,2]'::jsonb)[-1];
 select '12345.05'::jsonb::int2, '12345.05'::jsonb::int4, '12345.5'::jsonb::int8, '-2.5'::jsonb::int, '12345.05'::jsonb::numeric;
+select json_array_elements_text('{"a":1}');
+select 1::json;

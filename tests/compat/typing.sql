@@ -112,3 +112,4 @@ execute t2 ('41', 'a');
 execute t2 (41, 5);
 deallocate t2;
 prepare t3 (nosuch) as select $1;
+select array_agg(salary), array_agg(sqrt(salary)) from employees where false;

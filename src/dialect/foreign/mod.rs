@@ -397,22 +397,13 @@ pub fn in_expr(expr: &Expr) -> Word {
     }
 }
 
-/// Window functions that take IGNORE NULLS, as the standard has it.
-const IGNORING: &[&str] = &["lag", "lead", "first_value", "last_value", "nth_value"];
-
 fn in_call(function: &Function) -> Word {
-    let Function { name, uses_odbc_syntax, parameters, args, filter: _, null_treatment, over, within_group: _ } =
+    let Function { name: _, uses_odbc_syntax, parameters, args, filter: _, null_treatment, over: _, within_group: _ } =
         function;
-    let ignores = over.is_some()
-        && name
-            .0
-            .last()
-            .and_then(|part| part.as_ident())
-            .is_some_and(|name| IGNORING.iter().any(|known| name.value.eq_ignore_ascii_case(known)));
     first(&[
         ("{", *uses_odbc_syntax),
         (")", *parameters != FunctionArguments::None),
-        ("nulls", null_treatment.is_some() && !ignores),
+        ("nulls", null_treatment.is_some()),
     ])
     .or_else(|| match args {
         FunctionArguments::List(list) => in_arguments(list),

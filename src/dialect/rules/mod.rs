@@ -66,6 +66,7 @@ pub use frame_offsets::parameter_in as frame_parameter;
 pub use literal_arguments::OF_TEXT;
 pub use reg_casts::REG_IN;
 pub use relation_arguments::{RELATION, RELATION_FUNCTIONS, takes_relation};
+pub use row_comparisons::is_of_rows;
 pub use scalar_subqueries::{SINGLE_VALUE, one_value};
 pub use set_functions::{RECORD_FUNCTIONS, SET_FUNCTIONS};
 use walk::{Rule, walk};

@@ -16,6 +16,11 @@ use super::Rule;
 /// What the rows of a query are called where they are looked through. No client writes the name.
 const ROWS: &str = "\u{1}rows";
 
+/// Whether a relation is the subquery of such a comparison.
+pub fn is_of_rows(name: &Ident) -> bool {
+    name.value == ROWS
+}
+
 pub struct Rewriter;
 
 impl Rule for Rewriter {

@@ -14,7 +14,7 @@ use datafusion::scalar::ScalarValue;
 
 use super::Moment;
 use crate::error::{Error, ErrorKind};
-use crate::pgtypes::{Exact, QUOTIENT, QUOTIENT_SCALE, divide_exact, quotient, quotient_of};
+use crate::pgtypes::{DEVIATION_SCALE, Exact, QUOTIENT, QUOTIENT_SCALE, divide_exact, quotient, quotient_of};
 
 const SUM_DIGITS: u8 = 38;
 const SQUARES_DIGITS: u8 = 76;
@@ -127,7 +127,7 @@ fn root(value: i128) -> Result<i128> {
     let shown = Exact::new(value, &QUOTIENT).scale;
     let rounded = divide_exact(guess, i256::from_i128(1), i32::from(shown) - i32::from(QUOTIENT_SCALE));
     rounded
-        .and_then(|rounded| divide_exact(rounded, i256::from_i128(1), i32::from(QUOTIENT_SCALE) - i32::from(shown)))
+        .and_then(|rounded| divide_exact(rounded, i256::from_i128(1), i32::from(DEVIATION_SCALE) - i32::from(shown)))
         .and_then(i256::to_i128)
         .ok_or_else(overflow)
 }
@@ -197,7 +197,8 @@ impl Accumulator for Moments {
             Moment::Variance { sample } => self.variance(sample)?,
             Moment::Deviation { sample } => self.variance(sample)?.map(root).transpose()?,
         };
-        Ok(ScalarValue::Decimal128(value, SUM_DIGITS, QUOTIENT_SCALE))
+        let scale = if matches!(self.moment, Moment::Deviation { .. }) { DEVIATION_SCALE } else { QUOTIENT_SCALE };
+        Ok(ScalarValue::Decimal128(value, SUM_DIGITS, scale))
     }
 
     fn size(&self) -> usize {

@@ -7,6 +7,7 @@ pub(super) mod call_clauses;
 pub(super) mod calls;
 pub(super) mod common_columns;
 mod grouped_keys;
+pub(super) mod having_names;
 mod known_relations;
 mod partial_aliases;
 mod repeated_columns;

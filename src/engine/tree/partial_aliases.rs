@@ -16,7 +16,7 @@ use datafusion::sql::sqlparser::ast::{
 };
 
 use super::known_relations::Known;
-use crate::dialect::folded;
+use crate::dialect::{self, folded};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Completes such lists. An error where one has more names than there are columns.
@@ -80,6 +80,12 @@ fn alias_of(factor: &mut TableFactor) -> Option<&mut TableAlias> {
 fn add(kind: &str, alias: &mut TableAlias, columns: Option<Vec<String>>) -> ControlFlow<Error> {
     let Some(columns) = columns else { return ControlFlow::Continue(()) };
     let named = alias.columns.len();
+    // `(a, b) IN (SELECT …)`
+    if dialect::is_of_rows(&alias.name) && named != columns.len() {
+        let which = if named > columns.len() { "few" } else { "many" };
+        let message = format!("subquery has too {which} columns");
+        return ControlFlow::Break(Error::new(ErrorKind::SyntaxError, message));
+    }
     if named > columns.len() {
         let (name, known) = (folded(&alias.name), columns.len());
         let message = format!("{kind} \"{name}\" has {known} columns available but {named} columns specified");

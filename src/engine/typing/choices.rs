@@ -185,6 +185,17 @@ pub(super) fn condition(expr: &Expr, schema: &DFSchema, clause: &str) -> Result<
     if wrong && !is_unknown { Err(not_boolean(clause, &name(&pg_type))) } else { Ok(()) }
 }
 
+/// Checks what `IS TRUE` and its kin are asked of.
+pub(super) fn truth(expr: &Expr, schema: &DFSchema) -> Result<()> {
+    match expr {
+        Expr::IsTrue(of) => condition(of, schema, "IS TRUE"),
+        Expr::IsNotTrue(of) => condition(of, schema, "IS NOT TRUE"),
+        Expr::IsFalse(of) => condition(of, schema, "IS FALSE"),
+        Expr::IsNotFalse(of) => condition(of, schema, "IS NOT FALSE"),
+        _ => Ok(()),
+    }
+}
+
 /// UNION: unknown literals of the inputs become what the other inputs have.
 pub(super) fn union(typing: &Typing, node: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
     let LogicalPlan::Union(Union { inputs, schema }) = node else { return Ok(Transformed::no(node)) };

@@ -16,16 +16,16 @@ use datafusion::prelude::lit;
 use datafusion::scalar::ScalarValue;
 
 use super::candidates::parameters;
-use super::choices::{alike, named};
+use super::choices::{alike, condition, named};
 use super::kinds::{Kind, is_plain, kind, name};
 use super::lengths;
 use super::operators::{matches_any, operands};
 use super::place::{Place, at};
 use super::{Operand, Typing, field_of};
-use super::{arrays, casts};
+use super::{ambiguous, arrays, casts};
 use crate::dialect::OF_TEXT;
 use crate::engine::aggregates::wide_sum;
-use crate::engine::math;
+use crate::engine::{math, powers};
 use crate::pgcatalog::TYPE_OF;
 use crate::pgfunctions;
 use crate::pgtypes::{PG_TYPE_KEY, Type, arrow_type};
@@ -206,7 +206,7 @@ pub(super) fn scalar(typing: &Typing, call: ScalarFunction, schema: &DFSchema) -
         let call = narrowed(typing, ScalarFunction::new_udf(call.func.clone(), args), schema)?;
         return Ok(Transformed::yes(named(call.data, of)));
     }
-    check_count(typing, function, &call.args, schema)?;
+    check_call(typing, function, &call.args, schema)?;
     if let "lakewire_matches_any" | "lakewire_matches_all" = function {
         matches_any(typing, &call.args, schema)?;
     }
@@ -237,23 +237,14 @@ pub(super) fn scalar(typing: &Typing, call: ScalarFunction, schema: &DFSchema) -
             None => parameters(typing, function, &call.args, schema)?,
         },
     };
-    if function == "nullif"
-        && let [first, second] = typed.as_deref().unwrap_or(&call.args)
-        && let (Ok(given), Ok(first_type), Ok(second_type)) =
-            (call.args[0].get_type(schema), first.get_type(schema), second.get_type(schema))
-    {
-        let call_of =
-            |first: Expr| Expr::ScalarFunction(ScalarFunction::new_udf(call.func.clone(), vec![first, second.clone()]));
-        let both = |is: fn(&DataType) -> bool| is(&given) && is(&first_type) && is(&second_type);
-        if first_type.is_integer() && second_type.is_decimal() {
-            // there is no `integer = numeric`: the first is what it is compared as
-            let wide = casts::as_decimal(Box::new(first.clone()), INT8_DIGITS, 0).data;
-            return Ok(Transformed::yes(call_of(wide)));
-        }
-        if (both(DataType::is_integer) || both(DataType::is_floating)) && first_type != second_type {
-            // beside a wider number the first stays what it is
-            return Ok(Transformed::yes(Expr::Cast(Cast::new(Box::new(call_of(first.clone())), given))));
-        }
+    let args = typed.as_deref().unwrap_or(&call.args);
+    if let Some(null) = nullif(&call, args, schema) {
+        return Ok(Transformed::yes(null));
+    }
+    let types = args.iter().map(|arg| arg.get_type(schema)).collect::<Result<Vec<_>>>();
+    if let Some(numeric) = types.ok().and_then(|types| powers::of_numerics(function, &types)) {
+        let args = args.to_vec();
+        return Ok(Transformed::yes(Expr::ScalarFunction(ScalarFunction::new_udf(numeric, args))));
     }
     Ok(match typed {
         Some(args) if args != call.args => {
@@ -267,9 +258,35 @@ pub(super) fn scalar(typing: &Typing, call: ScalarFunction, schema: &DFSchema) -
     })
 }
 
+/// `nullif` of numbers of two types, where it is of another type than DataFusion's; `None` for any other call.
+fn nullif(call: &ScalarFunction, typed: &[Expr], schema: &DFSchema) -> Option<Expr> {
+    let ("nullif", [first, second], [given, _]) = (call.func.name(), typed, call.args.as_slice()) else {
+        return None;
+    };
+    let (Ok(given), Ok(first_type), Ok(second_type)) =
+        (given.get_type(schema), first.get_type(schema), second.get_type(schema))
+    else {
+        return None;
+    };
+    let call_of =
+        |first: Expr| Expr::ScalarFunction(ScalarFunction::new_udf(call.func.clone(), vec![first, second.clone()]));
+    let both = |is: fn(&DataType) -> bool| is(&given) && is(&first_type) && is(&second_type);
+    if first_type.is_integer() && second_type.is_decimal() {
+        // there is no `integer = numeric`: the first is what it is compared as
+        let wide = casts::as_decimal(Box::new(first.clone()), INT8_DIGITS, 0).data;
+        return Some(call_of(wide));
+    }
+    // beside a wider number the first stays what it is
+    let narrow = (both(DataType::is_integer) || both(DataType::is_floating)) && first_type != second_type;
+    narrow.then(|| Expr::Cast(Cast::new(Box::new(call_of(first.clone())), given)))
+}
+
 /// The sum of bigints is a numeric; of a `char(n)` its text is taken.
 pub(super) fn aggregate(typing: &Typing, mut call: AggregateFunction, schema: &DFSchema) -> Result<Transformed<Expr>> {
-    check_count(typing, call.func.name(), &call.params.args, schema)?;
+    check_call(typing, call.func.name(), &call.params.args, schema)?;
+    if let Some(filter) = &call.params.filter {
+        condition(filter, schema, "FILTER")?;
+    }
     let mut changed = arguments(typing, call.func.name(), &mut call.params.args, schema)?;
     if let Some(wide) = sum_of(call.func.name(), &call.params.args, schema)? {
         (call.func, changed) = (wide, true);
@@ -303,6 +320,10 @@ fn arguments(typing: &Typing, function: &str, args: &mut [Expr], schema: &DFSche
     }
     match (function, args) {
         ("sum", args) => widen(args, schema),
+        ("lag" | "lead", [_, offset]) => {
+            let read = typing.read(offset.clone(), &Type::INT4, &field_of(DataType::Int32))?;
+            Ok(std::mem::replace(offset, read) != *offset)
+        }
         ("lag" | "lead", [value, _, other]) => match typing.operand(value, schema)?.known() {
             Some((pg_type, field)) => {
                 *other = typing.read(other.clone(), pg_type, field)?;
@@ -433,13 +454,24 @@ fn of_text(typing: &Typing, function: &str, signature: &str, args: &[Expr], sche
 const COUNTS: &[(&str, RangeInclusive<usize>)] =
     &[("array_length", 2..=2), ("count", 0..=1), ("generate_series", 2..=3)];
 
-fn check_count(typing: &Typing, function: &str, args: &[Expr], schema: &DFSchema) -> Result<()> {
+/// Whether PostgreSQL has one such function.
+fn check_call(typing: &Typing, function: &str, args: &[Expr], schema: &DFSchema) -> Result<()> {
+    let operands = || args.iter().map(|arg| typing.operand(arg, schema)).collect::<Result<Vec<_>>>();
+    ambiguous::check(function, operands)?;
     let known = COUNTS.iter().find(|(name, _)| *name == function);
-    if known.is_none_or(|(_, counts)| counts.contains(&args.len())) {
-        return Ok(());
+    if known.is_some_and(|(_, counts)| !counts.contains(&args.len())) {
+        return Err(no_function(function, &operands()?));
     }
-    let args: Vec<Operand> = args.iter().map(|arg| typing.operand(arg, schema)).collect::<Result<_>>()?;
-    Err(no_function(function, &args))
+    if function == "string_agg" {
+        let given = operands()?;
+        let is_text = |operand: &Operand| {
+            operand.known().is_none_or(|(pg_type, _)| kind(pg_type) == Kind::Text || !is_plain(kind(pg_type)))
+        };
+        if !given.iter().all(is_text) {
+            return Err(no_function(function, &given));
+        }
+    }
+    Ok(())
 }
 
 /// `function upper(integer) does not exist`.

@@ -10,6 +10,7 @@
 //! Invariant: a plan that has nothing unknown and nothing that PostgreSQL would refuse keeps its types.
 //! Invariant: names of a plan's columns stay what they were.
 
+mod ambiguous;
 mod arrays;
 mod candidates;
 mod casts;
@@ -216,6 +217,10 @@ impl Typing {
             Expr::Placeholder(placeholder) => Ok(self.recall(placeholder)),
             Expr::BinaryExpr(binary) => operators::binary(self, binary, schema),
             Expr::Not(_) | Expr::Negative(_) => operators::unary(self, expr, schema),
+            Expr::IsTrue(_) | Expr::IsNotTrue(_) | Expr::IsFalse(_) | Expr::IsNotFalse(_) => {
+                choices::truth(&expr, schema)?;
+                Ok(Transformed::no(expr))
+            }
             Expr::Like(_) | Expr::SimilarTo(_) => operators::like(self, expr, schema),
             Expr::Between(between) => operators::between(self, between, schema),
             Expr::InList(list) => choices::in_list(self, list, schema),

@@ -13,7 +13,7 @@ use super::place::{Place, at};
 use super::{Operand, Typing, field_of};
 use crate::error::{Error, ErrorKind};
 use crate::pgfunctions;
-use crate::pgtypes::{Type, arrow_type};
+use crate::pgtypes::{Type, arrow_type, element_of};
 
 const CHOICE_HINT: &str = "Could not choose a best candidate operator. You might need to add explicit type casts.";
 
@@ -70,6 +70,10 @@ pub(super) fn operands(
     };
     let known = (typing.operand(&left, schema)?, typing.operand(&right, schema)?);
     match (known.0.known(), known.1.known()) {
+        (Some((l, _)), Some((r, _))) if symbol == "+" && *l == Type::TIME && *r == Type::TIME => {
+            let message = format!("operator is not unique: {} + {}", name(l), name(r));
+            Err(not_unique(message, symbol))
+        }
         (Some((l, _)), Some((r, _))) if exists(kind, symbol, l, r) => {
             let narrow = kind == Sort::Bits && *l == Type::INT4 && *r == Type::INT4;
             let double = |side, of: &Type| if *of == Type::FLOAT8 { side } else { as_double(side) };
@@ -99,7 +103,6 @@ pub(super) fn operands(
 /// what no numeric can be, `1e300` or NaN, is more than `2.5`.
 fn is_float_and_other(sort: Sort, left: &Type, right: &Type) -> bool {
     let is_number = kind(left) == Kind::Number && kind(right) == Kind::Number;
-    let is_float = |side: &Type| [Type::FLOAT4, Type::FLOAT8].contains(side);
     sort == Sort::Comparison && is_number && left != right && (is_float(left) || is_float(right))
 }
 
@@ -217,6 +220,7 @@ fn exists(sort: Sort, symbol: &str, left: &Type, right: &Type) -> bool {
     let dates = |kind: Kind| matches!(kind, Kind::Date | Kind::Timestamp);
     let either = |kind: Kind| l == kind || r == kind;
     match sort {
+        Sort::Comparison | Sort::Containment if of_other_numbers(left, right) => false,
         Sort::Comparison => {
             l == r
                 || dates(l) && dates(r)
@@ -228,6 +232,7 @@ fn exists(sort: Sort, symbol: &str, left: &Type, right: &Type) -> bool {
         Sort::Bits => !either(Kind::Text) && !either(Kind::Bool) && !dates(l) && !dates(r),
         Sort::Concatenation => l == Kind::Text || r == Kind::Text || l == Kind::Array || r == Kind::Array,
         Sort::Arithmetic if either(Kind::Text) || either(Kind::Bool) || either(Kind::Array) => false,
+        Sort::Arithmetic if symbol == "%" && [left, right].into_iter().any(is_float) => false,
         Sort::Arithmetic => match (l, symbol, r) {
             (Kind::Date, "+", Kind::Date | Kind::Timestamp) | (Kind::Timestamp, "+", Kind::Date | Kind::Timestamp) => {
                 false
@@ -242,6 +247,16 @@ fn exists(sort: Sort, symbol: &str, left: &Type, right: &Type) -> bool {
             _ => true,
         },
     }
+}
+
+fn is_float(pg_type: &Type) -> bool {
+    [Type::FLOAT4, Type::FLOAT8].contains(pg_type)
+}
+
+/// Whether these are arrays of numbers, of one type the one and of another the other.
+fn of_other_numbers(left: &Type, right: &Type) -> bool {
+    let of_numbers = |array: &Type| element_of(array).is_some_and(|element| kind(&element) == Kind::Number);
+    left != right && of_numbers(left) && of_numbers(right)
 }
 
 /// `=` between values of these types, as the condition of `= ANY (list)`.

@@ -55,7 +55,7 @@ fn reg_in(session: &SessionInfo, kind: &str, args: &[ScalarValue]) -> Result<Sca
         "-" => Ok(oid_value(Some(0))),
         name => match find(session, kind, name)? {
             Some(oid) => Ok(oid_value(Some(oid))),
-            None => Err(undefined(kind, name)),
+            None => Err(undefined(session, kind, name)),
         },
     }
 }
@@ -70,9 +70,18 @@ fn to_reg(session: &SessionInfo, kind: &str, args: &[ScalarValue]) -> Result<Sca
     }
 }
 
-fn undefined(kind: &str, name: &str) -> Error {
+fn undefined(session: &SessionInfo, kind: &str, name: &str) -> Error {
     match kind {
-        "regclass" => Error::new(ErrorKind::UndefinedTable, format!("relation \"{name}\" does not exist")),
+        "regclass" => {
+            let relation = TableReference::parse_str(name);
+            match relation.schema().filter(|schema| session.metadata().namespace_named(schema).is_none()) {
+                Some(schema) => Error::new(ErrorKind::InvalidSchemaName, format!("schema \"{schema}\" does not exist")),
+                None => {
+                    let name = relation.to_vec().join(".");
+                    Error::new(ErrorKind::UndefinedTable, format!("relation \"{name}\" does not exist"))
+                }
+            }
+        }
         "regtype" => Error::new(ErrorKind::UndefinedObject, format!("type \"{name}\" does not exist")),
         "regnamespace" => Error::new(ErrorKind::InvalidSchemaName, format!("schema \"{name}\" does not exist")),
         "regrole" => Error::new(ErrorKind::UndefinedObject, format!("role \"{name}\" does not exist")),
@@ -296,5 +305,5 @@ fn shown(session: &SessionInfo, kind: &str, oid: u32) -> Option<String> {
 /// # Errors
 /// As the cast to the type gives it.
 pub(super) fn exists(session: &SessionInfo, kind: &str, name: &str) -> Result<()> {
-    find(session, kind, name)?.map(|_| ()).ok_or_else(|| undefined(kind, name))
+    find(session, kind, name)?.map(|_| ()).ok_or_else(|| undefined(session, kind, name))
 }

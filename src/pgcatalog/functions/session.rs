@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use datafusion::arrow::array::{Int32Array, ListArray, StringArray};
+use datafusion::arrow::datatypes::DataType;
 use datafusion::common::utils::SingleRowListArrayBuilder;
 use datafusion::scalar::ScalarValue;
 
@@ -21,6 +22,7 @@ pub const FUNCTIONS: &[Definition] = &[
     strict("session_user", 0..=0, "name", user),
     strict("current_role", 0..=0, "name", user),
     strict("user", 0..=0, "name", user),
+    acting("setseed", 1..=1, "void", set_seed),
     strict("current_query", 0..=0, "text", |session, _| {
         Ok(ScalarValue::Utf8(session.entry().map(|entry| entry.activity().query)))
     }),
@@ -82,6 +84,21 @@ pub const FUNCTIONS: &[Definition] = &[
     acting("pg_notify", 2..=2, "void", pg_notify),
     strict("pg_listening_channels", 0..=0, "_text", listening_channels),
 ];
+
+fn set_seed(session: &SessionInfo, args: &[ScalarValue]) -> Result<ScalarValue> {
+    let seed = match args.first().map(|seed| seed.cast_to(&DataType::Float64)) {
+        Some(Ok(ScalarValue::Float64(Some(seed)))) => seed,
+        _ => f64::NAN,
+    };
+    if !(-1.0..=1.0).contains(&seed) {
+        let message = format!("setseed parameter {seed} is out of allowed range [-1,1]");
+        return Err(Error::new(ErrorKind::InvalidParameter, message));
+    }
+    if let Some(entry) = session.entry() {
+        entry.random.seed(seed);
+    }
+    Ok(utf8(""))
+}
 
 fn client(session: &SessionInfo) -> Option<std::net::SocketAddr> {
     session.entry()?.client_addr

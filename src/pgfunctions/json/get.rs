@@ -44,9 +44,13 @@ pub const FUNCTIONS: &[Function] = &[
     strict("jsonb_scalar", "json text", Returns::Text, scalar),
     strict("json_object_keys", "json", Returns::Set(&Returns::Text), |_, args| keys(args, "json_object_keys", false)),
     strict("jsonb_object_keys", "json", Returns::Set(&Returns::Text), |_, args| keys(args, "jsonb_object_keys", true)),
-    strict("json_array_elements", "json", Returns::Set(&Returns::Json), |_, args| elements(args, shown)),
+    strict("json_array_elements", "json", Returns::Set(&Returns::Json), |_, args| {
+        elements_of_text("json_array_elements", args, shown)
+    }),
     strict("jsonb_array_elements", "json", Returns::Set(&Returns::Jsonb), |_, args| elements(args, normalized)),
-    strict("json_array_elements_text", "json", Returns::Set(&Returns::Text), |_, args| elements(args, as_text)),
+    strict("json_array_elements_text", "json", Returns::Set(&Returns::Text), |_, args| {
+        elements_of_text("json_array_elements_text", args, as_text)
+    }),
     strict("jsonb_array_elements_text", "json", Returns::Set(&Returns::Text), |_, args| {
         elements(args, normalized_text)
     }),
@@ -200,6 +204,15 @@ fn rounded(digits: &str) -> String {
         (Ok(number), true, false) => number.saturating_add(1).to_string(),
         (Ok(number), true, true) => number.saturating_sub(1).to_string(),
         _ => whole.to_owned(),
+    }
+}
+
+/// [`elements`], which complains of a `json` in other words than of a `jsonb`.
+fn elements_of_text(function: &str, args: &[Value<'_>], show: Show) -> Result<Output> {
+    match json(args, 0)?.kind {
+        Kind::Array(_) => elements(args, show),
+        Kind::Object(_) => Err(parameter(format!("cannot call {function} on a non-array"))),
+        _ => Err(parameter(format!("cannot call {function} on a scalar"))),
     }
 }
 

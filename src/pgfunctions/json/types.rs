@@ -11,6 +11,7 @@ use datafusion::common::tree_node::Transformed;
 use datafusion::error::Result as DataFusionResult;
 use datafusion::logical_expr::expr::{Alias, Cast};
 use datafusion::logical_expr::{Expr, ExprSchemable};
+use datafusion::scalar::ScalarValue;
 
 use super::parse::Json;
 use super::value::Value as Jsonb;
@@ -118,9 +119,13 @@ pub fn rewrite_casts(expr: Expr, schema: &DFSchema) -> DataFusionResult<Transfor
         (None, None) => Ok(Transformed::no(Expr::Cast(cast))),
         (None, Some(to)) => {
             let given = cast.expr.to_field(schema)?.1;
-            match is_text(given.data_type()) {
-                true => Ok(Transformed::yes(to.read(*cast.expr)?)),
-                false => Err(no_cast(&type_name(&given), to.name())),
+            match (is_text(given.data_type()), cast.expr.as_ref()) {
+                (true, _) => Ok(Transformed::yes(to.read(*cast.expr)?)),
+                // a literal that is an integer is read as a bigint
+                (false, Expr::Literal(ScalarValue::Int64(Some(number)), _)) if i32::try_from(*number).is_ok() => {
+                    Err(no_cast("integer", to.name()))
+                }
+                (false, _) => Err(no_cast(&type_name(&given), to.name())),
             }
         }
         (Some(from), Some(to)) if from == to => Ok(Transformed::yes(*cast.expr)),
