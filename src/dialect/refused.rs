@@ -172,7 +172,6 @@ impl Visitor for Finder {
 
     fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<Refused> {
         known(foreign::in_factor(factor))?;
-        said(ungrammatical::in_factor(factor))?;
         match factor {
             TableFactor::Table {
                 sample: Some(TableSampleKind::BeforeTableAlias(sample) | TableSampleKind::AfterTableAlias(sample)),

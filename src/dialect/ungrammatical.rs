@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
     Array, BinaryOperator, CastKind, Distinct, Expr, Function, FunctionArguments, Ident, ObjectName, ObjectNamePart,
-    Select, SelectItem, SetExpr, Spanned, TableFactor, VisitMut, VisitorMut,
+    Select, SelectItem, Spanned, VisitMut, VisitorMut,
 };
 use datafusion::sql::sqlparser::tokenizer::Location;
 
@@ -208,19 +208,6 @@ pub fn explained(table: &ObjectName) -> Option<Box<Complaint>> {
     Some(Complaint::syntax(&name.value, Spot::At(name.span.start)))
 }
 
-/// A subquery in FROM that has no name.
-pub fn in_factor(factor: &TableFactor) -> Option<Box<Complaint>> {
-    let TableFactor::Derived { subquery, alias: None, .. } = factor else { return None };
-    let start = subquery.span().start;
-    let (what, example) = match subquery.body.as_ref() {
-        SetExpr::Values(_) => ("VALUES", "FROM (VALUES ...) [AS] foo"),
-        _ => ("subquery", "FROM (SELECT ...) [AS] foo"),
-    };
-    let error = Error::new(ErrorKind::SyntaxError, format!("{what} in FROM must have an alias"))
-        .with_hint(format!("For example, {example}."));
-    Some(Complaint::new(error, Spot::Before(start, "(".to_owned())))
-}
-
 /// `SELECT DISTINCT a … ORDER BY lower(a)`: what is told apart by `a` alone has no order by anything else.
 pub fn distinct_order(select: &Select, order: &Expr) -> Option<Box<Complaint>> {
     let by = unnested(order);
@@ -291,7 +278,6 @@ mod tests {
         check("select array_agg(a[1])[2] from t", "42601", &near("["), "[2] from t");
         check("select array[1, 2][1]", "42601", &near("["), "[1]");
         check("select a, [b] from t", "42601", &near("["), "[b] from t");
-        check("select 1 from (select 2)", "42601", "subquery in FROM must have an alias", "(select 2)");
         check("select (1, 2) = (1, 2, 3)", "42601", "unequal number of entries in row expressions", "= (1, 2, 3)");
         for sql in [
             "select (3 > 2) > true, a = b and c = d, a < b is true from t",
