@@ -13,11 +13,8 @@ use crate::pgtypes::{self, Type};
 
 /// The expression in PostgreSQL's words; `None` where they are not known.
 pub fn told(text: &str, columns: &[Column], pretty: bool) -> Option<String> {
-    let statement = dialect::parse_single(&format!("SELECT {text}")).ok()?;
-    let ast::Statement::Query(query) = &statement.ast else { return None };
-    let ast::SetExpr::Select(select) = query.body.as_ref() else { return None };
-    let [ast::SelectItem::UnnamedExpr(expr)] = select.projection.as_slice() else { return None };
-    Teller { columns, pretty }.tell(expr, None).map(|told| told.text)
+    let expr = dialect::parse_expression(text)?;
+    Teller { columns, pretty }.tell(&expr, None).map(|told| told.text)
 }
 
 /// What an expression is made of at its outside.
@@ -87,10 +84,6 @@ impl Teller<'_> {
             Expr::IsNotTrue(inner) => self.test(inner, "IS NOT TRUE"),
             Expr::IsNotFalse(inner) => self.test(inner, "IS NOT FALSE"),
             Expr::IsDistinctFrom(left, right) => self.compare(left, "IS DISTINCT FROM", right),
-            Expr::IsNotDistinctFrom(left, right) => {
-                let distinct = self.compare(left, "IS DISTINCT FROM", right)?;
-                Some(self.boolean(format!("NOT {}", self.inside(distinct, true)), Form::Not))
-            }
             Expr::Cast { kind: ast::CastKind::Cast | ast::CastKind::DoubleColon, expr, data_type, .. } => {
                 let wanted = type_of(data_type)?;
                 let inner = self.tell(expr, Some(&wanted))?;
