@@ -38,7 +38,7 @@ use datafusion::sql::planner::{NullOrdering, ParserOptions};
 use datafusion::sql::sqlparser::ast;
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
-use datafusion::sql::sqlparser::tokenizer::{TokenWithSpan, Tokenizer};
+use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::names::TableName;
@@ -106,6 +106,15 @@ pub fn parse(sql: &str) -> Result<Vec<Statement>> {
             Ok(Statement { ast: rules::apply(statement.ast), ..statement })
         })
         .collect()
+}
+
+/// An expression as it is written: no rule has been applied.
+pub fn parse_expression(sql: &str) -> Option<ast::Expr> {
+    let tokens = Tokenizer::new(&PostgreSqlDialect {}, sql).tokenize_with_location().ok()?;
+    let tokens = syntax::rewrite(&tokens);
+    let mut parser = Parser::new(&Postgres).with_recursion_limit(NESTING_MAX).with_tokens_with_locations(tokens);
+    let expr = parser.parse_expr().ok()?;
+    (parser.peek_token().token == Token::EOF).then_some(expr)
 }
 
 /// Parses text that must hold exactly one statement.
@@ -181,7 +190,7 @@ fn parse_one(tokens: &[TokenWithSpan]) -> std::result::Result<ast::Statement, Pa
     let parsed = parser.parse_statement().and_then(|statement| {
         let next = parser.peek_token();
         match next.token {
-            datafusion::sql::sqlparser::tokenizer::Token::EOF => Ok(statement),
+            Token::EOF => Ok(statement),
             _ => Err(ParserError::ParserError(format!("Expected: end of statement, found: {next}{}", next.span.start))),
         }
     });

@@ -125,13 +125,6 @@ struct Start {
 }
 
 impl Settings {
-    /// Settings as a connection starts with.
-    pub fn starting_with(values: impl IntoIterator<Item = (String, String)>) -> Self {
-        let start =
-            values.into_iter().map(|(name, value)| (name.to_lowercase(), Start { value, source: CLIENT })).collect();
-        Self { start: Arc::new(start), set: Arc::default() }
-    }
-
     /// The effective value, as SHOW prints it.
     pub fn get(&self, name: &str) -> Option<String> {
         let key = name.to_lowercase();
@@ -231,7 +224,7 @@ impl Settings {
             unit: theirs.and_then(|setting| setting.unit),
             category: theirs.map_or("Customized Options", |setting| setting.category),
             description: ours.map(|d| d.description).or(theirs.map(|s| s.description)).unwrap_or_default(),
-            more: theirs.filter(|_| ours.is_none()).and_then(|setting| setting.more),
+            more: theirs.and_then(|setting| setting.more),
             context: if fixed { "internal" } else { theirs.map_or("user", |setting| setting.context) },
             vartype: theirs.map_or("string", |setting| setting.vartype),
             source,
@@ -486,7 +479,8 @@ mod tests {
 
     #[test]
     fn changes_are_not_shared_and_reset_goes_back_to_the_start() {
-        let mut first = Settings::starting_with([("TimeZone".to_owned(), "Asia/Tokyo".to_owned())]);
+        let mut first = Settings::default();
+        first.set_start("TimeZone", "Asia/Tokyo").unwrap();
         let second = first.clone();
         first.set("TimeZone", "UTC").unwrap();
         assert_eq!(second.get("timezone").as_deref(), Some("Asia/Tokyo"));

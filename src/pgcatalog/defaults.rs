@@ -16,9 +16,12 @@ fn default_of(column: &Column) -> Option<String> {
     default_text(column).or_else(|| column.generated.clone())
 }
 
-/// The default as PostgreSQL tells it: a quoted literal says its type.
+/// The default as PostgreSQL tells it: a quoted literal says its type, and so does a number below zero, which is quoted.
 pub(super) fn default_text(column: &Column) -> Option<String> {
     let text = column.default.as_deref()?;
+    if let Some(number_type) = text.strip_prefix('-').and_then(number_type) {
+        return Some(format!("'{text}'::{number_type}"));
+    }
     let inner = text.strip_prefix('\'').and_then(|rest| rest.strip_suffix('\''));
     match inner {
         Some(inner) if !inner.replace("''", "").contains('\'') => {
@@ -26,6 +29,20 @@ pub(super) fn default_text(column: &Column) -> Option<String> {
         }
         _ => Some(text.to_owned()),
     }
+}
+
+/// The type of a number that is written so.
+fn number_type(digits: &str) -> Option<&'static str> {
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+    if whole.is_empty() || !whole.bytes().chain(fraction.bytes()).all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    Some(match whole.parse::<i64>() {
+        _ if digits.contains('.') => "numeric",
+        Ok(number) if i32::try_from(number).is_ok() => "integer",
+        Ok(_) => "bigint",
+        Err(_) => "numeric",
+    })
 }
 
 fn default_oid(relation: &Relation, number: i16) -> u32 {
@@ -54,4 +71,23 @@ pub fn pg_attrdef(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBatch
         .small("adnum", |(_, number, _)| *number)
         .text("adbin", |(.., default)| default)
         .build(schema)
+}
+
+#[cfg(test)]
+mod tests {
+    use datafusion::arrow::datatypes::DataType;
+
+    use super::*;
+
+    #[test]
+    fn literals_say_their_type() {
+        let told = |text: &str| {
+            let column = Column { default: Some(text.to_owned()), ..Column::new("c", DataType::Utf8, true) };
+            default_text(&column).unwrap()
+        };
+        assert_eq!(told("-5"), "'-5'::integer");
+        assert_eq!(told("-3000000000"), "'-3000000000'::bigint");
+        assert_eq!(told("-1.5"), "'-1.5'::numeric");
+        assert_eq!((told("5").as_str(), told("-a").as_str(), told("'x'").as_str()), ("5", "-a", "'x'::text"));
+    }
 }

@@ -13,11 +13,8 @@ use crate::pgtypes::{self, Type};
 
 /// The expression in PostgreSQL's words; `None` where they are not known.
 pub fn told(text: &str, columns: &[Column], pretty: bool) -> Option<String> {
-    let statement = dialect::parse_single(&format!("SELECT {text}")).ok()?;
-    let ast::Statement::Query(query) = &statement.ast else { return None };
-    let ast::SetExpr::Select(select) = query.body.as_ref() else { return None };
-    let [ast::SelectItem::UnnamedExpr(expr)] = select.projection.as_slice() else { return None };
-    Teller { columns, pretty }.tell(expr, None).map(|told| told.text)
+    let expr = dialect::parse_expression(text)?;
+    Teller { columns, pretty }.tell(&expr, None).map(|told| told.text)
 }
 
 /// What an expression is made of at its outside.
@@ -45,6 +42,12 @@ struct Teller<'a> {
 }
 
 const INTEGERS: [Type; 3] = [Type::INT2, Type::INT4, Type::INT8];
+
+/// Types, besides integers and texts, that have operators of their own.
+#[rustfmt::skip]
+const COMPARED: [Type; 8] = [
+    Type::BPCHAR, Type::BOOL, Type::DATE, Type::TIMESTAMP, Type::TIMESTAMPTZ, Type::NUMERIC, Type::FLOAT8, Type::UUID,
+];
 
 fn simple(text: impl Into<String>, pg_type: Type) -> Told {
     Told { text: text.into(), form: Form::Simple, pg_type, unknown: false }
@@ -87,10 +90,6 @@ impl Teller<'_> {
             Expr::IsNotTrue(inner) => self.test(inner, "IS NOT TRUE"),
             Expr::IsNotFalse(inner) => self.test(inner, "IS NOT FALSE"),
             Expr::IsDistinctFrom(left, right) => self.compare(left, "IS DISTINCT FROM", right),
-            Expr::IsNotDistinctFrom(left, right) => {
-                let distinct = self.compare(left, "IS DISTINCT FROM", right)?;
-                Some(self.boolean(format!("NOT {}", self.inside(distinct, true)), Form::Not))
-            }
             Expr::Cast { kind: ast::CastKind::Cast | ast::CastKind::DoubleColon, expr, data_type, .. } => {
                 let wanted = type_of(data_type)?;
                 let inner = self.tell(expr, Some(&wanted))?;
@@ -132,7 +131,7 @@ impl Teller<'_> {
     }
 
     fn cast(&self, inner: Told, to: &Type) -> Told {
-        let name = format_type(to.oid(), -1);
+        let name = cast_name(to);
         let text = match self.pretty && inner.form == Form::Simple {
             true => format!("{}::{name}", inner.text),
             false => format!("({})::{name}", inner.text),
@@ -249,10 +248,9 @@ impl Teller<'_> {
         } else if b.unknown {
             b = self.tell(right, Some(&operand_type(&a.pg_type)))?;
         }
-        let common = common_type(&a.pg_type, &b.pg_type)?;
-        match common {
-            None => Some((a, b)),
-            Some(common) => Some((self.cast_where_needed(a, &common), self.cast_where_needed(b, &common))),
+        match common_type(&a.pg_type, &b.pg_type)? {
+            Sides::AsTheyAre => Some((a, b)),
+            Sides::Cast(to) => Some((self.cast_where_needed(a, &to), self.cast_where_needed(b, &to))),
         }
     }
 
@@ -355,34 +353,23 @@ fn operand_type(other: &Type) -> Type {
     if *other == Type::VARCHAR { Type::TEXT } else { other.clone() }
 }
 
-/// The type that both sides of an operator are cast to, where they are; `None` where that is not known.
-#[expect(clippy::option_option, reason = "that nothing is cast is an answer")]
-fn common_type(a: &Type, b: &Type) -> Option<Option<Type>> {
+/// What the sides of an operator become.
+enum Sides {
+    AsTheyAre,
+    Cast(Type),
+}
+
+/// `None` where that is not known.
+fn common_type(a: &Type, b: &Type) -> Option<Sides> {
     let integer = |pg_type: &Type| INTEGERS.contains(pg_type);
     let textual = |pg_type: &Type| matches!(*pg_type, Type::TEXT | Type::VARCHAR);
-    let fixed = [
-        Type::BPCHAR,
-        Type::BOOL,
-        Type::DATE,
-        Type::TIMESTAMP,
-        Type::TIMESTAMPTZ,
-        Type::NUMERIC,
-        Type::FLOAT8,
-        Type::UUID,
-    ];
-    if integer(a) && integer(b) {
-        return Some(None);
-    }
-    if textual(a) && textual(b) {
-        return Some(Some(Type::TEXT));
-    }
-    if a == b {
-        return fixed.contains(a).then_some(None);
-    }
     let number = |pg_type: &Type| integer(pg_type) || *pg_type == Type::NUMERIC;
     match (a, b) {
-        (&Type::FLOAT8, other) | (other, &Type::FLOAT8) if number(other) => Some(Some(Type::FLOAT8)),
-        (&Type::NUMERIC, other) | (other, &Type::NUMERIC) if integer(other) => Some(Some(Type::NUMERIC)),
+        _ if integer(a) && integer(b) => Some(Sides::AsTheyAre),
+        _ if textual(a) && textual(b) => Some(Sides::Cast(Type::TEXT)),
+        _ if a == b => COMPARED.contains(a).then_some(Sides::AsTheyAre),
+        (&Type::FLOAT8, other) | (other, &Type::FLOAT8) if number(other) => Some(Sides::Cast(Type::FLOAT8)),
+        (&Type::NUMERIC, other) | (other, &Type::NUMERIC) if integer(other) => Some(Sides::Cast(Type::NUMERIC)),
         _ => None,
     }
 }
@@ -421,7 +408,12 @@ fn literal(text: &str, pg_type: &Type) -> Option<Told> {
         _ => false,
     };
     let valid = is_own && pgtypes::read_text(pg_type, text, &style).is_ok();
-    valid.then(|| simple(format!("{}::{}", quote_literal(text), format_type(pg_type.oid(), -1)), pg_type.clone()))
+    valid.then(|| simple(format!("{}::{}", quote_literal(text), cast_name(pg_type)), pg_type.clone()))
+}
+
+/// What a cast to the type says.
+fn cast_name(pg_type: &Type) -> String {
+    if *pg_type == Type::BPCHAR { "bpchar".to_owned() } else { format_type(pg_type.oid(), -1) }
 }
 
 /// Of types without modifiers.

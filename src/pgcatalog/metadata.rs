@@ -14,7 +14,7 @@ use super::layout::LAYOUTS;
 use super::{constraints, information_schema, live, postgres, tables};
 use crate::catalog::{Column, Memberships, ObjectKind, Release, Rights, Scope, Sequence};
 use crate::engine::{Signature, SystemTable};
-use crate::pgtypes;
+use crate::pgtypes::{self, Type};
 use crate::table::{Constraint, ConstraintKind};
 
 /// Schemas that PostgreSQL has under fixed OIDs.
@@ -92,6 +92,12 @@ pub struct Procedure {
 }
 
 impl Relation {
+    /// PostgreSQL's type of one of its columns; of its own catalogs as they declare it.
+    pub fn type_of(&self, column: &Column) -> Type {
+        let declared = column.pg_type.as_deref().filter(|_| self.system).and_then(pgtypes::type_named);
+        declared.unwrap_or_else(|| pgtypes::column_type(&column.field()))
+    }
+
     pub fn is_view(&self) -> bool {
         matches!(self.kind, "v" | "m")
     }

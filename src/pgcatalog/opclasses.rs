@@ -135,6 +135,12 @@ pub fn collation(name: &str) -> Option<u32> {
     u32::try_from(oids.value(at)).ok()
 }
 
+/// What a column of an index is called that is an expression: after its function, if it is a call of one.
+pub fn key_name(key: &str) -> String {
+    let name = key.split('(').next().unwrap_or_default();
+    if name.is_empty() { "expr".to_owned() } else { name.rsplit('.').next().unwrap_or(name).to_lowercase() }
+}
+
 /// What is said of one key of an index: `COLLATE "C" text_pattern_ops DESC NULLS LAST`, each part perhaps not.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct KeyOption {

@@ -150,7 +150,7 @@ pub fn all_attributes<'a>(relations: impl Iterator<Item = &'a Relation>) -> Vec<
                 relation,
                 number,
                 column,
-                pg_type: pgtypes::column_type(&column.field()),
+                pg_type: relation.type_of(column),
             })
         })
         .collect()

@@ -35,28 +35,52 @@ pub struct Usage {
     pub deleted: Count,
 }
 
-/// So many tables' figures are kept before those of tables that nobody has open are forgotten.
-const KEPT_MAX: usize = 32_768;
+impl Usage {
+    fn add(&self, other: &Self) {
+        self.scans.add(other.scans.get());
+        self.read.add(other.read.get());
+        self.inserted.add(other.inserted.get());
+        self.updated.add(other.updated.get());
+        self.deleted.add(other.deleted.get());
+    }
+}
+
+/// Tables whose figures are kept apart. Beyond that, those that nobody has open are counted as one.
+const KEPT_MAX: usize = 65_536;
 
 /// What was done to each table, by location.
 #[derive(Debug, Default)]
-pub(super) struct Usages(Mutex<HashMap<String, Arc<Usage>>>);
+pub(super) struct Usages(Mutex<Kept>);
+
+#[derive(Debug, Default)]
+struct Kept {
+    tables: HashMap<String, Arc<Usage>>,
+    /// Of all that are not kept apart.
+    others: Arc<Usage>,
+}
 
 impl Usages {
-    pub fn all(&self) -> Vec<Arc<Usage>> {
-        self.0.lock().values().cloned().collect()
+    pub fn of(&self, location: &str) -> Arc<Usage> {
+        let mut kept = self.0.lock();
+        if let Some(usage) = kept.tables.get(location) {
+            return Arc::clone(usage);
+        }
+        if kept.tables.len() >= KEPT_MAX {
+            let others = Arc::clone(&kept.others);
+            kept.tables.retain(|_, usage| {
+                let is_open = Arc::strong_count(usage) > 1;
+                if !is_open {
+                    others.add(usage);
+                }
+                is_open
+            });
+        }
+        Arc::clone(kept.tables.entry(location.to_owned()).or_default())
     }
 
-    pub fn of(&self, location: &str) -> Arc<Usage> {
-        let mut usages = self.0.lock();
-        if usages.len() >= KEPT_MAX {
-            // of tables that are long gone
-            usages.retain(|_, usage| Arc::strong_count(usage) > 1);
-        }
-        match usages.get(location) {
-            Some(usage) => Arc::clone(usage),
-            None => Arc::clone(usages.entry(location.to_owned()).or_default()),
-        }
+    pub fn all(&self) -> Vec<Arc<Usage>> {
+        let kept = self.0.lock();
+        kept.tables.values().chain([&kept.others]).cloned().collect()
     }
 }
 
@@ -105,5 +129,19 @@ mod tests {
         assert_eq!(usage.scans.get(), 0);
         drop(reading);
         assert_eq!((usages.of("gold/t").scans.get(), usage.read.get()), (1, 7));
+    }
+
+    #[test]
+    fn tables_are_kept_apart_up_to_a_number_and_none_is_lost() {
+        let usages = Usages::default();
+        let open = usages.of("open");
+        open.inserted.add(1);
+        for number in 0..KEPT_MAX {
+            usages.of(&number.to_string()).inserted.add(1);
+        }
+        assert_eq!(usages.of("open").inserted.get(), 1);
+        assert!(usages.0.lock().tables.len() <= KEPT_MAX);
+        let all: u64 = usages.all().iter().map(|usage| usage.inserted.get()).sum();
+        assert_eq!(all, KEPT_MAX as u64 + 1);
     }
 }

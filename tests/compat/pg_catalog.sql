@@ -75,3 +75,20 @@ select spcname from pg_tablespace order by 1;
 select tableoid::regclass, id from departments order by id;
 select ctid is not null from departments limit 1;
 select relname from pg_catalog.pg_class where oid = 1259;
+-- arguments of functions and aggregates
+select pg_get_function_arguments(oid), pg_get_function_identity_arguments(oid), pg_get_function_result(oid), oid::regprocedure from pg_proc where proname in ('percentile_cont', 'percentile_disc', 'mode', 'rank', 'count', 'concat', 'format', 'json_build_object', 'json_object_agg', 'row_number', 'lag', 'jsonb_set', 'make_interval', 'json_each', 'num_nulls', 'parse_ident', 'substring', 'width_bucket') and oid < 16384 order by proname, oid;
+select pg_get_functiondef(oid) from pg_proc where proname in ('json_build_object', 'make_interval', 'generate_series', 'concat', 'date_part', 'row_number') and prokind <> 'a' order by oid;
+select pg_get_function_arg_default(oid, 1), pg_get_function_arg_default(oid, 7), pg_get_function_arg_default(oid, 8) from pg_proc where proname = 'make_interval';
+select format_type(2276, null), 'concat("any")'::regprocedure, 'substring(text,integer)'::regprocedure;
+-- the figures of tables, and who waits for whom
+select seq_scan, seq_tup_read, idx_scan, n_tup_ins, n_tup_upd, n_tup_del from pg_stat_user_tables where false;
+select pg_blocking_pids(pg_backend_pid()), pg_blocking_pids(0);
+select pg_advisory_lock_shared(7, 8);
+select locktype, classid, objid, objsubid, mode, granted, waitstart from pg_locks where locktype = 'advisory' and pid = pg_backend_pid();
+select pg_advisory_unlock_shared(7, 8);
+select nspname, nspowner::regrole, nspacl from pg_namespace where nspname in ('public', 'pg_catalog', 'information_schema') order by 1;
+select obj_description(23), obj_description('upper(text)'::regprocedure::oid);
+create temp table od (a int constraint od_c check (a > 0));
+comment on constraint od_c on od is 'said';
+select obj_description(oid), obj_description(oid, 'pg_constraint') from pg_constraint where conrelid = 'od'::regclass;
+drop table od;

@@ -96,3 +96,10 @@ show max_identifier_length;
 show integer_datetimes;
 show lc_collate;
 reset time zone;
+-- as they are listed
+select name, setting, unit, category, context, vartype, source, min_val, max_val, enumvals, boot_val, reset_val from pg_settings where name in ('work_mem', 'statement_timeout', 'enable_seqscan', 'client_min_messages', 'data_directory_mode', 'log_file_mode', 'external_pid_file', 'archive_command', 'timezone_abbreviations', 'client_encoding', 'transaction_read_only', 'seq_page_cost', 'bytea_output') order by name;
+select count(*) from pg_settings where name in ('is_superuser', 'role', 'session_authorization');
+select extra_desc from pg_settings where name = 'autovacuum_work_mem' or name = 'DateStyle' order by name;
+show is_superuser;
+show archive_command;
+show data_directory_mode;

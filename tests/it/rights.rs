@@ -113,3 +113,52 @@ async fn rights_are_part_of_transactions_and_outlive_rebuilding() {
         assert_eq!(error(&owner, sql).await.0, sqlstate, "{sql}");
     }
 }
+
+#[tokio::test]
+async fn members_of_predefined_roles_may_do_what_the_roles_may() {
+    let lake = lake();
+    let (owner, ann, bob) =
+        (client(&lake, "lakewire", "own").await, client(&lake, "ann", "a").await, client(&lake, "bob", "b").await);
+    run(&owner, "create table t as select 1 as a; revoke all on t from public").await;
+    let before = value(&owner, "select max(release) from lakewire.releases").await;
+    forbidden(&ann, "select a from t").await;
+    forbidden(&ann, "grant pg_read_all_data to ann").await;
+
+    run(&owner, "begin; grant pg_read_all_data to ann; rollback").await;
+    forbidden(&ann, "select a from t").await;
+    run(&owner, "grant pg_read_all_data to ann; grant pg_write_all_data to bob").await;
+    assert_eq!(value(&ann, "select a from t").await, "1");
+    run(&bob, "insert into t values (2)").await;
+    for (who, sql) in [(&ann, "insert into t values (3)"), (&bob, "select a from t"), (&bob, "truncate t")] {
+        forbidden(who, sql).await;
+    }
+    let held = "select has_table_privilege('ann', 't', 'select'), has_table_privilege('ann', 't', 'insert'),
+                pg_has_role('ann', 'pg_read_all_data', 'member'), pg_has_role('bob', 'pg_read_all_data', 'member')";
+    assert_eq!(rows(&owner, held).await, [["t", "f", "t", "f"]]);
+
+    // sessions of others: what they do, and to end it
+    let statement = "select query from pg_stat_activity where usename = 'bob'";
+    assert_eq!(value(&ann, statement).await, "<insufficient privilege>");
+    run(&owner, "grant pg_monitor to ann").await;
+    assert_eq!(value(&ann, statement).await, "truncate t");
+    let cancel = "select pg_cancel_backend(pid) from pg_stat_activity where usename = 'bob'";
+    forbidden(&ann, cancel).await;
+    run(&owner, "grant pg_signal_backend to ann").await;
+    assert_eq!(value(&ann, cancel).await, "t");
+    forbidden(&ann, "select pg_cancel_backend(pid) from pg_stat_activity where usename = 'lakewire'").await;
+
+    run(&owner, "revoke pg_read_all_data, pg_monitor, pg_signal_backend from ann").await;
+    forbidden(&ann, "select a from t").await;
+    // the past is no way around it
+    run(&ann, &format!("set lakewire.as_of = '{before}'")).await;
+    forbidden(&ann, "select a from t").await;
+    for (sql, sqlstate) in [
+        ("grant pg_checkpoint to ann", "0A000"),
+        ("grant pg_monitor to ann with admin option", "0A000"),
+        ("grant lakewire to ann", "0A000"),
+        ("grant pg_monitor to nobody", "42704"),
+        ("create role pg_mine", "42939"),
+    ] {
+        assert_eq!(error(&owner, sql).await.0, sqlstate, "{sql}");
+    }
+}

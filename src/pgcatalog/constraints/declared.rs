@@ -159,7 +159,7 @@ impl<'a> Declared<'a> {
             }
             kind => {
                 let column = |name: &String| self.relation.columns.iter().find(|column| &column.name == name);
-                kind.columns().iter().map(|name| Some(pgtypes::column_type(&column(name)?.field()))).collect()
+                kind.columns().iter().map(|name| Some(self.relation.type_of(column(name)?))).collect()
             }
         }
     }
@@ -355,7 +355,7 @@ fn attributes(declared: &Declared<'_>) -> (Vec<Column>, Vec<u32>) {
     let keys = declared.keys().into_iter().zip(declared.key_classes()).zip(numbers);
     for ((text, class), number) in keys {
         let own = usize::try_from(number - 1).ok().and_then(|at| declared.relation.columns.get(at));
-        let base = own.map_or_else(|| name_of(&text), |column| column.name.clone());
+        let base = own.map_or_else(|| opclasses::key_name(&text), |column| column.name.clone());
         let numbered = (1..).map(|number| format!("{base}{number}"));
         let is_free = |name: &String| !columns.iter().any(|column| column.name == *name);
         let name = std::iter::once(base.clone()).chain(numbered).find(is_free).unwrap_or(base);
@@ -381,10 +381,4 @@ fn attributes(declared: &Declared<'_>) -> (Vec<Column>, Vec<u32>) {
         collations.push(0);
     }
     (columns, collations)
-}
-
-/// What a column of an index is called that is an expression: after its function, if it is a call of one.
-fn name_of(key: &str) -> String {
-    let name = key.split('(').next().unwrap_or_default();
-    if name.is_empty() { "expr".to_owned() } else { name.rsplit('.').next().unwrap_or(name).to_lowercase() }
 }

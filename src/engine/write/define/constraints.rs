@@ -14,6 +14,7 @@ use super::relations;
 use crate::dialect::folded;
 use crate::error::{Error, ErrorKind, Result};
 use crate::names::{TableName, object_name};
+use crate::pgcatalog::opclasses::key_name;
 use crate::table::{Actions, Constraint, ConstraintKind};
 
 /// The constraints of a table that is made or altered.
@@ -114,7 +115,14 @@ impl Constraints {
 
     /// Another table's index, under a name of its own.
     pub fn index(&mut self, kind: &ConstraintKind) -> Result<()> {
-        let name = self.named(None, kind.columns(), "idx")?;
+        let parts = match kind {
+            ConstraintKind::Index { keys, included, columns, .. } => {
+                let keys = keys.iter().map(|key| key_name(key));
+                keys.chain(columns.iter().chain(included).cloned()).collect()
+            }
+            other => other.columns().to_vec(),
+        };
+        let name = self.named(None, &parts, "idx")?;
         self.all.push(Constraint::new(name, kind.clone()));
         Ok(())
     }

@@ -162,26 +162,35 @@ async fn carry_out(change: &Change, statement: &Statement, params: &[ScalarValue
             done(tag)
         }
         other => match command(other) {
-            Some(Command::Refresh { view, with_data }) => {
-                views::refresh(change, &view, with_data).await?;
-                done(tag)
-            }
-            Some(Command::SetSchema { name, schema }) => {
-                alter::set_schema(change, &name, &schema).await?;
-                done(alter_tag(&statement.text))
-            }
-            Some(Command::Role(RoleCommand::Member { grants, admin, roles, members })) => {
-                memberships::carry_out(change, grants, admin, &roles, &members)?;
-                done(tag)
-            }
-            Some(Command::Sequence { tag, name, options }) => {
-                let says_if = tag.ends_with("EXISTS");
-                match tag.starts_with("CREATE") {
-                    true => sequences::create(change, &name, says_if, &options).await,
-                    false => sequences::alter(change, &name, says_if, &options).await,
-                }
-            }
-            _ => Err(unsupported(tag)),
+            Some(command) => commanded(change, statement, tag, command).await,
+            None => Err(unsupported(tag)),
         },
+    }
+}
+
+/// Carries out a definition that sqlparser has no tree for.
+async fn commanded(change: &Change, statement: &Statement, tag: &str, command: Command) -> Result<Outcome> {
+    let done = |tag: &str| Ok(Outcome::command(tag));
+    match command {
+        Command::Refresh { view, with_data } => {
+            views::refresh(change, &view, with_data).await?;
+            done(tag)
+        }
+        Command::SetSchema { name, schema } => {
+            alter::set_schema(change, &name, &schema).await?;
+            done(alter_tag(&statement.text))
+        }
+        Command::Role(RoleCommand::Member { grants, admin, roles, members }) => {
+            memberships::carry_out(change, grants, admin, &roles, &members)?;
+            done(tag)
+        }
+        Command::Sequence { tag, name, options } => {
+            let says_if = tag.ends_with("EXISTS");
+            match tag.starts_with("CREATE") {
+                true => sequences::create(change, &name, says_if, &options).await,
+                false => sequences::alter(change, &name, says_if, &options).await,
+            }
+        }
+        _ => Err(unsupported(tag)),
     }
 }
