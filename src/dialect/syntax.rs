@@ -31,6 +31,7 @@ pub fn rewrite(tokens: &[TokenWithSpan]) -> Vec<TokenWithSpan> {
     rewrite_array_types(&mut out);
     mark_overriding(&mut out);
     name_trimmed(&mut out);
+    drop_schema_of_substring(&mut out);
     for at in (0..out.len()).rev() {
         if is_word(out.get(at), "for") {
             rewrite_lock(&mut out, at);
@@ -49,6 +50,19 @@ pub fn rewrite(tokens: &[TokenWithSpan]) -> Vec<TokenWithSpan> {
         }
     }
     out
+}
+
+/// `pg_catalog.substring(a, 1)` → `substring(a, 1)`: the parser knows the bare word only.
+fn drop_schema_of_substring(tokens: &mut Vec<TokenWithSpan>) {
+    for at in (3..tokens.len()).rev() {
+        if tokens[at].token == Token::LParen
+            && is_word(tokens.get(at - 1), "substring")
+            && tokens[at - 2].token == Token::Period
+            && is_word(tokens.get(at - 3), "pg_catalog")
+        {
+            tokens.drain(at - 3..at - 1);
+        }
+    }
 }
 
 /// `BETWEEN SYMMETRIC a AND b` → `BETWEEN !! a AND b`: an operator that PostgreSQL has no longer, which a rule takes off again.

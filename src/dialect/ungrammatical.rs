@@ -152,6 +152,17 @@ fn of_expr(expr: &Expr) -> Option<Box<Complaint>> {
         Expr::InList { expr, list, .. } if list.iter().any(|item| unequal(expr, item)) => {
             Some(Complaint::new(unequal_rows(), Spot::After(expr.span().end, "in".to_owned())))
         }
+        Expr::CompoundIdentifier(path) if path.len() > 4 => {
+            let name = path.iter().map(folded).collect::<Vec<_>>().join(".");
+            let message = format!("improper qualified name (too many dotted names): {name}");
+            Some(Complaint::new(Error::new(ErrorKind::SyntaxError, message), Spot::At(path.first()?.span.start)))
+        }
+        Expr::Function(Function { name, args: FunctionArguments::List(list), .. }) if list.args.is_empty() => {
+            let [part] = name.0.as_slice() else { return None };
+            let name = part.as_ident().filter(|name| name.quote_style.is_none())?;
+            let is_choice = ["coalesce", "greatest", "least"].iter().any(|word| name.value.eq_ignore_ascii_case(word));
+            is_choice.then(|| Complaint::syntax(")", Spot::After(name.span.end, ")".to_owned())))
+        }
         Expr::CompoundFieldAccess { root, .. } if is_call(root) => {
             Some(Complaint::syntax("[", Spot::After(root.span().end, "[".to_owned())))
         }
@@ -278,6 +289,9 @@ mod tests {
         check("select array_agg(a[1])[2] from t", "42601", &near("["), "[2] from t");
         check("select array[1, 2][1]", "42601", &near("["), "[1]");
         check("select a, [b] from t", "42601", &near("["), "[b] from t");
+        check("select coalesce()", "42601", &near(")"), ")");
+        let dotted = "improper qualified name (too many dotted names): a.b.c.d.e";
+        check("select a.b.c.d.e from t", "42601", dotted, "a.b.c.d.e from t");
         check("select (1, 2) = (1, 2, 3)", "42601", "unequal number of entries in row expressions", "= (1, 2, 3)");
         for sql in [
             "select (3 > 2) > true, a = b and c = d, a < b is true from t",

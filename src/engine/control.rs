@@ -163,12 +163,18 @@ async fn apply_set(session: &mut Session, set: &Set) -> Result<Outcome> {
             let name = variable.to_string().replace('"', "");
             let is_default =
                 matches!(values.as_slice(), [Expr::Identifier(word)] if word.value.eq_ignore_ascii_case("default"));
-            let value = if is_default { None } else { Some(setting_text(values)?) };
+            // a list of names is kept as it is written
+            let value = match values.as_slice() {
+                _ if is_default => None,
+                [Expr::Identifier(word)] if !name.eq_ignore_ascii_case("search_path") => Some(word.value.clone()),
+                values => Some(setting_text(values)?),
+            };
             assign(session, &name, value.as_deref(), *scope == Some(ContextModifier::Local)).await?;
         }
         Set::SetTimeZone { local, value } => {
             let text = match value {
                 Expr::Interval(interval) => zone_of_interval(interval)?,
+                Expr::Identifier(zone) => zone.value.clone(),
                 value => setting_text(std::slice::from_ref(value))?,
             };
             let reset = ["local", "default"].iter().any(|word| text.eq_ignore_ascii_case(word));

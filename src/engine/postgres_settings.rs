@@ -132,7 +132,9 @@ impl PgSetting {
     }
 
     fn bad(&self, value: &str) -> Error {
-        let message = format!("invalid value for parameter \"{}\": \"{value}\"", self.name);
+        // told as it is written, which is without quotes
+        let name = self.name.to_lowercase();
+        let message = format!("invalid value for parameter \"{name}\": \"{value}\"");
         Error::new(ErrorKind::InvalidParameter, message)
     }
 

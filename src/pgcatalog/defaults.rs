@@ -45,8 +45,11 @@ fn number_type(digits: &str) -> Option<&'static str> {
     })
 }
 
+/// The OIDs of defaults lie beside those of constraints.
+const DEFAULT: u32 = 0x6000_0000;
+
 fn default_oid(relation: &Relation, number: i16) -> u32 {
-    CONSTRAINT ^ (relation.oid << NUMBER_BITS) ^ u32::from(number.unsigned_abs())
+    DEFAULT | ((relation.oid << NUMBER_BITS ^ u32::from(number.unsigned_abs())) & !CONSTRAINT)
 }
 
 /// Every column with a default, and the default's OID.

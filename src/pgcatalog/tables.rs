@@ -214,7 +214,9 @@ fn descriptions(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBatch> 
     let mut all = Vec::new();
     for relation in metadata.relations() {
         let own = relation.comment.as_deref().map(|text| (0, text));
-        let columns = relation.columns.iter().zip(1..).filter_map(|(c, n)| Some((n, c.comment.as_deref()?)));
+        // the columns of an index are named like those of its table, and not described
+        let described = relation.columns.iter().filter(|_| relation.kind != "i");
+        let columns = described.zip(1..).filter_map(|(c, n)| Some((n, c.comment.as_deref()?)));
         all.extend(own.into_iter().chain(columns).map(|(number, text)| Description {
             oid: relation.oid,
             class: PG_CLASS,

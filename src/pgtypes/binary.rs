@@ -57,6 +57,8 @@ pub(super) fn put_binary(column: &Column<'_>, row: usize, style: &Style, out: &m
                     out.put_slice(uuid.as_bytes());
                     return Ok(());
                 }
+                // no letter is the one of number 0
+                Type::CHAR if text.is_empty() => out.put_u8(0),
                 Type::TID => {
                     put_tid(out, text);
                     return Ok(());

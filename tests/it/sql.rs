@@ -266,7 +266,7 @@ async fn errors_are_those_of_postgres() {
         ("release savepoint a", "25P01", "RELEASE SAVEPOINT can only be used in transaction blocks"),
         ("select * from other.gold.t", "0A000", "cross-database references are not implemented: \"other.gold.t\""),
         ("set lakewire.as_of = 'soon'", "22023", "\"soon\" is neither a version nor a timestamp"),
-        ("select 'no.table'::regclass", "42P01", "relation \"no.table\" does not exist"),
+        ("select 'no.table'::regclass", "3F000", "schema \"no\" does not exist"),
     ];
     for (sql, sqlstate, message) in cases {
         assert_eq!(error(&client, sql).await, (sqlstate.to_owned(), message.to_owned()), "{sql}");
@@ -274,7 +274,8 @@ async fn errors_are_those_of_postgres() {
     let failed = client.simple_query("select 1;\n select ordrs from gold.daily_sales").await.unwrap_err();
     let failed = failed.as_db_error().unwrap();
     assert_eq!(failed.position(), Some(&tokio_postgres::error::ErrorPosition::Original(19)), "{failed:?}");
-    assert_eq!(failed.hint(), Some("did you mean \"daily_sales.orders\"?"));
+    let hint = "Perhaps you meant to reference the column \"daily_sales.orders\".";
+    assert_eq!(failed.hint(), Some(hint));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

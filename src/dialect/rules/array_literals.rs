@@ -25,7 +25,7 @@ mod tests {
 
     #[test]
     fn arrays_are_made_by_a_function() {
-        let shown = parse_single("select array[[a], [b]] as x, array[] as y from t").unwrap().ast.to_string();
-        assert_eq!(shown, "SELECT make_array(make_array(a), make_array(b)) AS x, ARRAY[] AS y FROM t");
+        let shown = parse_single("select array[[a], [b]] as x, array[]::int[] as y from t").unwrap().ast.to_string();
+        assert_eq!(shown, "SELECT make_array(make_array(a), make_array(b)) AS x, ARRAY[]::INT[] AS y FROM t");
     }
 }

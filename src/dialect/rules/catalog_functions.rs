@@ -6,6 +6,7 @@ use super::Rule;
 
 /// Functions in FROM, and the views that have their columns.
 const VIEWS: &[(&str, &str)] = &[
+    ("pg_available_extension_versions", "pg_available_extension_versions"),
     ("pg_available_extensions", "pg_available_extensions"),
     ("pg_cursor", "pg_cursors"),
     ("pg_lock_status", "pg_locks"),

@@ -5,6 +5,7 @@
 mod array_literals;
 mod array_subquery;
 mod base_types;
+mod boolean_literals;
 mod cast_arguments;
 mod catalog_functions;
 mod column_names;
@@ -49,6 +50,7 @@ mod slices;
 mod symmetric;
 mod tableoid;
 mod time_syntax;
+mod true_types;
 mod type_functions;
 mod unary_operators;
 mod values_types;
@@ -115,6 +117,8 @@ fn rewrite(statement: &mut Statement) {
             &mut type_functions::Rewriter,
             &mut sequence_names::Rewriter::default(),
             &mut set_functions::Rewriter::default(),
+            &mut boolean_literals::Rewriter,
+            &mut true_types::Rewriter,
             &mut function_columns::Rewriter,
             &mut time_syntax::Rewriter,
             &mut frame_offsets::Rewriter,

@@ -31,10 +31,10 @@ use crate::pgfunctions;
 use crate::pgtypes::{PG_TYPE_KEY, Type, arrow_type};
 
 /// Of vectors of the catalogs the elements are counted from 0.
-fn of_vector(function: &str, vector: &Expr, rest: &[Expr], schema: &DFSchema) -> Result<Expr> {
+fn of_vector(func: Arc<ScalarUDF>, vector: &Expr, rest: &[Expr], schema: &DFSchema) -> Result<Expr> {
     let mut args = vec![vector.clone()];
     args.extend(rest.iter().cloned());
-    if function == "generate_subscripts" {
+    if func.name() == "generate_subscripts" {
         return pgfunctions::call("vector_subscripts", args);
     }
     // plain arrays from here on, or it would be done again
@@ -42,7 +42,7 @@ fn of_vector(function: &str, vector: &Expr, rest: &[Expr], schema: &DFSchema) ->
     let places = args.split_off(1).into_iter().map(|at| at + lit(1i64));
     let plain = Expr::Cast(Cast::new(Box::new(vector.clone()), plain));
     let args = std::iter::once(plain).chain(places).collect();
-    Ok(Expr::ScalarFunction(ScalarFunction::new_udf(array_element_udf(), args)))
+    Ok(Expr::ScalarFunction(ScalarFunction::new_udf(func, args)))
 }
 
 /// `[1:2][1:3]`, where DataFusion's function gives `[2, 3]`.
@@ -166,9 +166,11 @@ fn whole(call: &ScalarFunction, schema: &DFSchema) -> Result<Option<Expr>> {
 /// Functions that are planned as another expression than a call of theirs.
 fn otherwise(typing: &Typing, call: &ScalarFunction, schema: &DFSchema) -> Result<Option<Expr>> {
     let (function, [first, rest @ ..]) = (call.func.name(), call.args.as_slice()) else { return Ok(None) };
-    if !["age", "array_dims", "array_element", "generate_subscripts", "to_hex", TYPE_OF].contains(&function) {
+    let others = ["age", "array_dims", "array_element", "array_slice", "generate_subscripts", "to_hex", TYPE_OF];
+    if !others.contains(&function) {
         return whole(call, schema);
     }
+    let func = call.func.clone();
     let call = || Expr::ScalarFunction(call.clone());
     let as_field = |expr: Expr, field: FieldRef| Expr::Cast(Cast::new_from_field(Box::new(expr), field));
     Ok(match (function, typing.operand(first, schema)?, rest) {
@@ -185,9 +187,11 @@ fn otherwise(typing: &Typing, call: &ScalarFunction, schema: &DFSchema) -> Resul
             Some(pgfunctions::call(pgfunctions::TO_HEX_OF_BIGINT, vec![first.clone()])?)
         }
         ("array_element", Operand::Known(Type::NAME, _), [at]) => Some(byte_of_name(first.clone(), at.clone())),
-        ("array_element" | "generate_subscripts", Operand::Known(Type::INT2_VECTOR | Type::OID_VECTOR, _), rest) => {
-            Some(of_vector(function, first, rest, schema)?)
-        }
+        (
+            "array_element" | "array_slice" | "generate_subscripts",
+            Operand::Known(Type::INT2_VECTOR | Type::OID_VECTOR, _),
+            rest,
+        ) => Some(of_vector(func, first, rest, schema)?),
         ("array_element", Operand::Known(pg_type, _), _) => match arrays::named_element(&pg_type) {
             Some(field) if call().get_type(schema)?.is_string() => Some(as_field(call(), field)),
             _ => None,

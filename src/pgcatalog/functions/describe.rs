@@ -1,5 +1,6 @@
 //! Functions that describe objects: comments, definitions, types, sizes, visibility.
 
+use datafusion::arrow::array::Array;
 use datafusion::scalar::ScalarValue;
 
 use super::{Definition, lenient, number_of, oid_of, strict, text_of, utf8};
@@ -20,6 +21,7 @@ fn zero(_: &SessionInfo, _: &[ScalarValue]) -> Result<ScalarValue> {
 
 pub const FUNCTIONS: &[Definition] = &[
     lenient("format_type", 2..=2, "text", format_type_of),
+    strict("oidvectortypes", 1..=1, "text", types_of_vector),
     strict("obj_description", 1..=2, "text", obj_description),
     strict("shobj_description", 2..=2, "text", no_text),
     strict("col_description", 2..=2, "text", col_description),
@@ -345,6 +347,17 @@ fn database_size(session: &SessionInfo, _: &[ScalarValue]) -> Result<ScalarValue
 fn format_type_of(session: &SessionInfo, args: &[ScalarValue]) -> Result<ScalarValue> {
     let modifier = args.get(1).and_then(number_of).unwrap_or(-1);
     Ok(ScalarValue::Utf8(args.first().and_then(oid_of).map(|oid| type_name(session, oid, modifier))))
+}
+
+/// `integer, text`, as the arguments of a function are listed.
+fn types_of_vector(session: &SessionInfo, args: &[ScalarValue]) -> Result<ScalarValue> {
+    let Some(ScalarValue::List(list)) = args.first() else { return no_text(session, args) };
+    let items = list.value(0);
+    let names = (0..items.len()).map(|at| {
+        let oid = ScalarValue::try_from_array(&items, at).ok().as_ref().and_then(oid_of);
+        oid.map_or_else(|| "-".to_owned(), |oid| type_name(session, oid, -1))
+    });
+    Ok(ScalarValue::Utf8(Some(names.collect::<Vec<_>>().join(", "))))
 }
 
 /// As [`format_type`], for types of relations' rows too.

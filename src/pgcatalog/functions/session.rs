@@ -79,11 +79,29 @@ pub const FUNCTIONS: &[Definition] = &[
         let list: ListArray = SingleRowListArrayBuilder::new(Arc::new(Int32Array::from(blocking))).build_list_array();
         Ok(ScalarValue::List(Arc::new(list)))
     }),
+    // a release that is read is there as a whole, and none after it
+    strict("txid_current_snapshot", 0..=0, "text", snapshot),
+    strict("pg_current_snapshot", 0..=0, "text", snapshot),
+    strict("txid_snapshot_xmin", 1..=1, "int8", |_, args| snapshot_part(args, 0)),
+    strict("txid_snapshot_xmax", 1..=1, "int8", |_, args| snapshot_part(args, 1)),
+    strict("pg_snapshot_xmin", 1..=1, "int8", |_, args| snapshot_part(args, 0)),
+    strict("pg_snapshot_xmax", 1..=1, "int8", |_, args| snapshot_part(args, 1)),
     strict("txid_current", 0..=0, "int8", |session, _| Ok(ScalarValue::Int64(Some(session.release())))),
     strict("pg_current_xact_id", 0..=0, "int8", |session, _| Ok(ScalarValue::Int64(Some(session.release())))),
     acting("pg_notify", 2..=2, "void", pg_notify),
     strict("pg_listening_channels", 0..=0, "_text", listening_channels),
 ];
+
+/// `xmin:xmax:`, what lies between of none in flight.
+fn snapshot(session: &SessionInfo, _: &[ScalarValue]) -> Result<ScalarValue> {
+    let release = session.release();
+    Ok(ScalarValue::Utf8(Some(format!("{release}:{release}:"))))
+}
+
+fn snapshot_part(args: &[ScalarValue], nth: usize) -> Result<ScalarValue> {
+    let text = args.first().map(super::text_of).unwrap_or_default();
+    Ok(ScalarValue::Int64(text.split(':').nth(nth).and_then(|number| number.parse().ok())))
+}
 
 fn set_seed(session: &SessionInfo, args: &[ScalarValue]) -> Result<ScalarValue> {
     let seed = match args.first().map(|seed| seed.cast_to(&DataType::Float64)) {

@@ -10,12 +10,8 @@ pub const FUNCTIONS: &[Function] = &[
     strict("width_bucket", "float float float int|float text[]", Returns::Int, width_bucket),
     strict("sind", "float", Returns::Float, |_, args| degrees(args, exact_sine)),
     strict("cosd", "float", Returns::Float, |_, args| degrees(args, |angle| exact_sine(angle + 90.0))),
-    strict("tand", "float", Returns::Float, |_, args| {
-        degrees(args, |angle| exact_sine(angle) / exact_sine(angle + 90.0))
-    }),
-    strict("cotd", "float", Returns::Float, |_, args| {
-        degrees(args, |angle| exact_sine(angle + 90.0) / exact_sine(angle))
-    }),
+    strict("tand", "float", Returns::Float, |_, args| degrees(args, |angle| tangent(angle) / tangent(45.0))),
+    strict("cotd", "float", Returns::Float, |_, args| degrees(args, |angle| tangent(45.0) / tangent(angle))),
     strict("asind", "float", Returns::Float, |_, args| inverse(args, |x| x.asin().to_degrees())),
     strict("acosd", "float", Returns::Float, |_, args| inverse(args, |x| x.acos().to_degrees())),
     strict("atand", "float", Returns::Float, |_, args| Ok(Output::Float(tidy(float(args, 0).atan().to_degrees())))),
@@ -99,6 +95,11 @@ fn exact_sine(angle: f64) -> f64 {
         270.0 => -1.0,
         other => other.to_radians().sin(),
     }
+}
+
+/// Nearly: what stands beside the tangent of 45 degrees is exact there.
+fn tangent(angle: f64) -> f64 {
+    exact_sine(angle) / exact_sine(angle + 90.0)
 }
 
 fn degrees(args: &[Value<'_>], compute: fn(f64) -> f64) -> Result<Output> {

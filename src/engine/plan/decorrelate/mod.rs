@@ -76,6 +76,11 @@ fn changed(node: LogicalPlan, count: &Cell<usize>) -> DataFusionResult<Transform
             let sorted = LogicalPlanBuilder::from(input).sort_with_limit(keys, sort.fetch)?;
             sorted.project(columns)?.build().map(Transformed::yes)
         }
+        LogicalPlan::Filter(filter) if predicates::holds_none_equal(&filter.predicate) => {
+            let predicate = predicates::none_equal(filter.predicate, &filter.input)?;
+            let exists = LogicalPlan::Filter(Filter::try_new(predicate, filter.input)?);
+            Ok(Transformed::yes(changed(exists, count)?.data))
+        }
         LogicalPlan::Filter(filter)
             if holds_hard(&filter.predicate) || predicates::holds_such(&filter.predicate, is_beyond_conditions) =>
         {
