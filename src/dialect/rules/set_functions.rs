@@ -6,13 +6,13 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, ObjectName, TableFactor, Value, ValueWithSpan,
-    Visit, Visitor,
+    Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, ObjectName, Query, TableFactor, Value,
+    ValueWithSpan, Visit, Visitor,
 };
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::Parser;
 
-use super::{Rule, call};
+use super::{Rule, call, takes_relation};
 
 /// All of them, but those of [`RECORD_FUNCTIONS`].
 pub const SET_FUNCTIONS: &[&str] = &[
@@ -67,6 +67,32 @@ fn is_constant(argument: &FunctionArg) -> bool {
         }
     }
     value.visit(&mut Names).is_continue()
+}
+
+/// Whether a column stands in it, outside of queries.
+fn names_column(argument: &FunctionArg) -> bool {
+    let (FunctionArg::Unnamed(value) | FunctionArg::Named { arg: value, .. }) = argument else { return false };
+    struct Columns {
+        depth: usize,
+    }
+    impl Visitor for Columns {
+        type Break = ();
+        fn pre_visit_query(&mut self, _query: &Query) -> ControlFlow<()> {
+            self.depth += 1;
+            ControlFlow::Continue(())
+        }
+        fn post_visit_query(&mut self, _query: &Query) -> ControlFlow<()> {
+            self.depth -= 1;
+            ControlFlow::Continue(())
+        }
+        fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
+            match expr {
+                Expr::Identifier(_) | Expr::CompoundIdentifier(_) if self.depth == 0 => ControlFlow::Break(()),
+                _ => ControlFlow::Continue(()),
+            }
+        }
+    }
+    value.visit(&mut Columns { depth: 0 }).is_break()
 }
 
 impl Rewriter {
@@ -137,7 +163,10 @@ impl Rule for Rewriter {
         let is_set = [SET_FUNCTIONS, RECORD_FUNCTIONS].iter().any(|names| names.contains(&function.as_str()));
         let replacement = match &*factor {
             TableFactor::Table { name, alias, args: Some(arguments), with_ordinality, .. }
-                if is_set || function == SERIES && (*with_ordinality || !arguments.args.iter().all(is_constant)) =>
+                if is_set
+                    || function == SERIES && (*with_ordinality || !arguments.args.iter().all(is_constant))
+                    // any function in FROM sees the relations before it
+                    || !takes_relation(&function) && arguments.args.iter().any(names_column) =>
             {
                 TableFactor::Function {
                     lateral: true,

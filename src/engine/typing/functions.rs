@@ -9,9 +9,10 @@ use datafusion::common::DFSchema;
 use datafusion::common::tree_node::Transformed;
 use datafusion::error::Result;
 use datafusion::functions::unicode::expr_fn::substring;
-use datafusion::functions_nested::extract::array_element_udf;
 use datafusion::logical_expr::expr::{AggregateFunction, Cast, ScalarFunction, WindowFunction};
-use datafusion::logical_expr::{AggregateUDF, Expr, ExprSchemable, Operator, WindowFunctionDefinition, binary_expr};
+use datafusion::logical_expr::{
+    AggregateUDF, Expr, ExprSchemable, Operator, ScalarUDF, WindowFunctionDefinition, binary_expr,
+};
 use datafusion::prelude::lit;
 use datafusion::scalar::ScalarValue;
 
@@ -39,7 +40,8 @@ fn of_vector(func: Arc<ScalarUDF>, vector: &Expr, rest: &[Expr], schema: &DFSche
     }
     // plain arrays from here on, or it would be done again
     let plain = vector.get_type(schema)?;
-    let places = args.split_off(1).into_iter().map(|at| at + lit(1i64));
+    // of a slice a step follows the bounds
+    let places = args.split_off(1).into_iter().enumerate().map(|(nth, at)| if nth < 2 { at + lit(1i64) } else { at });
     let plain = Expr::Cast(Cast::new(Box::new(vector.clone()), plain));
     let args = std::iter::once(plain).chain(places).collect();
     Ok(Expr::ScalarFunction(ScalarFunction::new_udf(func, args)))
