@@ -8,11 +8,12 @@ use datafusion::common::config::{ConfigEntry, ConfigExtension, ConfigOptions, Ex
 use datafusion::error::{DataFusionError, Result};
 
 use super::modes::ExportedSnapshot;
+use super::postgres_settings::{confidential, is_confidential};
 use super::running::Running;
 use super::sessions::SessionEntry;
 use super::settings::Settings;
 use crate::catalog::Memberships;
-use crate::catalog::memberships::{PREDEFINED, READ_ALL_STATS, is_predefined};
+use crate::catalog::memberships::{PREDEFINED, READ_ALL_SETTINGS, READ_ALL_STATS, is_predefined};
 use crate::error::{Error, ErrorKind};
 use crate::pgcatalog::{Metadata, OWNER, OWNER_OID, role_oid};
 use crate::pgtypes::Style;
@@ -119,6 +120,15 @@ impl SessionInfo {
         let (me, memberships) = (self.user().to_owned(), self.memberships());
         let all = self.is_owner(&me) || memberships.of(&me).contains(READ_ALL_STATS);
         move |user| all || memberships.of(&me).contains(user)
+    }
+    /// Whether the user may see the setting of that name.
+    pub fn sees_setting(&self, name: &str) -> bool {
+        !is_confidential(name) || self.acts_as(self.user(), READ_ALL_SETTINGS)
+    }
+    /// # Errors
+    /// `42501` where the user may not see it.
+    pub fn check_setting(&self, name: &str) -> crate::error::Result<()> {
+        if self.sees_setting(name) { Ok(()) } else { Err(confidential(name)) }
     }
     pub fn settings(&self) -> &Settings {
         &self.0.settings

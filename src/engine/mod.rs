@@ -90,7 +90,6 @@ pub use context::{Role, SessionInfo};
 pub use copy::CopyFrom;
 pub use errors::from_datafusion;
 pub use notify::{Mailbox, Notification};
-pub use postgres_settings::{confidential, is_confidential};
 pub use running::{Figures, Running};
 pub use session::{Encryption, Notice, Outcome, Prepared, Session, SessionParams, Severity, TransactionStatus};
 pub use sessions::{Activity, ActivityState, Named, NamedCursor, NamedStatement, SessionEntry, Sessions};

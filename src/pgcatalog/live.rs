@@ -15,8 +15,7 @@ use datafusion::physical_plan::ExecutionPlan;
 use super::columns::Columns;
 use super::layout::LAYOUTS;
 use super::{DATABASE_OID, OWNER_OID, roles, sequences, statistics};
-use crate::catalog::memberships::READ_ALL_SETTINGS;
-use crate::engine::{Activity, ActivityState, LockKey, SessionEntry, SessionInfo, is_confidential};
+use crate::engine::{ActivityState, LockKey, SessionEntry, SessionInfo};
 use crate::pgtypes::time::Zone;
 
 type Make = fn(&SessionInfo, &SchemaRef) -> Result<RecordBatch>;
@@ -96,9 +95,7 @@ impl TableProvider for LiveTable {
 
 fn settings(session: &SessionInfo, schema: &SchemaRef) -> Result<RecordBatch> {
     let mut all = session.settings().all();
-    if !session.acts_as(session.user(), READ_ALL_SETTINGS) {
-        all.retain(|setting| !is_confidential(&setting.name));
-    }
+    all.retain(|setting| session.sees_setting(&setting.name));
     Columns::of(&all)
         .text("name", |s| &s.name)
         .text("setting", |s| &s.setting)
@@ -145,8 +142,8 @@ fn activity(session: &SessionInfo, schema: &SchemaRef) -> Result<RecordBatch> {
         })
         .instant("query_start", |(activity, seen, _)| activity.query_start.filter(|_| *seen).and_then(micros))
         .instant("state_change", |(activity, seen, _)| seen.then_some(activity.state_change).and_then(micros))
-        .opt_text("wait_event_type", |(activity, seen, entry)| Some(waits(session, activity, entry, *seen)?.0))
-        .opt_text("wait_event", |(activity, seen, entry)| Some(waits(session, activity, entry, *seen)?.1))
+        .opt_text("wait_event_type", |(activity, seen, entry)| Some(waits(session, activity.state, entry, *seen)?.0))
+        .opt_text("wait_event", |(activity, seen, entry)| Some(waits(session, activity.state, entry, *seen)?.1))
         .opt_text("state", |(activity, seen, _)| seen.then(|| activity.state.name()))
         .text("query", |(activity, seen, _)| if *seen { activity.query.as_str() } else { HIDDEN })
         .opt_text("backend_type", |(_, seen, _)| seen.then_some("client backend"))
@@ -156,11 +153,11 @@ fn activity(session: &SessionInfo, schema: &SchemaRef) -> Result<RecordBatch> {
 /// What a session waits for, if it does.
 fn waits(
     session: &SessionInfo,
-    activity: &Activity,
+    state: ActivityState,
     entry: &SessionEntry,
     seen: bool,
 ) -> Option<(&'static str, &'static str)> {
-    match activity.state {
+    match state {
         _ if !seen => None,
         ActivityState::Active if session.running().locks.waits(entry.pid) => Some(("Lock", "advisory")),
         ActivityState::Active => None,

@@ -8,8 +8,7 @@ use datafusion::common::utils::SingleRowListArrayBuilder;
 use datafusion::scalar::ScalarValue;
 
 use super::{Definition, acting, number_of, strict, text_of, utf8};
-use crate::catalog::memberships::READ_ALL_SETTINGS;
-use crate::engine::{SERVER_VERSION, SessionInfo, confidential, is_confidential};
+use crate::engine::{SERVER_VERSION, SessionInfo};
 use crate::error::{Error, ErrorKind, Result};
 
 pub const FUNCTIONS: &[Definition] = &[
@@ -191,10 +190,8 @@ fn current_schemas(session: &SessionInfo, args: &[ScalarValue]) -> Result<Scalar
 fn current_setting(session: &SessionInfo, args: &[ScalarValue]) -> Result<ScalarValue> {
     let name = args.first().map(text_of).unwrap_or_default();
     let missing_ok = matches!(args.get(1), Some(ScalarValue::Boolean(Some(true))));
+    session.check_setting(&name)?;
     match session.settings().get(&name) {
-        Some(_) if is_confidential(&name) && !session.acts_as(session.user(), READ_ALL_SETTINGS) => {
-            Err(confidential(&name))
-        }
         Some(value) => Ok(utf8(value)),
         None if missing_ok => Ok(ScalarValue::Utf8(None)),
         None => Err(Error::new(ErrorKind::UndefinedObject, format!("unrecognized configuration parameter \"{name}\""))),
