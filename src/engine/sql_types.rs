@@ -11,7 +11,9 @@ use datafusion::sql::sqlparser::ast::{
     ArrayElemTypeDef, CharacterLength, DataType as SqlType, ExactNumberInfo, IntervalFields, ObjectName, TimezoneInfo,
 };
 
+use crate::error::{Error, ErrorKind};
 use crate::pgcatalog::PgOidTypePlanner;
+use crate::pgfunctions::external;
 use crate::pgtypes::{FREE, PG_TYPE_KEY, TYPE_MODIFIER_KEY};
 
 /// Names of types.
@@ -20,6 +22,7 @@ pub(super) struct SqlTypes;
 
 impl TypePlanner for SqlTypes {
     fn plan_type_field(&self, sql_type: &SqlType) -> DataFusionResult<Option<FieldRef>> {
+        check_digits(sql_type)?;
         let microseconds = TimeUnit::Microsecond;
         let mut modifier = None;
         let data_type = match sql_type {
@@ -74,6 +77,33 @@ impl TypePlanner for SqlTypes {
         }
         Ok(Some(Arc::new(field)))
     }
+}
+
+/// The most digits that a decimal holds.
+const DIGITS_MAX: u64 = 76;
+
+/// Whether there is a numeric of so many digits.
+fn check_digits(sql_type: &SqlType) -> DataFusionResult<()> {
+    let (SqlType::Numeric(info) | SqlType::Decimal(info) | SqlType::Dec(info)) = sql_type else { return Ok(()) };
+    let (precision, scale) = match info {
+        ExactNumberInfo::None => return Ok(()),
+        ExactNumberInfo::Precision(precision) => (*precision, 0),
+        ExactNumberInfo::PrecisionAndScale(precision, scale) => (*precision, *scale),
+    };
+    let error = if !(1..=1000).contains(&precision) {
+        let message = format!("NUMERIC precision {precision} must be between 1 and 1000");
+        Error::new(ErrorKind::InvalidParameter, message)
+    } else if !(-1000..=1000).contains(&scale) {
+        Error::new(ErrorKind::InvalidParameter, format!("NUMERIC scale {scale} must be between -1000 and 1000"))
+    } else if precision > DIGITS_MAX {
+        Error::new(
+            ErrorKind::FeatureNotSupported,
+            format!("numerics of more than {DIGITS_MAX} digits are not supported"),
+        )
+    } else {
+        return Ok(());
+    };
+    Err(external(error))
 }
 
 impl SqlTypes {
@@ -153,4 +183,20 @@ fn text(pg_type: &str, length: Option<&CharacterLength>, otherwise: Option<u64>)
 fn marked(data_type: DataType, pg_type: &str) -> FieldRef {
     let metadata = [(PG_TYPE_KEY.to_owned(), pg_type.to_owned())].into();
     Arc::new(Field::new("", data_type, true).with_metadata(metadata))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ExactNumberInfo, SqlType, check_digits};
+
+    #[test]
+    fn numerics_have_as_many_digits_as_they_can() {
+        let wrong = |info| check_digits(&SqlType::Numeric(info)).err().map(|error| error.to_string());
+        assert!(wrong(ExactNumberInfo::Precision(2000)).unwrap().contains("must be between 1 and 1000"));
+        assert!(wrong(ExactNumberInfo::Precision(0)).is_some());
+        assert!(wrong(ExactNumberInfo::Precision(300)).unwrap().contains("not supported"));
+        assert!(wrong(ExactNumberInfo::PrecisionAndScale(10, 2000)).is_some());
+        assert_eq!(wrong(ExactNumberInfo::PrecisionAndScale(38, 10)), None);
+        assert_eq!(wrong(ExactNumberInfo::None), None);
+    }
 }

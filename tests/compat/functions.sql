@@ -54,3 +54,5 @@ select random(), random();
 select setseed(0.1) is null, random();
 select setseed(2);
 select round(random()::numeric, 3) from generate_series(1, 5);
+select x, sind(x), cosd(x), tand(x), cotd(x) from (values (-400::float8), (-30), (10), (45), (60), (75.5), (120), (200), (300), (719)) v(x);
+select x, asind(x), acosd(x), atand(x), atan2d(x, 2) from (values (-1::float8), (-0.5), (-0.3), (0), (0.25), (0.5), (0.9), (1)) v(x);

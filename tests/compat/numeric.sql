@@ -86,3 +86,6 @@ select power(-2.0, 0.5);
 select (-2.0) ^ 3, power(-1.5, 2), factorial(0), factorial(25);
 select factorial(-1);
 select trim_scale(1.500), trim_scale(100), trim_scale(salary), scale(1.500), min_scale(1.500) from employees order by id;
+select 1::numeric(2000);
+select cast(1 as numeric(0));
+select 1::numeric(10, 2000);

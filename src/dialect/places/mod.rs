@@ -61,6 +61,12 @@ fn of_words(statement: &Statement, message: &str) -> Option<usize> {
     {
         return operator_position(statement, name);
     }
+    if message.starts_with("NUMERIC ") {
+        return ["numeric", "decimal", "dec"].iter().find_map(|name| operator_position(statement, name));
+    }
+    if message.starts_with("multiple primary keys for table") {
+        return Spot::Nth(Location { line: 1, column: 1 }, "primary".to_owned(), 1).position(statement);
+    }
     if let Some(word) = message.strip_prefix("syntax error at or near \"").and_then(|rest| rest.strip_suffix('"')) {
         return operator_position(statement, word);
     }

@@ -1,5 +1,6 @@
 //! Strings and regular expressions, and numbers where DataFusion's functions are others.
 
+mod degrees;
 mod format;
 mod hash;
 mod numbers;

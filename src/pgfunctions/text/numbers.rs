@@ -1,5 +1,6 @@
 //! Numbers: whole division, scales, buckets.
 
+use super::degrees;
 use crate::error::{Error, ErrorKind, Result};
 use crate::pgfunctions::row::{Env, Function, Output, Returns, Value, strict};
 
@@ -8,15 +9,15 @@ pub const FUNCTIONS: &[Function] = &[
     strict("scale", "numeric", Returns::Int, |_, args| Ok(Output::Int(numeric(args, 0).1.into()))),
     strict("min_scale", "numeric", Returns::Int, |_, args| Ok(Output::Int(trimmed(numeric(args, 0)).1.into()))),
     strict("width_bucket", "float float float int|float text[]", Returns::Int, width_bucket),
-    strict("sind", "float", Returns::Float, |_, args| degrees(args, exact_sine)),
-    strict("cosd", "float", Returns::Float, |_, args| degrees(args, |angle| exact_sine(angle + 90.0))),
-    strict("tand", "float", Returns::Float, |_, args| degrees(args, |angle| tangent(angle) / tangent(45.0))),
-    strict("cotd", "float", Returns::Float, |_, args| degrees(args, |angle| tangent(45.0) / tangent(angle))),
-    strict("asind", "float", Returns::Float, |_, args| inverse(args, |x| x.asin().to_degrees())),
-    strict("acosd", "float", Returns::Float, |_, args| inverse(args, |x| x.acos().to_degrees())),
-    strict("atand", "float", Returns::Float, |_, args| Ok(Output::Float(tidy(float(args, 0).atan().to_degrees())))),
+    strict("sind", "float", Returns::Float, |_, args| angle(args, degrees::sine)),
+    strict("cosd", "float", Returns::Float, |_, args| angle(args, degrees::cosine)),
+    strict("tand", "float", Returns::Float, |_, args| angle(args, degrees::tangent)),
+    strict("cotd", "float", Returns::Float, |_, args| angle(args, degrees::cotangent)),
+    strict("asind", "float", Returns::Float, |_, args| inverse(args, degrees::arc_sine)),
+    strict("acosd", "float", Returns::Float, |_, args| inverse(args, degrees::arc_cosine)),
+    strict("atand", "float", Returns::Float, |_, args| Ok(Output::Float(degrees::arc_tangent(float(args, 0))))),
     strict("atan2d", "float float", Returns::Float, |_, args| {
-        Ok(Output::Float(tidy(float(args, 0).atan2(float(args, 1)).to_degrees())))
+        Ok(Output::Float(degrees::arc_tangent_of(float(args, 0), float(args, 1))))
     }),
 ];
 
@@ -84,25 +85,7 @@ fn width_bucket(_: &Env, args: &[Value<'_>]) -> Result<Output> {
     }))
 }
 
-/// Sine of degrees, exact where it is a half, one or nought.
-fn exact_sine(angle: f64) -> f64 {
-    let angle = angle.rem_euclid(360.0);
-    match angle {
-        0.0 | 180.0 => 0.0,
-        30.0 | 150.0 => 0.5,
-        90.0 => 1.0,
-        210.0 | 330.0 => -0.5,
-        270.0 => -1.0,
-        other => other.to_radians().sin(),
-    }
-}
-
-/// Nearly: what stands beside the tangent of 45 degrees is exact there.
-fn tangent(angle: f64) -> f64 {
-    exact_sine(angle) / exact_sine(angle + 90.0)
-}
-
-fn degrees(args: &[Value<'_>], compute: fn(f64) -> f64) -> Result<Output> {
+fn angle(args: &[Value<'_>], compute: fn(f64) -> f64) -> Result<Output> {
     let angle = float(args, 0);
     if angle.is_infinite() {
         return Err(Error::new(ErrorKind::NumericOutOfRange, "input is out of range"));
@@ -115,10 +98,5 @@ fn inverse(args: &[Value<'_>], compute: fn(f64) -> f64) -> Result<Output> {
     if value.abs() > 1.0 {
         return Err(Error::new(ErrorKind::NumericOutOfRange, "input is out of range"));
     }
-    Ok(Output::Float(tidy(compute(value))))
-}
-
-/// Whole degrees where radians only nearly give them.
-fn tidy(degrees: f64) -> f64 {
-    if (degrees - degrees.round()).abs() < 1e-13 * degrees.abs().max(1.0) { degrees.round() } else { degrees }
+    Ok(Output::Float(compute(value)))
 }
