@@ -57,7 +57,7 @@ for relation in aggregate am amop amproc cast conversion language opclass operat
     rows "pg_catalog.pg_$relation"
 done
 rows pg_catalog.pg_collation "collprovider in ('c', 'd')"
-rows pg_catalog.pg_description "classoid <> 'pg_class'::regclass and objoid < 16384 and classoid <> 'pg_collation'::regclass and classoid <> 'pg_namespace'::regclass"
+rows pg_catalog.pg_description "classoid <> 'pg_class'::regclass and objoid < 16384 and classoid <> 'pg_collation'::regclass and objoid <> 2200"
 rows pg_catalog.pg_type "oid < 16384"
 for relation in sql_features sql_implementation_info sql_parts sql_sizing; do
     rows "information_schema.$relation"
