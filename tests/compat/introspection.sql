@@ -1,0 +1,32 @@
+-- What tools literally send when they look around, as read in their public sources, in its smallest form: Hasura, PostgREST, pgAdmin,
+-- Debezium, DataGrip, pgcli, the ODBC driver.
+select 1 where 'true';
+select 1 where ('yes');
+select count(*) from departments d join employees e on 'true' where not 'false';
+select 1 where 'maybe';
+select d.id from departments d where d.id not in (select e.department_id from employees e where e.manager_id = d.id) order by 1;
+select d.id from departments d where d.id not in (select e.department_id from employees e where e.department_id = d.id and e.salary > 8000) order by 1;
+select e.id from employees e where e.manager_id not in (select m.manager_id from employees m where m.department_id = e.department_id and m.id <> e.id) order by 1;
+select e.id from employees e where e.department_id = 10 and e.salary not in (select m.salary from employees m where m.department_id = e.department_id and m.id <> e.id) order by 1;
+set time zone "UTC";
+show time zone;
+set timezone to "America/New_York";
+show timezone;
+reset timezone;
+select pg_catalog.substring('abc', 2);
+select information_schema._pg_truetypid(a.*, t.*), information_schema._pg_truetypmod(a, t), a.attname from pg_attribute a join pg_type t on t.oid = a.atttypid where a.attrelid = 'employees'::regclass and a.attnum > 0 order by a.attnum;
+select oidvectortypes(proargtypes), proname from pg_proc where proname in ('pg_get_userbyid', 'obj_description', 'pi') and pronamespace = 'pg_catalog'::regnamespace order by 2, 1;
+select count(*) >= 0 from pg_available_extension_versions();
+select txid_snapshot_xmin(txid_current_snapshot()) is not null, txid_snapshot_xmax(txid_current_snapshot()) is not null;
+select attidentity, attgenerated from pg_attribute where attrelid = 'employees'::regclass and attnum = 1;
+create temp table keyed (a int, b int, c int, primary key (b, a));
+select i.indkey[0:1], i.indkey[0:0], i.indkey[1:1], i.indkey[0], i.indkey[1] from pg_index i where indrelid = 'keyed'::regclass;
+select a.attname from pg_attribute a, pg_index i where i.indrelid = 'keyed'::regclass and a.attrelid = i.indrelid and a.attnum = any(i.indkey[0:(i.indnkeyatts - 1)]) order by a.attnum;
+select count(*) from pg_description where objoid = 2200 and classoid = 'pg_namespace'::regclass;
+select count(*) from pg_constraint c join pg_attrdef a on a.oid = c.oid;
+comment on column keyed.a is 'first';
+select col_description('keyed_pkey'::regclass, 1), col_description('keyed'::regclass, 1);
+drop table keyed;
+select a.id, f from sales a, abs(a.quantity) f order by a.id limit 3;
+select a.id, f.x from sales a cross join upper(a.region) f(x) order by a.id limit 3;
+select current_database from current_database();
