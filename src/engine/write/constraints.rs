@@ -1,4 +1,4 @@
-//! What a table asks of its rows, ready to be asked of batches: identity and generated columns are filled in, lengths,
+//! What a table asks of its rows, ready to be asked of batches: generated columns are filled in, lengths,
 //! NOT NULL and conditions are checked.
 //!
 //! Invariant: every row that a statement writes has passed [`TableRules::finish`], once.
