@@ -8,7 +8,7 @@ select count(*), count(distinct ctid) from employees;
 select public.departments.ctid is null, public.departments.id from public.departments order by 2;
 select tableoid::regclass, id from departments order by id;
 select tableoid = 'departments'::regclass from departments limit 1;
-select xmin is null, cmin is null, xmax, cmax is null from departments where id = 10;
+select xmin is null, cmin is null, xmax is null, cmax is null from departments where id = 10;
 select e.id, d.ctid is null, d.tableoid::regclass from employees e left join departments d on d.id = e.department_id order by 1;
 select n.oid::bigint > 0 as id, n.xmin is null as state_number, nspname as name from pg_catalog.pg_namespace n where nspname = 'pg_catalog';
 select pg_catalog.age(c.xmin) >= 0, c.relname, c.tableoid::regclass from pg_class c where relname = 'employees';
