@@ -43,7 +43,9 @@ impl ScalarUDFImpl for Coalesce {
             if known.is_empty() {
                 return Err(error);
             }
-            let common = try_type_union_resolution(&known)?;
+            // maps have no common type, not even with themselves
+            let alike = known.iter().all(|other| Some(other) == known.first());
+            let common = if alike { known } else { try_type_union_resolution(&known)? };
             Ok(common.first().map(|common| vec![common.clone(); types.len()]).unwrap_or_default())
         })
     }

@@ -5,8 +5,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use datafusion::arrow::array::{Int64Array, RecordBatch};
-use datafusion::arrow::datatypes::{DataType, Field, Schema};
+use datafusion::arrow::array::{
+    ArrayRef, Int64Array, Int64Builder, MapBuilder, RecordBatch, StringArray, StringBuilder, StructArray,
+};
+use datafusion::arrow::datatypes::{DataType, Field, Fields, Schema};
 use tokio_postgres::Client;
 
 use crate::support::{Server, connect, error, rows, run, value};
@@ -183,4 +185,72 @@ async fn a_lake_that_is_made_anew_under_a_server_is_not_given_the_old_rows() {
     run(&client, "insert into new values (6)").await;
     becomes(&theirs, "select sum(n) from new", "11").await;
     assert_eq!(value(&theirs, "select count(*) from pg_class where relname = 'old'").await, "0");
+}
+
+/// What PostgreSQL has no columns for is `jsonb` to clients, and to its operators.
+#[tokio::test(flavor = "multi_thread")]
+async fn structures_and_maps_of_others_are_jsonb() {
+    let folder = tempfile::tempdir().unwrap();
+    let lake = folder.path();
+    let members =
+        Fields::from(vec![Field::new("name", DataType::Utf8, true), Field::new("age", DataType::Int64, true)]);
+    let names: ArrayRef = Arc::new(StringArray::from(vec!["Ann", "Bob"]));
+    let ages: ArrayRef = Arc::new(Int64Array::from(vec![Some(3), None]));
+    let structures: ArrayRef = Arc::new(StructArray::new(members, vec![names, ages], None));
+    let mut maps = MapBuilder::new(None, StringBuilder::new(), Int64Builder::new());
+    for (key, value) in [("b", 1), ("aa", 2)] {
+        maps.keys().append_value(key);
+        maps.values().append_value(value);
+    }
+    maps.append(true).unwrap();
+    maps.append(false).unwrap();
+    let ids: ArrayRef = Arc::new(Int64Array::from(vec![1, 2]));
+    let columns = [("n", ids), ("s", structures), ("m", Arc::new(maps.finish()) as ArrayRef)];
+    let batch = RecordBatch::try_from_iter(columns).unwrap();
+    std::fs::create_dir_all(lake.join("public/nested")).unwrap();
+    let url = url::Url::from_directory_path(lake.join("public/nested")).unwrap();
+    deltalake::DeltaTable::try_from_url(url).await.unwrap().write(vec![batch]).await.unwrap();
+
+    let server = serve(lake, &[]);
+    let client = server.connect().await;
+    let answers = |sql: &'static str| rows(&client, sql);
+    assert_eq!(
+        answers("select n, s, m from nested order by n").await,
+        [
+            ["1", r#"{"age": 3, "name": "Ann"}"#, r#"{"b": 1, "aa": 2}"#],
+            ["2", r#"{"age": null, "name": "Bob"}"#, "NULL"]
+        ]
+    );
+    let parts =
+        "select s->>'name', (s).age, m->'aa', coalesce(m, '{}') || '{\"z\": 0}', pg_typeof(m) from nested where n = 1";
+    assert_eq!(rows(&client, parts).await, [["Ann", "3", "2", r#"{"b": 1, "z": 0, "aa": 2}"#, "jsonb"]]);
+    assert_eq!(answers("select n from nested where m @> '{\"b\": 1}' and s->>'age' = '3'").await, [["1"]]);
+    assert_eq!(
+        answers("select key, value from nested, jsonb_each_text(m) order by 1").await,
+        [["aa", "2"], ["b", "1"]]
+    );
+    let prepared = client.prepare("select s, m from nested order by n").await.unwrap();
+    let documents: Vec<_> = prepared.columns().iter().map(|column| column.type_().name().to_owned()).collect();
+    assert_eq!(documents, ["jsonb", "jsonb"]);
+    let row = &client.query(&prepared, &[]).await.unwrap()[0];
+    let document: Document = row.get(1);
+    assert_eq!(document.0, r#"{"b": 1, "aa": 2}"#);
+    let refused = error(&client, "update nested set m = '{\"b\": 2}' where n = 1").await;
+    assert!(refused.message().contains("is a map of the Delta table"), "{refused}");
+    run(&client, "update nested set s = null where n = 2").await;
+    assert_eq!(answers("select count(*) from nested where s is null").await, [["1"]]);
+}
+
+/// A `jsonb` as it travels in binary.
+struct Document(String);
+
+impl tokio_postgres::types::FromSql<'_> for Document {
+    fn from_sql(_: &tokio_postgres::types::Type, raw: &[u8]) -> Result<Self, Box<dyn std::error::Error + Sync + Send>> {
+        let (version, text) = raw.split_first().ok_or("an empty document")?;
+        assert_eq!(*version, 1);
+        Ok(Self(std::str::from_utf8(text)?.to_owned()))
+    }
+    fn accepts(known: &tokio_postgres::types::Type) -> bool {
+        *known == tokio_postgres::types::Type::JSONB
+    }
 }

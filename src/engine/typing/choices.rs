@@ -8,6 +8,7 @@ use datafusion::common::{DFSchema, NullEquality};
 use datafusion::error::Result;
 use datafusion::logical_expr::expr::{Cast, InList, InSubquery, ScalarFunction};
 use datafusion::logical_expr::{Case, Distinct, Expr, Join, JoinType, LogicalPlan, Projection, Union};
+use datafusion::scalar::ScalarValue;
 
 use super::casts;
 use super::kinds::{Kind, is_plain, kind, name, number_rank};
@@ -73,11 +74,13 @@ pub(super) fn alike(
 fn documents(typing: &Typing, exprs: Vec<Expr>, schema: &DFSchema) -> Result<(Vec<Expr>, Vec<Operand>)> {
     let operands = |exprs: &[Expr]| exprs.iter().map(|expr| typing.operand(expr, schema)).collect::<Result<Vec<_>>>();
     let known = operands(&exprs)?;
-    let arrow = |operand: &Operand| operand.known().map(|(_, field)| field.data_type().clone());
     let is_structure = |operand: &Operand| {
         operand.known().is_some_and(|(pg_type, field)| *pg_type == Type::JSONB && field.data_type().is_nested())
     };
-    let all_alike = known.windows(2).all(|pair| arrow(&pair[0]) == arrow(&pair[1]));
+    let mut types = known.iter().filter_map(|operand| Some(operand.known()?.1.data_type()));
+    let first = types.next();
+    let is_text = |expr: &Expr| matches!(expr, Expr::Literal(ScalarValue::Utf8(Some(_)), _));
+    let all_alike = types.all(|other| Some(other) == first) && !exprs.iter().any(is_text);
     if all_alike || !known.iter().any(is_structure) {
         return Ok((exprs, known));
     }
