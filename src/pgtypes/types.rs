@@ -96,6 +96,7 @@ pub fn type_size(pg_type: &Type) -> i16 {
         ref oid if is_reg(oid) => 4,
         Type::INT8 | Type::FLOAT8 | Type::TIME | Type::TIMESTAMP | Type::TIMESTAMPTZ => 8,
         Type::INTERVAL | Type::UUID => 16,
+        Type::TID => 6,
         Type::NAME => 64,
         _ => -1,
     }

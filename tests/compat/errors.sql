@@ -111,7 +111,6 @@ select "from", (array_agg(id))[1] from employees;
 select row(1, 2) = row(1);
 select (1, 2) in ((1, 2, 3));
 select * from (values (1));
-select 1 from (select 2) x, (select 3);
 explain employees;
 values (1, 2), (3);
 -- names that are not there

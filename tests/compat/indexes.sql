@@ -108,7 +108,7 @@ create index ti_d on ti using gin (k);
 create index ti_e on ti using gin (j jsonb_path_ops);
 create index ti_f on ti using hash (email);
 create index ti_g on ti (id nulls first, v desc);
-create index ti_h on ti using brin (id) with (pages_per_range = 32, autosummarize = on);
+create index ti_h on ti using brin (id) with (pages_per_range = 32);
 create index ti_i on ti (lower(email), (id + 1), v varchar_pattern_ops);
 create index ti_j on ti (email collate "C");
 create index ti_k on ti using spgist (email);

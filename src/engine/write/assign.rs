@@ -44,7 +44,7 @@ fn check_cast(value: &Expr, column: &str, schema: &dyn ExprSchema) -> Result<()>
 fn check_value(value: &Expr, to: &DataType, column: &str, schema: &dyn ExprSchema) -> Result<()> {
     let from = value.get_type(schema).map_err(errors::from_datafusion)?;
     // a quoted literal has no type of its own
-    if matches!(value, Expr::Literal(..)) && from.is_string() && !to.is_nested() {
+    if matches!(value, Expr::Literal(..)) && from.is_string() && !is_structure(to) {
         return Ok(());
     }
     check_type(&from, to, column)
@@ -56,7 +56,7 @@ pub(super) fn check_type(from: &DataType, to: &DataType, column: &str) -> Result
     if assignable(from, to) {
         return Ok(());
     }
-    if from.is_string() && matches!(to, DataType::Struct(_) | DataType::Map(..)) {
+    if from.is_string() && is_structure(to) {
         let what = if matches!(to, DataType::Map(..)) { "map" } else { "structure" };
         let message =
             format!("column \"{column}\" is a {what} of the Delta table: it cannot be written from a document yet");
@@ -92,6 +92,10 @@ pub(super) fn assigned(value: Expr, column: &FieldRef, schema: &dyn ExprSchema) 
         Expr::ScalarSubquery(_) => Ok(cast(value, to.clone())),
         value => value.cast_to(to, schema).map_err(errors::from_datafusion),
     }
+}
+
+fn is_structure(data_type: &DataType) -> bool {
+    matches!(data_type, DataType::Struct(_) | DataType::Map(..))
 }
 
 fn assignable(from: &DataType, to: &DataType) -> bool {

@@ -114,6 +114,9 @@ pub fn rewrite_casts(expr: Expr, schema: &DFSchema) -> DataFusionResult<Transfor
             _ => Ok(Transformed::no(expr)),
         };
     };
+    if matches!(cast.field.data_type(), DataType::Struct(_) | DataType::Map(..)) {
+        return Ok(Transformed::no(Expr::Cast(cast)));
+    }
     let (from, to) = (JsonType::of(&cast.expr, schema), JsonType::of_field(&cast.field));
     match (from, to) {
         (None, None) => Ok(Transformed::no(Expr::Cast(cast))),
