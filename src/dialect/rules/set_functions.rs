@@ -69,6 +69,22 @@ fn is_constant(argument: &FunctionArg) -> bool {
     value.visit(&mut Names).is_continue()
 }
 
+/// Functions of the catalogs that are tables here, whatever they are asked of.
+const CATALOG_TABLES: &[&str] = &[
+    "aclexplode",
+    "pg_get_publication_tables",
+    "pg_options_to_table",
+    "pg_partition_ancestors",
+    "pg_partition_tree",
+    "pg_tablespace_databases",
+    "ts_token_type",
+];
+
+/// Whether the function is planned as a table, which sees no other.
+fn is_table(function: &str) -> bool {
+    takes_relation(function) || CATALOG_TABLES.contains(&function)
+}
+
 /// Whether a column stands in it, outside of queries.
 fn names_column(argument: &FunctionArg) -> bool {
     let (FunctionArg::Unnamed(value) | FunctionArg::Named { arg: value, .. }) = argument else { return false };
@@ -166,7 +182,7 @@ impl Rule for Rewriter {
                 if is_set
                     || function == SERIES && (*with_ordinality || !arguments.args.iter().all(is_constant))
                     // any function in FROM sees the relations before it
-                    || !takes_relation(&function) && arguments.args.iter().any(names_column) =>
+                    || !is_table(&function) && arguments.args.iter().any(names_column) =>
             {
                 TableFactor::Function {
                     lateral: true,
