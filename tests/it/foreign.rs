@@ -205,8 +205,9 @@ async fn structures_and_maps_of_others_are_jsonb() {
     maps.append(true).unwrap();
     maps.append(false).unwrap();
     let ids: ArrayRef = Arc::new(Int64Array::from(vec![1, 2]));
-    let columns = [("n", ids), ("s", structures), ("m", Arc::new(maps.finish()) as ArrayRef)];
-    let batch = RecordBatch::try_from_iter(columns).unwrap();
+    let maps: ArrayRef = Arc::new(maps.finish());
+    let columns = [("n", ids, true), ("s", structures, true), ("m", maps, true)];
+    let batch = RecordBatch::try_from_iter_with_nullable(columns).unwrap();
     std::fs::create_dir_all(lake.join("public/nested")).unwrap();
     let url = url::Url::from_directory_path(lake.join("public/nested")).unwrap();
     deltalake::DeltaTable::try_from_url(url).await.unwrap().write(vec![batch]).await.unwrap();
