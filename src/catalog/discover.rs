@@ -12,12 +12,25 @@ use futures::{StreamExt, TryStreamExt, stream};
 use object_store::path::Path;
 use uuid::Uuid;
 
-use super::{Catalog, Column, Object, ObjectKind, Release};
+use super::{Catalog, Column, Object, ObjectKind, OwnedBy, Release, Sequence};
 use crate::error::Result;
-use crate::names::TableName;
+use crate::names::{TableName, object_name};
 
 /// How many logs are read at once.
 const CONCURRENCY: usize = 16;
+
+/// The sequence of an identity column whose table brought none.
+fn numbering(release: &Release, table: &Object, column: &Column) -> Object {
+    let named = |kind: &str| {
+        let name = object_name(&table.name.name, &column.name, kind);
+        TableName::new(table.name.schema.as_str(), &name)
+    };
+    let numbered = (1..).map(|number: u32| named(&format!("seq{number}")));
+    let free = std::iter::once(named("seq")).chain(numbered).find(|name| !release.objects.contains_key(name));
+    let owned_by = Some(OwnedBy { table: table.id, column: column.name.clone() });
+    let sequence = Sequence { owned_by, ..Sequence::numbering(&column.data_type) };
+    Object::declaring(free.unwrap_or_else(|| named("seq")), sequence)
+}
 
 impl Catalog {
     /// Looks for tables nobody has named yet and publishes them as one release; answers how many there were.
@@ -44,6 +57,11 @@ impl Catalog {
                     next.schema_oid(&object.name.schema);
                     let oid = next.next_oid();
                     next.objects.insert(object.name.clone(), Arc::new(Object { oid, ..object.clone() }));
+                    for column in object.columns.iter().filter(|column| column.identity.is_some()) {
+                        let sequence = numbering(next, object, column);
+                        let oid = next.next_oid();
+                        next.objects.insert(sequence.name.clone(), Arc::new(Object { oid, ..sequence }));
+                    }
                     new = true;
                 }
             }

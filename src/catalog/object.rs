@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::rights::Rights;
-use super::sequence::Sequence;
+use super::sequence::{Position, Sequence};
 use crate::names::TableName;
 use crate::pgtypes::{PG_TYPE_KEY, TYPE_MODIFIER_KEY};
 use crate::table::{ColumnDefinition, Constraint, Snapshot};
@@ -181,6 +181,22 @@ impl Object {
         match &self.kind {
             ObjectKind::Table { location, .. } | ObjectKind::Broken { location, .. } => Some(location),
             ObjectKind::View { .. } | ObjectKind::Sequence(_) => None,
+        }
+    }
+
+    /// A new sequence.
+    pub(super) fn declaring(name: TableName, sequence: Sequence) -> Self {
+        Self {
+            id: Uuid::now_v7(),
+            oid: 0,
+            name,
+            kind: ObjectKind::Sequence(sequence),
+            columns: Position::columns(),
+            comment: None,
+            provenance: None,
+            constraints: Vec::new(),
+            query: None,
+            rights: None,
         }
     }
 

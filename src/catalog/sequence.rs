@@ -101,6 +101,16 @@ impl Default for Sequence {
 }
 
 impl Sequence {
+    /// The one that numbers a column of the type.
+    pub fn numbering(data_type: &DataType) -> Self {
+        let (name, max) = match data_type {
+            DataType::Int16 => ("smallint", i16::MAX.into()),
+            DataType::Int32 => ("integer", i32::MAX.into()),
+            _ => ("bigint", i64::MAX),
+        };
+        Self { data_type: name.to_owned(), max, ..Self::default() }
+    }
+
     fn first(&self) -> Position {
         Position { value: self.start, is_called: false }
     }

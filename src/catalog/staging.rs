@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use super::overlay::{Overlay, Staged};
 use super::rights::Rights;
-use super::sequence::{Position, Sequence};
+use super::sequence::Sequence;
 use super::{Column, Object, ObjectKind, Provenance, temporary};
 use crate::error::{Error, ErrorKind, Result};
 use crate::names::TableName;
@@ -126,18 +126,7 @@ impl Overlay {
         let old = self.object(name).filter(|object| object.sequence().is_some());
         let object = match old {
             Some(old) => Object { kind: ObjectKind::Sequence(sequence), ..Object::clone(&old) },
-            None => Object {
-                id: Uuid::now_v7(),
-                oid: 0,
-                name: name.clone(),
-                kind: ObjectKind::Sequence(sequence),
-                columns: Position::columns(),
-                comment: None,
-                provenance: None,
-                constraints: Vec::new(),
-                query: None,
-                rights: None,
-            },
+            None => Object::declaring(name.clone(), sequence),
         };
         self.put_object(object);
     }

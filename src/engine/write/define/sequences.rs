@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use datafusion::arrow::datatypes::{DataType, Field};
+use datafusion::arrow::datatypes::Field;
 use datafusion::common::TableReference;
 use datafusion::sql::sqlparser::ast::{self, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, ObjectName};
 use uuid::Uuid;
@@ -200,12 +200,7 @@ pub(super) fn make_for(
     column: &Field,
     options: Option<&[ast::SequenceOptions]>,
 ) -> Result<TableName> {
-    let data_type = match column.data_type() {
-        DataType::Int16 => "smallint",
-        DataType::Int32 => "integer",
-        _ => "bigint",
-    };
-    let mut declared = Sequence { data_type: data_type.to_owned(), ..Sequence::default() };
+    let mut declared = Sequence::numbering(column.data_type());
     let options: Vec<String> = options.unwrap_or_default().iter().map(ToString::to_string).collect();
     declare(&mut declared, &sequence_options(&options.join(" "))?, true)?;
     let is_taken = |name: &str| change.overlay.scope().object(&TableName::new(table.schema.as_str(), name)).is_some();
