@@ -200,3 +200,15 @@ create temp table wrong (a int generated always as identity (increment by 0));
 create temp table wrong (a text generated always as identity);
 create temp table wrong (a int generated always as identity (start with 5 maxvalue 3));
 drop table numbered, down, again;
+-- only the rows that choose a number take one
+create temp table chosen (id serial, code text);
+insert into chosen (id, code) values (50, 'y'), (default, 'x') returning id;
+drop table chosen;
+create temp sequence choices;
+select case when n = 2 then nextval('choices') else 0 end from generate_series(1, 3) n;
+select currval('choices');
+select coalesce(x, nextval('choices')) from (values (1), (null), (3), (null)) v(x);
+select n, case n when 1 then nextval('choices') when 2 then -1 else nextval('choices') * 10 end from generate_series(1, 3) n;
+select x from (values (10), (nextval('choices')), (12), (nextval('choices'))) v(x);
+select currval('choices');
+drop sequence choices;

@@ -319,10 +319,12 @@ async fn what_a_table_asks_of_its_rows_is_kept() {
     let client = lake.client().await;
     let returned = rows(&client, "insert into asking (code) values ('a'), ('b  ') returning *").await;
     assert_eq!(returned, [["1", "a", "42", "84"], ["2", "b  ", "42", "84"]]);
-    let returned = rows(&client, "insert into asking (id, code, n) values (default, null, 1) returning *").await;
-    assert_eq!(returned, [["3", "NULL", "1", "2"]]);
-    let returned = rows(&client, "insert into asking (id, code, n) values (10, 'abc   ', default) returning *").await;
-    assert_eq!(returned, [["10", "abc", "42", "84"]]);
+    let returned = rows(
+        &client,
+        "insert into asking (id, code, n) values (10, 'abc   ', default), (default, null, 1) returning *",
+    )
+    .await;
+    assert_eq!(returned, [["10", "abc", "42", "84"], ["3", "NULL", "1", "2"]]);
     assert_eq!(rows(&client, "update asking set n = n + 1 where id = 10 returning n, twice").await, [["43", "86"]]);
     assert_eq!(
         rows(&client, "update asking set n = default, twice = default where id = 3 returning n, twice").await,

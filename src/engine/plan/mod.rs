@@ -2,6 +2,7 @@
 //!
 //! Invariant: columns are those the plan had, by the names they had.
 
+mod awaited_choices;
 mod decorrelate;
 mod grouping_sets;
 mod materialized_ctes;
@@ -35,6 +36,7 @@ pub(super) fn rewritten(plan: LogicalPlan, typing: &Typing, assigns: bool, repea
         .and_then(grouping_sets::over_columns)
         .and_then(pgfunctions::laterals_unfolded)
         .and_then(|plan| typing.settle(plan, assigns))
+        .and_then(awaited_choices::minded)
         .and_then(aggregates::over_moving_frames)
         .and_then(sort_intervals)
         .and_then(subquery_order::kept)
@@ -45,7 +47,11 @@ pub(super) fn rewritten(plan: LogicalPlan, typing: &Typing, assigns: bool, repea
 /// The plan with PostgreSQL's operators and casts in place of DataFusion's.
 pub(super) fn settled(plan: LogicalPlan) -> Result<LogicalPlan> {
     let plan = pgfunctions::laterals_unfolded(plan)?;
-    Typing::outside_sessions().settle(plan, true).and_then(sort_intervals).and_then(decorrelate::decorrelated)
+    Typing::outside_sessions()
+        .settle(plan, true)
+        .and_then(awaited_choices::minded)
+        .and_then(sort_intervals)
+        .and_then(decorrelate::decorrelated)
 }
 
 /// [`settled`] for one expression over columns.

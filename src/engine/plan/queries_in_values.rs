@@ -2,6 +2,7 @@
 //!
 //! Blocked by: DataFusion evaluates VALUES while it plans them. Remove when it does so when they are read.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{DataType, Field};
@@ -70,8 +71,28 @@ fn unfold(values: Values) -> Result<LogicalPlan> {
     LogicalPlanBuilder::new(list).project(exprs)?.build()
 }
 
+/// The rows of each value: calls of the same words are one, which gives its rows their answers in their order. A query is
+/// asked once for each row.
+fn together(late: Vec<(i64, Expr)>) -> Vec<(Vec<Expr>, Expr)> {
+    let is_query = |inner: &Expr| matches!(inner, Expr::ScalarSubquery(_) | Expr::Exists(_) | Expr::InSubquery(_));
+    let mut together: Vec<(Vec<Expr>, Expr)> = Vec::new();
+    let mut places: HashMap<String, usize> = HashMap::new();
+    for (row, value) in late {
+        let asks = value.exists(|inner| Ok(is_query(inner))).unwrap_or(true);
+        let words = (!asks).then(|| value.to_string());
+        match words.as_ref().and_then(|words| places.get(words)) {
+            Some(place) => together[*place].0.push(lit(row)),
+            None => {
+                places.extend(words.map(|words| (words, together.len())));
+                together.push((vec![lit(row)], value));
+            }
+        }
+    }
+    together
+}
+
 /// The column as it is in the list, but for the rows whose values are late.
-fn of_column(name: &str, number: &str, mut late: Vec<(i64, Expr)>, rows: usize) -> Expr {
+fn of_column(name: &str, number: &str, late: Vec<(i64, Expr)>, rows: usize) -> Expr {
     let first = late.first().map(|(_, value)| value.clone());
     // functions that wait are no equals of themselves: the words tell
     let words = first.as_ref().map(Expr::to_string);
@@ -80,7 +101,13 @@ fn of_column(name: &str, number: &str, mut late: Vec<(i64, Expr)>, rows: usize) 
         None => ident(name),
         Some(value) if alike => value.alias(name),
         Some(_) => {
-            let when = late.drain(..).map(|(row, value)| (Box::new(ident(number).eq(lit(row))), Box::new(value)));
+            let when = together(late).into_iter().map(|(rows, value)| {
+                let row = match rows.as_slice() {
+                    [row] => ident(number).eq(row.clone()),
+                    _ => ident(number).in_list(rows, false),
+                };
+                (Box::new(row), Box::new(value))
+            });
             Expr::Case(Case::new(None, when.collect(), Some(Box::new(ident(name))))).alias(name)
         }
     }
