@@ -91,6 +91,16 @@ pub fn object_name(table: &str, part: &str, label: &str) -> String {
     parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("_")
 }
 
+/// How PostgreSQL ends the names of sequences that it makes for columns.
+pub const SEQUENCE_LABEL: &str = "seq";
+
+/// The first name for an object of such a table that is not taken.
+pub fn free_name(table: &str, part: &str, label: &str, taken: impl Fn(&str) -> bool) -> String {
+    let base = object_name(table, part, label);
+    let numbered = (1..).map(|number| object_name(table, part, &format!("{label}{number}")));
+    std::iter::once(base.clone()).chain(numbered).find(|name| !taken(name)).unwrap_or(base)
+}
+
 /// So many bytes at most, and whole characters.
 fn clipped(text: &str, bytes: usize) -> &str {
     let end = (0..=bytes.min(text.len())).rev().find(|end| text.is_char_boundary(*end));

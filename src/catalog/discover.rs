@@ -14,22 +14,19 @@ use uuid::Uuid;
 
 use super::{Catalog, Column, Object, ObjectKind, OwnedBy, Release, Sequence};
 use crate::error::Result;
-use crate::names::{TableName, object_name};
+use crate::names::{SEQUENCE_LABEL, TableName, free_name};
 
 /// How many logs are read at once.
 const CONCURRENCY: usize = 16;
 
 /// The sequence of an identity column whose table brought none.
 fn numbering(release: &Release, table: &Object, column: &Column) -> Object {
-    let named = |kind: &str| {
-        let name = object_name(&table.name.name, &column.name, kind);
-        TableName::new(table.name.schema.as_str(), &name)
-    };
-    let numbered = (1..).map(|number: u32| named(&format!("seq{number}")));
-    let free = std::iter::once(named("seq")).chain(numbered).find(|name| !release.objects.contains_key(name));
+    let named = |name: &str| TableName::new(table.name.schema.as_str(), name);
+    let is_taken = |name: &str| release.objects.contains_key(&named(name));
+    let name = free_name(&table.name.name, &column.name, SEQUENCE_LABEL, is_taken);
     let owned_by = Some(OwnedBy { table: table.id, column: column.name.clone() });
     let sequence = Sequence { owned_by, ..Sequence::numbering(&column.data_type) };
-    Object::declaring(free.unwrap_or_else(|| named("seq")), sequence)
+    Object::declaring(named(&name), sequence)
 }
 
 impl Catalog {

@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use super::buffer::Buffered;
 use super::{Memberships, Object, ObjectKind, Overlay, Release};
 use crate::error::{Error, ErrorKind, Result};
-use crate::names::TableName;
+use crate::names::{SEQUENCE_LABEL, TableName, object_name};
 use crate::table::{Snapshot, Tables};
 
 /// A release, perhaps with an overlay on top. Cheap to clone; never changes under a statement.
@@ -78,6 +78,17 @@ impl Scope {
         };
         objects.extend(self.temporary.iter().flat_map(|temporary| temporary.staged_objects()));
         objects
+    }
+
+    /// The sequence that goes with a column of the table: by its usual name if that is it, else among all.
+    pub fn sequence_of(&self, table: &Object, column: &str) -> Option<Arc<Object>> {
+        let goes_with = |object: &Arc<Object>| {
+            let owner = object.sequence().and_then(|sequence| sequence.owned_by.as_ref());
+            owner.is_some_and(|owner| owner.table == table.id && owner.column == column)
+        };
+        let usual = object_name(&table.name.name, column, SEQUENCE_LABEL);
+        let usual = self.object(&TableName::new(table.name.schema.as_str(), usual));
+        usual.filter(goes_with).or_else(|| self.objects().into_iter().find(goes_with))
     }
 
     pub fn schemas(&self) -> Vec<String> {

@@ -12,7 +12,7 @@
 //! | `a IN (VALUES (1))`, `SELECT (VALUES (1))` | `a IN (SELECT * FROM (VALUES (1)) AS "values")` … |
 //! | `ORDER BY a USING >` | `ORDER BY a DESC` |
 //! | `FETCH FIRST (2) ROWS ONLY` | `FETCH FIRST 2 ROWS ONLY` |
-//! | `RESET TIME ZONE` | `RESET timezone` |
+//! | `RESET TIME ZONE`, `RESET SESSION AUTHORIZATION` | `RESET timezone`, `RESET session_authorization` |
 //! | `t.* IS NULL` | `t IS NULL` |
 //! | `x::"text"[]`, `x::_int4`, `"id" "serial"` | `x::text[]`, `x::int4[]`, `"id" serial` |
 
@@ -32,7 +32,7 @@ pub(super) fn rewrite(tokens: &mut Vec<TokenWithSpan>) {
     select_values(tokens);
     test_rows(tokens);
     name_orders(tokens);
-    name_zone(tokens);
+    name_settings(tokens);
     name_limits(tokens);
     bare_counts(tokens);
 }
@@ -91,12 +91,26 @@ fn name_orders(tokens: &mut Vec<TokenWithSpan>) {
     }
 }
 
-fn name_zone(tokens: &mut Vec<TokenWithSpan>) {
-    let words = ["reset", "time", "zone"];
+/// Settings that are reset by several words, and their names.
+const RESETS: [(&[&str], &str); 3] = [
+    (&["time", "zone"], "timezone"),
+    (&["session", "authorization"], "session_authorization"),
+    (&["transaction", "isolation", "level"], "transaction_isolation"),
+];
+
+fn name_settings(tokens: &mut Vec<TokenWithSpan>) {
+    let words = ["set", "local", "session", "authorization"];
     if words.iter().enumerate().all(|(at, word)| is_word(tokens.get(at), word)) {
-        tokens.remove(2);
-        if let Some(time) = tokens.get_mut(1) {
-            time.token = Token::make_word("timezone", None);
+        tokens[2].token = Token::make_word("session_authorization", None);
+        tokens[3].token = Token::Eq;
+    }
+    for (words, name) in RESETS {
+        let named = words.iter().enumerate().all(|(at, word)| is_word(tokens.get(1 + at), word));
+        if named && is_word(tokens.first(), "reset") {
+            tokens.drain(2..=words.len());
+            if let Some(first) = tokens.get_mut(1) {
+                first.token = Token::make_word(name, None);
+            }
         }
     }
 }
@@ -309,12 +323,14 @@ fn plain_types(tokens: &mut Vec<TokenWithSpan>) {
         let is_serial = word.value.ends_with("serial");
         let (quoted, value) = (word.quote_style.is_some(), word.value.clone());
         let known = |name: &str| ELEMENTS.contains(&name) || ["interval", "time", "name", "regclass"].contains(&name);
+        // in quotes it is another type than without
+        let is_byte = value == "char";
         let span = tokens[at].span;
         let element = value.strip_prefix('_').filter(|name| known(name)).map(str::to_owned);
         if let (true, Some(element)) = (of_cast, element) {
             let array = [Token::make_word(&element, None), Token::LBracket, Token::RBracket];
             tokens.splice(after + 1..=at, array.map(|token| TokenWithSpan { token, span }));
-        } else if quoted && (of_cast && known(&value) || of_column && (known(&value) || is_serial)) {
+        } else if quoted && (of_cast && known(&value) && !is_byte || of_column && (known(&value) || is_serial)) {
             let plain = TokenWithSpan { token: Token::make_keyword(&value), span };
             tokens.splice(after + 1..=at, [plain]);
         }

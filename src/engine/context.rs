@@ -1,11 +1,11 @@
 //! What functions may know about the session that calls them, carried in DataFusion's configuration.
 
 use std::any::Any;
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use datafusion::common::config::{ConfigEntry, ConfigExtension, ConfigOptions, ExtensionOptions};
 use datafusion::error::{DataFusionError, Result};
+use datafusion::sql::sqlparser::ast::Ident;
 
 use super::modes::ExportedSnapshot;
 use super::postgres_settings::{confidential, is_confidential};
@@ -13,7 +13,8 @@ use super::running::Running;
 use super::sessions::SessionEntry;
 use super::settings::Settings;
 use crate::catalog::Memberships;
-use crate::catalog::memberships::{PREDEFINED, READ_ALL_SETTINGS, READ_ALL_STATS, is_predefined};
+use crate::catalog::memberships::{PREDEFINED, READ_ALL_SETTINGS, READ_ALL_STATS};
+use crate::dialect::folded;
 use crate::error::{Error, ErrorKind};
 use crate::pgcatalog::{Metadata, OWNER, OWNER_OID, role_oid};
 use crate::pgtypes::Style;
@@ -24,7 +25,6 @@ pub struct SessionInfo(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    user: String,
     entry: Option<Arc<SessionEntry>>,
     running: Arc<Running>,
     settings: Settings,
@@ -42,14 +42,13 @@ pub struct Role {
 
 impl SessionInfo {
     pub fn new(
-        user: &str,
         entry: Option<Arc<SessionEntry>>,
         running: Arc<Running>,
         settings: Settings,
         metadata: Arc<Metadata>,
     ) -> Self {
-        let search_path = settings.search_path(user);
-        Self(Arc::new(Inner { user: user.to_owned(), entry, running, settings, search_path, metadata }))
+        let search_path = settings.search_path();
+        Self(Arc::new(Inner { entry, running, settings, search_path, metadata }))
     }
 
     /// Of the session whose plan is being evaluated. `None` for plans made outside the engine.
@@ -57,8 +56,9 @@ impl SessionInfo {
         options.extensions.get::<Self>()
     }
 
+    /// Whom the session acts for.
     pub fn user(&self) -> &str {
-        &self.0.user
+        self.0.settings.user()
     }
     /// The process id that the client knows; 0 for work of the server's own.
     pub fn backend_pid(&self) -> i32 {
@@ -79,17 +79,20 @@ impl SessionInfo {
     /// The roles there are: the owner first, then PostgreSQL's own, then those of the configuration, of the sessions
     /// and of memberships, by name.
     pub fn roles(&self) -> Vec<Role> {
-        let sessions = self.0.running.sessions.all();
-        let users = sessions.iter().map(|entry| entry.user.as_str());
-        // who was made a member of a role may be away
-        let memberships = self.memberships();
-        let members = memberships.all().map(|(_, member)| member);
-        let names = users.chain([self.user()]).chain(self.0.running.roles.names()).chain(members);
-        let names: BTreeSet<&str> = names.filter(|name| *name != OWNER && !is_predefined(name)).collect();
+        let names = self.0.running.users(&self.memberships());
         let role = |oid, name: &str, can_login| Role { oid, name: name.to_owned(), can_login };
         let predefined = PREDEFINED.iter().map(|(oid, name)| role(*oid, name, false));
-        let others = names.into_iter().map(|name| role(role_oid(name), name, true));
+        let others = names.iter().map(|name| role(role_oid(name), name, true));
         std::iter::once(role(OWNER_OID, OWNER, true)).chain(predefined).chain(others).collect()
+    }
+    /// Who `CURRENT_USER`, `CURRENT_ROLE` or `SESSION_USER` is, where a name is one of these words.
+    pub fn user_meant(&self, name: &Ident) -> Option<&str> {
+        match folded(name).as_str() {
+            _ if name.quote_style.is_some() => None,
+            "current_user" | "current_role" => Some(self.user()),
+            "session_user" => Some(self.settings().session_user()),
+            _ => None,
+        }
     }
     /// The name of the role of that OID.
     pub fn role_name(&self, oid: u32) -> Option<String> {

@@ -6,12 +6,14 @@ use std::sync::Arc;
 use datafusion::arrow::array::{ArrayRef, RecordBatch, StringArray};
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::scalar::ScalarValue;
-use datafusion::sql::sqlparser::ast::{self, ContextModifier, Expr, Ident, Interval, Set, Value};
+use datafusion::sql::sqlparser::ast::{
+    self, ContextModifier, Expr, Ident, Interval, Set, SetSessionAuthorizationParamKind, Value,
+};
 
 use super::postgres_settings::{confidential, is_confidential};
 use super::procedures::{constant, procedure_name};
 use super::session::{Outcome, Session};
-use super::settings::{canonical, unknown};
+use super::settings::{NO_ROLE, ROLE, SESSION_AUTHORIZATION, Settings, canonical, unknown};
 use super::time_travel::AsOf;
 use super::{BatchStream, blocks, cursors, errors, explain, locks, modes, notify, procedures, role_statements};
 use crate::catalog::memberships::READ_ALL_SETTINGS;
@@ -58,10 +60,12 @@ pub(super) async fn execute(session: &mut Session, statement: &Statement, params
         ast::Statement::ShowVariable { variable } => show(session, &show_name(variable)),
         ast::Statement::Reset(reset) => {
             match &reset.reset {
-                ast::Reset::ALL => session.settings.reset_all(),
-                ast::Reset::ConfigurationParameter(name) => session.settings.reset(&name.to_string())?,
+                ast::Reset::ALL => {
+                    session.settings.reset_all();
+                    session.transaction.block_mut().into_iter().for_each(|block| block.lasting.reset_all());
+                }
+                ast::Reset::ConfigurationParameter(name) => assign(session, &name.to_string(), None, false).await?,
             }
-            keep_setting(session);
             Ok(Outcome::command("RESET"))
         }
         ast::Statement::Discard { object_type } => discard(session, object_type),
@@ -186,7 +190,18 @@ async fn apply_set(session: &mut Session, set: &Set) -> Result<Outcome> {
         Set::SetNamesDefault {} => assign(session, "client_encoding", None, false).await?,
         Set::SetTransaction { snapshot: Some(id), .. } => modes::adopt_snapshot(session, id).await?,
         Set::SetTransaction { modes, session: for_session, .. } => modes::set_modes(session, modes, *for_session)?,
-        Set::SetSessionAuthorization(_) | Set::SetRole { .. } => {}
+        Set::SetSessionAuthorization(given) => {
+            let user = match &given.kind {
+                SetSessionAuthorizationParamKind::Default => None,
+                SetSessionAuthorizationParamKind::User(name) => Some(folded(name)),
+            };
+            let local = given.scope == ContextModifier::Local;
+            assign(session, SESSION_AUTHORIZATION, user.as_deref(), local).await?;
+        }
+        Set::SetRole { context_modifier, role_name } => {
+            let role = role_name.as_ref().map_or_else(|| NO_ROLE.to_owned(), folded);
+            assign(session, ROLE, Some(&role), *context_modifier == Some(ContextModifier::Local)).await?;
+        }
         other => return Err(Error::new(ErrorKind::FeatureNotSupported, format!("{other} is not supported"))),
     }
     Ok(Outcome::command("SET"))
@@ -248,11 +263,11 @@ pub(super) async fn assign(session: &mut Session, name: &str, value: Option<&str
     if modes::is_mode(name) && session.transaction.block().is_some() {
         return modes::assign(session, name, value);
     }
-    let before = session.settings.clone();
-    match value {
-        Some(value) => session.settings.set(name, value)?,
-        None => session.settings.reset(name)?,
+    if let Some(value) = value {
+        session.check_identity(name, value)?;
     }
+    let before = session.settings.clone();
+    set(&mut session.settings, name, value)?;
     if as_of {
         // What it stands for must exist, and a transaction reads it from here on.
         match session.scope_outside().await {
@@ -268,7 +283,10 @@ pub(super) async fn assign(session: &mut Session, name: &str, value: Option<&str
         }
     }
     if !local {
-        keep_setting_of(session, name);
+        // beyond COMMIT; what was SET LOCAL before does not last
+        if let Some(block) = session.transaction.block_mut() {
+            set(&mut block.lasting, name, value)?;
+        }
     } else if session.transaction.block().is_none() {
         session.settings = before;
         session.warn("25P01", "SET LOCAL can only be used in transaction blocks");
@@ -308,21 +326,14 @@ pub(super) async fn apply_set_config(session: &mut Session, query: &ast::Query, 
     Ok(())
 }
 
-fn keep_setting(session: &mut Session) {
-    let settings = session.settings.clone();
-    if let Some(block) = session.transaction.block_mut() {
-        block.lasting = settings;
+/// Sets or resets a setting. Who becomes another user is in none of the roles they were in.
+fn set(settings: &mut Settings, name: &str, value: Option<&str>) -> Result<()> {
+    if name.eq_ignore_ascii_case(SESSION_AUTHORIZATION) {
+        settings.set(ROLE, NO_ROLE)?;
     }
-}
-
-/// A plain SET lasts beyond COMMIT; what was SET LOCAL before does not.
-fn keep_setting_of(session: &mut Session, name: &str) {
-    let value = session.settings.get(name);
-    if let Some(block) = session.transaction.block_mut()
-        && let Some(value) = value
-    {
-        // It was accepted a moment ago.
-        let _ = block.lasting.set(name, &value);
+    match value {
+        Some(value) => settings.set(name, value),
+        None => settings.reset(name),
     }
 }
 
@@ -377,7 +388,7 @@ fn discard(session: &mut Session, what: &ast::DiscardObject) -> Result<Outcome> 
             if session.transaction.block().is_some() {
                 return Err(in_block("DISCARD ALL"));
             }
-            session.settings.reset_all();
+            session.settings.discard();
             session.named.clear();
             session.entry.iter().for_each(|entry| entry.given.forget());
             session.cursors.close_all();

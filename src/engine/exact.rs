@@ -4,7 +4,7 @@
 
 use std::sync::{Arc, LazyLock};
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, Decimal128Array, PrimitiveArray};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, Decimal128Array, ListArray, PrimitiveArray};
 use datafusion::arrow::compute::{CastOptions, cast, cast_with_options};
 use datafusion::arrow::datatypes::{
     ArrowPrimitiveType, DataType, Decimal128Type, Float32Type, Float64Type, Int16Type, Int32Type, Int64Type, i256,
@@ -52,7 +52,7 @@ pub(super) fn operator(op: Operator, left: &DataType, right: &DataType) -> Optio
     }
 }
 
-/// The number as an integer.
+/// The number as an integer, or the list of numbers as one of integers.
 pub(super) fn to_integer(number: Expr, wanted: &DataType) -> Expr {
     Expr::ScalarFunction(ScalarFunction::new_udf(call(Step::Integer(wanted.clone())), vec![number]))
 }
@@ -117,6 +117,12 @@ impl ScalarUDFImpl for Computed {
                 let wanted = args.return_field.data_type().clone();
                 let scale = scale_of(&wanted);
                 pairs(left, right, &wanted, |left, right| multiplied(left, right, scale))?
+            }
+            (Step::Integer(DataType::List(item)), [list]) => {
+                let list = list.as_list::<i32>();
+                let values = integers(list.values(), item.data_type())?;
+                let (offsets, nulls) = (list.offsets().clone(), list.nulls().cloned());
+                Arc::new(ListArray::try_new(item.clone(), offsets, values, nulls)?)
             }
             (Step::Integer(wanted), [number]) => integers(number, wanted)?,
             (Step::Free, [number]) => free(number)?,

@@ -55,6 +55,7 @@ mod runtime;
 mod scope_catalog;
 mod session;
 mod sessions;
+mod setting_values;
 mod settings;
 mod single_value;
 mod sql_types;
@@ -288,8 +289,8 @@ impl Shared {
     }
 
     fn internal_state(self: &Arc<Self>, scope: &Scope) -> SessionState {
-        let info =
-            SessionInfo::new(INTERNAL_USER, None, self.running.clone(), self.settings.clone(), self.metadata(scope));
+        let settings = self.settings.of_session(&self.running.roles, INTERNAL_USER);
+        let info = SessionInfo::new(None, self.running.clone(), settings, self.metadata(scope));
         let mut state = self.state_for(scope, info);
         state.register_catalog_list(Arc::new(ScopeCatalog::new(self.clone(), scope.clone())));
         state
@@ -300,7 +301,7 @@ impl Shared {
         let state = Arc::new(self.internal_state(&scope));
         let metadata = self.metadata(&scope);
         let path = match search_path {
-            [] => self.settings.search_path(INTERNAL_USER),
+            [] => self.settings.of_session(&self.running.roles, INTERNAL_USER).search_path(),
             path => path.to_vec(),
         };
         Planner::new(self, scope, state, path, metadata)

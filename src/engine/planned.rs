@@ -35,8 +35,6 @@ pub(super) struct Planned {
     pub reads_clock: bool,
     /// No relation but PostgreSQL's catalogs and the server's own.
     pub reads_catalogs: bool,
-    /// Whose `"$user"` the names were looked up with.
-    pub user: String,
     pub basis: Basis,
     /// Some table follows its head, which no release pins: good for one execution.
     pub follows_head: bool,

@@ -67,7 +67,7 @@ impl Session {
         if let Some(entry) = &self.entry {
             entry.tell(&prepared.statement.text);
         }
-        let execution = Execution::begin(&self.shared.running, &self.user, &prepared.statement);
+        let execution = Execution::begin(&self.shared.running, self.settings.user(), &prepared.statement);
         if let ast::Statement::Query(query) = &prepared.statement.ast {
             control::apply_set_config(self, query, &params).await?;
         }

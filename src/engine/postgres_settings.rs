@@ -105,6 +105,22 @@ impl PgSetting {
     /// # Errors
     /// `22023` for a bad value, `55P02` where it cannot be set by a client.
     pub fn checked(&self, value: &str) -> Result<String> {
+        self.check_changes()?;
+        let name = self.name;
+        match self.vartype {
+            "bool" => super::setting_values::boolean(value).map(str::to_owned).ok_or_else(|| {
+                let message = format!("parameter \"{name}\" requires a Boolean value");
+                Error::new(ErrorKind::InvalidParameter, message)
+            }),
+            "enum" => self.choice(value),
+            "integer" | "real" => Ok(self.shown(self.number(value)?)),
+            _ => Ok(value.to_owned()),
+        }
+    }
+
+    /// # Errors
+    /// `55P02` where it cannot be set by a client.
+    pub fn check_changes(&self) -> Result<()> {
         let name = self.name;
         let when = match self.context {
             "internal" => Some(""),
@@ -120,15 +136,7 @@ impl PgSetting {
             let message = format!("parameter \"{name}\" cannot be set after connection start");
             return Err(Error::new(ErrorKind::CantChangeSetting, message));
         }
-        match self.vartype {
-            "bool" => super::settings::boolean(value).map(str::to_owned).ok_or_else(|| {
-                let message = format!("parameter \"{name}\" requires a Boolean value");
-                Error::new(ErrorKind::InvalidParameter, message)
-            }),
-            "enum" => self.choice(value),
-            "integer" | "real" => Ok(self.shown(self.number(value)?)),
-            _ => Ok(value.to_owned()),
-        }
+        Ok(())
     }
 
     fn bad(&self, value: &str) -> Error {
@@ -143,7 +151,7 @@ impl PgSetting {
         let known = choices.iter().find(|choice| choice.eq_ignore_ascii_case(value.trim()));
         // some have spellings that are not listed, all of them Boolean
         let known = known.map(|choice| (*choice).to_owned()).or_else(|| {
-            let truth = super::settings::boolean(value)?;
+            let truth = super::setting_values::boolean(value)?;
             choices.contains(&truth).then(|| truth.to_owned())
         });
         known.ok_or_else(|| self.bad(value).with_hint(format!("Available values: {}.", choices.join(", "))))

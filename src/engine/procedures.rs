@@ -122,7 +122,8 @@ pub(super) async fn call_procedure(
     }
     session.end_implicit().await?;
     let name = procedure_name(&call.name);
-    let mut evaluated = Call { user: session.user.clone(), name, positional: Vec::new(), named: Vec::new() };
+    let mut evaluated =
+        Call { user: session.settings.user().to_owned(), name, positional: Vec::new(), named: Vec::new() };
     if let ast::FunctionArguments::List(list) = &call.args {
         for argument in &list.args {
             let (name, value) = match argument {

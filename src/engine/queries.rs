@@ -101,7 +101,8 @@ impl Session {
         let basis = Basis::new(&self.scope().await?, &self.settings);
         let key = plan_key(&statement.text, parameters);
         let known = self.shared.plans.get(&key);
-        if let Some(planned) = known.filter(|known| known.basis.is(&basis) && known.user == self.user) {
+        // who may not read what another may has settings of their own: the basis knows
+        if let Some(planned) = known.filter(|known| known.basis.is(&basis)) {
             return Ok(planned);
         }
         let planned = self.plan_anew(statement, parameters).await?;
@@ -130,7 +131,6 @@ impl Session {
             reads_catalogs: execute::reads_catalogs_only(&logical),
             logical,
             optimized: OnceLock::new(),
-            user: self.user.clone(),
             basis,
             follows_head,
             used: AtomicBool::new(false),
@@ -144,8 +144,8 @@ impl Session {
             Some(info) => info.metadata().clone(),
             None => self.shared.metadata(&scope),
         };
-        let path = self.settings.search_path(&self.user);
-        (Planner::new(self.shared.clone(), scope, state, path, metadata).for_user(&self.user), basis)
+        let path = self.settings.search_path();
+        (Planner::new(self.shared.clone(), scope, state, path, metadata).for_user(self.settings.user()), basis)
     }
 
     /// A planner for what the session sees now. Its scope is fresh, so tables that follow their heads are too.
@@ -163,7 +163,6 @@ impl Session {
         let known = self.states.take().filter(|known| known.basis.names_as(basis));
         let states = known.unwrap_or_else(|| {
             let info = SessionInfo::new(
-                &self.user,
                 self.entry.clone(),
                 self.shared.running.clone(),
                 self.settings.clone(),

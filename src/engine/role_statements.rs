@@ -62,8 +62,7 @@ fn create(session: &SessionInfo, statement: &Statement, ident: &Ident) -> Error 
 
 fn alter(session: &SessionInfo, ident: &Ident, new_name: Option<&Ident>) -> Error {
     let name = folded(ident);
-    let is_me = ident.quote_style.is_none() && ["current_user", "current_role", "session_user"].contains(&&*name);
-    if !is_me
+    if session.user_meant(ident).is_none()
         && name != "all"
         && let Err(missing) = session.check_role(&name)
     {

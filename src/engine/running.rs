@@ -1,5 +1,6 @@
 //! What only the running server knows: who there is, who is connected, what was run how often, who holds which advisory lock.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -8,7 +9,9 @@ use super::advisory_locks::AdvisoryLocks;
 use super::roles::Roles;
 use super::sessions::Sessions;
 use super::statements::StatementStats;
-use crate::catalog::Catalog;
+use crate::catalog::memberships::is_predefined;
+use crate::catalog::{Catalog, Memberships};
+use crate::pgcatalog::OWNER;
 use crate::table::Count;
 
 /// What sessions have done since the process began.
@@ -31,7 +34,7 @@ pub struct Running {
     pub statements: StatementStats,
     pub locks: AdvisoryLocks,
     pub figures: Figures,
-    pub roles: Roles,
+    pub roles: Arc<Roles>,
     pub catalog: Arc<Catalog>,
 }
 
@@ -43,8 +46,17 @@ impl Running {
             statements: StatementStats::default(),
             locks: AdvisoryLocks::default(),
             figures: Figures::default(),
-            roles,
+            roles: Arc::new(roles),
             catalog,
         }
+    }
+
+    /// Users by name, but [`OWNER`]: of the configuration, those who are connected, and members of roles, who may be away.
+    pub fn users(&self, memberships: &Memberships) -> BTreeSet<String> {
+        let sessions = self.sessions.all();
+        let connected = sessions.iter().map(|entry| entry.user.as_str());
+        let members = memberships.all().map(|(_, member)| member);
+        let names = connected.chain(self.roles.names()).chain(members);
+        names.filter(|name| *name != OWNER && !is_predefined(name)).map(str::to_owned).collect()
     }
 }

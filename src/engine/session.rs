@@ -14,7 +14,7 @@ use super::cursors::Cursors;
 use super::planned::Planned;
 use super::queries::States;
 use super::sessions::SessionEntry;
-use super::settings::Settings;
+use super::settings::{NO_ROLE, ROLE, SESSION_AUTHORIZATION, Settings};
 use super::statements::Execution;
 use super::stream::Guard;
 use super::time_travel::Past;
@@ -23,9 +23,10 @@ use super::{
     BatchStream, CancelHandle, NoticeSink, Shared, control, copy, cursors, errors, explain, locks, parameters,
     procedures, write,
 };
-use crate::catalog::{Overlay, Scope};
+use crate::catalog::memberships::is_predefined;
+use crate::catalog::{Memberships, Overlay, Scope};
 use crate::dialect::Statement;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::pgtypes::{CopyFormat, Encoding, Type};
 
 /// Start-up parameters of a connection.
@@ -115,6 +116,7 @@ impl Outcome {
 /// A client's session. Not shared: one connection drives it, one statement at a time.
 pub struct Session {
     pub(super) shared: Arc<Shared>,
+    /// Who logged in.
     pub(super) user: String,
     /// Of the client, and where it reached the server.
     pub(super) addresses: (Option<std::net::SocketAddr>, Option<std::net::SocketAddr>),
@@ -154,9 +156,7 @@ impl Session {
     pub(super) fn new(shared: Arc<Shared>, params: SessionParams) -> Self {
         let (notices, unread) = tokio::sync::mpsc::unbounded_channel();
         let temporary = shared.catalog.temporary(shared.resources.spill_dir()).ok();
-        let mut settings = shared.settings.clone();
-        settings.force("session_authorization", &params.user);
-        settings.force("is_superuser", if shared.running.roles.is_owner(&params.user) { "on" } else { "off" });
+        let settings = shared.settings.of_session(&shared.running.roles, &params.user);
         let mut session = Self {
             shared,
             user: params.user,
@@ -179,7 +179,8 @@ impl Session {
         let application =
             (!params.application_name.is_empty()).then(|| ("application_name".to_owned(), params.application_name));
         for (name, value) in application.into_iter().chain(params.settings) {
-            if let Err(error) = session.settings.set_start(&name, &value) {
+            let allowed = session.check_identity(&name, &value);
+            if let Err(error) = allowed.and_then(|()| session.settings.set_start(&name, &value)) {
                 session.warn("01000", format!("start-up setting \"{name}\" is ignored: {}", error.message()));
             }
         }
@@ -209,7 +210,7 @@ impl Session {
         if let Some(entry) = &self.entry {
             entry.tell(&prepared.statement.text);
         }
-        let execution = Execution::begin(&self.shared.running, &self.user, &prepared.statement);
+        let execution = Execution::begin(&self.shared.running, self.settings.user(), &prepared.statement);
         // on the heap, as are the largest within: a connection's own future would be a hundred times larger
         let outcome = execution.over(Box::pin(self.execute_unnoted(prepared, params)).await);
         let outcome = outcome.map_err(|error| errors::placed(error, &prepared.statement));
@@ -277,10 +278,44 @@ impl Session {
         let _ = self.notices.send(Notice { severity, sqlstate, message, detail: None, hint: None });
     }
 
-    /// Whether the user may do what the role may.
+    /// Whether whom the session acts for may do what the role may.
     pub(super) fn acts_as(&self, role: &str) -> bool {
+        self.may_act_as(self.settings.user(), role)
+    }
+
+    fn may_act_as(&self, user: &str, role: &str) -> bool {
+        self.shared.running.roles.is_owner(user) || self.memberships().of(user).contains(role)
+    }
+
+    fn memberships(&self) -> Memberships {
         let newest = self.shared.catalog.current();
-        self.shared.running.roles.is_owner(&self.user) || newest.memberships.of(&self.user).contains(role)
+        match self.transaction.scope() {
+            Some(scope) => scope.memberships(&newest),
+            None => newest.memberships.clone(),
+        }
+    }
+
+    /// Whether the session may go on as somebody else, where that is what the setting says.
+    ///
+    /// # Errors
+    /// `22023` where there is no such role, `42501` where it is not the user's to become.
+    pub(super) fn check_identity(&self, setting: &str, value: &str) -> Result<()> {
+        let is = |name: &str| setting.eq_ignore_ascii_case(name);
+        if !is(ROLE) && !is(SESSION_AUTHORIZATION) || is(ROLE) && value == NO_ROLE {
+            return Ok(());
+        }
+        let roles = &self.shared.running;
+        if !roles.roles.is_owner(value) && !is_predefined(value) && !roles.users(&self.memberships()).contains(value) {
+            return Err(Error::new(ErrorKind::InvalidParameter, format!("role \"{value}\" does not exist")));
+        }
+        let refused = |message: String| Err(Error::new(ErrorKind::InsufficientPrivilege, message));
+        if is(ROLE) && !self.may_act_as(self.settings.session_user(), value) {
+            return refused(format!("permission denied to set role \"{value}\""));
+        }
+        if is(SESSION_AUTHORIZATION) && value != self.user && !roles.roles.is_owner(&self.user) {
+            return refused("permission denied to set session authorization".to_owned());
+        }
+        Ok(())
     }
 
     pub(super) fn note_failure<T>(&mut self, outcome: Result<T>) -> Result<T> {

@@ -7,9 +7,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::postgres_settings;
+use super::roles::Roles;
+use super::setting_values::{boolean, date_style, milliseconds, time_zone};
 use crate::error::{Error, ErrorKind, Result};
 use crate::pgtypes;
-use crate::pgtypes::time::Zone;
 
 /// How a value is checked, where PostgreSQL's way is not ours.
 #[derive(Debug, Clone, Copy)]
@@ -59,16 +60,16 @@ const DEFINITIONS: &[Definition] = &[
     told("in_hot_standby", "off", Fixed, "always off"),
     told("integer_datetimes", "on", Fixed, "always on"),
     told("IntervalStyle", "postgres", Postgres, "display format for intervals"),
-    told("is_superuser", "on", Fixed, "whether the user is the lake's owner"),
+    told("is_superuser", "on", Fixed, "whether the session acts for the lake's owner"),
     own("lakewire.as_of", "", Text, "release number or timestamp that statements read; empty for the newest"),
     own("lc_messages", "C", Text, "accepted, without effect"),
     own("password_encryption", "scram-sha-256", Fixed, "how passwords are checked"),
-    own("role", "none", Text, "accepted, without effect"),
+    own("role", NO_ROLE, Text, "the role that the session acts for"),
     own("search_path", DEFAULT_SEARCH_PATH, Text, "schemas searched for names without one"),
     told("server_encoding", "UTF8", Fixed, "the server's character set"),
     told("server_version", SERVER_VERSION, Fixed, "the version that clients adapt to"),
     own("server_version_num", "150000", Fixed, "the version as a number"),
-    told("session_authorization", "", Fixed, "the session's user"),
+    told("session_authorization", "", Text, "the session's user"),
     own("ssl", "off", Fixed, "whether the server offers TLS"),
     told("standard_conforming_strings", "on", Choice(&["on"]), "always on"),
     told("TimeZone", "Etc/UTC", TimeZone, "time zone of timestamps"),
@@ -76,7 +77,13 @@ const DEFINITIONS: &[Definition] = &[
 ];
 
 /// Those that are shown by name only, as in PostgreSQL.
-const UNLISTED: [&str; 3] = ["is_superuser", "role", "session_authorization"];
+const UNLISTED: [&str; 3] = ["is_superuser", ROLE, SESSION_AUTHORIZATION];
+
+/// Who the session is, and whom it acts for. Neither is changed by RESET ALL.
+pub const SESSION_AUTHORIZATION: &str = "session_authorization";
+pub const ROLE: &str = "role";
+/// The role of a session that acts for itself.
+pub const NO_ROLE: &str = "none";
 
 /// Where values are from, as `pg_settings.source` has it.
 const CLIENT: &str = "client";
@@ -110,6 +117,7 @@ const DEFAULT_SEARCH_PATH: &str = "public, gold, analytics, silver, bronze";
 /// Values of one session. Names are compared without regard to case.
 #[derive(Debug, Clone, Default)]
 pub struct Settings {
+    roles: Arc<Roles>,
     /// What a connection starts with, and RESET goes back to.
     start: Arc<BTreeMap<String, Start>>,
     /// What was SET since, by lower-case name.
@@ -125,11 +133,36 @@ struct Start {
 }
 
 impl Settings {
+    /// What a session of this user begins with.
+    pub fn of_session(&self, roles: &Arc<Roles>, user: &str) -> Self {
+        let mut settings = Self { roles: roles.clone(), ..self.clone() };
+        settings.force(SESSION_AUTHORIZATION, user);
+        settings
+    }
+
     /// The effective value, as SHOW prints it.
     pub fn get(&self, name: &str) -> Option<String> {
         let key = name.to_lowercase();
-        let start = || self.start.get(&key).map(|start| &start.value);
-        self.set.get(&key).or_else(start).cloned().or_else(|| default(&key))
+        if key == "is_superuser" {
+            return Some(if self.roles.is_owner(self.user()) { "on" } else { "off" }.to_owned());
+        }
+        self.given(&key).map(str::to_owned).or_else(|| default(&key))
+    }
+
+    /// What was SET, or given for the start.
+    fn given(&self, key: &str) -> Option<&str> {
+        let start = || self.start.get(key).map(|start| &start.value);
+        self.set.get(key).or_else(start).map(String::as_str)
+    }
+
+    /// Who the session is: PostgreSQL's `session_user`.
+    pub fn session_user(&self) -> &str {
+        self.given(SESSION_AUTHORIZATION).unwrap_or_default()
+    }
+
+    /// Whom the session acts for: PostgreSQL's `current_user`.
+    pub fn user(&self) -> &str {
+        self.given(ROLE).filter(|role| *role != NO_ROLE).unwrap_or_else(|| self.session_user())
     }
 
     /// Checks and stores a value.
@@ -163,16 +196,28 @@ impl Settings {
         Arc::make_mut(&mut self.start).insert(key, Start { value: value.to_owned(), source });
     }
 
+    /// # Errors
+    /// `42704` for a name nobody knows, `55P02` for one that cannot change.
     pub fn reset(&mut self, name: &str) -> Result<()> {
         let key = name.to_lowercase();
-        if default(&key).is_none() && !key.contains('.') {
-            return Err(unknown(name));
+        match (definition(&key), postgres_settings::SETTINGS.get(&key)) {
+            (Some(Definition { kind: Fixed, name, .. }), _) => return Err(fixed(name)),
+            (Some(_), _) => {}
+            (None, Some(setting)) => setting.check_changes()?,
+            (None, None) if key.contains('.') => {}
+            (None, None) => return Err(unknown(name)),
         }
         Arc::make_mut(&mut self.set).remove(&key);
         Ok(())
     }
 
+    /// RESET ALL: the session goes on as whom it is.
     pub fn reset_all(&mut self) {
+        Arc::make_mut(&mut self.set).retain(|key, _| [SESSION_AUTHORIZATION, ROLE].contains(&key.as_str()));
+    }
+
+    /// DISCARD ALL: as after log-in.
+    pub fn discard(&mut self) {
         self.set = Arc::default();
     }
 
@@ -257,11 +302,11 @@ impl Settings {
     }
 
     /// The schemas of `search_path`, `pg_catalog` where PostgreSQL searches it.
-    pub fn search_path(&self, user: &str) -> Vec<String> {
+    pub fn search_path(&self) -> Vec<String> {
         let text = self.get("search_path").unwrap_or_default();
         let mut path: Vec<String> = split_identifiers(&text)
             .into_iter()
-            .map(|name| if name == "$user" { user.to_owned() } else { name })
+            .map(|name| if name == "$user" { self.user().to_owned() } else { name })
             .collect();
         if !path.iter().any(|schema| schema == "pg_catalog") {
             path.insert(0, "pg_catalog".to_owned());
@@ -303,6 +348,10 @@ pub fn canonical(name: &str) -> String {
     let key = name.to_lowercase();
     let known = definition(&key).map(|definition| definition.name);
     known.or_else(|| postgres_settings::SETTINGS.get(&key).map(|s| s.name)).map_or(key.clone(), str::to_owned)
+}
+
+fn fixed(name: &str) -> Error {
+    Error::new(ErrorKind::CantChangeSetting, format!("parameter \"{name}\" cannot be changed"))
 }
 
 pub fn unknown(name: &str) -> Error {
@@ -353,83 +402,9 @@ fn checked(name: &str, value: &str, current: &str) -> Result<(String, String)> {
         // a client in the C locale says SQL_ASCII and takes the bytes as they are
         Encoding if value.is_empty() => "UTF8".to_owned(),
         Encoding => pgtypes::Encoding::named(value).ok_or_else(bad)?.name().to_owned(),
-        Fixed => {
-            return Err(Error::new(
-                ErrorKind::CantChangeSetting,
-                format!("parameter \"{}\" cannot be changed", definition.name),
-            ));
-        }
+        Fixed => return Err(fixed(definition.name)),
     };
     Ok((key, value))
-}
-
-pub(super) fn boolean(value: &str) -> Option<&'static str> {
-    match value.trim().to_lowercase().as_str() {
-        "on" | "true" | "t" | "yes" | "y" | "1" => Some("on"),
-        "off" | "false" | "f" | "no" | "n" | "0" => Some("off"),
-        _ => None,
-    }
-}
-
-/// `5s`, `2min`, `250` → milliseconds.
-fn milliseconds(value: &str) -> Option<i64> {
-    let value = value.trim();
-    let end = value.find(|c: char| !c.is_ascii_digit() && c != '-' && c != '.').unwrap_or(value.len());
-    let (number, unit) = value.split_at(end);
-    let factor = match unit.trim() {
-        "" | "ms" => 1.0,
-        "us" => 0.001,
-        "s" => 1_000.0,
-        "min" => 60_000.0,
-        "h" => 3_600_000.0,
-        "d" => 86_400_000.0,
-        _ => return None,
-    };
-    let number: f64 = number.parse().ok()?;
-    Some((number * factor).round() as i64)
-}
-
-/// A zone by its name, or by a number of hours.
-fn time_zone(value: &str, current: &str) -> Option<String> {
-    match value.trim().to_lowercase().as_str() {
-        "default" | "local" => Some(current.to_owned()),
-        _ => Zone::shown(value),
-    }
-}
-
-/// Both halves: what is not said stays.
-fn date_style(value: &str, current: &str) -> std::result::Result<String, String> {
-    let (mut format, mut order) = current.split_once(", ").unwrap_or(("ISO", "MDY"));
-    let (mut has_format, mut has_order) = (false, false);
-    for word in
-        value.split(',').map(|word| word.trim().trim_matches('"').to_uppercase()).filter(|word| !word.is_empty())
-    {
-        let (is_format, meaning) = match word.as_str() {
-            "ISO" => (true, "ISO"),
-            "SQL" => (true, "SQL"),
-            "GERMAN" => (true, "German"),
-            "YMD" => (false, "YMD"),
-            "MDY" => (false, "MDY"),
-            "DMY" => (false, "DMY"),
-            "DEFAULT" => {
-                (format, order) = ("ISO", "MDY");
-                continue;
-            }
-            word if word.starts_with("POSTGRES") => (true, "Postgres"),
-            word if word.starts_with("EURO") => (false, "DMY"),
-            word if word.starts_with("US") || word.starts_with("NONEURO") => (false, "MDY"),
-            _ => return Err(format!("Unrecognized key word: \"{}\".", word.to_lowercase())),
-        };
-        let (said, slot) = if is_format { (&mut has_format, &mut format) } else { (&mut has_order, &mut order) };
-        if *said && *slot != meaning {
-            return Err("Conflicting \"datestyle\" specifications.".to_owned());
-        }
-        (*said, *slot) = (true, meaning);
-    }
-    if format == "German" && has_format && !has_order {
-        order = "DMY";
-    }
-    Ok(format!("{format}, {order}"))
 }
 
 #[cfg(test)]
@@ -490,8 +465,10 @@ mod tests {
 
     #[test]
     fn the_search_path_is_names() {
-        let mut settings = Settings::default();
+        let mut settings = Settings::default().of_session(&Arc::default(), "ana");
         settings.set("search_path", "\"$user\", Gold, \"A b\"").unwrap();
-        assert_eq!(settings.search_path("ana"), ["pg_catalog", "ana", "gold", "A b"]);
+        assert_eq!(settings.search_path(), ["pg_catalog", "ana", "gold", "A b"]);
+        settings.set(ROLE, "bob").unwrap();
+        assert_eq!((settings.session_user(), settings.search_path()[1].as_str()), ("ana", "bob"));
     }
 }

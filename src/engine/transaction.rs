@@ -51,6 +51,7 @@ pub(super) struct Savepoint {
     pub cursors: u64,
     /// What was to be said at commit up to then ([`super::notify::Mailbox::mark`]).
     pub pending: usize,
+    lasting: Settings,
     scope: Scope,
     /// What the scope's overlay held, where there was one already.
     mark: Option<Mark>,
@@ -103,14 +104,15 @@ impl Block {
     pub fn set_savepoint(&mut self, name: &str, settings: Settings, cursors: u64, pending: usize) {
         let mark = self.scope.overlay.as_ref().map(|overlay| overlay.mark());
         let own = self.scope.temporary.as_ref().map(|temporary| temporary.mark());
-        let (name, scope) = (name.to_owned(), self.scope.clone());
-        self.savepoints.push(Savepoint { name, settings, cursors, pending, scope, mark, own });
+        let (name, lasting, scope) = (name.to_owned(), self.lasting.clone(), self.scope.clone());
+        self.savepoints.push(Savepoint { name, settings, cursors, pending, lasting, scope, mark, own });
     }
 
     /// Forgets what was changed since the newest savepoint, which answers what else it brings back.
     pub fn return_to_savepoint(&mut self) -> Option<&Savepoint> {
         let savepoint = self.savepoints.last()?;
         self.scope = savepoint.scope.clone();
+        self.lasting = savepoint.lasting.clone();
         if let (Some(overlay), Some(mark)) = (&self.scope.overlay, &savepoint.mark) {
             overlay.return_to(mark);
         }

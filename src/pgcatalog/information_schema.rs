@@ -29,6 +29,7 @@ pub fn rows(metadata: &Metadata, name: &str) -> Option<Result<RecordBatch>> {
         "tables" => tables(metadata, schema),
         "columns" => columns(metadata, schema),
         "element_types" => element_types(metadata, schema),
+        "data_type_privileges" => described_types(metadata, schema),
         "views" => views(metadata, schema),
         "table_privileges" | "role_table_grants" => table_privileges(metadata, schema),
         "column_privileges" | "role_column_grants" => column_privileges(metadata, schema),
@@ -187,6 +188,18 @@ fn element_types(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBatch>
         .text("udt_schema", |_| "pg_catalog")
         .text("udt_name", |(_, element)| element.name().to_owned())
         .text("dtd_identifier", |(a, _)| format!("a{}", a.number))
+        .build(schema)
+}
+
+/// `data_type_privileges`: of what there is a type to be told.
+fn described_types(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBatch> {
+    let attributes = all_attributes(metadata.tables_and_views().filter(|r| r.kind != "m"));
+    Columns::of(&attributes)
+        .text("object_catalog", |_| metadata.database.as_str())
+        .text("object_schema", |a| &a.relation.schema)
+        .text("object_name", |a| &a.relation.name)
+        .text("object_type", |_| "TABLE")
+        .text("dtd_identifier", |a| a.number.to_string())
         .build(schema)
 }
 

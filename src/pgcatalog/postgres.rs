@@ -225,6 +225,20 @@ pub fn type_collation(oid: u32) -> u32 {
     found.and_then(|collation| u32::try_from(*collation).ok()).unwrap_or(0)
 }
 
+/// `pg_type.typalign` of a type: `c`, `s`, `i` or `d`.
+pub fn type_align(oid: u32) -> &'static str {
+    static KNOWN: LazyLock<HashMap<i32, String>> = LazyLock::new(|| {
+        let Some(rows) = rows("pg_catalog", "pg_type") else { return HashMap::new() };
+        let oids = rows.column_by_name("oid").and_then(|column| column.as_primitive_opt::<Int32Type>());
+        let alignments = rows.column_by_name("typalign").and_then(|column| column.as_string_opt::<i32>());
+        let (Some(oids), Some(alignments)) = (oids, alignments) else { return HashMap::new() };
+        let known = oids.values().iter().copied().zip(alignments);
+        known.filter_map(|(oid, alignment)| Some((oid, alignment?.to_owned()))).collect()
+    });
+    let known: &'static HashMap<i32, String> = &KNOWN;
+    i32::try_from(oid).ok().and_then(|oid| known.get(&oid)).map_or("i", String::as_str)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

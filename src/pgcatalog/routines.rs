@@ -144,13 +144,23 @@ pub fn argument_types(name: &str, count: usize) -> impl Iterator<Item = Vec<Type
 
 /// From which type to which other values are taken without a word, by OID.
 pub fn implicit_casts() -> HashSet<(u32, u32)> {
+    casts(|context| context == "i")
+}
+
+/// From which type to which other there is a cast, by OID.
+pub fn explicit_casts() -> HashSet<(u32, u32)> {
+    casts(|_| true)
+}
+
+fn casts(wanted: impl Fn(&str) -> bool) -> HashSet<(u32, u32)> {
     let Some(rows) = postgres::rows("pg_catalog", "pg_cast") else { return HashSet::new() };
     let oids = |name: &str| rows.column_by_name(name).and_then(|column| column.as_primitive_opt::<Int32Type>());
     let contexts = rows.column_by_name("castcontext").and_then(|column| column.as_string_opt::<i32>());
     let (Some(from), Some(to), Some(contexts)) = (oids("castsource"), oids("casttarget"), contexts) else {
         return HashSet::new();
     };
-    let pairs = from.values().iter().zip(to.values()).zip(contexts).filter(|(_, context)| *context == Some("i"));
+    let pairs = from.values().iter().zip(to.values()).zip(contexts);
+    let pairs = pairs.filter(|(_, context)| context.is_some_and(&wanted));
     pairs.filter_map(|((from, to), _)| Some((u32::try_from(*from).ok()?, u32::try_from(*to).ok()?))).collect()
 }
 

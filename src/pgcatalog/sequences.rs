@@ -1,8 +1,11 @@
 //! Sequences as the catalogs tell them.
 
+use std::collections::HashSet;
+
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::error::Result;
+use uuid::Uuid;
 
 use super::columns::Columns;
 use super::metadata::{Metadata, Relation};
@@ -47,7 +50,7 @@ pub(super) fn pg_sequences(session: &SessionInfo, schema: &SchemaRef) -> Result<
         .text("schemaname", |(r, _)| &r.schema)
         .text("sequencename", |(r, _)| &r.name)
         .text("sequenceowner", |_| OWNER)
-        .text("data_type", |(_, s)| &s.data_type)
+        .oid("data_type", |(_, s)| type_of(s).oid())
         .big("start_value", |(_, s)| Some(s.start))
         .big("min_value", |(_, s)| Some(s.min))
         .big("max_value", |(_, s)| Some(s.max))
@@ -58,9 +61,23 @@ pub(super) fn pg_sequences(session: &SessionInfo, schema: &SchemaRef) -> Result<
         .build(schema)
 }
 
+/// Without those of identity columns, which the standard counts among what columns are.
 pub(super) fn information_schema(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBatch> {
     let bits = |sequence: &Sequence| i32::from(type_size(&type_of(sequence))) * 8;
-    Columns::of(&all(metadata))
+    let of_identity: HashSet<(Uuid, &str)> = metadata
+        .relations()
+        .iter()
+        .filter_map(|relation| Some((relation.id?, &relation.columns)))
+        .flat_map(|(table, columns)| columns.iter().map(move |column| (table, column)))
+        .filter(|(_, column)| column.identity.is_some())
+        .map(|(table, column)| (table, column.name.as_str()))
+        .collect();
+    let is_internal = |sequence: &Sequence| {
+        sequence.owned_by.as_ref().is_some_and(|owner| of_identity.contains(&(owner.table, owner.column.as_str())))
+    };
+    let mut shown = all(metadata);
+    shown.retain(|(_, sequence)| !is_internal(sequence));
+    Columns::of(&shown)
         .text("sequence_catalog", |_| metadata.database.as_str())
         .text("sequence_schema", |(r, _)| &r.schema)
         .text("sequence_name", |(r, _)| &r.name)

@@ -21,14 +21,15 @@ pub(super) fn of_relations(metadata: &Metadata, name: &str, schema: &SchemaRef) 
     Some(match name {
         "pg_stat_all_indexes" | "pg_stat_user_indexes" => indexes(metadata, schema),
         "pg_statio_all_indexes" | "pg_statio_user_indexes" => indexes(metadata, schema),
-        "pg_statio_all_sequences" | "pg_statio_user_sequences" => uncounted(metadata, "S", schema),
-        "pg_stat_xact_all_tables" | "pg_stat_xact_user_tables" => uncounted(metadata, "r", schema),
+        "pg_statio_all_sequences" | "pg_statio_user_sequences" => uncounted(metadata, &["S"], schema),
+        "pg_stat_xact_all_tables" | "pg_stat_xact_user_tables" => uncounted(metadata, &["r", "m"], schema),
         _ => return None,
     })
 }
 
-fn uncounted(metadata: &Metadata, kind: &str, schema: &SchemaRef) -> Result<RecordBatch> {
-    let relations: Vec<&Relation> = metadata.relations().iter().filter(|r| r.kind == kind && !r.system).collect();
+fn uncounted(metadata: &Metadata, kinds: &[&str], schema: &SchemaRef) -> Result<RecordBatch> {
+    let wanted = |r: &&Relation| kinds.contains(&r.kind) && !r.system;
+    let relations: Vec<&Relation> = metadata.relations().iter().filter(wanted).collect();
     Columns::of(&relations)
         .oid("relid", |r| r.oid)
         .text("schemaname", |r| &r.schema)

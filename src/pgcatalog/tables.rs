@@ -1,8 +1,10 @@
 //! The catalogs of `pg_catalog` that describe the lake.
 
+use std::sync::LazyLock;
+
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::compute::concat_batches;
-use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::arrow::datatypes::{DataType, SchemaRef};
 use datafusion::error::Result;
 
 use super::columns::Columns;
@@ -30,7 +32,7 @@ pub fn rows(metadata: &Metadata, name: &str) -> Option<Result<RecordBatch>> {
         "pg_class" => classes(metadata, schema),
         "pg_attribute" => attributes(relations, schema),
         "pg_description" => descriptions(metadata, schema),
-        "pg_tables" => pg_tables(relations, schema),
+        "pg_tables" => pg_tables(metadata, schema),
         "pg_views" => pg_views(relations, schema),
         "pg_proc" => procedures(metadata, schema),
         "pg_type" => types(metadata, schema),
@@ -44,6 +46,7 @@ pub fn rows(metadata: &Metadata, name: &str) -> Option<Result<RecordBatch>> {
         "pg_sequence" => sequences::pg_sequence(metadata, schema),
         "pg_database" => databases(metadata, schema),
         "pg_extension" => extensions(metadata, schema),
+        "pg_available_extensions" => available_extensions(schema),
         _ => return statistics::of_relations(metadata, name, schema),
     })
 }
@@ -117,7 +120,7 @@ fn classes(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBatch> {
         // PostgreSQL has triggers keep foreign keys: what dumps tables looks for keys where there are some
         .flag("relhastriggers", |r| in_keys.contains(&r.oid))
         .flag("relispopulated", |_| true)
-        .text("relreplident", |r| if r.kind == "r" { "d" } else { "n" })
+        .text("relreplident", |r| if matches!(r.kind, "r" | "m") { "d" } else { "n" })
         .build(schema)
 }
 
@@ -139,7 +142,7 @@ impl Attribute<'_> {
 
     /// Whether it is declared so; columns of views never are.
     pub fn is_not_null(&self) -> bool {
-        !self.column.nullable && matches!(self.relation.kind, "r")
+        !self.column.nullable && (self.number < 0 || self.relation.kind == "r")
     }
 }
 
@@ -156,20 +159,45 @@ pub fn all_attributes<'a>(relations: impl Iterator<Item = &'a Relation>) -> Vec<
         .collect()
 }
 
+/// What every table has beside its columns.
+fn system_attributes(relation: &Relation) -> impl Iterator<Item = Attribute<'_>> {
+    static SYSTEM: LazyLock<[(Column, Type); 6]> = LazyLock::new(|| {
+        let columns = [
+            ("ctid", Type::TID),
+            ("xmin", Type::XID),
+            ("cmin", Type::CID),
+            ("xmax", Type::XID),
+            ("cmax", Type::CID),
+            ("tableoid", Type::OID),
+        ];
+        columns.map(|(name, pg_type)| (Column::new(name, DataType::Int32, false), pg_type))
+    });
+    let system: &'static [(Column, Type); 6] = &SYSTEM;
+    let numbers = (1i16..).map(|number| -number);
+    system.iter().zip(numbers).map(move |((column, pg_type), number)| Attribute {
+        relation,
+        number,
+        column,
+        pg_type: pg_type.clone(),
+    })
+}
+
 fn attributes(relations: &[Relation], schema: &SchemaRef) -> Result<RecordBatch> {
-    let attributes = all_attributes(relations.iter());
+    let mut attributes = all_attributes(relations.iter());
+    let stored = relations.iter().filter(|relation| ["r", "m", "S"].contains(&relation.kind));
+    attributes.extend(stored.flat_map(system_attributes));
     Columns::of(&attributes)
         .oid("attrelid", |a| a.relation.oid)
         .text("attname", |a| &a.column.name)
         .oid("atttypid", |a| a.pg_type.oid())
-        .int("attstattarget", |_| -1)
+        .int("attstattarget", |a| if a.number < 0 { 0 } else { -1 })
         .small("attlen", |a| pgtypes::type_size(&a.pg_type))
         .small("attnum", |a| a.number)
         .int("attndims", |a| i32::from(is_array(&a.pg_type)))
         .int("attcacheoff", |_| -1)
         .int("atttypmod", |a| pgtypes::column_modifier(&a.column.field()))
-        .flag("attbyval", |a| (1..=8).contains(&pgtypes::type_size(&a.pg_type)))
-        .text("attalign", |_| "i")
+        .flag("attbyval", |a| a.pg_type != Type::TID && (1..=8).contains(&pgtypes::type_size(&a.pg_type)))
+        .text("attalign", |a| postgres::type_align(a.pg_type.oid()))
         .text("attstorage", |a| match a.pg_type {
             Type::NUMERIC => "m",
             ref other if pgtypes::type_size(other) < 0 => "x",
@@ -260,15 +288,16 @@ pub fn schema_comment(schema: &str) -> Option<&'static str> {
     })
 }
 
-fn pg_tables(relations: &[Relation], schema: &SchemaRef) -> Result<RecordBatch> {
-    let tables: Vec<&Relation> = relations.iter().filter(|r| r.kind == "r").collect();
+fn pg_tables(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBatch> {
+    let tables: Vec<&Relation> = metadata.relations().iter().filter(|r| r.kind == "r").collect();
+    let in_keys = constraints::in_foreign_keys(metadata);
     Columns::of(&tables)
         .text("schemaname", |r| &r.schema)
         .text("tablename", |r| &r.name)
         .text("tableowner", |_| OWNER)
         .flag("hasindexes", |r| constraints::of(r).any(|declared| declared.index().is_some()))
         .flag("hasrules", |_| false)
-        .flag("hastriggers", |_| false)
+        .flag("hastriggers", |r| in_keys.contains(&r.oid))
         .flag("rowsecurity", |_| false)
         .build(schema)
 }
@@ -344,12 +373,23 @@ fn databases(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBatch> {
 pub const LAKEWIRE_EXTENSION: u32 = 13_997;
 
 /// What the server has that PostgreSQL takes from an extension.
+/// OID, name, version and schema of each.
+const EXTENSIONS: [(u32, &str, &str, &str); 2] = [
+    (13_999, "pg_stat_statements", "1.10", "pg_catalog"),
+    (LAKEWIRE_EXTENSION, "lakewire", env!("CARGO_PKG_VERSION"), "lakewire"),
+];
+
+/// All that there are, are there already.
+fn available_extensions(schema: &SchemaRef) -> Result<RecordBatch> {
+    Columns::of(&EXTENSIONS)
+        .text("name", |(_, name, ..)| *name)
+        .text("default_version", |(.., version, _)| *version)
+        .text("installed_version", |(.., version, _)| *version)
+        .build(schema)
+}
+
 fn extensions(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBatch> {
-    let all = [
-        (13_999, "pg_stat_statements", "1.10", "pg_catalog"),
-        (LAKEWIRE_EXTENSION, "lakewire", env!("CARGO_PKG_VERSION"), "lakewire"),
-    ];
-    Columns::of(&all)
+    Columns::of(&EXTENSIONS)
         .oid("oid", |(oid, ..)| *oid)
         .text("extname", |(_, name, ..)| *name)
         .oid("extowner", |_| OWNER_OID)

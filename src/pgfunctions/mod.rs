@@ -1,7 +1,7 @@
 //! PostgreSQL's functions and operators on values, where DataFusion has none or others.
 //!
 //! [`time`]: dates, times, timestamps, intervals. [`json`]: json and jsonb. `text`: strings and regular
-//! expressions. `bytes`: bytea. [`arrays`]. [`aggregates`]: what is made of an array of a group's values. [`sets`]: functions that return rows, in FROM and in a SELECT list. [`operators`]: which
+//! expressions. `bytes`, `of_bytes`: bytea. [`arrays`]. [`aggregates`]: what is made of an array of a group's values. [`sets`]: functions that return rows, in FROM and in a SELECT list. [`operators`]: which
 //! function an operator is. Most functions are rows of a table, see [`row`]; a new one is a new row.
 //!
 //! Invariant: what a function depends on besides its arguments is the session's [`Style`] and the clock.
@@ -15,6 +15,7 @@ mod gathered;
 mod guarded;
 mod json;
 pub mod numeric_series;
+mod of_bytes;
 mod operators;
 mod regex;
 mod row;
@@ -53,6 +54,7 @@ pub fn all() -> Vec<ScalarUDF> {
         .chain(aggregates::finishers())
         .chain(time::functions())
         .chain(guarded::functions())
+        .chain(of_bytes::functions())
         .chain([uuid::gen_random_uuid(), substr::function(), gathered::function(), composite::function()])
         .collect()
 }

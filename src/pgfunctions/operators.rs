@@ -55,6 +55,14 @@ impl ExprPlanner for Operators {
         read(json, &Op::Arrow, &access.expr, &key, schema).map(PlannerResult::Planned)
     }
 
+    fn plan_position(&self, args: Vec<Expr>) -> DataFusionResult<PlannerResult<Vec<Expr>>> {
+        call("strpos", args).map(PlannerResult::Planned)
+    }
+
+    fn plan_overlay(&self, args: Vec<Expr>) -> DataFusionResult<PlannerResult<Vec<Expr>>> {
+        call("overlay", args).map(PlannerResult::Planned)
+    }
+
     /// `substring(text from pattern)`, `substring(text similar pattern escape escape)`.
     fn plan_substring(&self, args: Vec<Expr>) -> DataFusionResult<PlannerResult<Vec<Expr>>> {
         match args.as_slice() {

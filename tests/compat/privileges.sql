@@ -64,3 +64,7 @@ alter role pg_monitor login;
 alter role nosuch login;
 alter role pg_monitor rename to x;
 alter role nosuch rename to x;
+-- roles of roles, as pgAdmin looks for them when it connects
+select r.rolname, 'pg_read_all_stats' = any(array(with recursive cte as (select p.oid, p.rolname from pg_roles p where p.oid = r.oid union all select m.roleid, g.rolname from cte cte_1 join pg_auth_members m on m.member = cte_1.oid join pg_roles g on g.oid = m.roleid) select rolname from cte)) from pg_roles r where r.rolname like 'pg\_%' order by 1;
+select r.rolname, exists (with recursive c(role) as (select oid from pg_roles p where p.oid = r.oid union select m.roleid from c join pg_auth_members m on m.member = c.role) select from c join pg_roles g on g.oid = c.role where g.rolname = 'pg_stat_scan_tables') from pg_roles r where r.rolname like 'pg\_%' order by 1;
+with recursive c as (select oid from pg_roles where rolname = 'pg_monitor' union all select m.roleid from c join pg_auth_members m on m.member = c.oid) select rolname from c join pg_roles using (oid) order by 1;

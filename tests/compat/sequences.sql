@@ -212,3 +212,8 @@ select n, case n when 1 then nextval('choices') when 2 then -1 else nextval('cho
 select x from (values (10), (nextval('choices')), (12), (nextval('choices'))) v(x);
 select currval('choices');
 drop sequence choices;
+-- the sequences of identity columns are the columns' own
+create table identity_told (id int generated always as identity, b bigserial);
+select sequencename, data_type::text from pg_sequences where sequencename like 'identity\_told%' order by 1;
+select sequence_name, data_type from information_schema.sequences where sequence_name like 'identity\_told%';
+drop table identity_told;

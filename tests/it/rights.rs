@@ -162,3 +162,47 @@ async fn members_of_predefined_roles_may_do_what_the_roles_may() {
         assert_eq!(error(&owner, sql).await.0, sqlstate, "{sql}");
     }
 }
+
+#[tokio::test]
+async fn who_acts_for_a_role_may_do_what_the_role_may() {
+    let lake = lake();
+    let (owner, ann) = (client(&lake, "lakewire", "own").await, client(&lake, "ann", "a").await);
+    run(&owner, "create table t as select 1 as a; revoke all on t from public; grant select on t to ann").await;
+    run(&owner, "prepare p as select a from t; grant pg_read_all_data to ann").await;
+
+    // the owner as others see the lake, a statement prepared before too
+    run(&owner, "set role bob").await;
+    assert_eq!(rows(&owner, "select current_user, session_user").await, [["bob", "lakewire"]]);
+    for sql in ["select a from t", "execute p", "drop table t", "grant select on t to bob", "call rollback_release(1)"]
+    {
+        forbidden(&owner, sql).await;
+    }
+    run(&owner, "set role ann").await;
+    assert_eq!(value(&owner, "execute p").await, "1");
+    forbidden(&owner, "delete from t").await;
+    run(&owner, "begin; set local role none; insert into t values (2); commit").await;
+    forbidden(&owner, "insert into t values (3)").await;
+    run(&owner, "reset role; insert into t values (3); set session authorization bob").await;
+    forbidden(&owner, "select a from t").await;
+    assert_eq!(value(&owner, "show is_superuser").await, "off");
+    // who logged in decides whom the session may become
+    run(&owner, "set session authorization ann; reset session authorization").await;
+    assert_eq!(value(&owner, "select count(*) from t").await, "3");
+
+    assert_eq!(error(&ann, "set role lakewire").await.1, "permission denied to set role \"lakewire\"");
+    assert_eq!(error(&ann, "set session authorization bob").await.1, "permission denied to set session authorization");
+    forbidden(&ann, "select set_config('role', 'bob', false)").await;
+    assert_eq!(error(&ann, "set role nosuch").await, ("22023".to_owned(), "role \"nosuch\" does not exist".to_owned()));
+    run(&ann, "set role pg_read_all_data").await;
+    assert_eq!(value(&ann, "select count(*) from t").await, "3");
+    run(&ann, "set session authorization ann").await;
+    assert_eq!(value(&ann, "select current_user").await, "ann");
+
+    // nor does a connection begin as somebody else
+    for setting in ["role=lakewire", "session_authorization=lakewire", "is_superuser=on"] {
+        let url = lake.server.url.replace("lakewire@", "bob:b@");
+        let sneaking = connect(&format!("{url}?options=-c%20{setting}")).await;
+        assert_eq!(rows(&sneaking, "select current_user, session_user").await, [["bob", "bob"]], "{setting}");
+        forbidden(&sneaking, "select a from t").await;
+    }
+}

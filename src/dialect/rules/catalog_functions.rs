@@ -9,10 +9,16 @@ const VIEWS: &[(&str, &str)] = &[
     ("pg_available_extension_versions", "pg_available_extension_versions"),
     ("pg_available_extensions", "pg_available_extensions"),
     ("pg_cursor", "pg_cursors"),
+    ("pg_get_replication_slots", "pg_replication_slots"),
     ("pg_lock_status", "pg_locks"),
     ("pg_prepared_statement", "pg_prepared_statements"),
+    ("pg_prepared_xact", "pg_prepared_xacts"),
+    ("pg_show_all_file_settings", "pg_file_settings"),
     ("pg_show_all_settings", "pg_settings"),
     ("pg_stat_get_activity", "pg_stat_activity"),
+    ("pg_stat_get_slru", "pg_stat_slru"),
+    ("pg_timezone_abbrevs", "pg_timezone_abbrevs"),
+    ("pg_timezone_names", "pg_timezone_names"),
 ];
 
 pub struct Rewriter;

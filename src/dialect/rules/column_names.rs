@@ -9,6 +9,7 @@ use datafusion::sql::sqlparser::ast::{
 use std::collections::HashSet;
 
 use super::Rule;
+use super::function_names::is_call;
 use crate::dialect::folded;
 
 /// Begins the hidden end of a repeated name. No client can write it.
@@ -44,7 +45,8 @@ impl Rule for Namer {
     }
 }
 
-fn name_columns(items: &mut [SelectItem]) {
+/// Gives each item the name that it has where it stands now.
+pub(super) fn name_columns(items: &mut [SelectItem]) {
     let mut taken = HashSet::new();
     for (position, item) in items.iter_mut().enumerate() {
         match item {
@@ -70,11 +72,6 @@ fn name_columns(items: &mut [SelectItem]) {
             _ => {}
         }
     }
-}
-
-/// Whether a word is a function's that is called without parentheses.
-fn is_call(word: &Ident) -> bool {
-    word.quote_style.is_none() && ["current_role", "current_schema"].contains(&folded(word).as_str())
 }
 
 /// PostgreSQL's `FigureColname`: the name of an unnamed expression, if it has a better one than `?column?`.
@@ -162,6 +159,7 @@ fn type_name(sql: &str) -> String {
         "boolean" => "bool",
         "character varying" => "varchar",
         "character" | "char" => "bpchar",
+        "\"char\"" => "char",
         interval if interval.starts_with("interval") => "interval",
         "timestamp with time zone" => "timestamptz",
         "timestamp without time zone" => "timestamp",

@@ -12,7 +12,6 @@ use super::{Rule, catalog_relation, scalar_subqueries};
 
 /// A lake has none of these objects.
 pub const ALWAYS_EMPTY: &[&str] = &[
-    "pg_auth_members",
     "pg_db_role_setting",
     "pg_default_acl",
     "pg_enum",

@@ -8,6 +8,7 @@ use datafusion::sql::sqlparser::ast::{
 };
 
 use super::{Rule, call, cast, is_parameter, own_name};
+use crate::dialect::folded;
 
 /// PostgreSQL's name, DataFusion's.
 const NAMES: &[(&str, &str)] = &[
@@ -19,6 +20,11 @@ const NAMES: &[(&str, &str)] = &[
     ("variance", "var_samp"),
 ];
 
+/// Whether a word is a function's that is called without parentheses, and that the parser takes for a column.
+pub fn is_call(word: &Ident) -> bool {
+    word.quote_style.is_none() && ["current_role", "current_schema"].contains(&folded(word).as_str())
+}
+
 pub struct Renamer;
 
 impl Rule for Renamer {
@@ -26,9 +32,10 @@ impl Rule for Renamer {
         if let Expr::SimilarTo { negated, expr: text, pattern, escape_char } = expr {
             *expr = similar_to(*negated, text, pattern, escape_char.as_ref());
         }
-        if matches!(expr, Expr::Identifier(Ident { value, quote_style: None, .. }) if value.eq_ignore_ascii_case("current_role"))
+        if let Expr::Identifier(word) = expr
+            && is_call(word)
         {
-            *expr = call("current_role", Vec::new());
+            *expr = call(&folded(word), Vec::new());
         }
         if let Expr::Function(function) = expr {
             let name = own_name(function);

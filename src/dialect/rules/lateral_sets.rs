@@ -2,15 +2,18 @@
 //!
 //! Blocked by: DataFusion does not find outer columns in the `unnest` of a SELECT list. Remove when it does.
 
+use std::ops::ControlFlow;
+
 use datafusion::sql::sqlparser::ast::{
-    ArrayElemTypeDef, DataType, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, Select, SelectItem,
-    SetExpr, Statement, TableFactor,
+    ArrayElemTypeDef, DataType, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, Query, Select,
+    SelectItem, SetExpr, Statement, TableFactor, VisitMut, VisitorMut,
 };
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::Parser;
 
+use super::column_names::name_columns;
+use super::scalar_subqueries::holds;
 use super::{Rule, call, cast, own_name};
-use crate::dialect::folded;
 
 pub struct Rewriter;
 
@@ -30,36 +33,70 @@ fn moved(select: &Select) -> Option<Select> {
     if !select.from.is_empty() || select.selection.is_some() || select.distinct.is_some() {
         return None;
     }
-    let items: Option<Vec<(Expr, Ident)>> = select.projection.iter().map(array_of).collect();
-    let items = items.filter(|items| !items.is_empty())?;
-    let quoted = |ident: &Ident| Ident::with_quote('"', folded(ident)).to_string();
-    let names: Vec<String> = (0..items.len()).map(|nth| format!("\"\u{1}set{nth}\"")).collect();
-    let shown: Vec<String> =
-        items.iter().zip(&names).map(|((_, shown), name)| format!("{name} AS {}", quoted(shown))).collect();
-    let zeros = vec!["0"; items.len()].join(", ");
-    let text = format!("SELECT {} FROM unnest({zeros}) AS \"\u{1}sets\" ({})", shown.join(", "), names.join(", "));
+    let mut moved = select.clone();
+    name_columns(&mut moved.projection);
+    let mut arrays = Vec::new();
+    for item in &mut moved.projection {
+        match item {
+            SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } => {
+                *expr = with_elements(expr, &mut arrays)?;
+            }
+            _ => return None,
+        }
+    }
+    if arrays.is_empty() {
+        return None;
+    }
+    let names: Vec<String> = (0..arrays.len()).map(|nth| Ident::with_quote('"', element(nth)).to_string()).collect();
+    let zeros = vec!["0"; arrays.len()].join(", ");
+    let text = format!("SELECT 0 FROM unnest({zeros}) AS \"\u{1}sets\" ({})", names.join(", "));
     let Statement::Query(query) = Parser::parse_sql(&PostgreSqlDialect {}, &text).ok()?.pop()? else { return None };
-    let SetExpr::Select(mut new) = *query.body else { return None };
-    let from = &mut new.from.first_mut()?.relation;
-    match from {
-        TableFactor::UNNEST { array_exprs, .. } => *array_exprs = items.into_iter().map(|(array, _)| array).collect(),
+    let SetExpr::Select(sets) = *query.body else { return None };
+    moved.from = sets.from;
+    match &mut moved.from.first_mut()?.relation {
+        TableFactor::UNNEST { array_exprs, .. } => *array_exprs = arrays,
         _ => return None,
     }
-    Some(*new)
+    Some(moved)
 }
 
-/// The array whose elements an item gives, and the item's name.
-fn array_of(item: &SelectItem) -> Option<(Expr, Ident)> {
-    let (expr, alias) = match item {
-        SelectItem::UnnamedExpr(expr) => (expr, None),
-        SelectItem::ExprWithAlias { expr, alias } => (expr, Some(alias.clone())),
-        _ => return None,
-    };
+/// What the elements of an array are called.
+fn element(nth: usize) -> String {
+    format!("\u{1}set{nth}")
+}
+
+/// The expression with elements in the place of its functions that return rows; their arrays are added to `arrays`. `None` where
+/// one function takes the rows of another, or a query stands in it.
+fn with_elements(expr: &Expr, arrays: &mut Vec<Expr>) -> Option<Expr> {
+    struct Mover<'a> {
+        arrays: &'a mut Vec<Expr>,
+    }
+    impl VisitorMut for Mover<'_> {
+        type Break = ();
+        fn pre_visit_query(&mut self, _query: &mut Query) -> ControlFlow<()> {
+            ControlFlow::Break(())
+        }
+        fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+            let Some(array) = array_of(expr) else { return ControlFlow::Continue(()) };
+            let is_element = |inner: &Expr| matches!(inner, Expr::Identifier(name) if name.value.starts_with('\u{1}'));
+            if holds(&array, is_element) {
+                return ControlFlow::Break(());
+            }
+            *expr = Expr::Identifier(Ident::with_quote('"', element(self.arrays.len())));
+            self.arrays.push(array);
+            ControlFlow::Continue(())
+        }
+    }
+    let mut expr = expr.clone();
+    VisitMut::visit(&mut expr, &mut Mover { arrays }).is_continue().then_some(expr)
+}
+
+/// The array whose elements a function gives.
+fn array_of(expr: &Expr) -> Option<Expr> {
     let Expr::Function(function) = expr else { return None };
-    let name = own_name(function)?;
     let FunctionArguments::List(list) = &function.args else { return None };
-    let array = match (name.as_str(), list.args.as_slice()) {
-        ("unnest", [FunctionArg::Unnamed(FunctionArgExpr::Expr(array))]) => array.clone(),
+    match (own_name(function)?.as_str(), list.args.as_slice()) {
+        ("unnest", [FunctionArg::Unnamed(FunctionArgExpr::Expr(array))]) => Some(array.clone()),
         (
             "generate_subscripts",
             [
@@ -68,11 +105,10 @@ fn array_of(item: &SelectItem) -> Option<(Expr, Ident)> {
             ],
         ) if dimension.to_string() == "1" => {
             let integers = DataType::Array(ArrayElemTypeDef::SquareBracket(Box::new(DataType::Int(None)), None));
-            cast(call("array_ordinals", vec![array.clone()]), integers)
+            Some(cast(call("array_ordinals", vec![array.clone()]), integers))
         }
-        _ => return None,
-    };
-    Some((array, alias.unwrap_or_else(|| Ident::new(name))))
+        _ => None,
+    }
 }
 
 #[cfg(test)]
@@ -85,5 +121,8 @@ mod tests {
         let shown = parse_single(sql).unwrap().ast.to_string();
         assert!(shown.contains("UNNEST(t.a, CAST(array_ordinals(t.a) AS INT[]))"), "{shown}");
         assert!(shown.contains("AS \"generate_subscripts\""), "{shown}");
+        let sql = "select k.* from t, lateral (select 1 + generate_subscripts(t.a, 1) as n, t.b) k";
+        let shown = parse_single(sql).unwrap().ast.to_string();
+        assert!(shown.contains("FROM UNNEST(CAST(array_ordinals(t.a) AS INT[]))"), "{shown}");
     }
 }

@@ -6,13 +6,13 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, ObjectName, Query, TableFactor, Value,
-    ValueWithSpan, Visit, Visitor,
+    Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, ObjectName, TableFactor, Value, ValueWithSpan,
+    Visit, Visitor,
 };
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::Parser;
 
-use super::{Rule, call, takes_relation};
+use super::{Rule, call, scalar_subqueries, takes_relation};
 
 /// All of them, but those of [`RECORD_FUNCTIONS`].
 pub const SET_FUNCTIONS: &[&str] = &[
@@ -88,27 +88,8 @@ fn is_table(function: &str) -> bool {
 /// Whether a column stands in it, outside of queries.
 fn names_column(argument: &FunctionArg) -> bool {
     let (FunctionArg::Unnamed(value) | FunctionArg::Named { arg: value, .. }) = argument else { return false };
-    struct Columns {
-        depth: usize,
-    }
-    impl Visitor for Columns {
-        type Break = ();
-        fn pre_visit_query(&mut self, _query: &Query) -> ControlFlow<()> {
-            self.depth += 1;
-            ControlFlow::Continue(())
-        }
-        fn post_visit_query(&mut self, _query: &Query) -> ControlFlow<()> {
-            self.depth -= 1;
-            ControlFlow::Continue(())
-        }
-        fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
-            match expr {
-                Expr::Identifier(_) | Expr::CompoundIdentifier(_) if self.depth == 0 => ControlFlow::Break(()),
-                _ => ControlFlow::Continue(()),
-            }
-        }
-    }
-    value.visit(&mut Columns { depth: 0 }).is_break()
+    let FunctionArgExpr::Expr(value) = value else { return false };
+    scalar_subqueries::holds(value, |expr| matches!(expr, Expr::Identifier(_) | Expr::CompoundIdentifier(_)))
 }
 
 impl Rewriter {

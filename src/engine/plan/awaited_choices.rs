@@ -6,7 +6,7 @@
 //!
 //! Invariant: a choice by conditions that vary stays as it is: they would be decided twice.
 
-use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{DFSchema, ExprSchema};
 use datafusion::error::Result;
 use datafusion::logical_expr::expr::ScalarFunction;
@@ -16,6 +16,14 @@ use datafusion::scalar::ScalarValue;
 
 /// The plan with such arguments.
 pub(super) fn minded(plan: LogicalPlan) -> Result<LogicalPlan> {
+    let mut any = false;
+    plan.apply_with_subqueries(|node| {
+        any = node.expressions().iter().any(waits);
+        Ok(if any { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
+    })?;
+    if !any {
+        return Ok(plan);
+    }
     let minded = plan.transform_up_with_subqueries(|node| {
         let mut schema = DFSchema::empty();
         node.inputs().into_iter().for_each(|input| schema.merge(input.schema()));

@@ -1,25 +1,29 @@
 //! Casts: of unknown literals, of text, and those that PostgreSQL does not know.
 
-use std::collections::HashMap;
-use std::sync::Arc;
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, LazyLock};
 
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::DFSchema;
 use datafusion::common::tree_node::Transformed;
 use datafusion::error::Result;
+use datafusion::functions::unicode::expr_fn::substring;
 use datafusion::logical_expr::expr::Cast;
 use datafusion::logical_expr::{Expr, ExprSchemable};
+use datafusion::prelude::lit;
 use datafusion::scalar::ScalarValue;
 
-use super::kinds::{Kind, is_plain, is_text, kind, name};
+use super::kinds::{Kind, is_integer, is_text, kind, name};
 use super::lengths;
 use super::literals;
 use super::place::{Place, at};
 use super::{Operand, Typing};
 use crate::engine::exact;
+use crate::engine::text_casts::text_of;
 use crate::error::{Error, ErrorKind};
+use crate::pgcatalog;
 use crate::pgfunctions::JsonType;
-use crate::pgtypes::{PG_TYPE_KEY, TYPE_MODIFIER_KEY, Type, column_type};
+use crate::pgtypes::{PG_TYPE_KEY, TYPE_MODIFIER_KEY, Type, column_type, element_of};
 
 /// A literal that is cast to JSON is looked at while planning, as those of other types are.
 pub(super) fn check_json(expr: &Expr) -> Result<()> {
@@ -76,7 +80,28 @@ fn known(
         && literals::is_read(target)
         && !literals::is_temporal(target);
     if of_text && !assigns {
-        return Ok(Transformed::yes(literals::reader(*expr, target.clone(), &field)));
+        let read = literals::reader(*expr, target.clone(), &field);
+        // a function's result has no declared precision, a cast's has
+        let declared = *target == Type::NUMERIC && !literals::is_unbounded(&field);
+        return Ok(Transformed::yes(match declared {
+            true => Expr::Cast(Cast::new_from_field(Box::new(read), field)),
+            false => read,
+        }));
+    }
+    if let (Some(from), Some(to)) = (element_of(from), element_of(target))
+        && kind(&from) == Kind::Number
+    {
+        if kind(&to) == Kind::Text {
+            // through the text of the whole, which has that of each as PostgreSQL writes it
+            return Ok(Transformed::yes(literals::reader(text_of(*expr), target.clone(), &field)));
+        }
+        if is_integer(&to) && !is_integer(&from) {
+            return Ok(Transformed::yes(exact::to_integer(*expr, field.data_type())));
+        }
+    }
+    if *target == Type::CHAR && is_text(given.data_type()) && *from != Type::CHAR {
+        let first = substring(*expr, lit(1i64), lit(1i64));
+        return Ok(Transformed::yes(Expr::Cast(Cast::new_from_field(Box::new(first), field))));
     }
     if (given.data_type(), field.data_type()) == (&DataType::Float64, &DataType::Float32) {
         return Ok(Transformed::yes(exact::to_real(*expr)));
@@ -124,7 +149,11 @@ fn of_number(expr: Box<Expr>, given: &DataType, field: FieldRef) -> Transformed<
             };
         }
         if !matches!(given, DataType::Decimal256(..)) {
-            return Transformed::yes(exact::to_integer(*expr, wanted));
+            let integer = exact::to_integer(*expr, wanted);
+            return Transformed::yes(match field.metadata().is_empty() {
+                true => integer,
+                false => Expr::Cast(Cast::new_from_field(Box::new(integer), field)),
+            });
         }
     }
     if plain && *wanted == DataType::Float64 && matches!(given, DataType::Decimal128(..)) {
@@ -197,7 +226,7 @@ pub(super) fn as_decimal(expr: Box<Expr>, digits: u8, scale: i8) -> Transformed<
 
 fn unknown(typing: &Typing, expr: Expr, target: &Type, field: FieldRef, assigns: bool) -> Result<Transformed<Expr>> {
     match expr {
-        Expr::Literal(datafusion::scalar::ScalarValue::Utf8(Some(_)), _)
+        Expr::Literal(ScalarValue::Utf8(Some(_)), _)
             if literals::is_read(target) && (field.metadata().is_empty() || !literals::is_temporal(target)) =>
         {
             let read = typing.read(expr, target, &field)?;
@@ -214,22 +243,28 @@ fn unknown(typing: &Typing, expr: Expr, target: &Type, field: FieldRef, assigns:
                 _ => Ok(Transformed::yes(Expr::Cast(Cast::new_from_field(Box::new(read), field)))),
             }
         }
+        Expr::Literal(ScalarValue::Utf8(Some(text)), metadata) if *target == Type::CHAR => {
+            let first = text.chars().next().map(String::from).unwrap_or_default();
+            let first = Expr::Literal(ScalarValue::Utf8(Some(first)), metadata);
+            Ok(Transformed::yes(Expr::Cast(Cast::new_from_field(Box::new(first), field))))
+        }
         other => Ok(Transformed::no(Expr::Cast(Cast::new_from_field(Box::new(other), field)))),
     }
 }
 
 /// Whether PostgreSQL has the cast; of what we cannot tell for sure, yes.
 fn exists(from: &Type, to: &Type) -> bool {
-    use Kind::{Array, Bool, Date, Interval, Number, Text, Time, Timestamp};
-    let (a, b) = (kind(from), kind(to));
-    if a == b || !is_plain(a) || !is_plain(b) || a == Text || b == Text {
+    let is_string = |pg_type: &Type| matches!(*pg_type, Type::TEXT | Type::VARCHAR | Type::BPCHAR | Type::NAME);
+    if from == to || is_string(from) || is_string(to) {
         return true;
     }
-    match (a, b) {
-        (Bool, Number) => *to == Type::INT4,
-        (Number, Bool) => *from == Type::INT4,
-        (Date, Timestamp) | (Timestamp, Date | Time) | (Time, Interval) | (Interval, Time) => true,
-        (Array, _) | (_, Array) => false,
+    match (element_of(from), element_of(to)) {
+        (Some(from), Some(to)) => exists(&from, &to),
+        (None, None) if [from, to].iter().any(|pg_type| kind(pg_type) == Kind::Other) => true,
+        (None, None) => {
+            static CASTS: LazyLock<HashSet<(u32, u32)>> = LazyLock::new(pgcatalog::explicit_casts);
+            CASTS.contains(&(from.oid(), to.oid()))
+        }
         _ => false,
     }
 }

@@ -22,11 +22,13 @@ use super::kinds::{Kind, is_plain, kind, name};
 use super::lengths;
 use super::operators::{matches_any, operands};
 use super::place::{Place, at};
+use super::rounding::{rounded, whole};
 use super::{Operand, Typing, field_of};
 use super::{ambiguous, arrays, casts};
 use crate::dialect::OF_TEXT;
 use crate::engine::aggregates::wide_sum;
 use crate::engine::{math, powers};
+use crate::error::{Error, ErrorKind};
 use crate::pgcatalog::TYPE_OF;
 use crate::pgfunctions;
 use crate::pgtypes::{PG_TYPE_KEY, Type, arrow_type};
@@ -62,19 +64,6 @@ fn byte_of_name(name: Expr, at: Expr) -> Expr {
     Expr::Cast(Cast::new_from_field(Box::new(character), Arc::new(field)))
 }
 
-/// How many decimals: the type of `round(x, 2)` depends on it, and a cast that coercion puts around it would hide it.
-fn constant(decimals: &Expr) -> Option<(i32, Expr)> {
-    let number = match decimals {
-        Expr::Literal(ScalarValue::Int64(Some(number)), _) => *number,
-        Expr::Negative(negated) => match negated.as_ref() {
-            Expr::Literal(ScalarValue::Int64(Some(number)), _) => -*number,
-            _ => return None,
-        },
-        _ => return None,
-    };
-    i32::try_from(number).ok().map(|number| (number, lit(number)))
-}
-
 /// The bounds of a series are of one type, if only one of them says which; the step of instants is an interval.
 fn read_bounds(typing: &Typing, args: &mut [Expr], schema: &DFSchema) -> Result<()> {
     let operands = args.iter().take(2).map(|expr| typing.operand(expr, schema)).collect::<Result<Vec<_>>>()?;
@@ -105,64 +94,6 @@ fn series(typing: &Typing, mut call: ScalarFunction, schema: &DFSchema) -> Resul
     }
     let integers = DataType::new_list(DataType::Int32, true);
     Ok(Transformed::yes(Expr::Cast(Cast::new(Box::new(series.data), integers))))
-}
-
-/// `round` and `trunc`: of integers they are floats, or numerics where decimals are asked for; floats are rounded to even.
-fn rounded(typing: &Typing, call: ScalarFunction, schema: &DFSchema) -> Result<Transformed<Expr>> {
-    let ScalarFunction { func, mut args } = call;
-    let decimals = args.get(1).and_then(constant);
-    let Some(number) = args.first_mut() else { return narrowed(typing, ScalarFunction::new_udf(func, args), schema) };
-    let mut data_type = number.get_type(schema)?;
-    if data_type.is_integer() {
-        data_type = match decimals {
-            // with as many decimals as are asked for
-            Some((kept, _)) => DataType::Decimal128(38, i8::try_from(kept.clamp(0, 18)).unwrap_or_default()),
-            None => DataType::Float64,
-        };
-        *number = Expr::Cast(Cast::new(Box::new(number.clone()), data_type.clone()));
-    } else if data_type == DataType::Float32 {
-        data_type = DataType::Float64;
-        *number = Expr::Cast(Cast::new(Box::new(number.clone()), DataType::Float64));
-    }
-    if let (DataType::Float64, "round", [number]) = (&data_type, func.name(), args.as_slice()) {
-        return Ok(Transformed::yes(math::round_to_even(number.clone())));
-    }
-    let truncates = func.name() == "trunc";
-    if let (Some((_, constant)), Some(second)) = (&decimals, args.get_mut(1)) {
-        *second = constant.clone();
-    }
-    let call = narrowed(typing, ScalarFunction::new_udf(func, args), schema)?;
-    match (data_type, decimals) {
-        (DataType::Decimal128(digits, scale), Some((kept, _))) if truncates && kept < i32::from(scale) => {
-            let kept = i8::try_from(kept.max(0)).unwrap_or(scale);
-            let digits = digits.saturating_sub((scale - kept).unsigned_abs());
-            Ok(casts::as_decimal(Box::new(call.data), digits.max(1), kept))
-        }
-        _ => Ok(Transformed::yes(call.data)),
-    }
-}
-
-/// Functions that give whole numbers: of a numeric a numeric without decimals, of an integer a float.
-fn whole(call: &ScalarFunction, schema: &DFSchema) -> Result<Option<Expr>> {
-    let (function, [number]) = (call.func.name(), call.args.as_slice()) else { return Ok(None) };
-    if !["floor", "ceil", "trunc", "signum"].contains(&function) {
-        return Ok(None);
-    }
-    let as_numeric = |call, digits| casts::as_decimal(Box::new(Expr::ScalarFunction(call)), digits, 0).data;
-    Ok(match number.get_type(schema)? {
-        DataType::Decimal128(..) if function == "signum" => Some(as_numeric(call.clone(), 1)),
-        DataType::Decimal128(digits, scale) if scale > 0 => {
-            // 9.99 has as many digits as 10.00 less one
-            let wide = casts::as_decimal(Box::new(number.clone()), digits.saturating_add(1).min(38), scale).data;
-            let call = ScalarFunction::new_udf(call.func.clone(), vec![wide]);
-            Some(as_numeric(call, digits.saturating_sub(scale.unsigned_abs()).saturating_add(1)))
-        }
-        given if given.is_integer() && matches!(function, "floor" | "ceil") => {
-            let number = Expr::Cast(Cast::new(Box::new(number.clone()), DataType::Float64));
-            Some(Expr::ScalarFunction(ScalarFunction::new_udf(call.func.clone(), vec![number])))
-        }
-        _ => None,
-    })
 }
 
 /// Functions that are planned as another expression than a call of theirs.
@@ -470,6 +401,10 @@ fn check_call(typing: &Typing, function: &str, args: &[Expr], schema: &DFSchema)
     }
     if function == "string_agg" {
         let given = operands()?;
+        if given.iter().any(|operand| matches!(operand, Operand::Known(Type::BYTEA, _))) {
+            let error = Error::new(ErrorKind::FeatureNotSupported, "string_agg of bytea is not supported");
+            return Err(at(error, Place::Name(vec![function.to_owned()])));
+        }
         let is_text = |operand: &Operand| {
             operand.known().is_none_or(|(pg_type, _)| kind(pg_type) == Kind::Text || !is_plain(kind(pg_type)))
         };

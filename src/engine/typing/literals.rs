@@ -3,9 +3,10 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, ListArray, new_empty_array};
+use datafusion::arrow::buffer::OffsetBuffer;
 use datafusion::arrow::compute::{CastOptions, cast, cast_with_options};
-use datafusion::arrow::datatypes::{DataType, Field, FieldRef};
+use datafusion::arrow::datatypes::{DataType, Field, FieldRef, i256};
 use datafusion::common::metadata::FieldMetadata;
 use datafusion::common::tree_node::Transformed;
 use datafusion::error::{DataFusionError, Result};
@@ -21,13 +22,33 @@ use crate::pgfunctions::time::value_of_clock;
 use crate::pgfunctions::{JsonType, session_style};
 use crate::pgtypes::{self, FREE, Style, Type};
 
-/// A whole number that does not fit a bigint is a `numeric`.
+/// A whole number that does not fit a bigint is a `numeric`, and `1e3` has all its digits: what computes with decimals knows
+/// none of a scale below zero.
 pub(super) fn number(value: ScalarValue, metadata: Option<FieldMetadata>) -> Transformed<Expr> {
     match value {
+        ScalarValue::Decimal128(Some(number), _, scale) if scale < 0 => match whole(i256::from_i128(number), scale) {
+            Some(whole) => Transformed::yes(Expr::Literal(whole, metadata)),
+            None => Transformed::no(Expr::Literal(value, metadata)),
+        },
+        ScalarValue::Decimal256(Some(number), _, scale) if scale < 0 => match whole(number, scale) {
+            Some(whole) => Transformed::yes(Expr::Literal(whole, metadata)),
+            None => Transformed::no(Expr::Literal(value, metadata)),
+        },
         ScalarValue::UInt64(Some(number)) if i64::try_from(number).is_err() => {
             Transformed::yes(Expr::Literal(ScalarValue::Decimal128(Some(number.into()), 20, 0), metadata))
         }
         value => Transformed::no(Expr::Literal(value, metadata)),
+    }
+}
+
+/// The number as a decimal without decimals.
+fn whole(number: i256, scale: i8) -> Option<ScalarValue> {
+    let power = i256::from_i128(10).checked_pow(u32::from(scale.unsigned_abs()))?;
+    let whole = number.checked_mul(power)?;
+    let digits = u8::try_from(whole.wrapping_abs().to_string().len()).ok()?;
+    match whole.to_i128().filter(|_| digits <= 38) {
+        Some(whole) => Some(ScalarValue::Decimal128(Some(whole), digits, 0)),
+        None => (digits <= 76).then_some(ScalarValue::Decimal256(Some(whole), digits, 0)),
     }
 }
 
@@ -42,6 +63,14 @@ pub(super) fn read(
     pg_type: &Type,
     data_type: &DataType,
 ) -> Result<Expr> {
+    // of rows there is no other text
+    if let (DataType::List(item), "{}") = (data_type, text.trim())
+        && matches!(item.data_type(), DataType::Struct(_))
+    {
+        let none =
+            ListArray::new(item.clone(), OffsetBuffer::from_lengths([0]), new_empty_array(item.data_type()), None);
+        return Ok(Expr::Literal(ScalarValue::List(Arc::new(none)), None));
+    }
     if !is_read(pg_type) {
         return Ok(Expr::Literal(ScalarValue::Utf8(Some(text)), metadata));
     }
@@ -168,7 +197,7 @@ impl Reader {
         let text = cast(text, &DataType::Utf8View)?;
         let text = text.as_string_view();
         if text.is_empty() {
-            return Ok(datafusion::arrow::array::new_empty_array(data_type));
+            return Ok(new_empty_array(data_type));
         }
         let values = text.iter().map(|text| match text {
             None => ScalarValue::try_from(data_type),

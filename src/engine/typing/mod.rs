@@ -22,6 +22,7 @@ mod literals;
 mod operators;
 mod place;
 mod recursion;
+mod rounding;
 mod unnested;
 
 use std::collections::HashMap;

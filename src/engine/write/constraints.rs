@@ -100,7 +100,7 @@ impl TableRules {
         for (index, field) in ready.schema.clone().fields().iter().enumerate() {
             let Some(rule) = rules.column(field.name()) else { continue };
             let default = rule.default.clone().or_else(|| {
-                let sequence = rule.identity.and_then(|_| identity_sequence(planner, object, field.name()))?;
+                let sequence = rule.identity.and_then(|_| planner.scope().sequence_of(object, field.name()))?;
                 Some(sequences::next_of(&sequence.name))
             });
             if let Some(text) = &default {
@@ -310,14 +310,6 @@ fn fitted(column: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
             Error::new(ErrorKind::NumericOutOfRange, "numeric field overflow").with_detail(detail)
         }
         _ => errors::from_datafusion(error.into()),
-    })
-}
-
-/// The sequence that numbers the rows of an identity column.
-pub(super) fn identity_sequence(planner: &Planner, table: &Object, column: &str) -> Option<Arc<Object>> {
-    planner.scope().objects().into_iter().find(|object| {
-        let owner = object.sequence().and_then(|sequence| sequence.owned_by.as_ref());
-        owner.is_some_and(|owner| owner.table == table.id && owner.column == column)
     })
 }
 

@@ -314,21 +314,18 @@ pub(super) async fn number_on(change: &Change, target: &Target) -> Result<()> {
 
 /// The columns that sequences which go with them number, upwards.
 fn numbering(change: &Change, table: &Object) -> Vec<(String, Arc<Object>)> {
-    let is_numbered = |column: &Column| column.identity.is_some() || column.sequence().is_some();
-    if !table.columns.iter().any(is_numbered) {
-        return Vec::new();
-    }
-    let owned = |object: Arc<Object>| {
-        let sequence = object.sequence().filter(|sequence| sequence.increment > 0 && !sequence.cycle)?;
-        let owner = sequence.owned_by.as_ref()?;
-        let name = object.name.quoted();
-        let uses = |column: &Column| {
-            column.name == owner.column && (column.identity.is_some() || column.sequence() == Some(name.as_str()))
-        };
-        let used = table.columns.iter().any(uses);
-        used.then(|| (owner.column.clone(), object.clone()))
+    let scope = change.overlay.scope();
+    let numbered = |column: &Column| {
+        let default = column.sequence();
+        if column.identity.is_none() && default.is_none() {
+            return None;
+        }
+        let sequence = scope.sequence_of(table, &column.name)?;
+        let declared = sequence.sequence()?;
+        let uses = column.identity.is_some() || default == Some(sequence.name.quoted().as_str());
+        (uses && declared.increment > 0 && !declared.cycle).then(|| (column.name.clone(), sequence))
     };
-    change.owned_sequences(table, None).into_iter().filter_map(owned).collect()
+    table.columns.iter().filter_map(numbered).collect()
 }
 
 /// The greatest value of a column that numbers itself, 0 in an empty table.

@@ -37,7 +37,21 @@ pub const FUNCTIONS: &[Definition] = &[
     strict("pg_get_function_arg_default", 2..=2, "text", argument_default),
     strict("pg_get_expr", 2..=3, "text", expression),
     strict("pg_get_partkeydef", 1..=1, "text", no_text),
+    strict("pg_get_partition_constraintdef", 1..=1, "text", no_text),
+    strict("pg_get_statisticsobjdef", 1..=1, "text", no_text),
     strict("pg_get_statisticsobjdef_columns", 1..=1, "text", no_text),
+    // text is in the order of its bytes, which no library decides
+    strict("pg_collation_actual_version", 1..=1, "text", no_text),
+    strict("pg_database_collation_actual_version", 1..=1, "text", no_text),
+    lenient("pg_current_logfile", 0..=1, "text", no_text),
+    strict("pg_relation_filenode", 1..=1, "oid", |session, args| {
+        let stored = relation(session, args.first()).filter(|relation| relation.kind == "r");
+        Ok(ScalarValue::Int32(stored.map(|relation| relation.oid.cast_signed())))
+    }),
+    strict("pg_relation_filepath", 1..=1, "text", |session, args| {
+        let location = relation(session, args.first()).and_then(|relation| relation.location.as_ref());
+        Ok(ScalarValue::Utf8(location.map(ToString::to_string)))
+    }),
     strict("pg_get_serial_sequence", 2..=2, "text", serial_sequence),
     strict("pg_get_function_sqlbody", 1..=1, "text", |_, args| {
         let body = routines::by_oid(function_oid(args)).map(|routine| routine.sql_body.to_owned());
@@ -47,6 +61,9 @@ pub const FUNCTIONS: &[Definition] = &[
     strict("pg_get_function_identity_arguments", 1..=1, "text", |s, args| function_arguments(s, args, false)),
     strict("pg_get_function_result", 1..=1, "text", function_result),
     strict("pg_tablespace_location", 1..=1, "text", |_, _| Ok(utf8(""))),
+    // no table is a partition, and no trigger is ever fired
+    strict("pg_partition_root", 1..=1, "regclass", |_, _| Ok(ScalarValue::Int32(None))),
+    strict("pg_trigger_depth", 0..=0, "int4", |_, _| Ok(ScalarValue::Int32(Some(0)))),
     strict("pg_relation_is_publishable", 1..=1, "bool", |_, _| Ok(ScalarValue::Boolean(Some(false)))),
     strict("pg_relation_size", 1..=2, "int8", relation_size),
     strict("pg_table_size", 1..=1, "int8", relation_size),

@@ -10,6 +10,7 @@ use datafusion::scalar::ScalarValue;
 use super::{Definition, acting, number_of, strict, text_of, utf8};
 use crate::engine::{SERVER_VERSION, SessionInfo};
 use crate::error::{Error, ErrorKind, Result};
+use crate::pgtypes::Encoding;
 
 pub const FUNCTIONS: &[Definition] = &[
     strict("version", 0..=0, "text", |_, _| Ok(utf8(format!("PostgreSQL {SERVER_VERSION}")))),
@@ -18,7 +19,7 @@ pub const FUNCTIONS: &[Definition] = &[
     strict("current_schema", 0..=0, "name", current_schema),
     strict("current_schemas", 1..=1, "_name", current_schemas),
     strict("current_user", 0..=0, "name", user),
-    strict("session_user", 0..=0, "name", user),
+    strict("session_user", 0..=0, "name", session_user),
     strict("current_role", 0..=0, "name", user),
     strict("user", 0..=0, "name", user),
     acting("setseed", 1..=1, "void", set_seed),
@@ -39,8 +40,19 @@ pub const FUNCTIONS: &[Definition] = &[
         Ok(utf8(session.settings().get("client_encoding").unwrap_or_else(|| "UTF8".to_owned())))
     }),
     strict("getdatabaseencoding", 0..=0, "name", |_, _| Ok(utf8("UTF8"))),
-    strict("pg_encoding_to_char", 1..=1, "name", encoding_to_char),
-    strict("pg_char_to_encoding", 1..=1, "int4", |_, _| Ok(ScalarValue::Int32(Some(6)))),
+    strict("pg_encoding_to_char", 1..=1, "name", |_, args| {
+        let number = args.first().and_then(number_of).and_then(|number| usize::try_from(number).ok());
+        Ok(utf8(number.and_then(|number| ENCODINGS.get(number).copied()).unwrap_or_default()))
+    }),
+    strict("pg_char_to_encoding", 1..=1, "int4", |_, args| {
+        Ok(ScalarValue::Int32(Some(encoding_number(&args.first().map(text_of).unwrap_or_default()))))
+    }),
+    strict("host", 1..=1, "text", |_, args| {
+        let address = args.first().map(text_of).unwrap_or_default();
+        Ok(utf8(address.split('/').next().unwrap_or_default()))
+    }),
+    // what is notified is with its listeners at once
+    strict("pg_notification_queue_usage", 0..=0, "float8", |_, _| Ok(ScalarValue::Float64(Some(0.0)))),
     strict("inet_client_addr", 0..=0, "inet", |session, _| {
         Ok(ScalarValue::Utf8(client(session).map(|address| address.ip().to_string())))
     }),
@@ -166,9 +178,13 @@ fn user(session: &SessionInfo, _: &[ScalarValue]) -> Result<ScalarValue> {
     Ok(utf8(session.user()))
 }
 
+fn session_user(session: &SessionInfo, _: &[ScalarValue]) -> Result<ScalarValue> {
+    Ok(utf8(session.settings().session_user()))
+}
+
 /// Schemas of the search path that exist.
 fn existing(session: &SessionInfo, implicit: bool) -> Vec<String> {
-    let path = session.settings().search_path(session.user());
+    let path = session.settings().search_path();
     let explicit = session.settings().get("search_path").unwrap_or_default().contains("pg_catalog");
     path.into_iter()
         .filter(|schema| session.metadata().namespace_named(schema).is_some())
@@ -198,11 +214,24 @@ fn current_setting(session: &SessionInfo, args: &[ScalarValue]) -> Result<Scalar
     }
 }
 
-fn encoding_to_char(_: &SessionInfo, args: &[ScalarValue]) -> Result<ScalarValue> {
-    let name = match args.first().and_then(number_of) {
-        Some(0) => "SQL_ASCII",
-        Some(6) => "UTF8",
-        _ => "",
+/// PostgreSQL's character sets by their numbers.
+#[rustfmt::skip]
+const ENCODINGS: [&str; 42] = [
+    "SQL_ASCII", "EUC_JP", "EUC_CN", "EUC_KR", "EUC_TW", "EUC_JIS_2004", "UTF8", "MULE_INTERNAL", "LATIN1", "LATIN2",
+    "LATIN3", "LATIN4", "LATIN5", "LATIN6", "LATIN7", "LATIN8", "LATIN9", "LATIN10", "WIN1256", "WIN1258", "WIN866",
+    "WIN874", "KOI8R", "WIN1251", "WIN1252", "ISO_8859_5", "ISO_8859_6", "ISO_8859_7", "ISO_8859_8", "WIN1250",
+    "WIN1253", "WIN1254", "WIN1255", "WIN1257", "KOI8U", "SJIS", "BIG5", "GBK", "UHC", "GB18030", "JOHAB",
+    "SHIFT_JIS_2004",
+];
+
+/// The number of a character set, which has several names; -1 where there is none.
+fn encoding_number(name: &str) -> i32 {
+    let named = |known: &str| ENCODINGS.iter().position(|encoding| encoding.eq_ignore_ascii_case(known));
+    let found = match Encoding::named(name) {
+        Some(known) if known != Encoding::UTF8 => named(known.name()),
+        Some(_) if name.to_ascii_lowercase().contains("ascii") => Some(0),
+        Some(_) => named(Encoding::UTF8.name()),
+        None => named(name),
     };
-    Ok(utf8(name))
+    found.and_then(|number| i32::try_from(number).ok()).unwrap_or(-1)
 }

@@ -16,8 +16,9 @@ use datafusion::scalar::ScalarValue;
 use super::parse::Json;
 use super::value::Value as Jsonb;
 use crate::error::{Error, ErrorKind, Result};
+use crate::pgcatalog::format_type;
 use crate::pgfunctions::{call, external, type_name};
-use crate::pgtypes::PG_TYPE_KEY;
+use crate::pgtypes::{PG_TYPE_KEY, Type, column_type};
 
 /// One of the two types.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -123,6 +124,9 @@ pub fn rewrite_casts(expr: Expr, schema: &DFSchema) -> DataFusionResult<Transfor
         (None, Some(to)) => {
             let given = cast.expr.to_field(schema)?.1;
             match (is_text(given.data_type()), cast.expr.as_ref()) {
+                (true, _) if [Type::UUID, Type::CHAR].contains(&column_type(&given)) => {
+                    Err(no_cast(&type_name(&given), to.name()))
+                }
                 (true, _) => Ok(Transformed::yes(to.read(*cast.expr)?)),
                 // a literal that is an integer is read as a bigint
                 (false, Expr::Literal(ScalarValue::Int64(Some(number)), _)) if i32::try_from(*number).is_ok() => {
@@ -138,7 +142,15 @@ pub fn rewrite_casts(expr: Expr, schema: &DFSchema) -> DataFusionResult<Transfor
             let target = cast.field.data_type();
             let name = type_name(&Field::new("", target.clone(), true));
             if is_text(target) {
-                return Ok(Transformed::yes(call("json_out", vec![*cast.expr])?));
+                let named = column_type(&cast.field);
+                let text = call("json_out", vec![*cast.expr])?;
+                return match named {
+                    Type::TEXT => Ok(Transformed::yes(text)),
+                    Type::VARCHAR | Type::BPCHAR | Type::NAME => {
+                        Ok(Transformed::yes(Expr::Cast(Cast::new_from_field(Box::new(text), cast.field))))
+                    }
+                    other => Err(no_cast(from.name(), &format_type(other.oid(), -1))),
+                };
             }
             let scalar = target.is_numeric() || *target == DataType::Boolean;
             if from == JsonType::Json || !scalar {

@@ -1,11 +1,12 @@
 //! Strings: what DataFusion has not, or does otherwise.
 
+use bytes::BytesMut;
 use datafusion::scalar::ScalarValue;
 use unicode_normalization::UnicodeNormalization;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::pgfunctions::row::{Env, Function, Output, Returns, Value, lax, strict};
-use crate::pgtypes::{Type, read_text};
+use crate::pgtypes::{Encoding, Type, read_text};
 
 pub const FUNCTIONS: &[Function] = &[
     lax("string_to_table", "text text text?", Returns::Set(&Returns::Text), |_, args| Ok(split(args))),
@@ -31,13 +32,15 @@ pub const FUNCTIONS: &[Function] = &[
         _ => Err(Error::internal("bytea was read as something else")),
     }),
     strict("convert_from", "bytea text", Returns::Text, |_, args| {
-        encoding(text(args, 1), "source")?;
         let bytes = args.first().map_or(&[][..], Value::bytes);
-        Ok(Output::from(crate::pgtypes::utf8(bytes)?))
+        Ok(Output::Text(read_as(bytes, encoding(text(args, 1), "source")?)?))
     }),
     strict("convert_to", "text text", Returns::Bytes, |_, args| {
-        encoding(text(args, 1), "destination")?;
-        Ok(Output::Bytes(text(args, 0).as_bytes().to_vec()))
+        written_as(text(args, 0), encoding(text(args, 1), "destination")?)
+    }),
+    strict("convert", "bytea text text", Returns::Bytes, |_, args| {
+        let (source, destination) = (encoding(text(args, 1), "source")?, encoding(text(args, 2), "destination")?);
+        written_as(&read_as(args.first().map_or(&[][..], Value::bytes), source)?, destination)
     }),
     lax(RECORD_OUT, "any*", Returns::Text, |_, args| Ok(Output::Text(record(args)))),
     strict("parse_ident", "text bool?", Returns::Array(&Returns::Text), parse_ident),
@@ -248,10 +251,18 @@ fn unistr(_: &Env, args: &[Value<'_>]) -> Result<Output> {
     Ok(Output::Text(out))
 }
 
-fn encoding(name: &str, which: &str) -> Result<()> {
-    let plain: String = name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_lowercase();
-    match plain.as_str() {
-        "utf8" | "unicode" => Ok(()),
-        _ => Err(Error::new(ErrorKind::InvalidParameter, format!("invalid {which} encoding name \"{name}\""))),
-    }
+fn encoding(name: &str, which: &str) -> Result<Encoding> {
+    Encoding::named(name)
+        .ok_or_else(|| Error::new(ErrorKind::InvalidParameter, format!("invalid {which} encoding name \"{name}\"")))
+}
+
+fn read_as(bytes: &[u8], encoding: Encoding) -> Result<String> {
+    let read = encoding.reader().read(bytes, true)?;
+    Ok(crate::pgtypes::utf8(&read)?.to_owned())
+}
+
+fn written_as(text: &str, encoding: Encoding) -> Result<Output> {
+    let mut out = BytesMut::with_capacity(text.len());
+    encoding.put(text.as_bytes(), &mut out)?;
+    Ok(Output::Bytes(out.to_vec()))
 }

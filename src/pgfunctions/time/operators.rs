@@ -58,9 +58,12 @@ pub const ROWS: &[Row] = &[
     row("overlaps", &[TZ, TZ, TZ, TZ], Ty::Boolean, |_, args| overlaps::<Timestamptz>(args)),
     row("overlaps", &[TS, TS, TS, TS], Ty::Boolean, |_, args| overlaps::<Timestamp>(args)),
     row("overlaps", &[T, T, T, T], Ty::Boolean, |_, args| overlaps::<Time>(args)),
-    row("overlaps", &[TZ, V, TZ, V], Ty::Boolean, |c, args| overlaps_from(c, args, [true, true])),
-    row("overlaps", &[TZ, V, TZ, TZ], Ty::Boolean, |c, args| overlaps_from(c, args, [true, false])),
-    row("overlaps", &[TZ, TZ, TZ, V], Ty::Boolean, |c, args| overlaps_from(c, args, [false, true])),
+    row("overlaps", &[TZ, V, TZ, V], Ty::Boolean, |c, args| overlaps_of_instants(c, args, [true, true])),
+    row("overlaps", &[TZ, V, TZ, TZ], Ty::Boolean, |c, args| overlaps_of_instants(c, args, [true, false])),
+    row("overlaps", &[TZ, TZ, TZ, V], Ty::Boolean, |c, args| overlaps_of_instants(c, args, [false, true])),
+    row("overlaps", &[T, V, T, V], Ty::Boolean, |_, args| overlaps_of_times(args, [true, true])),
+    row("overlaps", &[T, V, T, T], Ty::Boolean, |_, args| overlaps_of_times(args, [true, false])),
+    row("overlaps", &[T, T, T, V], Ty::Boolean, |_, args| overlaps_of_times(args, [false, true])),
 
     row("isfinite", &[D], Ty::Boolean, |_, args| map1::<Date, Boolean>(args, |date| Ok(is_finite_date(date)))),
     row("isfinite", &[TZ], Ty::Boolean, |_, args| map1::<Timestamptz, Boolean>(args, |at| Ok(is_finite(at)))),
@@ -114,14 +117,26 @@ fn overlaps<R: for<'a> Read<Item<'a> = i64>>(args: &[ArrayRef]) -> Result<ArrayR
     })
 }
 
-fn overlaps_from(context: &Context, args: &[ArrayRef], by_length: [bool; 2]) -> Result<ArrayRef> {
+fn overlaps_of_instants(context: &Context, args: &[ArrayRef], by_length: [bool; 2]) -> Result<ArrayRef> {
+    overlaps_from::<Timestamptz>(args, by_length, |from, by| by.after_in(from, context.style.zone))
+}
+
+fn overlaps_of_times(args: &[ArrayRef], by_length: [bool; 2]) -> Result<ArrayRef> {
+    overlaps_from::<Time>(args, by_length, |from, by| Ok(around(from, by.micros)))
+}
+
+/// [`overlaps`] of periods of which some are given by their length.
+fn overlaps_from<R: for<'a> Read<Item<'a> = i64>>(
+    args: &[ArrayRef],
+    by_length: [bool; 2],
+    after: impl Fn(i64, Interval) -> Result<i64>,
+) -> Result<ArrayRef> {
     each::<Boolean>(args, |args, row| {
         let period = |nth: usize, by_length: bool| -> Result<[i64; 2]> {
-            let from = Timestamptz::get(&args[nth], row);
-            let to = if by_length {
-                Intervals::get(&args[nth + 1], row).after_in(from, context.style.zone)?
-            } else {
-                Timestamptz::get(&args[nth + 1], row)
+            let from = R::get(&args[nth], row);
+            let to = match by_length {
+                true => after(from, Intervals::get(&args[nth + 1], row))?,
+                false => R::get(&args[nth + 1], row),
             };
             Ok([from, to])
         };

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::LazyLock;
 
-use chrono::{DateTime, NaiveDateTime, Offset, TimeDelta, TimeZone};
+use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, Offset, TimeDelta, TimeZone};
 use chrono_tz::{OffsetComponents, OffsetName, TZ_VARIANTS, Tz};
 
 use super::abbreviations::ABBREVIATIONS;
@@ -143,8 +143,18 @@ fn is_utc(zone: Tz) -> bool {
     matches!(zone, Tz::UTC | Tz::Etc__UTC | Tz::UCT | Tz::Etc__UCT | Tz::Universal | Tz::Zulu | Tz::Etc__Zulu)
 }
 
+/// The last year whose changes to daylight saving and back are known one by one. Later years go on by the same rules.
+const LAST_YEAR: i32 = 2097;
+
+/// The time by which offsets are looked up: in a year that is known, whose days fall alike.
 fn at(micros: i64) -> Option<NaiveDateTime> {
-    DateTime::from_timestamp_micros(micros).map(|at| at.naive_utc())
+    let at = DateTime::from_timestamp_micros(micros)?.naive_utc();
+    if at.year() <= LAST_YEAR {
+        return Some(at);
+    }
+    let kind = |year: i32| NaiveDate::from_ymd_opt(year, 1, 1).map(|first| (first.weekday(), first.leap_year()));
+    let alike = (LAST_YEAR - 27..=LAST_YEAR).find(|year| kind(*year) == kind(at.year()));
+    alike.map_or(Some(at), |year| at.with_year(year))
 }
 
 /// `+05:30`; minutes and seconds where there are some.
@@ -209,6 +219,12 @@ mod tests {
         assert_eq!(Zone::of_text("nowhere"), None);
         assert!(ABBREVIATIONS.is_sorted());
         let berlin = Zone::named("Europe/Berlin").unwrap();
+        let of =
+            |text: &str| berlin.offset_of_local(text.parse::<NaiveDateTime>().unwrap().and_utc().timestamp_micros());
+        for year in [2026, 2097, 2098, 2104, 2400, 9999] {
+            let day = |day: &str| of(&format!("{year}-{day}T12:00:00"));
+            assert_eq!((day("01-15"), day("07-15"), day("12-31")), (3_600, 7_200, 3_600), "{year}");
+        }
         assert_eq!(berlin.abbreviation_at(0), "CET");
     }
 }

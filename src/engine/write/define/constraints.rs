@@ -13,7 +13,7 @@ use super::columns::as_written;
 use super::relations;
 use crate::dialect::folded;
 use crate::error::{Error, ErrorKind, Result};
-use crate::names::{TableName, object_name};
+use crate::names::{TableName, free_name};
 use crate::pgcatalog::opclasses::key_name;
 use crate::table::{Actions, Constraint, ConstraintKind};
 
@@ -204,13 +204,6 @@ impl Constraints {
     fn mentioned(&self, condition: &ast::Expr) -> BTreeSet<String> {
         columns_in(condition).into_iter().filter(|name| self.columns.contains(name)).collect()
     }
-}
-
-/// The first name for an object of such a table that is not taken.
-pub(super) fn free_name(table: &str, part: &str, kind: &str, taken: impl Fn(&str) -> bool) -> String {
-    let base = object_name(table, part, kind);
-    let numbered = (1..).map(|number| object_name(table, part, &format!("{kind}{number}")));
-    std::iter::once(base.clone()).chain(numbered).find(|name| !taken(name)).unwrap_or(base)
 }
 
 fn actions(key: &ast::ForeignKeyConstraint) -> Actions {

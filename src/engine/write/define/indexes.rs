@@ -9,12 +9,13 @@ use datafusion::sql::sqlparser::ast::{self, AlterIndexOperation, ObjectName};
 
 use super::super::names::reference;
 use super::super::{Change, unsupported};
-use super::constraints::{columns_in, free_name};
+use super::constraints::columns_in;
 use super::index_keys::{self, Key};
 use super::relations;
 use crate::catalog::{Object, ObjectKind};
 use crate::dialect::folded;
 use crate::error::{Error, ErrorKind, Result};
+use crate::names::free_name;
 use crate::table::{Constraint, ConstraintKind};
 
 pub(super) async fn create(change: &Change, index: &ast::CreateIndex) -> Result<()> {

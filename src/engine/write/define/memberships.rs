@@ -71,12 +71,10 @@ fn revoke(change: &Change, role: &str, member: &str) {
 
 /// The name of a role that there is.
 fn known(session: &SessionInfo, ident: &Ident) -> Result<String> {
-    let name = folded(ident);
-    let is_me =
-        ident.quote_style.is_none() && ["current_user", "current_role", "session_user"].contains(&name.as_str());
-    if is_me {
-        return Ok(session.user().to_owned());
+    if let Some(user) = session.user_meant(ident) {
+        return Ok(user.to_owned());
     }
+    let name = folded(ident);
     session.check_role(&name)?;
     Ok(name)
 }

@@ -104,10 +104,8 @@ fn users(change: &Change, grantees: &[Grantee]) -> Result<Vec<String>> {
             return Err(unsupported(&format!("granting to {grantee}")));
         };
         let name = folded(ident);
-        let is_me =
-            ident.quote_style.is_none() && ["current_user", "current_role", "session_user"].contains(&name.as_str());
-        match session {
-            Some(session) if is_me => Ok(session.user().to_owned()),
+        match session.and_then(|session| session.user_meant(ident)) {
+            Some(user) => Ok(user.to_owned()),
             _ if ident.quote_style.is_none() && name == "public" => Ok(EVERYBODY.to_owned()),
             _ if roles.iter().any(|role| role.name == name) => Ok(name),
             _ => Err(Error::new(ErrorKind::UndefinedObject, format!("role \"{name}\" does not exist"))

@@ -10,14 +10,13 @@ use uuid::Uuid;
 
 use super::super::Change;
 use super::columns::as_written;
-use super::constraints::free_name;
 use super::relations::{existing, owned, owned_if, place};
 use crate::catalog::{Object, ObjectKind, OwnedBy, Position, Sequence};
 use crate::dialect::{self, SequenceOption, sequence_options};
 use crate::engine::names::Relation;
 use crate::engine::session::Outcome;
 use crate::error::{Error, ErrorKind, Result};
-use crate::names::TableName;
+use crate::names::{SEQUENCE_LABEL, TableName, free_name};
 use crate::table::ColumnDefinition;
 
 pub(super) async fn create(change: &Change, name: &ObjectName, if_not_exists: bool, options: &str) -> Result<Outcome> {
@@ -204,7 +203,7 @@ pub(super) fn make_for(
     let options: Vec<String> = options.unwrap_or_default().iter().map(ToString::to_string).collect();
     declare(&mut declared, &sequence_options(&options.join(" "))?, true)?;
     let is_taken = |name: &str| change.overlay.scope().object(&TableName::new(table.schema.as_str(), name)).is_some();
-    let name = TableName::new(table.schema.as_str(), free_name(&table.name, column.name(), "seq", is_taken));
+    let name = TableName::new(table.schema.as_str(), free_name(&table.name, column.name(), SEQUENCE_LABEL, is_taken));
     let owned_by = Some(OwnedBy { table: Uuid::nil(), column: column.name().clone() });
     change.overlay.put_sequence(&name, Sequence { owned_by, ..declared });
     Ok(name)

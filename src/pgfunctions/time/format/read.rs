@@ -14,7 +14,8 @@ struct Found {
     year: Option<i64>,
     /// Digits of the year that were asked for.
     year_digits: usize,
-    iso: bool,
+    /// Whether the fields up to now are those of the ISO year, or of the Gregorian one.
+    convention: Option<bool>,
     bc: bool,
     century: i64,
     month: i64,
@@ -195,38 +196,39 @@ impl<'a> Reader<'a> {
 
 impl Found {
     fn read(&mut self, key: Key, word: &str, free: bool, from: &mut Reader<'_>) -> Result<()> {
+        self.agree_with(key)?;
         let mut number = |digits: usize| from.integer(digits, word, free).map(|(number, _)| number);
         match key {
-            Key::Hour12 => (self.hour, self.twelve_hours) = (number(2)?, true),
-            Key::Hour24 => self.hour = number(2)?,
-            Key::Minute => self.minute = number(2)?,
-            Key::Second => self.second = number(2)?,
+            Key::Hour12 => {
+                settle(&mut self.hour, number(2)?, word)?;
+                self.twelve_hours = true;
+            }
+            Key::Hour24 => settle(&mut self.hour, number(2)?, word)?,
+            Key::Minute => settle(&mut self.minute, number(2)?, word)?,
+            Key::Second => settle(&mut self.second, number(2)?, word)?,
             Key::SecondOfDay => self.second_of_day = Some(number(5)?),
-            Key::Month => self.month = number(2)?,
-            Key::DayOfMonth => self.day = number(2)?,
-            Key::DayOfYear => self.day_of_year = number(3)?,
-            Key::IsoDayOfYear => (self.day_of_year, self.iso) = (number(3)?, true),
-            Key::DayOfWeek => self.weekday = number(1)?,
+            Key::Month => settle(&mut self.month, number(2)?, word)?,
+            Key::DayOfMonth => settle(&mut self.day, number(2)?, word)?,
+            Key::DayOfYear | Key::IsoDayOfYear => settle(&mut self.day_of_year, number(3)?, word)?,
+            Key::DayOfWeek => settle(&mut self.weekday, number(1)?, word)?,
             // Sunday is the last day there, and the first here
-            Key::IsoDayOfWeek => self.weekday = number(1)? % 7 + 1,
-            Key::Week => self.week = number(2)?,
-            Key::IsoWeek => (self.week, self.iso) = (number(2)?, true),
-            Key::WeekOfMonth => self.week_of_month = number(1)?,
-            Key::Century => self.century = number(2)?,
-            Key::Julian => self.julian = number(0)?,
+            Key::IsoDayOfWeek => settle(&mut self.weekday, number(1)? % 7 + 1, word)?,
+            Key::Week | Key::IsoWeek => settle(&mut self.week, number(2)?, word)?,
+            Key::WeekOfMonth => settle(&mut self.week_of_month, number(1)?, word)?,
+            Key::Century => settle(&mut self.century, number(2)?, word)?,
+            Key::Julian => settle(&mut self.julian, number(0)?, word)?,
             // a quarter says nothing about the month
             Key::Quarter => _ = number(1)?,
-            Key::Year(digits) => self.set_year(digits, from.integer(digits, word, free)?),
-            Key::IsoYear(digits) => {
-                self.iso = true;
-                self.set_year(digits, from.integer(digits, word, free)?);
+            Key::Year(digits) | Key::IsoYear(digits) => {
+                let (year, taken) = from.integer(digits, word, free)?;
+                self.set_year(digits, full(year, digits, taken), word)?;
             }
             Key::YearWithComma => {
                 let (thousands, _) = from.integer(0, word, true)?;
                 from.rest =
                     from.rest.strip_prefix(',').ok_or_else(|| wrong(format!("invalid input string for \"{word}\"")))?;
                 let (rest, _) = from.integer(3, word, false)?;
-                (self.year, self.year_digits) = (Some(thousands * 1_000 + rest), 4);
+                self.set_year(4, thousands * 1_000 + rest, word)?;
             }
             Key::Milliseconds => self.micros += fraction(from.integer(3, word, free)?, 6),
             Key::Microseconds => self.micros += fraction(from.integer(6, word, free)?, 6),
@@ -265,33 +267,50 @@ impl Found {
         Ok(())
     }
 
-    /// A year of few digits is the one nearest to 2020.
-    fn set_year(&mut self, digits: usize, (year, taken): (i64, usize)) {
-        let year = match (digits < 4 && taken < 4, year) {
-            (true, 0..=69) => year + 2_000,
-            (true, 70..=99) => year + 1_900,
-            (true, 100..=519) => year + 2_000,
-            (true, 520..=999) => year + 1_000,
-            _ => year,
+    /// Fields of the ISO year, and of the Gregorian one, do not stand together.
+    fn agree_with(&mut self, key: Key) -> Result<()> {
+        let iso = match key {
+            Key::IsoDayOfYear | Key::IsoDayOfWeek | Key::IsoWeek | Key::IsoYear(_) => true,
+            Key::DayOfYear | Key::DayOfMonth | Key::DayOfWeek | Key::Month | Key::MonthName | Key::ShortMonthName => {
+                false
+            }
+            Key::Roman | Key::Week | Key::WeekOfMonth | Key::YearWithComma | Key::Year(_) => false,
+            _ => return Ok(()),
         };
+        if self.convention.is_some_and(|known| known != iso) {
+            return Err(wrong("invalid combination of date conventions".to_owned())
+                .with_hint("Do not mix Gregorian and ISO week date conventions in a formatting template."));
+        }
+        self.convention = Some(iso);
+        Ok(())
+    }
+
+    fn set_year(&mut self, digits: usize, year: i64, word: &str) -> Result<()> {
+        let mut known = self.year.unwrap_or_default();
+        settle(&mut known, year, word)?;
         (self.year, self.year_digits) = (Some(year), digits);
+        Ok(())
     }
 
     fn read_name(&mut self, key: Key, word: &str, from: &mut Reader<'_>) -> Result<()> {
         let dotted = word.contains('.');
         match key {
-            Key::MonthName => self.month = from.name(MONTHS.into_iter(), word)? as i64 + 1,
+            Key::MonthName => settle(&mut self.month, from.name(MONTHS.into_iter(), word)? as i64 + 1, word)?,
             Key::ShortMonthName => {
-                self.month = from.name(MONTHS.into_iter().map(|name| &name[..3]), word)? as i64 + 1;
+                let month = from.name(MONTHS.into_iter().map(|name| &name[..3]), word)?;
+                settle(&mut self.month, month as i64 + 1, word)?;
             }
-            Key::DayName => self.weekday = from.name(DAYS.into_iter(), word)? as i64 + 1,
-            Key::ShortDayName => self.weekday = from.name(DAYS.into_iter().map(|name| &name[..3]), word)? as i64 + 1,
+            Key::DayName => settle(&mut self.weekday, from.name(DAYS.into_iter(), word)? as i64 + 1, word)?,
+            Key::ShortDayName => {
+                let day = from.name(DAYS.into_iter().map(|name| &name[..3]), word)?;
+                settle(&mut self.weekday, day as i64 + 1, word)?;
+            }
             Key::Roman => {
                 // the longest fits best
                 let mut order: Vec<usize> = (0..12).collect();
                 order.sort_by_key(|month| std::cmp::Reverse(ROMAN[*month].len()));
                 let nth = from.name(order.iter().map(|month| ROMAN[*month]), word)?;
-                self.month = order[nth] as i64 + 1;
+                settle(&mut self.month, order[nth] as i64 + 1, word)?;
             }
             Key::Half => {
                 let names = if dotted { ["a.m.", "p.m."] } else { ["am", "pm"] };
@@ -357,7 +376,7 @@ impl Found {
             return Ok(self.julian - 2_440_588);
         }
         if self.week != 0 {
-            if self.iso {
+            if self.convention == Some(true) {
                 // Monday where no day is said; names of days begin with Sunday
                 let weekday = if self.weekday > 1 { self.weekday - 1 } else { 7 * self.weekday };
                 return Ok(iso_year_begin(known_year) + (self.week - 1) * 7 + (weekday - 1).max(0));
@@ -371,7 +390,7 @@ impl Found {
             if year.is_none() && !self.bc {
                 return Err(wrong("cannot calculate day of year without year information".to_owned()));
             }
-            if self.iso {
+            if self.convention == Some(true) {
                 return Ok(iso_year_begin(known_year) + day_of_year - 1);
             }
             let (_, of_month, of_day) = civil(day_number(known_year, 1, 1) + day_of_year - 1);
@@ -384,6 +403,30 @@ impl Found {
         let day = if day == 0 { 1 } else { day };
         let fits = (1..=12).contains(&month) && day >= 1 && day <= days_in_month(known_year, month as u32).into();
         if fits { Ok(day_number(known_year, month as u32, day as u32)) } else { Err(out_of_range(text)) }
+    }
+}
+
+/// A field that may have been told before.
+///
+/// # Errors
+/// `22007` where it was, and otherwise.
+fn settle(field: &mut i64, value: i64, word: &str) -> Result<()> {
+    if *field != 0 && *field != value {
+        return Err(wrong(format!("conflicting values for \"{word}\" field in formatting string"))
+            .with_detail("This value contradicts a previous setting for the same field type."));
+    }
+    *field = value;
+    Ok(())
+}
+
+/// A year of few digits is the one nearest to 2020.
+fn full(year: i64, digits: usize, taken: usize) -> i64 {
+    match (digits < 4 && taken < 4, year) {
+        (true, 0..=69) => year + 2_000,
+        (true, 70..=99) => year + 1_900,
+        (true, 100..=519) => year + 2_000,
+        (true, 520..=999) => year + 1_000,
+        _ => year,
     }
 }
 

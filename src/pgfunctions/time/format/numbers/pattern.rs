@@ -49,6 +49,8 @@ pub(super) struct Pattern {
     pub minus: bool,
     pub plus: bool,
     pub roman: bool,
+    /// `B` before the first digit.
+    blank: bool,
     /// `V`: digits that the number is shifted by.
     pub shift: Option<usize>,
     pub scientific: bool,
@@ -73,10 +75,11 @@ impl Pattern {
             let four: String = rest.chars().take(4).collect();
             let (length, node) = match (four.to_uppercase().as_str(), two.to_uppercase().as_str()) {
                 ("EEEE", _) => {
+                    pattern.check_scientific()?;
                     pattern.scientific = true;
                     (4, Node::Nothing)
                 }
-                (_, pair) => match pattern.pair(pair, two.starts_with(|c: char| c.is_lowercase())) {
+                (_, pair) => match pattern.pair(pair, two.starts_with(|c: char| c.is_lowercase()))? {
                     Some(node) => (2, node),
                     None => (first.len_utf8(), pattern.single(first)?),
                 },
@@ -87,8 +90,37 @@ impl Pattern {
         Ok(pattern)
     }
 
-    fn pair(&mut self, pair: &str, lower: bool) -> Option<Node> {
-        Some(match pair {
+    /// # Errors
+    /// `42601` where such a number has another way of being written already.
+    fn check_scientific(&self) -> Result<()> {
+        if self.scientific {
+            return Err(syntax("cannot use \"EEEE\" twice"));
+        }
+        let signed = self.anchor != Anchor::None || self.brackets || self.minus || self.plus;
+        if signed || self.blank || self.fill || self.roman || self.shift.is_some() {
+            return Err(syntax("\"EEEE\" is incompatible with other formats")
+                .with_detail("\"EEEE\" may only be used together with digit and decimal point patterns."));
+        }
+        Ok(())
+    }
+
+    /// # Errors
+    /// `42601` where an `S` says already where the sign is.
+    fn check_sign(&self, pair: &str) -> Result<()> {
+        match self.anchor {
+            Anchor::None => Ok(()),
+            _ => Err(syntax(&format!("cannot use \"S\" and \"{pair}\" together"))),
+        }
+    }
+
+    fn pair(&mut self, pair: &str, lower: bool) -> Result<Option<Node>> {
+        if self.scientific && ["FM", "MI", "PL", "SG", "PR", "RN"].contains(&pair) {
+            return Err(syntax("\"EEEE\" must be the last pattern used"));
+        }
+        if ["MI", "PL", "SG"].contains(&pair) {
+            self.check_sign(pair)?;
+        }
+        Ok(Some(match pair {
             "FM" => {
                 self.fill = true;
                 Node::Nothing
@@ -106,6 +138,9 @@ impl Pattern {
                 Node::Sign
             }
             "PR" => {
+                if self.anchor != Anchor::None || self.plus || self.minus {
+                    return Err(syntax("cannot use \"PR\" and \"S\"/\"PL\"/\"MI\"/\"SG\" together"));
+                }
                 self.brackets = true;
                 Node::Nothing
             }
@@ -114,11 +149,14 @@ impl Pattern {
                 Node::Roman { lower }
             }
             "TH" => Node::Ordinal { lower },
-            _ => return None,
-        })
+            _ => return Ok(None),
+        }))
     }
 
     fn single(&mut self, char: char) -> Result<Node> {
+        if self.scientific && "90.DdGg,LlSsVvBb".contains(char) {
+            return Err(syntax("\"EEEE\" must be the last pattern used"));
+        }
         Ok(match char {
             '9' => {
                 if self.brackets {
@@ -142,6 +180,9 @@ impl Pattern {
                 if self.point {
                     return Err(syntax("multiple decimal points"));
                 }
+                if self.shift.is_some() {
+                    return Err(syntax("cannot use \"V\" and decimal point together"));
+                }
                 self.point = true;
                 Node::Point
             }
@@ -150,6 +191,9 @@ impl Pattern {
             'S' | 's' => {
                 if self.anchor != Anchor::None {
                     return Err(syntax("cannot use \"S\" twice"));
+                }
+                if self.plus || self.minus || self.brackets {
+                    return Err(syntax("cannot use \"S\" and \"PL\"/\"MI\"/\"SG\"/\"PR\" together"));
                 }
                 self.anchor = if self.point { Anchor::After } else { Anchor::Before };
                 self.digits_before_sign = self.before;
@@ -162,7 +206,10 @@ impl Pattern {
                 self.shift = Some(0);
                 Node::Nothing
             }
-            'B' | 'b' => Node::Nothing,
+            'B' | 'b' => {
+                self.blank |= self.before == 0 && self.after == 0 && !self.zeros;
+                Node::Nothing
+            }
             other => Node::Text(other),
         })
     }

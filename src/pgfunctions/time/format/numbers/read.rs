@@ -15,6 +15,9 @@ pub(in super::super) fn decimals(pattern: &str) -> i8 {
 /// The number in a text: unscaled digits, and how many of them are decimals.
 pub(in super::super) fn to_number(text: &str, pattern: &str) -> Result<(i128, i8)> {
     let pattern = Pattern::parse(pattern)?;
+    if let Some(word) = pattern.scientific.then_some("EEEE").or(pattern.roman.then_some("RN")) {
+        return Err(Error::new(ErrorKind::FeatureNotSupported, format!("\"{word}\" not supported for input")));
+    }
     let (mut digits, mut scale, mut places) = (0_i128, 0_i8, 0_usize);
     let (mut negative, mut in_decimals) = (text.contains('<'), false);
     let mut rest = text;
