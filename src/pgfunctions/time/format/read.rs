@@ -244,9 +244,7 @@ impl Found {
             | Key::ShortDayName
             | Key::Roman
             | Key::Half
-            | Key::Era => {
-                self.read_name(key, word, from)?;
-            }
+            | Key::Era => self.read_name(key, word, from)?,
             Key::OffsetHour => {
                 let sign = if from.rest.starts_with('-') || from.skipped_minus() { -1 } else { 1 };
                 from.rest = from.rest.strip_prefix(['-', '+']).unwrap_or(from.rest).trim_start();
