@@ -4,6 +4,7 @@
 //! last digit. Over frames that move,
 //! all aggregates are [`sliding`].
 
+mod distinct_lists;
 mod floats;
 mod moments;
 mod sliding;
@@ -23,6 +24,7 @@ use datafusion::logical_expr::{
     Volatility,
 };
 
+pub(super) use self::distinct_lists::in_order;
 use self::floats::Figure;
 use self::moments::{Averages, Moments};
 pub(super) use self::sliding::over_moving_frames;

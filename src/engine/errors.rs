@@ -309,7 +309,12 @@ fn from_arrow(error: &ArrowError) -> Error {
 
 fn overflow(message: &str) -> String {
     let message = message.to_lowercase();
-    if message.contains("decimal") || message.contains("i128") {
+    let is_beyond_bigint = |word: &str| {
+        word.parse::<i64>().is_err() && word.trim_start_matches('-').bytes().all(|byte| byte.is_ascii_digit())
+    };
+    if message.split_whitespace().any(|word| word.len() > 18 && is_beyond_bigint(word)) {
+        "value overflows numeric format".to_owned()
+    } else if message.contains("decimal") || message.contains("i128") {
         "numeric field overflow".to_owned()
     } else if message.contains("i32") || message.contains("int32") {
         "integer out of range".to_owned()

@@ -7,6 +7,7 @@
 //! Invariant: what a function depends on besides its arguments is the session's [`Style`] and the clock.
 
 mod aggregates;
+mod array_order;
 mod arrays;
 mod bytes;
 mod columns;
@@ -55,7 +56,13 @@ pub fn all() -> Vec<ScalarUDF> {
         .chain(time::functions())
         .chain(guarded::functions())
         .chain(of_bytes::functions())
-        .chain([uuid::gen_random_uuid(), substr::function(), gathered::function(), composite::function()])
+        .chain([
+            array_order::function(),
+            uuid::gen_random_uuid(),
+            substr::function(),
+            gathered::function(),
+            composite::function(),
+        ])
         .collect()
 }
 
@@ -74,6 +81,7 @@ pub fn relation_planner() -> Arc<dyn RelationPlanner> {
     Arc::new(sets::Sets)
 }
 
+pub use array_order::ARRAY_ORDER;
 pub use composite::COMPOSITE;
 pub use json::{JsonType, rewrite_casts as rewrite_json_casts};
 pub use sets::laterals_unfolded;

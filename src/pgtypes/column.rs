@@ -16,8 +16,9 @@ use datafusion::arrow::datatypes::{
 };
 use pgwire::api::Type;
 
+use super::float::{put_f32, put_f64};
 use super::json::{self, Form, key_order};
-use super::number::{put_decimal128, put_decimal256, put_f32, put_f64, put_i64, put_u64};
+use super::number::{put_decimal128, put_decimal256, put_i64, put_u64};
 use super::numeric::Shown;
 use super::style::{ByteaOutput, Style};
 use super::time::{self, Interval, Layout, put_date, put_interval, put_time, put_timestamp};

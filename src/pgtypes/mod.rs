@@ -14,6 +14,7 @@ mod column;
 mod copy;
 mod copy_from;
 mod encoding;
+mod float;
 mod input;
 mod json;
 mod number;

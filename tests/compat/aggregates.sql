@@ -68,3 +68,7 @@ select percentile_cont(1.5) within group (order by id) from employees;
 select percentile_disc(0.5) within group (order by id) filter (where id > 100), mode() within group (order by name) filter (where false) from employees;
 select department_id, percentile_cont(0.5) within group (order by salary) from employees group by department_id order by department_id;
 select sum(a::int), sum(a::bigint), sum(a::real), sum(a) from (values (1.5), (2.5)) t(a);
+-- distinct values in an order of their own
+select array_agg(x order by x desc), array_agg(distinct x order by x) from (values ('b'),('a'),('a'),(null)) v(x);
+select array_agg(distinct x order by x), array_agg(distinct x order by x desc) from (values ('b'),('a'),('a')) v(x);
+select string_agg(name, ',' order by name desc), string_agg(distinct name, ',') from employees group by manager_id order by 1;

@@ -67,3 +67,7 @@ select trim_array(null::int[], 2), trim_array(array[1, 2, 3], 2);
 select 33 = any ('{1,null,33}'), 3 = any ('{1,null,3}'), 'a' = any('{a,NULL}'), 4 <> all('{4,null}'), 5 <> all('{4,null}');
 select id from employees where id = any('{1,2,null}') order by 1;
 select '{joe, " x" , brian}'::text[], '{ a b , c }'::text[], ('{' || chr(160) || '}')::text[], '{ 1 , 2 }'::int[], '{" "}'::text[], '{ "a" }'::text[];
+-- NULL is more than any other element
+select array[1,null] < array[1,2], array[1,null] = array[1,null], array[1] < array[1,2], array[]::int[] < array[1], array['b'] >= array['a','z'], array[1,2] > null;
+select x from (values (array[1,null]),(array[1,2]),(array[3])) v(x) where x <= array[1,null] order by x;
+select array[1.5] < array[2], '{1,2}'::int[] < '{1,3}', array[1::int8] < array[2::int4], array[1,2] < '{1,3}';

@@ -72,3 +72,4 @@ insert into f4 values ('10e70'::float8);
 select corr(salary, id), covar_pop(salary, id), covar_samp(salary, id), regr_slope(salary, id), regr_intercept(salary, id), regr_r2(salary, id), regr_count(salary, id), regr_sxx(salary, id), regr_syy(salary, id), regr_sxy(salary, id), regr_avgx(salary, id), regr_avgy(salary, id) from employees;
 select department_id, corr(salary, id), stddev(salary::float8), variance(salary::float8), stddev_pop(salary::float8), var_pop(id::float8) from employees group by 1 order by 1;
 select id, stddev(salary::float8) over (order by id), corr(salary, id) over (order by id) from employees order by id;
+select float8 '2.357812623264577e+16', real '-496649222.8396492', 9007199254740993::float8, 16777217::real, 2e22::float8, float8 '1e23';

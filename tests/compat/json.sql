@@ -161,3 +161,4 @@ select ('[1, "2", null]'::jsonb)['1'], ('{"a":{"b":1}}'::jsonb)['a']['b'], ('[1,
 select '12345.05'::jsonb::int2, '12345.05'::jsonb::int4, '12345.5'::jsonb::int8, '-2.5'::jsonb::int, '12345.05'::jsonb::numeric;
 select json_array_elements_text('{"a":1}');
 select 1::json;
+select '[]'::jsonb #- '{a,b}', jsonb_set('[]', '{a}', '1', false), jsonb_set('[]', '{0}', '1');

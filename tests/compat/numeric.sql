@@ -89,3 +89,11 @@ select trim_scale(1.500), trim_scale(100), trim_scale(salary), scale(1.500), min
 select 1::numeric(2000);
 select cast(1 as numeric(0));
 select 1::numeric(10, 2000);
+select round(1e10, 2), trunc(1e10, 2), round(1e10), floor(1e10), 1e10 * 2, 1e10 + 0.5, 1e10 = 10000000000, -1e10, abs(1e10), to_char(1e10, '99999999999');
+select round(12e3::numeric, 2), round(1.5e3, 1), round(1e3::numeric(10,2), 1), mod(1e10, 7), div(1e10, 7), 1e10::int8, 1e10::text, 1e2::int, 123e-2;
+select to_char(1, 'S9MI');
+select to_char(1, 'PR9');
+select to_char(1, '9EEEE9');
+select to_char(1, 'FM9EEEE');
+select to_number('1', '9EEEE');
+select to_number('X', 'RN');

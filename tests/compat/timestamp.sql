@@ -200,3 +200,8 @@ SELECT i, to_timestamp('2018-11-02 12:34:56.1', 'YYYY-MM-DD HH24:MI:SS.FF' || i)
 SELECT make_timestamptz(1973, 07, 15, 08, 15, 55.33, '+2'), make_timestamptz(1973, 07, 15, 08, 15, 55.33, '-2'), make_timestamptz(1973, 07, 15, 08, 15, 55.33, 'Europe/Berlin'), make_timestamptz(1973, 07, 15, 08, 15, 55.33, '+05:30'), make_timestamptz(1973, 07, 15, 08, 15, 55.33, '+0530'), make_timestamptz(1973, 07, 15, 08, 15, 55.33, 'EST');
 SELECT make_timestamptz(1973, 07, 15, 08, 15, 55.33, '2');
 SELECT make_timestamptz(2014, 12, 10, 10, 10, 10, '+16');
+select time 'T20:13:54', time '21:18:57.4704085', time '21:18:57.4704075', interval '2.5 microsecond', interval '-0.1 hours -1 sec +2.5 microsecond';
+select timestamp '2500-07-15 12:00' at time zone 'Europe/Berlin', timestamp '9999-12-31 12:00' at time zone 'America/New_York', timestamptz '2150-07-01 00:00+00' at time zone 'Europe/Berlin';
+select to_timestamp('2024 15', 'YYYY IW');
+select to_timestamp('2024 24', 'YYYY YY');
+select to_timestamp('2024-05 Jun', 'YYYY-MM Mon');

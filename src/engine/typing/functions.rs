@@ -26,7 +26,7 @@ use super::rounding::{rounded, whole};
 use super::{Operand, Typing, field_of};
 use super::{ambiguous, arrays, casts};
 use crate::dialect::OF_TEXT;
-use crate::engine::aggregates::wide_sum;
+use crate::engine::aggregates::{in_order, wide_sum};
 use crate::engine::{math, powers};
 use crate::error::{Error, ErrorKind};
 use crate::pgcatalog::TYPE_OF;
@@ -227,6 +227,12 @@ pub(super) fn aggregate(typing: &Typing, mut call: AggregateFunction, schema: &D
     let mut changed = arguments(typing, call.func.name(), &mut call.params.args, schema)?;
     if let Some(wide) = sum_of(call.func.name(), &call.params.args, schema)? {
         (call.func, changed) = (wide, true);
+    }
+    if call.params.distinct
+        && !call.params.order_by.is_empty()
+        && let Some(in_order) = in_order(&call.func)
+    {
+        (call.func, changed) = (in_order, true);
     }
     let typed = Expr::AggregateFunction(call);
     Ok(if changed { Transformed::yes(typed) } else { Transformed::no(typed) })

@@ -4,7 +4,8 @@ use datafusion::arrow::datatypes::DataType;
 use datafusion::common::DFSchema;
 use datafusion::common::tree_node::Transformed;
 use datafusion::error::{DataFusionError, Result};
-use datafusion::logical_expr::{Between, BinaryExpr, Cast, Expr, Like, Operator};
+use datafusion::logical_expr::{Between, BinaryExpr, Cast, Expr, ExprSchemable, Like, Operator};
+use datafusion::prelude::lit;
 use datafusion::scalar::ScalarValue;
 
 use super::kinds::{Kind, is_integer, is_plain, kind, name};
@@ -19,9 +20,20 @@ const CHOICE_HINT: &str = "Could not choose a best candidate operator. You might
 
 pub(super) fn binary(typing: &Typing, binary: BinaryExpr, schema: &DFSchema) -> Result<Transformed<Expr>> {
     let BinaryExpr { left, op, right } = binary;
+    if let Operator::LikeMatch | Operator::NotLikeMatch = op {
+        let like = Like::new(op == Operator::NotLikeMatch, left.clone(), right.clone(), None, false);
+        if let Some(of_bytes) = like_of_bytes(typing, &like, schema)? {
+            return Ok(Transformed::yes(of_bytes));
+        }
+    }
     let (had_left, had_right) = (is_unknown(&left), is_unknown(&right));
     let symbol = symbol(op);
     let (left, right) = operands(typing, &symbol, *left, *right, schema)?;
+    let orders = matches!(op, Operator::Lt | Operator::LtEq | Operator::Gt | Operator::GtEq);
+    if orders && matches!(left.get_type(schema), Ok(DataType::List(_))) {
+        let order = pgfunctions::call(pgfunctions::ARRAY_ORDER, vec![left, right])?;
+        return Ok(Transformed::yes(Expr::BinaryExpr(BinaryExpr::new(Box::new(order), op, Box::new(lit(0i32))))));
+    }
     let changed = had_left && !is_unknown(&left) || had_right && !is_unknown(&right);
     let typed = Expr::BinaryExpr(BinaryExpr::new(Box::new(left), op, Box::new(right)));
     Ok(if changed { Transformed::yes(typed) } else { Transformed::no(typed) })

@@ -135,6 +135,12 @@ fn set_lax(args: &[Value<'_>]) -> Result<Output> {
 /// The value with the change made where the path leads; unchanged where it leads nowhere.
 fn change(value: Jsonb, path: &[String], depth: usize, what: &Change) -> Result<Jsonb> {
     let Some((step, rest)) = path.split_first() else { return Ok(value) };
+    // where there is nothing yet, a step that cannot be is not looked at
+    let is_empty = matches!(&value, Jsonb::Array(items) if items.is_empty());
+    let makes = !matches!(what, Change::Delete | Change::Set { create: false, .. });
+    if is_empty && !makes && depth == 1 {
+        return Ok(value);
+    }
     match value {
         Jsonb::Object(members) => change_member(members, step, rest, depth, what),
         Jsonb::Array(items) => change_item(items, step, rest, depth, what),

@@ -67,11 +67,13 @@ struct Decoder {
     /// What the field before says about the next.
     expected: Option<DateWord>,
     special: Option<Decoded>,
+    /// There may be no date.
+    time_only: bool,
 }
 
 /// The text as a date, a time of a day, or both. `time_only`: a bare number is a time.
 pub(super) fn decode(text: &str, order: DateOrder, time_only: bool) -> Result<Decoded, Fault> {
-    let mut decoder = Decoder { order, ..Decoder::default() };
+    let mut decoder = Decoder { order, time_only, ..Decoder::default() };
     if time_only {
         // the date may be there all the same
         let found = fields(text)?;
@@ -156,7 +158,7 @@ impl Decoder {
             return Ok(DATE);
         }
         let fraction = super::fields::fraction(rest)?;
-        self.micros = (fraction * super::MICROS_PER_DAY as f64).round() as i64;
+        self.micros = (fraction * super::MICROS_PER_DAY as f64).round_ties_even() as i64;
         Ok(DATE | TIME)
     }
 
@@ -294,7 +296,7 @@ impl Decoder {
                 TIME | ZONE
             }
             Some(DateWord::Time) => {
-                if self.seen & DATE != DATE {
+                if !self.time_only && self.seen & DATE != DATE {
                     return Err(Fault::Syntax);
                 }
                 self.expected = Some(DateWord::Time);

@@ -30,7 +30,7 @@ pub(super) fn fraction(text: &str) -> Result<f64, Fault> {
 
 /// `.5` → 500000 microseconds, rounded.
 pub(super) fn micros(text: &str) -> Result<i64, Fault> {
-    Ok((fraction(text)? * 1e6).round() as i64)
+    Ok((fraction(text)? * 1e6).round_ties_even() as i64)
 }
 
 /// Hours, minutes and microseconds of `hh:mm[:ss[.f]]`; of `mm:ss[.f]` where `minutes_first`.

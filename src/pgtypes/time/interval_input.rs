@@ -94,7 +94,7 @@ impl Sum {
     }
     /// A part of something that has this many microseconds.
     fn add_part(&mut self, part: f64, micros: i64) -> Result<(), Fault> {
-        self.add_micros((part * micros as f64).round() as i64)
+        self.add_micros((part * micros as f64).round_ties_even() as i64)
     }
     /// A part of something that has this many days.
     fn add_day_part(&mut self, part: f64, days: i64) -> Result<(), Fault> {

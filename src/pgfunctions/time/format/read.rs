@@ -221,14 +221,16 @@ impl Found {
             Key::Quarter => _ = number(1)?,
             Key::Year(digits) | Key::IsoYear(digits) => {
                 let (year, taken) = from.integer(digits, word, free)?;
-                self.set_year(digits, full(year, digits, taken), word)?;
+                settle(self.year.get_or_insert_default(), year, word)?;
+                (self.year, self.year_digits) = (Some(full(year, digits, taken)), digits);
             }
             Key::YearWithComma => {
                 let (thousands, _) = from.integer(0, word, true)?;
                 from.rest =
                     from.rest.strip_prefix(',').ok_or_else(|| wrong(format!("invalid input string for \"{word}\"")))?;
                 let (rest, _) = from.integer(3, word, false)?;
-                self.set_year(4, thousands * 1_000 + rest, word)?;
+                settle(self.year.get_or_insert_default(), thousands * 1_000 + rest, word)?;
+                self.year_digits = 4;
             }
             Key::Milliseconds => self.micros += fraction(from.integer(3, word, free)?, 6),
             Key::Microseconds => self.micros += fraction(from.integer(6, word, free)?, 6),
@@ -280,13 +282,6 @@ impl Found {
                 .with_hint("Do not mix Gregorian and ISO week date conventions in a formatting template."));
         }
         self.convention = Some(iso);
-        Ok(())
-    }
-
-    fn set_year(&mut self, digits: usize, year: i64, word: &str) -> Result<()> {
-        let mut known = self.year.unwrap_or_default();
-        settle(&mut known, year, word)?;
-        (self.year, self.year_digits) = (Some(year), digits);
         Ok(())
     }
 
