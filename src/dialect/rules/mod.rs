@@ -66,7 +66,7 @@ pub use cast_arguments::is_aggregate;
 pub use column_names::{repeated_name, visible_name};
 pub use frame_offsets::parameter_in as frame_parameter;
 pub use literal_arguments::OF_TEXT;
-pub use reg_casts::REG_IN;
+pub use reg_casts::{JSONPATH_IN, REG_IN};
 pub use relation_arguments::{RELATION, RELATION_FUNCTIONS, takes_relation};
 pub use row_comparisons::is_of_rows;
 pub use scalar_subqueries::{SINGLE_VALUE, one_value};

@@ -1,7 +1,7 @@
 //! `'gold.daily_sales'::regclass`, `oid::regtype`, `regclass 'a'` …: casts to types that DataFusion does not have.
 //!
 //! A cast to one becomes a call of the function that finds the OID; what it stands for stays with the value, which is shown
-//! as a name.
+//! as a name. One to `jsonpath` becomes a call of the function that reads it.
 
 use datafusion::sql::sqlparser::ast::{Array, ArrayElemTypeDef, DataType, Expr, TypedString, Value, ValueWithSpan};
 
@@ -10,7 +10,11 @@ use super::{Rule, call};
 /// What the functions' names begin with; the type's name follows.
 pub const REG_IN: &str = "lakewire_";
 
+/// The function that reads a `jsonpath`.
+pub const JSONPATH_IN: &str = "jsonpath_in";
+
 const KINDS: &[&str] = &[
+    "jsonpath",
     "regclass",
     "regcollation",
     "regconfig",
@@ -90,7 +94,10 @@ fn kind(data_type: &DataType) -> Option<&'static str> {
 }
 
 fn reg_call(kind: &str, operand: Expr) -> Expr {
-    call(&format!("{REG_IN}{kind}"), vec![operand])
+    match kind {
+        "jsonpath" => call(JSONPATH_IN, vec![operand]),
+        kind => call(&format!("{REG_IN}{kind}"), vec![operand]),
+    }
 }
 
 #[cfg(test)]

@@ -18,15 +18,23 @@ use super::lengths;
 use super::literals;
 use super::place::{Place, at};
 use super::{Operand, Typing};
+use crate::dialect::rules::JSONPATH_IN;
 use crate::engine::exact;
 use crate::engine::text_casts::text_of;
 use crate::error::{Error, ErrorKind};
 use crate::pgcatalog;
-use crate::pgfunctions::JsonType;
+use crate::pgfunctions::{self, JsonType};
 use crate::pgtypes::{PG_TYPE_KEY, TYPE_MODIFIER_KEY, Type, column_type, element_of};
 
-/// A literal that is cast to JSON is looked at while planning, as those of other types are.
+/// A literal that is cast to JSON, or is a path, is looked at while planning, as those of other types are.
 pub(super) fn check_json(expr: &Expr) -> Result<()> {
+    if let Expr::ScalarFunction(call) = expr
+        && (call.func.name().starts_with("jsonb_path_") || call.func.name() == JSONPATH_IN)
+        && let Some(Some(text)) = call.args.last().and_then(Expr::as_literal).and_then(ScalarValue::try_as_str)
+        && call.args.len() <= 2
+    {
+        pgfunctions::check_path(text).map_err(|error| at(error, Place::Literal(text.to_owned())))?;
+    }
     if let Expr::Cast(Cast { expr: literal, field }) = expr
         && let Some(json) = JsonType::of_field(field)
         && let Some(Some(text)) = literal.as_literal().and_then(ScalarValue::try_as_str)

@@ -1,8 +1,8 @@
 //! `json` and `jsonb`: their values, operators and functions.
 //!
 //! A json travels as text in a column whose field says `pg_type = json`; a jsonb as its normalized text. [`parse`] reads
-//! text, [`value`] is the tree that jsonb is compared and changed as, `get`, `make`, `edit` and
-//! `path` are the functions.
+//! text, [`value`] is the tree that jsonb is compared and changed as, `path` reads and walks SQL/JSON paths; `get`, `make`,
+//! `edit` and `query` are the functions.
 //!
 //! Invariant: text in a column marked `jsonb` is what PostgreSQL would print for it.
 
@@ -11,12 +11,13 @@ mod get;
 mod make;
 pub mod parse;
 mod path;
+mod query;
 mod types;
 pub mod value;
 
 use super::row::Function;
-pub use path::LastPath;
+pub use query::{LastPath, check_path};
 pub use types::{JsonType, rewrite_casts};
 
 /// All of them.
-pub const FUNCTIONS: &[&[Function]] = &[edit::FUNCTIONS, get::FUNCTIONS, make::FUNCTIONS, path::FUNCTIONS];
+pub const FUNCTIONS: &[&[Function]] = &[edit::FUNCTIONS, get::FUNCTIONS, make::FUNCTIONS, query::FUNCTIONS];
