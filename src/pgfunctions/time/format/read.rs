@@ -224,14 +224,7 @@ impl Found {
                 settle(self.year.get_or_insert_default(), year, word)?;
                 (self.year, self.year_digits) = (Some(full(year, digits, taken)), digits);
             }
-            Key::YearWithComma => {
-                let (thousands, _) = from.integer(0, word, true)?;
-                from.rest =
-                    from.rest.strip_prefix(',').ok_or_else(|| wrong(format!("invalid input string for \"{word}\"")))?;
-                let (rest, _) = from.integer(3, word, false)?;
-                settle(self.year.get_or_insert_default(), thousands * 1_000 + rest, word)?;
-                self.year_digits = 4;
-            }
+            Key::YearWithComma => self.read_long_year(word, from)?,
             Key::Milliseconds => self.micros += fraction(from.integer(3, word, free)?, 6),
             Key::Microseconds => self.micros += fraction(from.integer(6, word, free)?, 6),
             // what is beyond the digits asked for is read, and rounded
@@ -283,6 +276,15 @@ impl Found {
         }
         self.convention = Some(iso);
         Ok(())
+    }
+
+    /// `2,024`
+    fn read_long_year(&mut self, word: &str, from: &mut Reader<'_>) -> Result<()> {
+        let (thousands, _) = from.integer(0, word, true)?;
+        from.rest = from.rest.strip_prefix(',').ok_or_else(|| wrong(format!("invalid input string for \"{word}\"")))?;
+        let (rest, _) = from.integer(3, word, false)?;
+        self.year_digits = 4;
+        settle(self.year.get_or_insert_default(), thousands * 1_000 + rest, word)
     }
 
     fn read_name(&mut self, key: Key, word: &str, from: &mut Reader<'_>) -> Result<()> {
