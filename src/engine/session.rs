@@ -304,15 +304,18 @@ impl Session {
         if !is(ROLE) && !is(SESSION_AUTHORIZATION) || is(ROLE) && value == NO_ROLE {
             return Ok(());
         }
-        let roles = &self.shared.running;
-        if !roles.roles.is_owner(value) && !is_predefined(value) && !roles.users(&self.memberships()).contains(value) {
+        let running = &self.shared.running;
+        if !running.roles.is_owner(value)
+            && !is_predefined(value)
+            && !running.users(&self.memberships()).contains(value)
+        {
             return Err(Error::new(ErrorKind::InvalidParameter, format!("role \"{value}\" does not exist")));
         }
         let refused = |message: String| Err(Error::new(ErrorKind::InsufficientPrivilege, message));
         if is(ROLE) && !self.may_act_as(self.settings.session_user(), value) {
             return refused(format!("permission denied to set role \"{value}\""));
         }
-        if is(SESSION_AUTHORIZATION) && value != self.user && !roles.roles.is_owner(&self.user) {
+        if is(SESSION_AUTHORIZATION) && value != self.user && !running.roles.is_owner(&self.user) {
             return refused("permission denied to set session authorization".to_owned());
         }
         Ok(())
