@@ -4,7 +4,7 @@ use datafusion::arrow::datatypes::DataType;
 use datafusion::common::DFSchema;
 use datafusion::error::Result as DataFusionResult;
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr, RawFieldAccessExpr};
-use datafusion::logical_expr::{Expr, ExprSchemable, GetFieldAccess, lit};
+use datafusion::logical_expr::{Expr, ExprSchemable, GetFieldAccess, Operator, binary_expr, lit};
 use datafusion::scalar::ScalarValue;
 use datafusion::sql::sqlparser::ast::BinaryOperator as Op;
 
@@ -180,15 +180,34 @@ fn matching(left: &Expr, right: &Expr, negated: bool, flags: &str) -> DataFusion
 /// Operators of other types that DataFusion has as functions only.
 fn values(op: &Op, left: &Expr, right: &Expr, schema: &DFSchema) -> DataFusionResult<Option<Expr>> {
     let lists = is_list(&type_of(left, schema)) || is_list(&type_of(right, schema));
+    let bytes = type_of(left, schema).is_binary() && type_of(right, schema).is_binary();
     match op {
+        Op::PGLikeMatch if bytes => call("bytealike", vec![left.clone(), right.clone()]).map(Some),
+        Op::PGNotLikeMatch if bytes => {
+            let matched = call("bytealike", vec![left.clone(), right.clone()])?;
+            Ok(Some(Expr::Not(Box::new(matched))))
+        }
         Op::PGOverlap if lists => call("array_has_any", vec![left.clone(), right.clone()]).map(Some),
         Op::AtArrow if lists => call("array_has_all", vec![left.clone(), right.clone()]).map(Some),
         Op::ArrowAt if lists => call("array_has_all", vec![right.clone(), left.clone()]).map(Some),
+        // text is in the order of its bytes anyway
+        Op::Custom(symbol) => Ok(by_bytes(symbol).map(|op| binary_expr(left.clone(), op, right.clone()))),
         Op::PGStartsWith => Ok(Some(datafusion::functions::expr_fn::starts_with(left.clone(), right.clone()))),
         Op::PGRegexMatch => matching(left, right, false, ""),
         Op::PGRegexIMatch => matching(left, right, false, "i"),
         Op::PGRegexNotMatch => matching(left, right, true, ""),
         Op::PGRegexNotIMatch => matching(left, right, true, "i"),
         _ => Ok(None),
+    }
+}
+
+/// Comparisons of texts as bytes, whatever their collation.
+fn by_bytes(symbol: &str) -> Option<Operator> {
+    match symbol {
+        "~<~" => Some(Operator::Lt),
+        "~<=~" => Some(Operator::LtEq),
+        "~>=~" => Some(Operator::GtEq),
+        "~>~" => Some(Operator::Gt),
+        _ => None,
     }
 }

@@ -16,4 +16,4 @@ select convert_to('x', 'nosuch');
 select convert_to('€', 'LATIN1');
 select pg_encoding_to_char(6), pg_encoding_to_char(0), pg_encoding_to_char(8), pg_encoding_to_char(999);
 select pg_char_to_encoding('LATIN1'), pg_char_to_encoding('utf-8'), pg_char_to_encoding('nosuch'), pg_char_to_encoding('sqlascii');
-select '\x010203'::bytea ~~ '\x0102%'::bytea, '\x010203'::bytea !~~ '\x01'::bytea;
+select '\x0102'::bytea ~~ '\x0125'::bytea, '\x010203'::bytea !~~ '\x01'::bytea, '\x01'::bytea ~~ '\x01'::bytea;

@@ -8,7 +8,7 @@ use datafusion::common::DFSchema;
 use datafusion::common::tree_node::Transformed;
 use datafusion::error::Result;
 use datafusion::functions::unicode::expr_fn::substring;
-use datafusion::logical_expr::expr::Cast;
+use datafusion::logical_expr::expr::{Cast, ScalarFunction};
 use datafusion::logical_expr::{Expr, ExprSchemable};
 use datafusion::prelude::lit;
 use datafusion::scalar::ScalarValue;
@@ -18,7 +18,7 @@ use super::lengths;
 use super::literals;
 use super::place::{Place, at};
 use super::{Operand, Typing};
-use crate::dialect::rules::JSONPATH_IN;
+use crate::dialect::rules::{JSONPATH_IN, REG_IN};
 use crate::engine::exact;
 use crate::engine::text_casts::text_of;
 use crate::error::{Error, ErrorKind};
@@ -258,6 +258,26 @@ fn unknown(typing: &Typing, expr: Expr, target: &Type, field: FieldRef, assigns:
         }
         other => Ok(Transformed::no(Expr::Cast(Cast::new_from_field(Box::new(other), field)))),
     }
+}
+
+/// Whether a call that stands for a cast to `regclass` or its kin is one that PostgreSQL has: of a text, or of a number that may
+/// be an OID.
+pub(super) fn check_reg(typing: &Typing, call: &ScalarFunction, schema: &DFSchema) -> Result<()> {
+    let Some(kind_name) = call.func.name().strip_prefix(REG_IN).filter(|name| name.starts_with("reg")) else {
+        return Ok(());
+    };
+    let [value] = call.args.as_slice() else { return Ok(()) };
+    let Operand::Known(from, _) = typing.operand(value, schema)? else { return Ok(()) };
+    let is_one = match kind(&from) {
+        Kind::Text | Kind::Other => true,
+        Kind::Number => !matches!(from, Type::FLOAT4 | Type::FLOAT8 | Type::NUMERIC),
+        _ => false,
+    };
+    if is_one {
+        return Ok(());
+    }
+    let message = format!("cannot cast type {} to {kind_name}", name(&from));
+    Err(at(Error::new(ErrorKind::CannotCoerce, message), Place::Operator("::".to_owned())))
 }
 
 /// Whether PostgreSQL has the cast; of what we cannot tell for sure, yes.

@@ -137,6 +137,7 @@ pub(super) fn scalar(typing: &Typing, call: ScalarFunction, schema: &DFSchema) -
     if let Some(other) = otherwise(typing, &call, schema)? {
         return Ok(Transformed::yes(other));
     }
+    casts::check_reg(typing, &call, schema)?;
     let function = call.func.name();
     if let "coalesce" | "greatest" | "least" = function {
         let (args, of) = alike(typing, call.args, schema, &function.to_uppercase())?;

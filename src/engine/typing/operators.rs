@@ -20,15 +20,14 @@ const CHOICE_HINT: &str = "Could not choose a best candidate operator. You might
 
 pub(super) fn binary(typing: &Typing, binary: BinaryExpr, schema: &DFSchema) -> Result<Transformed<Expr>> {
     let BinaryExpr { left, op, right } = binary;
-    if let Operator::LikeMatch | Operator::NotLikeMatch = op {
-        let like = Like::new(op == Operator::NotLikeMatch, left.clone(), right.clone(), None, false);
-        if let Some(of_bytes) = like_of_bytes(typing, &like, schema)? {
-            return Ok(Transformed::yes(of_bytes));
-        }
-    }
     let (had_left, had_right) = (is_unknown(&left), is_unknown(&right));
     let symbol = symbol(op);
     let (left, right) = operands(typing, &symbol, *left, *right, schema)?;
+    if let Operator::BitwiseShiftLeft | Operator::BitwiseShiftRight = op
+        && let Operand::Known(Type::INT2, _) = typing.operand(&left, schema)?
+    {
+        return Ok(Transformed::yes(shifted_smallint(left, op, right)));
+    }
     let orders = matches!(op, Operator::Lt | Operator::LtEq | Operator::Gt | Operator::GtEq);
     if orders && matches!(left.get_type(schema), Ok(DataType::List(_))) {
         let order = pgfunctions::call(pgfunctions::ARRAY_ORDER, vec![left, right])?;
@@ -37,6 +36,15 @@ pub(super) fn binary(typing: &Typing, binary: BinaryExpr, schema: &DFSchema) -> 
     let changed = had_left && !is_unknown(&left) || had_right && !is_unknown(&right);
     let typed = Expr::BinaryExpr(BinaryExpr::new(Box::new(left), op, Box::new(right)));
     Ok(if changed { Transformed::yes(typed) } else { Transformed::no(typed) })
+}
+
+/// As integers, of which the lower half is kept with its sign.
+fn shifted_smallint(left: Expr, op: Operator, right: Expr) -> Expr {
+    let shift = |left: Expr, op, right: Expr| Expr::BinaryExpr(BinaryExpr::new(Box::new(left), op, Box::new(right)));
+    let whole = shift(as_integer(left), op, as_integer(right));
+    let upper = shift(whole, Operator::BitwiseShiftLeft, lit(16i32));
+    let kept = shift(upper, Operator::BitwiseShiftRight, lit(16i32));
+    Expr::Cast(Cast::new(Box::new(kept), DataType::Int16))
 }
 
 fn is_unknown(expr: &Expr) -> bool {

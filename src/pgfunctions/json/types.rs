@@ -140,7 +140,7 @@ pub fn rewrite_casts(expr: Expr, schema: &DFSchema) -> DataFusionResult<Transfor
         (Some(_), Some(JsonType::Json)) => Ok(Transformed::yes(JsonType::Json.mark(*cast.expr)?)),
         (Some(from), None) => {
             let target = cast.field.data_type();
-            let name = type_name(&Field::new("", target.clone(), true));
+            let name = format_type(column_type(&cast.field).oid(), -1);
             if is_text(target) {
                 let named = column_type(&cast.field);
                 let text = call("json_out", vec![*cast.expr])?;
@@ -153,7 +153,7 @@ pub fn rewrite_casts(expr: Expr, schema: &DFSchema) -> DataFusionResult<Transfor
                 };
             }
             let scalar = target.is_numeric() || *target == DataType::Boolean;
-            if from == JsonType::Json || !scalar {
+            if from == JsonType::Json || !scalar || column_type(&cast.field) == Type::OID {
                 return Err(no_cast(from.name(), &name));
             }
             let text = call("jsonb_scalar", vec![*cast.expr, datafusion::logical_expr::lit(name)])?;
