@@ -52,8 +52,9 @@ pub(super) fn placed(error: Error, statement: &Statement) -> Error {
 }
 
 /// The error at the first place where the statement says the name; unchanged if it has a place or the name has none.
+/// What is forbidden has no place, as in PostgreSQL, which asks for rights when the statement is understood.
 pub fn at_name(error: Error, statement: &Statement, name: &[String]) -> Error {
-    if error.position().is_some() || name.is_empty() {
+    if error.position().is_some() || name.is_empty() || error.kind() == ErrorKind::InsufficientPrivilege {
         return error;
     }
     let parts: Vec<&str> = name.iter().map(String::as_str).collect();

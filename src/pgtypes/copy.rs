@@ -163,9 +163,7 @@ mod tests {
     use super::*;
 
     fn csv(value: &str, forced: bool, single: bool) -> String {
-        let mut out = BytesMut::new();
-        put_csv(value.as_bytes(), [b',', b'"', b'"'], forced, single, &mut out);
-        String::from_utf8(out.to_vec()).unwrap()
+        crate::pgtypes::put_text(|out| put_csv(value.as_bytes(), [b',', b'"', b'"'], forced, single, out))
     }
 
     #[test]

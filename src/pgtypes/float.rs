@@ -183,12 +183,7 @@ fn put_digits(out: &mut BytesMut, digits: &[u8], exponent: i32, plain_below: i32
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn text(put: impl FnOnce(&mut BytesMut)) -> String {
-        let mut out = BytesMut::new();
-        put(&mut out);
-        String::from_utf8(out.to_vec()).unwrap()
-    }
+    use crate::pgtypes::put_text as text;
 
     #[test]
     fn doubles_as_postgres_15_prints_them() {

@@ -71,3 +71,11 @@ impl Format {
         self as i16
     }
 }
+
+/// What is put, as text.
+#[cfg(test)]
+fn put_text(put: impl FnOnce(&mut bytes::BytesMut)) -> String {
+    let mut out = bytes::BytesMut::new();
+    put(&mut out);
+    String::from_utf8(out.to_vec()).unwrap()
+}

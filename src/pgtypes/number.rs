@@ -208,12 +208,7 @@ pub(super) fn put_decimal256_binary(out: &mut BytesMut, value: i256, scale: i8) 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn text(put: impl FnOnce(&mut BytesMut)) -> String {
-        let mut out = BytesMut::new();
-        put(&mut out);
-        String::from_utf8(out.to_vec()).unwrap()
-    }
+    use crate::pgtypes::put_text as text;
 
     #[test]
     fn integers() {

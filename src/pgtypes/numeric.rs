@@ -196,9 +196,7 @@ mod tests {
         let exact = |(number, scale)| Exact { number, scale };
         let value = quotient(exact(left), exact(right)).unwrap();
         let (value, scale) = Shown::Quotient.digits(value, QUOTIENT_SCALE);
-        let mut out = bytes::BytesMut::new();
-        put_decimal128(&mut out, value, scale);
-        String::from_utf8(out.to_vec()).unwrap()
+        crate::pgtypes::put_text(|out| put_decimal128(out, value, scale))
     }
 
     #[test]

@@ -275,9 +275,7 @@ mod tests {
 
     fn shown(result: Result<Exact>) -> String {
         let Exact { number, scale } = result.unwrap();
-        let mut out = bytes::BytesMut::new();
-        crate::pgtypes::number::put_decimal128(&mut out, number, scale);
-        String::from_utf8(out.to_vec()).unwrap()
+        crate::pgtypes::put_text(|out| crate::pgtypes::number::put_decimal128(out, number, scale))
     }
 
     #[test]

@@ -1,13 +1,8 @@
 //! Each expectation was printed by PostgreSQL 15.
 
 use super::*;
+use crate::pgtypes::put_text as text;
 use crate::pgtypes::time::{Input, parse_date, parse_timestamp, parse_timestamptz};
-
-fn text(put: impl FnOnce(&mut BytesMut)) -> String {
-    let mut out = BytesMut::new();
-    put(&mut out);
-    String::from_utf8(out.to_vec()).unwrap()
-}
 
 fn plain(shown: &str, style: Style) -> String {
     let timestamp = parse_timestamp(shown, &Input::default()).unwrap();
