@@ -11,7 +11,7 @@ use super::item::Item;
 use super::layout;
 use super::moment::Moment;
 use super::number;
-use super::template::Template;
+use super::template::Written;
 use super::tree::{Arithmetic, Level, Method, Path, Sign, Step};
 use crate::error::{Error, ErrorKind};
 
@@ -144,7 +144,7 @@ impl<'a> Walk<'a> {
             Step::Elements(ranges) => self.elements(ranges, item, next, sink),
             Step::Within { from, to } => self.within((*from, *to), item, next, sink),
             Step::Method(method) => self.method(*method, item, next, sink),
-            Step::Datetime(template) => self.datetime(template.as_deref(), item, next, sink),
+            Step::Datetime(template) => self.datetime(template.as_ref(), item, next, sink),
             Step::Filter(condition) => {
                 let outer = mem::replace(&mut self.current, item.clone());
                 let holds = self.condition(condition, item);
@@ -380,15 +380,15 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    fn datetime(&mut self, template: Option<&str>, item: &Item<'a>, next: &'a [Step], sink: &mut Sink<'a>) -> Flow {
+    fn datetime(&mut self, template: Option<&Written>, item: &Item<'a>, next: &'a [Step], sink: &mut Sink<'a>) -> Flow {
         let Some(text) = item.text() else {
             let message = "jsonpath item method .datetime() can only be applied to a string";
             return failed(ErrorKind::InvalidJsonDatetime, message);
         };
         let moment = match template {
             Some(template) => {
-                let template = Template::parse(template).map_err(Stop::Raised)?;
-                Moment::by(&template, text).map_err(Stop::Failed)?
+                let template = template.template().map_err(Stop::Raised)?;
+                Moment::by(template, text).map_err(Stop::Failed)?
             }
             None => Moment::parse(text).ok_or_else(|| {
                 let message = format!("datetime format is not recognized: \"{text}\"");

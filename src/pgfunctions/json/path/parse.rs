@@ -7,6 +7,7 @@
 use super::super::value::Value;
 use super::regex;
 use super::scan::{Scanner, Token, complaint};
+use super::template::Written;
 use super::tree::{Arithmetic, Compare, Level, Method, Path, Sign, Step};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -423,7 +424,9 @@ impl<'a> Parser<'a> {
         };
         self.require("(")?;
         let step = match step {
-            Step::Datetime(_) if matches!(self.token, Token::Text(_)) => Step::Datetime(Some(self.text()?)),
+            Step::Datetime(_) if matches!(self.token, Token::Text(_)) => {
+                Step::Datetime(Some(Written::new(self.text()?)))
+            }
             step => step,
         };
         self.require(")")?;

@@ -125,6 +125,29 @@ fn conflict(name: &str) -> Error {
         .with_detail("This value contradicts a previous setting for the same field type.")
 }
 
+/// A template as a path says it. What is wrong with it is told to the walk that needs it.
+#[derive(Debug)]
+pub(super) struct Written {
+    pub text: String,
+    /// What it says; `None` where something is wrong.
+    read: Option<Template>,
+}
+
+impl Written {
+    pub fn new(text: String) -> Self {
+        Self { read: Template::parse(&text).ok(), text }
+    }
+
+    /// # Errors
+    /// Those of [`Template::parse`].
+    pub fn template(&self) -> Result<&Template> {
+        match &self.read {
+            Some(template) => Ok(template),
+            None => Err(Template::parse(&self.text).err().unwrap_or_else(|| Error::internal("a template changed"))),
+        }
+    }
+}
+
 impl Template {
     /// # Errors
     /// `22007` for what is neither a field nor a separator, `0A000` for a field that is not read.

@@ -6,6 +6,7 @@ use std::fmt;
 use std::rc::Rc;
 
 use super::super::value::Value;
+use super::template::Written;
 use crate::pgfunctions::regex::Regex;
 use crate::pgtypes::put_json_string;
 
@@ -37,7 +38,7 @@ pub(super) enum Step {
     },
     Method(Method),
     /// `.datetime()`, with its template.
-    Datetime(Option<String>),
+    Datetime(Option<Written>),
     /// `?(…)`.
     Filter(Path),
     Sign(Sign, Path),
@@ -209,7 +210,7 @@ impl Step {
             Self::Within { from, to } => show_levels(*from, *to, f),
             Self::Method(method) => write!(f, ".{}()", method.name()),
             Self::Datetime(template) => {
-                write!(f, ".datetime({})", template.as_deref().map(quoted).unwrap_or_default())
+                write!(f, ".datetime({})", template.as_ref().map(|template| quoted(&template.text)).unwrap_or_default())
             }
             Self::Filter(path) => write!(f, "?({})", shown(path, false)),
             Self::Not(path) => write!(f, "!({})", shown(path, false)),
