@@ -27,6 +27,7 @@ mod sequences;
 mod spellings;
 mod split;
 mod syntax;
+mod tokens;
 mod ungrammatical;
 mod windows;
 
@@ -36,9 +37,8 @@ use std::ops::ControlFlow;
 use datafusion::config::ConfigOptions;
 use datafusion::sql::planner::{NullOrdering, ParserOptions};
 use datafusion::sql::sqlparser::ast;
-use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
-use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
+use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::names::TableName;
@@ -80,9 +80,7 @@ pub struct Statement {
 /// `42601` with a position counted from the beginning of the query string; `54001` where it nests too deep; `0A000` for
 /// what would be answered wrongly.
 pub fn parse(sql: &str) -> Result<Vec<Statement>> {
-    let tokens = Tokenizer::new(&PostgreSqlDialect {}, sql)
-        .tokenize_with_location()
-        .map_err(|error| error::from_tokenizer(sql, &error))?;
+    let tokens = tokens::tokenized(sql).map_err(|error| error::from_tokenizer(sql, &error))?;
     let positions = position::Positions::new(sql);
     split::statements(&tokens)
         .map(|tokens| {
@@ -110,7 +108,7 @@ pub fn parse(sql: &str) -> Result<Vec<Statement>> {
 
 /// An expression as it is written: no rule has been applied.
 pub fn parse_expression(sql: &str) -> Option<ast::Expr> {
-    let tokens = Tokenizer::new(&PostgreSqlDialect {}, sql).tokenize_with_location().ok()?;
+    let tokens = tokens::tokenized(sql).ok()?;
     let tokens = syntax::rewrite(&tokens);
     let mut parser = Parser::new(&Postgres).with_recursion_limit(NESTING_MAX).with_tokens_with_locations(tokens);
     let expr = parser.parse_expr().ok()?;
@@ -168,7 +166,7 @@ pub fn relations(sql: &str) -> BTreeSet<TableName> {
 
 /// The statement's tree before any rule.
 pub fn as_written(statement: &Statement) -> Option<ast::Statement> {
-    let tokens = Tokenizer::new(&PostgreSqlDialect {}, &statement.text).tokenize_with_location().ok()?;
+    let tokens = tokens::tokenized(&statement.text).ok()?;
     parse_one(&tokens).ok()
 }
 

@@ -3,8 +3,9 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{Expr, Ident, ObjectName, Value, ValueWithSpan, Visit, Visitor};
-use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
-use datafusion::sql::sqlparser::tokenizer::{Location, Span, Token, TokenWithSpan, Tokenizer};
+use datafusion::sql::sqlparser::tokenizer::{Location, Span, Token, TokenWithSpan};
+
+use super::tokens::tokenized;
 
 /// Where each line of a text begins.
 pub struct Positions {
@@ -135,7 +136,7 @@ pub enum Spot {
 impl Spot {
     /// Its position, as in [`identifier_position`].
     pub fn position(&self, statement: &super::Statement) -> Option<usize> {
-        let tokens = || Tokenizer::new(&PostgreSqlDialect {}, &statement.text).tokenize_with_location().ok();
+        let tokens = || tokenized(&statement.text).ok();
         let at = match self {
             Self::At(at) => *at,
             Self::After(from, wanted) if from.line > 0 => {
@@ -165,7 +166,7 @@ fn reads(token: &TokenWithSpan, wanted: &str) -> bool {
 
 /// Position of the last quoted literal that reads so, as in [`identifier_position`].
 pub fn quoted_position(statement: &super::Statement, text: &str) -> Option<usize> {
-    let tokens = Tokenizer::new(&PostgreSqlDialect {}, &statement.text).tokenize_with_location().ok()?;
+    let tokens = tokenized(&statement.text).ok()?;
     let reads_so = |token: &&TokenWithSpan| matches!(&token.token, Token::SingleQuotedString(found) if found == text);
     let at = tokens.iter().rev().find(reads_so)?.span.start;
     Some(statement.offset + Positions::new(&statement.text).chars_before(at) + 1)
@@ -173,8 +174,8 @@ pub fn quoted_position(statement: &super::Statement, text: &str) -> Option<usize
 
 /// Whether the statement's text has the parameter `$n`.
 pub fn names_parameter(statement: &super::Statement, name: &str) -> bool {
-    let tokens = Tokenizer::new(&PostgreSqlDialect {}, &statement.text).tokenize().unwrap_or_default();
-    tokens.iter().any(|token| matches!(token, Token::Placeholder(found) if found == name))
+    let tokens = tokenized(&statement.text).unwrap_or_default();
+    tokens.iter().any(|token| matches!(&token.token, Token::Placeholder(found) if found == name))
 }
 
 /// The first `$n` of the statement and its position, as in [`identifier_position`].

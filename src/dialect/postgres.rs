@@ -9,6 +9,7 @@ use std::any::TypeId;
 use datafusion::sql::sqlparser::dialect::{Dialect, PostgreSqlDialect, Precedence};
 use datafusion::sql::sqlparser::keywords::{Keyword, RESERVED_FOR_TABLE_ALIAS};
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
+use datafusion::sql::sqlparser::tokenizer::Token;
 
 #[derive(Debug)]
 pub(super) struct Postgres;
@@ -20,7 +21,13 @@ const PLAIN: &[Keyword] = &[
     Keyword::CLUSTER,
     Keyword::CONNECT,
     Keyword::DISTRIBUTE,
+    Keyword::EXPLAIN,
     Keyword::FORMAT,
+    Keyword::GLOBAL,
+    Keyword::MATCH_RECOGNIZE,
+    Keyword::MINUS,
+    Keyword::OPEN,
+    Keyword::OUTPUT,
     Keyword::PARTITION,
     Keyword::PIVOT,
     Keyword::PREWHERE,
@@ -34,6 +41,51 @@ const PLAIN: &[Keyword] = &[
     Keyword::UNPIVOT,
     Keyword::VIEW,
 ];
+
+/// Words that name a column of a result only behind AS.
+const BEHIND_AS: &[Keyword] = &[
+    Keyword::ARRAY,
+    Keyword::AS,
+    Keyword::CHAR,
+    Keyword::CHARACTER,
+    Keyword::CREATE,
+    Keyword::DAY,
+    Keyword::EXCEPT,
+    Keyword::FETCH,
+    Keyword::FILTER,
+    Keyword::FOR,
+    Keyword::FROM,
+    Keyword::GRANT,
+    Keyword::GROUP,
+    Keyword::HAVING,
+    Keyword::HOUR,
+    Keyword::INTERSECT,
+    Keyword::INTO,
+    Keyword::LIMIT,
+    Keyword::MINUTE,
+    Keyword::MONTH,
+    Keyword::NOTNULL,
+    Keyword::OFFSET,
+    Keyword::ON,
+    Keyword::ORDER,
+    Keyword::OVER,
+    Keyword::OVERLAPS,
+    Keyword::PRECISION,
+    Keyword::RETURNING,
+    Keyword::SECOND,
+    Keyword::TO,
+    Keyword::UNION,
+    Keyword::VARYING,
+    Keyword::WHERE,
+    Keyword::WINDOW,
+    Keyword::WITH,
+    Keyword::WITHIN,
+    Keyword::WITHOUT,
+    Keyword::YEAR,
+];
+
+/// Operators of other dialects.
+const NO_OPERATORS: &[Keyword] = &[Keyword::DIV, Keyword::MATCH, Keyword::MEMBER, Keyword::REGEXP, Keyword::RLIKE, Keyword::XOR];
 
 /// As sqlparser's dialect has it.
 macro_rules! as_theirs {
@@ -55,6 +107,10 @@ impl Dialect for Postgres {
 
     fn is_table_alias(&self, word: &Keyword, _parser: &mut Parser) -> bool {
         PLAIN.contains(word) || !RESERVED_FOR_TABLE_ALIAS.contains(word)
+    }
+
+    fn is_column_alias(&self, word: &Keyword, _parser: &mut Parser) -> bool {
+        !BEHIND_AS.contains(word)
     }
 
     fn identifier_quote_style(&self, identifier: &str) -> Option<char> {
@@ -82,7 +138,10 @@ impl Dialect for Postgres {
     }
 
     fn get_next_precedence(&self, parser: &Parser) -> Option<Result<u8, ParserError>> {
-        PostgreSqlDialect {}.get_next_precedence(parser)
+        match &parser.peek_token_ref().token {
+            Token::Word(word) if NO_OPERATORS.contains(&word.keyword) => Some(Ok(0)),
+            _ => PostgreSqlDialect {}.get_next_precedence(parser),
+        }
     }
 
     fn prec_value(&self, prec: Precedence) -> u8 {
@@ -130,6 +189,14 @@ mod tests {
     fn calls_within_calls_are_read_once() {
         let nested = format!("SELECT {}a{} AS n", "upper(".repeat(40), ")".repeat(40));
         assert_eq!(parse_single(&nested).unwrap().ast.to_string(), nested);
+    }
+
+    #[test]
+    fn columns_have_names_without_as() {
+        let shown = |sql| parse_single(sql).unwrap().ast.to_string();
+        let sql = "SELECT a start, b end, c.member member, d top, e AS from FROM t minus";
+        let expected = "SELECT a AS start, b AS end, c.member AS member, d AS top, e AS from FROM t AS minus";
+        assert_eq!(shown(sql), expected);
     }
 
     #[test]

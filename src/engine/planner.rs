@@ -34,7 +34,7 @@ use super::stream::Guard;
 use super::tree::calls::{Calls, call_key};
 use super::tree::{call_clauses, common_columns, values_parameters};
 use super::typing::Typing;
-use super::{Shared, errors, execute, plan, time_travel, tree, unknown_functions};
+use super::{Shared, errors, execute, plan, shown_scales, time_travel, tree, unknown_functions};
 use crate::catalog::{Scope, Sequences};
 use crate::dialect::{self, Statement};
 use crate::error::{Error, ErrorKind, Result};
@@ -164,10 +164,12 @@ impl Planner {
         self.plan_at(statement, 0).await
     }
 
-    /// [`Self::plan`], its types settled as far as its parameters allow.
+    /// [`Self::plan`] of a query whose rows a client is shown, its types settled as far as its parameters allow.
     pub async fn plan_with_types(&self, statement: &Statement) -> Result<LogicalPlan> {
         let plan = self.plan(statement).await?;
-        execute::coerced(plan, self.state.config_options()).map_err(|error| errors::in_statement(error, statement))
+        shown_scales::shown(plan)
+            .and_then(|plan| execute::coerced(plan, self.state.config_options()))
+            .map_err(|error| errors::in_statement(error, statement))
     }
 
     /// Makes a plan away from the threads that serve clients, as long as the guard lets it: one that takes long keeps

@@ -25,7 +25,7 @@ use super::{
 };
 use crate::catalog::memberships::is_predefined;
 use crate::catalog::{Memberships, Overlay, Scope};
-use crate::dialect::Statement;
+use crate::dialect::{self, Statement};
 use crate::error::{Error, ErrorKind, Result};
 use crate::pgtypes::{CopyFormat, Encoding, Type};
 
@@ -89,7 +89,7 @@ pub struct Prepared {
     /// Columns of the result; `None` for a statement that returns no rows.
     pub schema: Option<SchemaRef>,
     pub(super) plan: Option<Arc<Planned>>,
-    /// The query inside DECLARE or COPY.
+    /// The query inside DECLARE or COPY; that inside EXPLAIN and CREATE TABLE AS where parameters have to be told.
     pub(super) query: Option<Arc<Prepared>>,
 }
 
@@ -355,7 +355,7 @@ impl Session {
         Ok(Prepared { statement, parameters, schema, plan, query })
     }
 
-    /// The query inside DECLARE or COPY.
+    /// The query inside DECLARE or COPY; that inside EXPLAIN and CREATE TABLE AS where parameters have to be told.
     async fn prepare_inner(&mut self, whole: &Statement, hints: &[Option<Type>]) -> Result<Option<Arc<Prepared>>> {
         let ast = match &whole.ast {
             ast::Statement::Declare { stmts } => ast::Statement::Query(Box::new(cursors::query_of(stmts)?.clone())),
@@ -363,7 +363,12 @@ impl Session {
                 Some(query) => query,
                 None => return Ok(None),
             },
-            _ => return Ok(None),
+            _ if dialect::placeholder(whole).is_none() => return Ok(None),
+            ast::Statement::Explain { statement, .. } => statement.as_ref().clone(),
+            other => match write::table_query(other) {
+                Some(query) => ast::Statement::Query(Box::new(query)),
+                None => return Ok(None),
+            },
         };
         let statement = Statement { text: whole.text.clone(), offset: whole.offset, ast };
         let prepared = Box::pin(self.prepare_unguarded(Arc::new(statement), hints)).await?;

@@ -3,6 +3,7 @@
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::DFSchema;
 use datafusion::error::Result as DataFusionResult;
+use datafusion::logical_expr::expr::Placeholder;
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr, RawFieldAccessExpr};
 use datafusion::logical_expr::{Expr, ExprSchemable, GetFieldAccess, Operator, binary_expr, lit};
 use datafusion::scalar::ScalarValue;
@@ -63,23 +64,33 @@ impl ExprPlanner for Operators {
         call("overlay", args).map(PlannerResult::Planned)
     }
 
-    /// `substring(text from pattern)`, `substring(text similar pattern escape escape)`.
+    /// `substring(text from pattern)`, `substring(text similar pattern escape escape)`: what has no type is text.
     fn plan_substring(&self, args: Vec<Expr>) -> DataFusionResult<PlannerResult<Vec<Expr>>> {
+        // of other values the types are not known yet: `engine::typing` looks at them
+        let may_be_text = |expr: &Expr| match expr {
+            Expr::Literal(value, _) => value.data_type().is_string(),
+            Expr::Placeholder(Placeholder { field, .. }) => {
+                field.as_ref().is_none_or(|field| field.data_type().is_string())
+            }
+            _ => false,
+        };
         match args.as_slice() {
-            [_, Expr::Literal(ScalarValue::Utf8(Some(_)), _)] => {
-                Ok(PlannerResult::Planned(call("substring_matching", args)?))
-            }
-            [
-                text,
-                pattern @ Expr::Literal(ScalarValue::Utf8(_), _),
-                escape @ Expr::Literal(ScalarValue::Utf8(_), _),
-            ] => {
-                let pattern = call("similar_to_escape", vec![pattern.clone(), escape.clone()])?;
-                let matching = call("substring_matching", vec![text.clone(), pattern])?;
-                Ok(PlannerResult::Planned(matching))
-            }
-            _ => call("substr", args).map(PlannerResult::Planned),
+            [_, pattern] if may_be_text(pattern) => matching_part(&args),
+            [_, pattern, escape] if may_be_text(pattern) && may_be_text(escape) => matching_part(&args),
+            _ => call("substr", args),
         }
+        .map(PlannerResult::Planned)
+    }
+}
+
+/// `substring(text from pattern)` and `substring(text similar pattern escape escape)`.
+pub fn matching_part(args: &[Expr]) -> DataFusionResult<Expr> {
+    match args {
+        [text, pattern, escape] => {
+            let pattern = call("similar_to_escape", vec![pattern.clone(), escape.clone()])?;
+            call("substring_matching", vec![text.clone(), pattern])
+        }
+        args => call("substring_matching", args.to_vec()),
     }
 }
 
@@ -89,6 +100,10 @@ fn type_of(expr: &Expr, schema: &DFSchema) -> DataType {
 
 fn is_list(data_type: &DataType) -> bool {
     matches!(data_type, DataType::List(_) | DataType::LargeList(_) | DataType::FixedSizeList(..))
+}
+
+fn is_bare_null(expr: &Expr) -> bool {
+    matches!(expr, Expr::Literal(ScalarValue::Null, _))
 }
 
 /// Operators that both types have.
@@ -187,6 +202,9 @@ fn values(op: &Op, left: &Expr, right: &Expr, schema: &DFSchema) -> DataFusionRe
             let matched = call("bytealike", vec![left.clone(), right.clone()])?;
             Ok(Some(Expr::Not(Box::new(matched))))
         }
+        // the operator joins arrays, whatever the NULL is: a NULL element has to have its type
+        Op::StringConcat if lists && is_bare_null(right) => Ok(Some(left.clone())),
+        Op::StringConcat if lists && is_bare_null(left) => Ok(Some(right.clone())),
         Op::PGOverlap if lists => call("array_has_any", vec![left.clone(), right.clone()]).map(Some),
         Op::AtArrow if lists => call("array_has_all", vec![left.clone(), right.clone()]).map(Some),
         Op::ArrowAt if lists => call("array_has_all", vec![right.clone(), left.clone()]).map(Some),

@@ -334,12 +334,14 @@ fn unfolded(join: &Join) -> DataFusionResult<Option<LogicalPlan>> {
     };
     let left = join.left.as_ref().clone();
     let mut columns: Vec<Expr> = left.schema().columns().into_iter().map(Expr::Column).collect();
-    columns.extend(function.arrays.iter().map(|array| inner(array.clone())).collect::<DataFusionResult<Vec<_>>>()?);
+    let here = Arc::clone(left.schema());
+    let arrays = function.arrays.iter().map(|array| inner(array.clone(), &here));
+    columns.extend(arrays.collect::<DataFusionResult<Vec<_>>>()?);
     let options = UnnestOptions::new().with_null_handling(nulls);
     let mut shown: Vec<Expr> = left.schema().columns().into_iter().map(Expr::Column).collect();
     for (expr, (qualifier, field)) in function.shown.iter().zip(join.right.schema().iter()) {
         let qualifier = alias.clone().or_else(|| qualifier.cloned());
-        let expr = inner(expr.clone().unalias())?;
+        let expr = inner(expr.clone().unalias(), &here)?;
         shown.push(expr.alias_qualified(qualifier, field.name()));
     }
     let plan = LogicalPlanBuilder::from(left)
@@ -385,12 +387,14 @@ impl Function {
     }
 }
 
-/// The expression where the columns it looked at outside are its own input's.
-fn inner(expr: Expr) -> DataFusionResult<Expr> {
+/// The expression where the columns it looked at beside it are its own input's; those of queries further out stay theirs.
+fn inner(expr: Expr, here: &DFSchema) -> DataFusionResult<Expr> {
     Ok(expr
         .transform(|expr| {
             Ok::<_, DataFusionError>(match expr {
-                Expr::OuterReferenceColumn(_, column) => Transformed::yes(Expr::Column(column)),
+                Expr::OuterReferenceColumn(_, column) if here.has_column(&column) => {
+                    Transformed::yes(Expr::Column(column))
+                }
                 other => Transformed::no(other),
             })
         })?

@@ -29,6 +29,9 @@ pub(super) fn function() -> ScalarUDF {
         TypeSignature::Coercible(vec![text(), whole(), whole()]),
         TypeSignature::Coercible(vec![bytes(), whole()]),
         TypeSignature::Coercible(vec![bytes(), whole(), whole()]),
+        // `substring(text from pattern)`, which is another function once `engine::typing` has seen it
+        TypeSignature::Coercible(vec![text(), text()]),
+        TypeSignature::Coercible(vec![text(), text(), text()]),
     ];
     let signature = Signature::one_of(ways, Volatility::Immutable);
     ScalarUDF::from(Substr { inner: unicode::substr(), signature })

@@ -10,6 +10,7 @@ use super::json::{self, Form};
 use super::number::{put_decimal128_binary, put_decimal256_binary};
 use super::record;
 use super::rows::put_sized;
+use super::scales::put_text_binary;
 use super::style::Style;
 use super::time::{self, INFINITY, MICROS_PER_DAY, MINUS_INFINITY, POSTGRES_EPOCH_DAYS, put_interval_binary};
 use super::types::{REG_NAME, is_reg};
@@ -61,6 +62,10 @@ pub(super) fn put_binary(column: &Column<'_>, row: usize, style: &Style, out: &m
                 Type::CHAR if text.is_empty() => out.put_u8(0),
                 Type::TID => {
                     put_tid(out, text);
+                    return Ok(());
+                }
+                Type::NUMERIC => {
+                    put_text_binary(out, text);
                     return Ok(());
                 }
                 Type::JSONB => out.put_u8(JSONB_VERSION),

@@ -23,6 +23,7 @@ mod params;
 pub mod powers;
 mod record;
 mod rows;
+mod scales;
 mod style;
 mod text;
 pub mod time;
@@ -41,6 +42,7 @@ pub(crate) use params::utf8;
 pub use pgwire::api::Type;
 pub(crate) use rows::column_formats;
 pub use rows::{BoundRows, CanonicalBatch, RowEncoder};
+pub use scales::{scaled_texts, shown_scale};
 pub use style::{ByteaOutput, DateFormat, DateOrder, IntervalStyle, Style};
 pub use text::{json_texts, put_json_string, texts};
 pub use types::{

@@ -277,6 +277,9 @@ fn compatible(plain: &Type, named: &Type) -> bool {
     if *named == Type::RECORD {
         return *plain == Type::JSONB;
     }
+    if *named == Type::NUMERIC {
+        return matches!(*plain, Type::NUMERIC | Type::TEXT);
+    }
     if *named == Type::ANYARRAY {
         return element_of(plain).is_some();
     }

@@ -97,3 +97,38 @@ select to_char(1, '9EEEE9');
 select to_char(1, 'FM9EEEE');
 select to_number('1', '9EEEE');
 select to_number('X', 'RN');
+
+-- Each number of a choice has the decimals of what was chosen.
+select coalesce(salary, 0) from employees order by id;
+
+select coalesce(sum(salary), 0), coalesce(avg(salary), 0), count(*) from employees where id < 0;
+
+select department_id, sum(case when manager_id is null then salary else 0 end) s, coalesce(sum(salary) filter (where id < 3), 0) t, round(coalesce(sum(salary) filter (where id < 3), 0), 1) u from employees group by 1 order by s desc, 1;
+
+select * from (select coalesce(salary, 0) as s, id from employees) t order by s, id limit 5;
+
+with x as (select id, coalesce(salary, 0) s from employees) select e.id, x.s, x.s + 1, x.s * 2, -x.s, abs(x.s), x.s - 0.5, x.s / 3 from employees e left join x on e.id = x.id and x.id > 2 order by 1;
+
+select coalesce(avg(salary), 0), coalesce(sqrt(salary), 0) from employees group by salary order by 1;
+
+select coalesce(salary, 0) as s, count(*) over () from employees order by s nulls first limit 3;
+
+select coalesce(salary, 0) from employees union all select 1 order by 1;
+
+select 0 as a where false union all select salary from employees where id = 1 union all select null;
+
+select id, case id when 1 then salary when 2 then 1.5 when 3 then null else 0 end from employees order by id;
+
+select d.title, coalesce(t.s, 0), coalesce((select sum(salary) from employees e where e.department_id = d.id), 0) from departments d left join (select department_id, sum(salary) s from employees group by 1) t on t.department_id = d.id order by 1;
+
+select grouping(department_id), department_id, sum(case when id > 3 then salary else 0 end) from employees group by rollup(department_id) order by 1, 2;
+
+select greatest(salary, 0), least(salary, 5000), greatest(1, 1.0, 1.00), case when salary > 9000 then salary else '0' end from employees order by id;
+
+select sum(coalesce(salary, 0)), avg(coalesce(salary, 0)) from employees where salary is null;
+
+select id, coalesce(lag(salary) over (order by id), 0), salary - coalesce(lag(salary) over (order by id), 0), coalesce(sum(salary) over (partition by department_id), 0) from employees order by id;
+
+select 1 union all select 2.5 union all select 1e0::float8 order by 1;
+
+select case when id = 1 then 1 when id = 2 then 2.50 else 3::float8 end from employees where id < 4 order by id;

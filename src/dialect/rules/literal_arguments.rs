@@ -51,7 +51,13 @@ impl Rule for Rewriter {
             }
             Expr::Substring { substring_from, substring_for, shorthand: true, .. } => {
                 let places = substring_from.iter_mut().chain(substring_for);
-                return places.for_each(|place| read_as(place, DataType::Integer(None)));
+                return places.for_each(|place| {
+                    if matches!(place.as_ref(), Expr::Value(ValueWithSpan { value: Value::Placeholder(_), .. })) {
+                        // of `substring` it is text
+                        **place = cast(place.as_ref().clone(), DataType::Integer(None));
+                    }
+                    read_as(place, DataType::Integer(None));
+                });
             }
             _ => return,
         };

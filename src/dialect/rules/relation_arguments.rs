@@ -8,11 +8,11 @@
 use datafusion::sql::sqlparser::ast::{
     Array, Expr, FunctionArg, FunctionArgExpr, Ident, Query, Statement, TableFactor, Value,
 };
-use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
-use datafusion::sql::sqlparser::tokenizer::{Location, Span, Token, TokenWithSpan, Tokenizer};
+use datafusion::sql::sqlparser::tokenizer::{Location, Span, Token, TokenWithSpan};
 
 use super::Rule;
 use crate::dialect::parse_one;
+use crate::dialect::tokens::tokenized;
 
 /// Functions in FROM whose first argument, or the one named `relation`, is a relation or a query.
 pub const RELATION_FUNCTIONS: &[&str] = &[
@@ -94,7 +94,7 @@ fn relation(value: &Expr) -> Option<Query> {
                 }
                 _ => return None,
             };
-            let tokens = Tokenizer::new(&PostgreSqlDialect {}, text).tokenize_with_location().ok()?;
+            let tokens = tokenized(text).ok()?;
             let tokens = placed(text, start, quoted, tokens);
             if begins_query(&tokens) { tokens } else { selecting(tokens) }
         }

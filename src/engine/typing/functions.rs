@@ -11,7 +11,7 @@ use datafusion::error::Result;
 use datafusion::functions::unicode::expr_fn::substring;
 use datafusion::logical_expr::expr::{AggregateFunction, Cast, ScalarFunction, WindowFunction};
 use datafusion::logical_expr::{
-    AggregateUDF, Expr, ExprSchemable, Operator, ScalarUDF, WindowFunctionDefinition, binary_expr,
+    AggregateUDF, Expr, ExprSchemable, Operator, ScalarUDF, WindowFunctionDefinition, binary_expr, when,
 };
 use datafusion::prelude::lit;
 use datafusion::scalar::ScalarValue;
@@ -96,14 +96,35 @@ fn series(typing: &Typing, mut call: ScalarFunction, schema: &DFSchema) -> Resul
     Ok(Transformed::yes(Expr::Cast(Cast::new(Box::new(series.data), integers))))
 }
 
+fn is_positive(place: &Expr) -> bool {
+    matches!(place, Expr::Literal(ScalarValue::Int64(Some(1..)) | ScalarValue::Int32(Some(1..)), _))
+}
+
+/// The element or the slice at places that count from one; DataFusion counts those below from the end.
+fn counted_from_one(func: Arc<ScalarUDF>, mut args: Vec<Expr>, schema: &DFSchema) -> Result<Expr> {
+    for (nth, place) in args.iter_mut().enumerate().skip(1) {
+        if is_positive(place) || !place.get_type(schema)?.is_integer() {
+            continue;
+        }
+        let given = place.clone();
+        let least = match (func.name(), nth) {
+            ("array_element", _) => lit(ScalarValue::Null.cast_to(&given.get_type(schema)?)?),
+            ("array_slice", 1) => lit(1i64),
+            _ => lit(0i64),
+        };
+        *place = when(given.clone().lt(lit(1i64)), least).otherwise(given)?;
+    }
+    Ok(Expr::ScalarFunction(ScalarFunction::new_udf(func, args)))
+}
+
 /// Functions that are planned as another expression than a call of theirs.
 fn otherwise(typing: &Typing, call: &ScalarFunction, schema: &DFSchema) -> Result<Option<Expr>> {
     let (function, [first, rest @ ..]) = (call.func.name(), call.args.as_slice()) else { return Ok(None) };
-    let others = ["age", "array_dims", "array_element", "array_slice", "generate_subscripts", "to_hex", TYPE_OF];
+    let others = ["age", "array_dims", "array_element", "array_slice", "generate_subscripts", "substr", "to_hex", TYPE_OF];
     if !others.contains(&function) {
         return whole(call, schema);
     }
-    let func = call.func.clone();
+    let (func, args) = (call.func.clone(), call.args.clone());
     let call = || Expr::ScalarFunction(call.clone());
     let as_field = |expr: Expr, field: FieldRef| Expr::Cast(Cast::new_from_field(Box::new(expr), field));
     Ok(match (function, typing.operand(first, schema)?, rest) {
@@ -111,6 +132,11 @@ fn otherwise(typing: &Typing, call: &ScalarFunction, schema: &DFSchema) -> Resul
             return Err(no_function("age", &[of]));
         }
         ("array_dims", ..) => Some(dimensions(call())?),
+        ("substr", _, rest) => {
+            let types = rest.iter().map(|arg| typing.operand(arg, schema)).collect::<Result<Vec<_>>>()?;
+            let is_text = |arg: &Operand| matches!(arg, Operand::Known(of, _) if kind(of) == Kind::Text);
+            types.iter().all(is_text).then(|| pgfunctions::matching_part(&args)).transpose()?
+        }
         (TYPE_OF, Operand::Unknown, []) => {
             let unknown = ScalarValue::Int32(Some(Type::UNKNOWN.oid().cast_signed()));
             let (_, regtype) = call().to_field(schema)?;
@@ -125,10 +151,16 @@ fn otherwise(typing: &Typing, call: &ScalarFunction, schema: &DFSchema) -> Resul
             Operand::Known(Type::INT2_VECTOR | Type::OID_VECTOR, _),
             rest,
         ) => Some(of_vector(func, first, rest, schema)?),
-        ("array_element", Operand::Known(pg_type, _), _) => match arrays::named_element(&pg_type) {
-            Some(field) if call().get_type(schema)?.is_string() => Some(as_field(call(), field)),
-            _ => None,
-        },
+        ("array_element", Operand::Known(pg_type, _), [at]) => {
+            let element = counted_from_one(func, args.clone(), schema)?;
+            match arrays::named_element(&pg_type) {
+                Some(field) if element.get_type(schema)?.is_string() => Some(as_field(element, field)),
+                _ => (!is_positive(at)).then_some(element),
+            }
+        }
+        ("array_slice", Operand::Known(..), rest) if !rest.iter().all(is_positive) => {
+            Some(counted_from_one(func, args, schema)?)
+        }
         _ => None,
     })
 }

@@ -25,6 +25,7 @@ mod update;
 mod with;
 mod xmax;
 
+pub(super) use define::table_query;
 use std::sync::Arc;
 use std::time::Duration;
 

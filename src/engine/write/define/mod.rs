@@ -23,6 +23,8 @@ pub(super) mod sequences;
 mod tables;
 mod views;
 
+pub(in crate::engine) use tables::table_query;
+
 use datafusion::scalar::ScalarValue;
 use datafusion::sql::sqlparser::ast::{self, ObjectType};
 

@@ -89,6 +89,23 @@ pub(super) fn into(query: &ast::Query) -> Option<&ast::SelectInto> {
     }
 }
 
+fn without_into(query: &ast::Query) -> ast::Query {
+    let mut query = query.clone();
+    if let ast::SetExpr::Select(select) = query.body.as_mut() {
+        select.into = None;
+    }
+    query
+}
+
+/// The query whose rows a statement makes a table of.
+pub(in crate::engine) fn table_query(statement: &ast::Statement) -> Option<ast::Query> {
+    match statement {
+        ast::Statement::CreateTable(table) => table.query.as_deref().cloned(),
+        ast::Statement::Query(query) if into(query).is_some() => Some(without_into(query)),
+        _ => None,
+    }
+}
+
 pub(super) async fn select_into(
     change: &Change,
     statement: &Statement,
@@ -100,11 +117,7 @@ pub(super) async fn select_into(
     if change.scope().object(&name).is_some() {
         return existing(change, &name, false, "SELECT INTO");
     }
-    let mut query = query.clone();
-    if let ast::SetExpr::Select(select) = query.body.as_mut() {
-        select.into = None;
-    }
-    let query = Statement { ast: ast::Statement::Query(Box::new(query)), ..statement.clone() };
+    let query = Statement { ast: ast::Statement::Query(Box::new(without_into(query))), ..statement.clone() };
     let plan = planned(change, &query, params).await?;
     let rows = fill(change, &name, renamed(plan, &[])?, Kept::default(), true).await?;
     Ok(Outcome::command(format!("SELECT {rows}")))

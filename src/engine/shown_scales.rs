@@ -1,0 +1,415 @@
+//! `coalesce(sum(price), 0)`, `sum(CASE WHEN … THEN price ELSE 0 END)`, `SELECT 1 UNION ALL SELECT 2.5`: numbers of several
+//! scales in one column, each shown with the decimals that it has.
+//!
+//! PostgreSQL's numerics carry their scale; Arrow's have that of their type. So what a client sees is told beside the number:
+//! where an expression chooses among scales, a column more says which was chosen, and at the very end both become the text
+//! of a numeric.
+//!
+//! Invariant: columns are those the plan had, by the names they had; a plan that chooses among no scales is not changed.
+//! Where a scale is lost on the way (groups, `min`, windows), a number has that of its type.
+
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock};
+
+use datafusion::arrow::array::AsArray;
+use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Int8Type};
+use datafusion::common::{Column, DFSchema};
+use datafusion::error::{DataFusionError, Result};
+use datafusion::functions_aggregate::expr_fn::max;
+use datafusion::logical_expr::expr::{AggregateFunction, ScalarFunction};
+use datafusion::logical_expr::{
+    Aggregate, BinaryExpr, Case, ColumnarValue, Expr, ExprFunctionExt, ExprSchemable, Filter, Join, Limit, LogicalPlan,
+    Operator, Projection, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Sort,
+    SubqueryAlias, Union, Volatility, Window, when,
+};
+use datafusion::prelude::lit;
+use datafusion::scalar::ScalarValue;
+
+use crate::pgtypes::{PG_TYPE_KEY, scaled_texts, shown_scale};
+
+/// What begins the names of the columns that say how others are shown.
+const NAME: &str = "\u{1}scale";
+
+/// The query with such numbers as texts of numerics.
+pub(super) fn shown(plan: LogicalPlan) -> Result<LogicalPlan> {
+    let wanted: Vec<Column> = numerics(plan.schema()).collect();
+    if wanted.is_empty() {
+        return Ok(plan);
+    }
+    let columns = plan.schema().columns();
+    let Some(Told { plan, scales }) = Tell::default().told(&plan, &wanted)? else { return Ok(plan) };
+    let shown = columns.into_iter().map(|column| match scales.get(&column) {
+        Some(scale) => {
+            let arguments = vec![Expr::Column(column.clone()), Expr::Column(scale.column.clone())];
+            let text = Expr::ScalarFunction(ScalarFunction::new_udf(Arc::clone(&SHOWN), arguments));
+            text.alias_qualified(column.relation, column.name)
+        }
+        None => Expr::Column(column),
+    });
+    Ok(LogicalPlan::Projection(Projection::try_new(shown.collect(), Arc::new(plan))?))
+}
+
+/// Columns that may hold numerics: whole numbers too, before the types of a UNION are settled.
+fn numerics(schema: &DFSchema) -> impl Iterator<Item = Column> {
+    schema.iter().filter(|(_, field)| shown_scale(field.data_type()).is_some()).map(Column::from)
+}
+
+/// A plan with columns more, and which of its numbers they are of.
+struct Told {
+    plan: LogicalPlan,
+    scales: Scales,
+}
+
+/// What tells how numbers are shown.
+type Scales = HashMap<Column, By>;
+
+/// The column that tells it, which never says less than nothing if `plain`.
+#[derive(Clone)]
+struct By {
+    column: Column,
+    plain: bool,
+}
+
+/// How an expression's numbers are shown.
+enum Scale {
+    /// All alike, as `shown_scale` counts it.
+    Of(i8),
+    /// As the expression says, row by row; it never says less than nothing if `plain`.
+    Chosen { by: Expr, plain: bool },
+    /// There are none: NULL.
+    Nothing,
+    /// They are no numerics.
+    Other,
+}
+
+impl Scale {
+    fn expr(&self) -> Expr {
+        match self {
+            Self::Of(scale) => lit(*scale),
+            Self::Chosen { by, .. } => by.clone(),
+            Self::Nothing | Self::Other => lit(ScalarValue::Int8(None)),
+        }
+    }
+    fn is_plain(&self) -> bool {
+        match self {
+            Self::Of(scale) => *scale >= 0,
+            Self::Chosen { plain, .. } => *plain,
+            Self::Nothing | Self::Other => true,
+        }
+    }
+}
+
+#[derive(Default)]
+struct Tell {
+    told: usize,
+}
+
+impl Tell {
+    fn name(&mut self) -> String {
+        self.told += 1;
+        format!("{NAME}{}", self.told)
+    }
+
+    /// The plan with columns that tell how the wanted numbers are shown; `None` where each is shown as its type is.
+    fn told(&mut self, plan: &LogicalPlan, wanted: &[Column]) -> Result<Option<Told>> {
+        match plan {
+            LogicalPlan::Projection(projection) => self.projection(projection, wanted),
+            LogicalPlan::Aggregate(aggregate) => self.aggregate(aggregate, wanted),
+            LogicalPlan::Union(union) => self.union(union, wanted),
+            LogicalPlan::Join(join) => self.join(join, wanted),
+            LogicalPlan::SubqueryAlias(alias) => self.alias(alias, wanted),
+            LogicalPlan::Sort(Sort { expr, input, fetch }) => self.through(input, wanted, |input| {
+                Ok(LogicalPlan::Sort(Sort { expr: expr.clone(), input, fetch: *fetch }))
+            }),
+            LogicalPlan::Limit(Limit { skip, fetch, input }) => self.through(input, wanted, |input| {
+                Ok(LogicalPlan::Limit(Limit { skip: skip.clone(), fetch: fetch.clone(), input }))
+            }),
+            LogicalPlan::Filter(filter) => self.through(&filter.input, wanted, |input| {
+                Ok(LogicalPlan::Filter(Filter::try_new(filter.predicate.clone(), input)?))
+            }),
+            LogicalPlan::Window(window) => self.through(&window.input, wanted, |input| {
+                Ok(LogicalPlan::Window(Window::try_new(window.window_expr.clone(), input)?))
+            }),
+            _ => Ok(None),
+        }
+    }
+
+    /// A node that hands the columns of its input on.
+    fn through(
+        &mut self,
+        input: &LogicalPlan,
+        wanted: &[Column],
+        over: impl FnOnce(Arc<LogicalPlan>) -> Result<LogicalPlan>,
+    ) -> Result<Option<Told>> {
+        let wanted: Vec<Column> = wanted.iter().filter(|column| input.schema().has_column(column)).cloned().collect();
+        let Some(Told { plan, scales }) = self.told(input, &wanted)? else { return Ok(None) };
+        Ok(Some(Told { plan: over(Arc::new(plan))?, scales }))
+    }
+
+    fn alias(&mut self, alias: &SubqueryAlias, wanted: &[Column]) -> Result<Option<Told>> {
+        let inner = alias.input.schema().columns();
+        let renamed: HashMap<Column, Column> = inner.into_iter().zip(alias.schema.columns()).collect();
+        let below: Vec<Column> =
+            renamed.iter().filter(|(_, outer)| wanted.contains(outer)).map(|(inner, _)| inner.clone()).collect();
+        let Some(Told { plan, scales }) = self.told(&alias.input, &below)? else { return Ok(None) };
+        let scales = scales.into_iter().filter_map(|(of, By { column, plain })| {
+            let column = Column::new(Some(alias.alias.clone()), column.name);
+            Some((renamed.get(&of)?.clone(), By { column, plain }))
+        });
+        let scales = scales.collect();
+        let plan = LogicalPlan::SubqueryAlias(SubqueryAlias::try_new(Arc::new(plan), alias.alias.clone())?);
+        Ok(Some(Told { plan, scales }))
+    }
+
+    fn join(&mut self, join: &Join, wanted: &[Column]) -> Result<Option<Told>> {
+        let mut sides = [&join.left, &join.right].map(Arc::clone);
+        let mut scales = HashMap::new();
+        for side in &mut sides {
+            let wanted: Vec<Column> =
+                wanted.iter().filter(|column| side.schema().has_column(column)).cloned().collect();
+            if let Some(told) = self.told(side, &wanted)? {
+                scales.extend(told.scales);
+                *side = Arc::new(told.plan);
+            }
+        }
+        let [left, right] = sides;
+        let over = || {
+            let (on, filter, constraint) = (join.on.clone(), join.filter.clone(), join.join_constraint);
+            Join::try_new(left, right, on, filter, join.join_type, constraint, join.null_equality, join.null_aware)
+        };
+        if scales.is_empty() {
+            return Ok(None);
+        }
+        Ok(Some(Told { plan: LogicalPlan::Join(over()?), scales }))
+    }
+
+    fn projection(&mut self, projection: &Projection, wanted: &[Column]) -> Result<Option<Told>> {
+        let columns = projection.schema.columns();
+        let asked = || columns.iter().zip(&projection.expr).filter(|(column, _)| wanted.contains(column));
+        let read: Vec<Column> = numerics(projection.input.schema())
+            .filter(|column| asked().any(|(_, expr)| expr.column_refs().contains(column)))
+            .collect();
+        let below = self.told(&projection.input, &read)?;
+        let (input, known) = match below {
+            Some(Told { plan, scales }) => (Arc::new(plan), scales),
+            None => (Arc::clone(&projection.input), HashMap::new()),
+        };
+        let (mut exprs, mut scales) = (projection.expr.clone(), HashMap::new());
+        for (column, expr) in asked() {
+            if let Scale::Chosen { by, plain } = scale(expr, projection.input.schema(), &known)? {
+                let name = self.name();
+                exprs.push(by.alias(&name));
+                scales.insert(column.clone(), By { column: Column::from_name(name), plain });
+            }
+        }
+        if scales.is_empty() {
+            return Ok(None);
+        }
+        Ok(Some(Told { plan: LogicalPlan::Projection(Projection::try_new(exprs, input)?), scales }))
+    }
+
+    /// Sums have the most decimals of what they are of.
+    fn aggregate(&mut self, aggregate: &Aggregate, wanted: &[Column]) -> Result<Option<Told>> {
+        let columns = aggregate.schema.columns();
+        let groups = columns.len() - aggregate.aggr_expr.len();
+        let asked: Vec<(&Column, &AggregateFunction)> = columns[groups..]
+            .iter()
+            .zip(&aggregate.aggr_expr)
+            .filter(|(column, _)| wanted.contains(column))
+            .filter_map(|(column, expr)| Some((column, sum(expr)?)))
+            .collect();
+        let read: Vec<Column> = numerics(aggregate.input.schema())
+            .filter(|column| asked.iter().any(|(_, sum)| sum.params.args[0].column_refs().contains(column)))
+            .collect();
+        let (input, known) = match self.told(&aggregate.input, &read)? {
+            Some(Told { plan, scales }) => (Arc::new(plan), scales),
+            None => (Arc::clone(&aggregate.input), HashMap::new()),
+        };
+        let (mut exprs, mut scales) = (aggregate.aggr_expr.clone(), HashMap::new());
+        for (column, sum) in asked {
+            let of = scale(&sum.params.args[0], aggregate.input.schema(), &known)?;
+            if let Scale::Chosen { by, plain: true } = of {
+                let name = self.name();
+                let most = match sum.params.filter.as_deref() {
+                    Some(filter) => max(by).filter(filter.clone()).build()?,
+                    None => max(by),
+                };
+                exprs.push(most.alias(&name));
+                scales.insert(column.clone(), By { column: Column::from_name(name), plain: true });
+            }
+        }
+        if scales.is_empty() {
+            return Ok(None);
+        }
+        let plan = LogicalPlan::Aggregate(Aggregate::try_new(input, aggregate.group_expr.clone(), exprs)?);
+        Ok(Some(Told { plan, scales }))
+    }
+
+    fn union(&mut self, union: &Union, wanted: &[Column]) -> Result<Option<Told>> {
+        let columns = union.schema.columns();
+        let places: Vec<usize> = (0..columns.len()).filter(|place| wanted.contains(&columns[*place])).collect();
+        let (mut inputs, mut of_inputs) = (Vec::new(), Vec::new());
+        for input in &union.inputs {
+            let own = input.schema().columns();
+            let Some(numbers) = places.iter().map(|place| own.get(*place).cloned()).collect::<Option<Vec<_>>>() else {
+                return Ok(None);
+            };
+            let told = self.told(input, &numbers)?;
+            let (input, known) = match told {
+                Some(Told { plan, scales }) => (Arc::new(plan), scales),
+                None => (Arc::clone(input), HashMap::new()),
+            };
+            let scales = numbers.into_iter().map(|number| scale(&Expr::Column(number), input.schema(), &known));
+            of_inputs.push(scales.collect::<Result<Vec<_>>>()?);
+            inputs.push((input, own));
+        }
+        let mut scales = HashMap::new();
+        for (nth, place) in places.iter().enumerate() {
+            if alike(of_inputs.iter().map(|of| &of[nth])).is_none() {
+                let plain = of_inputs.iter().all(|of| of[nth].is_plain());
+                scales.insert(*place, (nth, By { column: Column::from_name(self.name()), plain }));
+            }
+        }
+        if scales.is_empty() {
+            return Ok(None);
+        }
+        let told = inputs.into_iter().zip(of_inputs).map(|((input, own), of)| {
+            let more = scales.values().map(|(nth, by)| of[*nth].expr().alias(&by.column.name));
+            let exprs = own.into_iter().map(Expr::Column).chain(more).collect();
+            Ok(Arc::new(LogicalPlan::Projection(Projection::try_new(exprs, input)?)))
+        });
+        let union = Union::try_new_with_loose_types(told.collect::<Result<_>>()?)?;
+        let scales = scales.into_iter().map(|(place, (_, by))| (columns[place].clone(), by));
+        Ok(Some(Told { scales: scales.collect(), plan: LogicalPlan::Union(union) }))
+    }
+}
+
+/// The sum that an aggregate's column is, if it is one of all that it reads.
+fn sum(expr: &Expr) -> Option<&AggregateFunction> {
+    match expr {
+        Expr::Alias(alias) => sum(&alias.expr),
+        Expr::AggregateFunction(call) => {
+            let is_sum = call.func.name() == "sum" && !call.params.distinct && call.params.args.len() == 1;
+            is_sum.then_some(call)
+        }
+        _ => None,
+    }
+}
+
+/// How an expression over columns is shown, of some of which it is known which column tells it.
+fn scale(expr: &Expr, schema: &DFSchema, known: &Scales) -> Result<Scale> {
+    let scale_of = |expr: &Expr| scale(expr, schema, known);
+    match expr {
+        Expr::Alias(alias) => scale_of(&alias.expr),
+        Expr::Column(column) => match known.get(column) {
+            Some(By { column, plain }) => Ok(Scale::Chosen { by: Expr::Column(column.clone()), plain: *plain }),
+            None => of_type(expr, schema),
+        },
+        Expr::Literal(value, _) if value.is_null() => Ok(Scale::Nothing),
+        Expr::Negative(of) => scale_of(of),
+        Expr::Case(case) => chosen(case, schema, known),
+        Expr::ScalarFunction(call) => match (call.func.name(), call.args.as_slice()) {
+            ("abs" | "nullif", [of, ..]) => scale_of(of),
+            ("greatest" | "least", values) if !values.iter().any(Expr::is_volatile) => {
+                let is_it = |value: &Expr| (Box::new(expr.clone().eq(value.clone())), Box::new(value.clone()));
+                chosen(&Case::new(None, values.iter().map(is_it).collect(), None), schema, known)
+            }
+            ("coalesce", [first @ .., last]) if !first.iter().any(Expr::is_volatile) => {
+                let branches =
+                    first.iter().map(|value| (Box::new(value.clone().is_not_null()), Box::new(value.clone())));
+                chosen(&Case::new(None, branches.collect(), Some(Box::new(last.clone()))), schema, known)
+            }
+            _ => of_type(expr, schema),
+        },
+        Expr::BinaryExpr(BinaryExpr {
+            left,
+            op: op @ (Operator::Plus | Operator::Minus | Operator::Multiply),
+            right,
+        }) => {
+            let (left, right) = (scale_of(left)?, scale_of(right)?);
+            let chosen = matches!(left, Scale::Chosen { .. }) || matches!(right, Scale::Chosen { .. });
+            if !chosen || !left.is_plain() || !right.is_plain() {
+                return of_type(expr, schema);
+            }
+            let (left, right) = (left.expr(), right.expr());
+            let by = match op {
+                Operator::Multiply => left + right,
+                _ => when(left.clone().gt(right.clone()), left).otherwise(right)?,
+            };
+            Ok(Scale::Chosen { by, plain: true })
+        }
+        _ => of_type(expr, schema),
+    }
+}
+
+fn of_type(expr: &Expr, schema: &DFSchema) -> Result<Scale> {
+    let data_type = expr.get_type(schema)?;
+    Ok(if data_type.is_null() { Scale::Nothing } else { shown_scale(&data_type).map_or(Scale::Other, Scale::Of) })
+}
+
+/// The scale that they all have, if there is one.
+fn alike<'a>(scales: impl Iterator<Item = &'a Scale>) -> Option<Scale> {
+    let (mut so_far, mut alike) = (Scale::Nothing, true);
+    for scale in scales {
+        match (scale, &so_far) {
+            (Scale::Nothing, _) => {}
+            (Scale::Other, _) => return Some(Scale::Other),
+            (Scale::Of(one), Scale::Nothing) => so_far = Scale::Of(*one),
+            (Scale::Of(one), Scale::Of(other)) if one == other => {}
+            _ => alike = false,
+        }
+    }
+    alike.then_some(so_far)
+}
+
+/// What CASE chooses.
+fn chosen(case: &Case, schema: &DFSchema, known: &Scales) -> Result<Scale> {
+    let results = case.when_then_expr.iter().map(|(_, then)| then).chain(&case.else_expr);
+    let scales = results.map(|result| scale(result, schema, known)).collect::<Result<Vec<_>>>()?;
+    if let Some(scale) = alike(scales.iter()) {
+        return Ok(scale);
+    }
+    let plain = scales.iter().all(Scale::is_plain);
+    let mut exprs = scales.iter().map(|scale| Box::new(scale.expr()));
+    let conditions = case.when_then_expr.iter().map(|(when, _)| when.clone());
+    let branches = conditions.zip(exprs.by_ref()).collect();
+    let by = Expr::Case(Case { expr: case.expr.clone(), when_then_expr: branches, else_expr: exprs.next() });
+    Ok(Scale::Chosen { by, plain })
+}
+
+static SHOWN: LazyLock<Arc<ScalarUDF>> = LazyLock::new(|| {
+    let signature = Signature::any(2, Volatility::Immutable);
+    Arc::new(ScalarUDF::from(ShownNumeric { signature }))
+});
+
+/// `(numeric, scale)` → its text, which is a numeric's.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct ShownNumeric {
+    signature: Signature,
+}
+
+impl ScalarUDFImpl for ShownNumeric {
+    fn name(&self) -> &str {
+        "shown_numeric"
+    }
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+    fn return_type(&self, _arguments: &[DataType]) -> Result<DataType> {
+        Ok(DataType::Utf8)
+    }
+    fn return_field_from_args(&self, _arguments: ReturnFieldArgs<'_>) -> Result<FieldRef> {
+        let numeric = [(PG_TYPE_KEY.to_owned(), "numeric".to_owned())];
+        Ok(Arc::new(Field::new(self.name(), DataType::Utf8, true).with_metadata(numeric.into())))
+    }
+    fn invoke_with_args(&self, call: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let [numbers, scales] = call.args.as_slice() else {
+            return Err(DataFusionError::Internal("a number and its scale".to_owned()));
+        };
+        let (numbers, scales) = (numbers.to_array(call.number_rows)?, scales.to_array(call.number_rows)?);
+        let scales = scales.as_primitive_opt::<Int8Type>();
+        let scales = scales.ok_or_else(|| DataFusionError::Internal("a scale is a small number".to_owned()))?;
+        let texts = scaled_texts(&numbers, scales).map_err(|error| DataFusionError::External(Box::new(error)))?;
+        Ok(ColumnarValue::Array(texts))
+    }
+}
