@@ -6,6 +6,7 @@
 
 use std::any::TypeId;
 
+use datafusion::sql::sqlparser::ast::Expr;
 use datafusion::sql::sqlparser::dialect::{Dialect, PostgreSqlDialect, Precedence};
 use datafusion::sql::sqlparser::keywords::{Keyword, RESERVED_FOR_TABLE_ALIAS};
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
@@ -85,7 +86,8 @@ const BEHIND_AS: &[Keyword] = &[
 ];
 
 /// Operators of other dialects.
-const NO_OPERATORS: &[Keyword] = &[Keyword::DIV, Keyword::MATCH, Keyword::MEMBER, Keyword::REGEXP, Keyword::RLIKE, Keyword::XOR];
+const NO_OPERATORS: &[Keyword] =
+    &[Keyword::DIV, Keyword::MATCH, Keyword::MEMBER, Keyword::REGEXP, Keyword::RLIKE, Keyword::XOR];
 
 /// As sqlparser's dialect has it.
 macro_rules! as_theirs {
@@ -142,6 +144,15 @@ impl Dialect for Postgres {
             Token::Word(word) if NO_OPERATORS.contains(&word.keyword) => Some(Ok(0)),
             _ => PostgreSqlDialect {}.get_next_precedence(parser),
         }
+    }
+
+    /// `a::text COLLATE "C"`: sqlparser reads the word behind names and literals only.
+    fn parse_infix(&self, parser: &mut Parser, expr: &Expr, _precedence: u8) -> Option<Result<Expr, ParserError>> {
+        if !parser.parse_keyword(Keyword::COLLATE) {
+            return None;
+        }
+        let collated = |collation| Expr::Collate { expr: Box::new(expr.clone()), collation };
+        Some(parser.parse_object_name(false).map(collated))
     }
 
     fn prec_value(&self, prec: Precedence) -> u8 {

@@ -14,6 +14,7 @@
 //! | `FETCH FIRST (2) ROWS ONLY` | `FETCH FIRST 2 ROWS ONLY` |
 //! | `RESET TIME ZONE`, `RESET SESSION AUTHORIZATION` | `RESET timezone`, `RESET session_authorization` |
 //! | `t.* IS NULL` | `t IS NULL` |
+//! | `RANGE '1 day'::interval PRECEDING` | `RANGE interval '1 day' PRECEDING` |
 //! | `x::"text"[]`, `x::_int4`, `"id" "serial"` | `x::text[]`, `x::int4[]`, `"id" serial` |
 
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
@@ -35,6 +36,7 @@ pub(super) fn rewrite(tokens: &mut Vec<TokenWithSpan>) {
     name_settings(tokens);
     name_limits(tokens);
     bare_counts(tokens);
+    name_spans(tokens);
 }
 
 /// `FETCH FIRST n ROWS ONLY` → `LIMIT n`.
@@ -111,6 +113,21 @@ fn name_settings(tokens: &mut Vec<TokenWithSpan>) {
             if let Some(first) = tokens.get_mut(1) {
                 first.token = Token::make_word(name, None);
             }
+        }
+    }
+}
+
+/// `'1 day'::interval PRECEDING` → `interval '1 day' PRECEDING`.
+fn name_spans(tokens: &mut Vec<TokenWithSpan>) {
+    for at in (3..tokens.len()).rev() {
+        let is_bound = is_word(tokens.get(at), "preceding") || is_word(tokens.get(at), "following");
+        if is_bound
+            && is_word(tokens.get(at - 1), "interval")
+            && token_at(tokens, at - 2) == Some(&Token::DoubleColon)
+            && matches!(token_at(tokens, at - 3), Some(Token::SingleQuotedString(_)))
+        {
+            tokens.swap(at - 3, at - 1);
+            tokens.remove(at - 2);
         }
     }
 }

@@ -29,7 +29,8 @@ fn without_signs(token: TokenWithSpan) -> Vec<TokenWithSpan> {
     }
     let mut at = token.span.start;
     let mut piece = |text: &str| {
-        let read = Tokenizer::new(&PostgreSqlDialect {}, text).tokenize().ok().and_then(|tokens| tokens.into_iter().next());
+        let read =
+            Tokenizer::new(&PostgreSqlDialect {}, text).tokenize().ok().and_then(|tokens| tokens.into_iter().next());
         let start = at;
         at.column += text.chars().count() as u64;
         TokenWithSpan { token: read.unwrap_or(Token::EOF), span: Span::new(start, at) }

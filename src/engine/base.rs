@@ -17,7 +17,7 @@ use datafusion::physical_planner::{DefaultPhysicalPlanner, ExtensionPlanner, Phy
 use datafusion::prelude::SessionConfig;
 
 use super::plan::MaterializedPlanner;
-use super::{aggregates, array_agg, coalesce, errors, optimizer, powers, randoms, single_value};
+use super::{aggregates, array_agg, coalesce, errors, math, optimizer, powers, randoms, single_value};
 use crate::config::Config;
 use crate::error::Result;
 use crate::pgfunctions::time::{TimePlanner, TimeSeries, series_function, with_intervals};
@@ -71,6 +71,8 @@ fn build(config: &Config, runtime: Arc<RuntimeEnv>) -> DataFusionResult<SessionS
     }
     let inner = state.udf("coalesce")?;
     state.register_udf(Arc::new(coalesce::function(inner)))?;
+    let inner = state.udf("abs")?;
+    state.register_udf(Arc::new(math::unordered(inner)))?;
     let numbers = state.udf("generate_series")?;
     let numbers = Arc::new(pgfunctions::numeric_series::function(numbers));
     state.register_udf(Arc::new(series_function(numbers)))?;
@@ -150,6 +152,8 @@ fn session_config(config: &Config) -> DataFusionResult<SessionConfig> {
     options.set("datafusion.sql_parser.default_null_ordering", "nulls_max")?;
     // an order in a subquery is kept where it shows (`subquery_order`)
     options.set("datafusion.sql_parser.enable_subquery_sort_elimination", "false")?;
+    // what is computed may be NULL in a place where its planner knew that it is not, as in unions of conditions
+    options.set("datafusion.execution.skip_physical_aggregate_schema_check", "true")?;
     Ok(session)
 }
 

@@ -55,6 +55,35 @@ impl ScalarUDFImpl for Checked {
     }
 }
 
+/// `abs` of which no order is known: DataFusion's asks for the range of its argument, and fails where that has no type, as
+/// that of our functions has none. Remove when it does not.
+pub(super) fn unordered(inner: Arc<ScalarUDF>) -> ScalarUDF {
+    ScalarUDF::from(Unordered { inner })
+}
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Unordered {
+    inner: Arc<ScalarUDF>,
+}
+
+impl ScalarUDFImpl for Unordered {
+    fn name(&self) -> &str {
+        self.inner.name()
+    }
+    fn signature(&self) -> &Signature {
+        self.inner.signature()
+    }
+    fn coerce_types(&self, arg_types: &[DataType]) -> Result<Vec<DataType>> {
+        self.inner.coerce_types(arg_types)
+    }
+    fn return_type(&self, arg_types: &[DataType]) -> Result<DataType> {
+        self.inner.return_type(arg_types)
+    }
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        self.inner.invoke_with_args(args)
+    }
+}
+
 /// `round` of a float: halves go to the even neighbor.
 pub(super) fn round_to_even(number: Expr) -> Expr {
     static ROUND: LazyLock<Arc<ScalarUDF>> = LazyLock::new(|| {

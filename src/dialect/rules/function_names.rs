@@ -7,7 +7,7 @@ use datafusion::sql::sqlparser::ast::{
     ObjectName, UnaryOperator, Value, ValueWithSpan,
 };
 
-use super::{Rule, call, cast, is_parameter, own_name};
+use super::{Rule, call, cast, is_null, is_parameter, own_name};
 use crate::dialect::folded;
 
 /// PostgreSQL's name, DataFusion's.
@@ -54,9 +54,9 @@ impl Rule for Renamer {
                 *expr = Expr::Nested(Box::new(modulo));
             } else if name.as_deref() == Some("array_cat")
                 && let Some((left, right)) = two_arguments(function)
-                && [&left, &right].into_iter().any(is_parameter)
+                && [&left, &right].into_iter().any(|side| is_parameter(side) || is_null(side))
             {
-                // DataFusion takes a parameter here for an element
+                // DataFusion takes what has no type for an element
                 let joined =
                     Expr::BinaryOp { left: left.into(), op: BinaryOperator::StringConcat, right: right.into() };
                 *expr = Expr::Nested(Box::new(joined));

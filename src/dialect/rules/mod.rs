@@ -26,6 +26,7 @@ mod hidden_columns;
 mod hypothetical_sets;
 mod inner_ctes;
 mod integer_literals;
+mod lag_defaults;
 mod lateral_sets;
 mod like_escape;
 mod literal_arguments;
@@ -129,6 +130,7 @@ fn rewrite(statement: &mut Statement) {
             &mut quantified::Rewriter,
             &mut hypothetical_sets::Rewriter,
             &mut row_comparisons::Rewriter,
+            &mut lag_defaults::Rewriter,
             &mut grouping_members::Rewriter,
             &mut grouping_positions::Rewriter,
             &mut slices::Rewriter,
@@ -231,6 +233,10 @@ pub fn is_parameter(expr: &Expr) -> bool {
         Expr::Value(value) => matches!(value.value, Value::Placeholder(_)),
         _ => false,
     }
+}
+
+pub fn is_null(expr: &Expr) -> bool {
+    matches!(expr, Expr::Value(value) if value.value == Value::Null)
 }
 
 /// A call without anything but its arguments.

@@ -5,13 +5,13 @@
 //! Blocked by: DataFusion compares rows as structures, to which NULL equals NULL. Remove when it compares their members.
 
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, Query, SetExpr,
+    BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, Query, SelectItem, SetExpr,
     TableAliasColumnDef, TableFactor, Value,
 };
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::Parser;
 
-use super::Rule;
+use super::{Rule, one_value};
 
 /// What the rows of a query are called where they are looked through. No client writes the name.
 const ROWS: &str = "\u{1}rows";
@@ -26,7 +26,11 @@ pub struct Rewriter;
 impl Rule for Rewriter {
     fn post_visit_expr(&mut self, expr: &mut Expr) {
         let new = match expr {
-            Expr::BinaryOp { left, op, right } => row(left).zip(row(right)).and_then(|(l, r)| compared(&l, op, &r)),
+            Expr::BinaryOp { left, op, right } => row(left).and_then(|l| match (row(right), right.as_ref()) {
+                (Some(r), _) => compared(&l, op, &r),
+                (None, Expr::Subquery(query)) => compared_with(&l, op, query),
+                _ => None,
+            }),
             Expr::IsDistinctFrom(left, right) => row(left).zip(row(right)).and_then(|(l, r)| distinct(&l, &r, true)),
             Expr::IsNotDistinctFrom(left, right) => {
                 row(left).zip(row(right)).and_then(|(l, r)| distinct(&l, &r, false))
@@ -139,23 +143,37 @@ fn in_list(left: &[Expr], list: &[Expr], negated: bool) -> Option<Expr> {
     joined(tests?, &all)
 }
 
-/// `EXISTS (SELECT true FROM (query) AS rows (v1, v2) WHERE v1 = a AND v2 = b)`; of NOT IN the comparison must be false for all.
-fn in_query(left: &[Expr], query: &Query, negated: bool) -> Option<Expr> {
-    let template = format!("EXISTS (SELECT true FROM (SELECT true) AS \"{ROWS}\" WHERE true)");
-    let mut exists = Parser::new(&PostgreSqlDialect {}).try_with_sql(&template).ok()?.parse_expr().ok()?;
-    let Expr::Exists { subquery, negated: absent } = &mut exists else { return None };
-    let SetExpr::Select(select) = subquery.body.as_mut() else { return None };
+/// `SELECT true FROM (query) AS rows (v1, v2) WHERE true`, and its columns.
+fn looked_through(query: &Query, width: usize) -> Option<(Query, Vec<Expr>)> {
+    let template = format!("SELECT true FROM (SELECT true) AS \"{ROWS}\" WHERE true");
+    let mut outer = *Parser::new(&PostgreSqlDialect {}).try_with_sql(&template).ok()?.parse_query().ok()?;
+    let SetExpr::Select(select) = outer.body.as_mut() else { return None };
     let TableFactor::Derived { subquery, alias: Some(alias), .. } = &mut select.from.first_mut()?.relation else {
         return None;
     };
-    let names: Vec<Ident> = (1..=left.len()).map(|number| Ident::with_quote('"', format!("{ROWS}{number}"))).collect();
+    let names: Vec<Ident> = (1..=width).map(|number| Ident::with_quote('"', format!("{ROWS}{number}"))).collect();
     **subquery = query.clone();
     alias.columns = names.iter().map(|name| TableAliasColumnDef { name: name.clone(), data_type: None }).collect();
-    let members: Vec<Expr> = names.into_iter().map(Expr::Identifier).collect();
+    Some((outer, names.into_iter().map(Expr::Identifier).collect()))
+}
+
+/// `(a, b) = (query)` → `(SELECT a = v1 AND b = v2 FROM (query) AS rows (v1, v2))`.
+fn compared_with(left: &[Expr], op: &BinaryOperator, query: &Query) -> Option<Expr> {
+    let (mut subquery, members) = looked_through(query, left.len())?;
+    let SetExpr::Select(select) = subquery.body.as_mut() else { return None };
+    select.projection = vec![SelectItem::UnnamedExpr(compared(left, op, &members)?)];
+    select.selection = None;
+    one_value(&mut subquery);
+    Some(Expr::Subquery(Box::new(subquery)))
+}
+
+/// `EXISTS (SELECT true FROM (query) AS rows (v1, v2) WHERE v1 = a AND v2 = b)`; of NOT IN the comparison must be false for all.
+fn in_query(left: &[Expr], query: &Query, negated: bool) -> Option<Expr> {
+    let (mut subquery, members) = looked_through(query, left.len())?;
+    let SetExpr::Select(select) = subquery.body.as_mut() else { return None };
     let equal = compared(left, &BinaryOperator::Eq, &members)?;
     select.selection = Some(if negated { Expr::IsNotFalse(Box::new(Expr::Nested(Box::new(equal)))) } else { equal });
-    *absent = negated;
-    Some(exists)
+    Some(Expr::Exists { subquery: Box::new(subquery), negated })
 }
 
 #[cfg(test)]
@@ -176,6 +194,14 @@ mod tests {
         check("(a, b) is null", "((a IS NULL AND b IS NULL))");
         check("(a, b) in ((1, 2), (3, 4))", "(((a = 1 AND b = 2) OR (a = 3 AND b = 4)))");
         check("(a, b) not in ((1, 2))", "((a <> 1 OR b <> 2))");
+    }
+
+    #[test]
+    fn rows_are_compared_with_the_one_of_a_query() {
+        check(
+            "(a, b) = (select x, 1 from u)",
+            "((SELECT lakewire_single_value((a = \"rows1\" AND b = \"rows2\")) FROM (SELECT x, 1 FROM u) AS \"rows\" (\"rows1\", \"rows2\")))",
+        );
     }
 
     #[test]

@@ -7,15 +7,19 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause, FunctionArgumentList,
-    FunctionArguments, GroupByExpr, Ident, LimitClause, ObjectName, OrderByKind, Query, SelectItem, SetExpr,
-    TableFactor, Value, Visit, Visitor,
+    Distinct, DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause,
+    FunctionArgumentList, FunctionArguments, GroupByExpr, Ident, LimitClause, ObjectName, OrderByKind, Query,
+    SelectItem, SetExpr, TableFactor, Value, Visit, Visitor,
 };
+use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
+use datafusion::sql::sqlparser::parser::Parser;
 
-use super::{Rule, takes_relation};
+use super::{Rule, call, takes_relation};
 
 /// The aggregate of one value.
 pub const SINGLE_VALUE: &str = "lakewire_single_value";
+/// What the rows are called of which one is taken. No client writes the name.
+const ONE: &str = "\u{1}one";
 
 #[derive(Default)]
 pub struct Rewriter {
@@ -87,7 +91,20 @@ pub fn one_value(query: &mut Query) {
     else {
         return;
     };
-    if grouped || select.having.is_some() || select.from.is_empty() {
+    if select.from.is_empty() {
+        return;
+    }
+    if grouped || select.having.is_some() {
+        // there may be no group: DataFusion would have a count without NULL
+        *value = call("nullif", vec![value.clone(), Expr::Value(Value::Null.with_empty_span())]);
+        return;
+    }
+    let is_on = matches!(select.distinct, Some(Distinct::On(_)));
+    if is_on || holds(value, |expr| matches!(expr, Expr::Function(Function { over: Some(_), .. }))) {
+        // all rows are looked at before one is taken
+        if let Some(outer) = over_rows(query) {
+            *query = outer;
+        }
         return;
     }
     if aggregates(value) {
@@ -130,6 +147,16 @@ pub fn one_value(query: &mut Query) {
     });
     query.limit_clause = None;
     query.fetch = None;
+}
+
+/// `SELECT single_value(v) FROM (query) AS one (v)`.
+fn over_rows(query: &Query) -> Option<Query> {
+    let template = format!("SELECT {SINGLE_VALUE}(v) FROM (SELECT true) AS \"{ONE}\" (v)");
+    let mut outer = *Parser::new(&PostgreSqlDialect {}).try_with_sql(&template).ok()?.parse_query().ok()?;
+    let SetExpr::Select(select) = outer.body.as_mut() else { return None };
+    let TableFactor::Derived { subquery, .. } = &mut select.from.first_mut()?.relation else { return None };
+    **subquery = query.clone();
+    Some(outer)
 }
 
 /// Whether the query takes only its first row; `None` where it has another limit, which is left to DataFusion.

@@ -7,7 +7,7 @@ use datafusion::common::tree_node::Transformed;
 use datafusion::common::{DFSchema, NullEquality};
 use datafusion::error::Result;
 use datafusion::logical_expr::expr::{Cast, InList, InSubquery, ScalarFunction};
-use datafusion::logical_expr::{Case, Distinct, Expr, Join, JoinType, LogicalPlan, Projection, Union};
+use datafusion::logical_expr::{Case, Distinct, Expr, ExprSchemable, Join, JoinType, LogicalPlan, Projection, Union};
 use datafusion::scalar::ScalarValue;
 
 use super::casts;
@@ -17,7 +17,8 @@ use super::place::nowhere;
 use super::{Operand, Typing};
 use crate::error::{Error, ErrorKind};
 use crate::pgfunctions::JsonType;
-use crate::pgtypes::{PG_TYPE_KEY, Type, column_type, is_reg};
+use crate::pgfunctions::time::rewrite_casts;
+use crate::pgtypes::{PG_TYPE_KEY, TYPE_MODIFIER_KEY, Type, column_modifier, column_type, is_reg};
 
 /// The type of a column that holds them all; `None` where all are unknown.
 fn common(operands: &[Operand], context: &str) -> Result<Option<(Type, FieldRef)>> {
@@ -62,12 +63,28 @@ pub(super) fn alike(
                 Operand::Known(own, given) if kind(own) == Kind::Number && number_rank(own) < number_rank(&pg_type) => {
                     Ok(casts::widened(expr, given.data_type(), field.data_type()))
                 }
+                Operand::Known(own, given) if becomes_timestamp(own, given, &field) => {
+                    as_timestamp(expr, &field, schema)
+                }
                 _ => typing.read(expr, &pg_type, &field),
             });
             Ok((read.collect::<Result<_>>()?, Some(field)))
         }
         None => Ok((exprs, None)),
     }
+}
+
+/// Whether a date or a timestamp beside others is of another type than theirs.
+fn becomes_timestamp(own: &Type, given: &Field, wanted: &Field) -> bool {
+    matches!(kind(own), Kind::Date | Kind::Timestamp)
+        && matches!(wanted.data_type(), DataType::Timestamp(..))
+        && given.data_type() != wanted.data_type()
+}
+
+/// DataFusion would count nanoseconds, of which there are not enough for a date of 9999.
+fn as_timestamp(expr: Expr, wanted: &Field, schema: &DFSchema) -> Result<Expr> {
+    let cast = Expr::Cast(Cast::new(Box::new(expr), wanted.data_type().clone()));
+    Ok(rewrite_casts(cast, schema)?.data)
 }
 
 /// The expressions with what is known of them: where structures of a table meet other documents, all are documents.
@@ -156,7 +173,8 @@ pub(super) fn in_list(typing: &Typing, list: InList, schema: &DFSchema) -> Resul
         // the items give the type
         Operand::Unknown => true,
         // beside several numbers a real is no double, as it is beside one
-        Operand::Known(pg_type, _) => pg_type == Type::FLOAT4 && list.len() > 1,
+        Operand::Known(Type::FLOAT4, _) => list.len() > 1,
+        Operand::Known(pg_type, _) => matches!(kind(&pg_type), Kind::Date | Kind::Timestamp),
     };
     if of_their_common_type {
         let mut all = list;
@@ -180,7 +198,6 @@ pub(super) fn in_list(typing: &Typing, list: InList, schema: &DFSchema) -> Resul
 /// # Errors
 /// `42804`, as PostgreSQL words it.
 pub(super) fn condition(expr: &Expr, schema: &DFSchema, clause: &str) -> Result<()> {
-    use datafusion::logical_expr::ExprSchemable;
     let Ok((_, field)) = expr.to_field(schema) else { return Ok(()) };
     let pg_type = column_type(&field);
     let wrong = kind(&pg_type) != Kind::Bool && is_plain(kind(&pg_type)) && !field.data_type().is_null();
@@ -281,9 +298,13 @@ fn settle_column(
 ) -> Result<(Option<FieldRef>, bool)> {
     let known: Vec<Operand> = inputs.iter().map(|input| output(input, column)).collect();
     let Some((pg_type, field)) = common(&known, operation)? else { return Ok((None, false)) };
+    let field = undeclared(field, &known);
     let mut changed = told_alike(inputs, column, &field)?;
     for input in inputs.iter_mut() {
-        if field.data_type().is_floating() && input.schema().field(column).data_type().is_decimal() {
+        let given = input.schema().field(column);
+        if field.data_type().is_floating() && given.data_type().is_decimal()
+            || becomes_timestamp(&column_type(given), given, &field)
+        {
             *input = cast_column(input, column, &field)?;
             changed = true;
         }
@@ -296,17 +317,46 @@ fn settle_column(
     Ok((Some(field), changed))
 }
 
-/// Gives a column of all inputs the name of the common type, where they have other names for the same Arrow type.
+/// The common type's field, without a type modifier where not all have the same.
+fn undeclared(common: FieldRef, of: &[Operand]) -> FieldRef {
+    let mut modifiers = of.iter().filter_map(Operand::known).map(|(_, field)| column_modifier(field));
+    let first = modifiers.next();
+    if modifiers.all(|modifier| Some(modifier) == first) {
+        return common;
+    }
+    let mut metadata = common.metadata().clone();
+    metadata.insert(TYPE_MODIFIER_KEY.to_owned(), "-1".to_owned());
+    Arc::new(common.as_ref().clone().with_metadata(metadata))
+}
+
+/// The field of a column of VALUES, without a type modifier where not all rows have the same.
+pub(super) fn undeclared_in(field: FieldRef, rows: &[Vec<Expr>], column: usize, schema: &DFSchema) -> FieldRef {
+    if !field.metadata().contains_key(TYPE_MODIFIER_KEY) {
+        return field;
+    }
+    let declared = column_modifier(&field);
+    let same = |value: &Expr| value.to_field(schema).is_ok_and(|(_, given)| column_modifier(&given) == declared);
+    if rows.iter().filter_map(|row| row.get(column)).all(same) {
+        return field;
+    }
+    let mut metadata = field.metadata().clone();
+    metadata.insert(TYPE_MODIFIER_KEY.to_owned(), "-1".to_owned());
+    Arc::new(field.as_ref().clone().with_metadata(metadata))
+}
+
+/// Gives a column of all inputs the name and the modifier of the common type, where they have others for the same Arrow type.
 fn told_alike(inputs: &mut [LogicalPlan], column: usize, common: &FieldRef) -> Result<bool> {
-    let told = common.metadata().get(PG_TYPE_KEY);
+    let told = |field: &Field| [PG_TYPE_KEY, TYPE_MODIFIER_KEY].map(|key| field.metadata().get(key).cloned());
     let mut changed = false;
     for input in inputs {
         let field = input.schema().field(column);
-        if field.metadata().get(PG_TYPE_KEY) == told || field.data_type() != common.data_type() {
+        let are_numerics = field.data_type().is_decimal() && common.data_type().is_decimal();
+        if told(field) == told(common) || !are_numerics && field.data_type() != common.data_type() {
             continue;
         }
-        let metadata = told.map(|pg_type| (PG_TYPE_KEY.to_owned(), pg_type.clone())).into_iter().collect();
-        let wanted = Arc::new(Field::new("", common.data_type().clone(), false).with_metadata(metadata));
+        let keys = [PG_TYPE_KEY, TYPE_MODIFIER_KEY].into_iter().zip(told(common));
+        let metadata = keys.filter_map(|(key, value)| Some((key.to_owned(), value?))).collect();
+        let wanted = Arc::new(Field::new("", field.data_type().clone(), false).with_metadata(metadata));
         *input = cast_column(input, column, &wanted)?;
         changed = true;
     }
@@ -318,13 +368,14 @@ fn cast_column(input: &LogicalPlan, column: usize, wanted: &FieldRef) -> Result<
     let exprs = input.schema().iter().enumerate().map(|(index, (qualifier, field))| {
         let expr = Expr::Column((qualifier, field).into());
         if index != column {
-            return expr;
+            return Ok(expr);
         }
         let wanted = Arc::new(wanted.as_ref().clone().with_nullable(field.is_nullable()));
         let cast = Expr::Cast(Cast::new_from_field(Box::new(expr), wanted));
-        cast.alias_qualified(qualifier.cloned(), field.name())
+        Ok(rewrite_casts(cast, input.schema())?.data.alias_qualified(qualifier.cloned(), field.name()))
     });
-    Ok(LogicalPlan::Projection(Projection::try_new(exprs.collect(), Arc::new(input.clone()))?))
+    let exprs = exprs.collect::<Result<_>>()?;
+    Ok(LogicalPlan::Projection(Projection::try_new(exprs, Arc::new(input.clone()))?))
 }
 
 /// What is known of a column of an input: nothing, where it is a bare literal.

@@ -9,9 +9,10 @@ use datafusion::common::DFSchema;
 use datafusion::common::tree_node::Transformed;
 use datafusion::error::Result;
 use datafusion::functions::unicode::expr_fn::substring;
-use datafusion::logical_expr::expr::{AggregateFunction, Cast, ScalarFunction, WindowFunction};
+use datafusion::logical_expr::expr::{AggregateFunction, Cast, ScalarFunction, WindowFunction, WindowFunctionParams};
 use datafusion::logical_expr::{
-    AggregateUDF, Expr, ExprSchemable, Operator, ScalarUDF, WindowFunctionDefinition, binary_expr, when,
+    AggregateUDF, Expr, ExprSchemable, Operator, ScalarUDF, WindowFrameBound, WindowFrameUnits,
+    WindowFunctionDefinition, binary_expr, when,
 };
 use datafusion::prelude::lit;
 use datafusion::scalar::ScalarValue;
@@ -31,6 +32,7 @@ use crate::engine::{math, powers};
 use crate::error::{Error, ErrorKind};
 use crate::pgcatalog::TYPE_OF;
 use crate::pgfunctions;
+use crate::pgfunctions::time::span_of;
 use crate::pgtypes::{PG_TYPE_KEY, Type, arrow_type};
 
 /// Of vectors of the catalogs the elements are counted from 0.
@@ -120,7 +122,8 @@ fn counted_from_one(func: Arc<ScalarUDF>, mut args: Vec<Expr>, schema: &DFSchema
 /// Functions that are planned as another expression than a call of theirs.
 fn otherwise(typing: &Typing, call: &ScalarFunction, schema: &DFSchema) -> Result<Option<Expr>> {
     let (function, [first, rest @ ..]) = (call.func.name(), call.args.as_slice()) else { return Ok(None) };
-    let others = ["age", "array_dims", "array_element", "array_slice", "generate_subscripts", "substr", "to_hex", TYPE_OF];
+    let others =
+        ["age", "array_dims", "array_element", "array_slice", "generate_subscripts", "substr", "to_hex", TYPE_OF];
     if !others.contains(&function) {
         return whole(call, schema);
     }
@@ -277,8 +280,35 @@ pub(super) fn window(typing: &Typing, mut call: Box<WindowFunction>, schema: &DF
     if let Some(wide) = sum_of(call.fun.name(), &call.params.args, schema)? {
         (call.fun, changed) = (WindowFunctionDefinition::AggregateUDF(wide), true);
     }
+    changed |= order_by_numbers(&mut call.params, schema)?;
     let typed = Expr::WindowFunction(call);
     Ok(if changed { Transformed::yes(typed) } else { Transformed::no(typed) })
+}
+
+/// Times, intervals and bytes that a window is ordered by as what DataFusion has ranges of.
+fn order_by_numbers(window: &mut WindowFunctionParams, schema: &DFSchema) -> Result<bool> {
+    let is_offset = |bound: &WindowFrameBound| match bound {
+        WindowFrameBound::CurrentRow => false,
+        WindowFrameBound::Preceding(offset) | WindowFrameBound::Following(offset) => !offset.is_null(),
+    };
+    let frame = &window.window_frame;
+    if frame.units == WindowFrameUnits::Range && (is_offset(&frame.start_bound) || is_offset(&frame.end_bound)) {
+        return Ok(false);
+    }
+    let mut changed = false;
+    for key in &mut window.order_by {
+        let value = || key.expr.clone();
+        key.expr = match key.expr.get_type(schema)? {
+            DataType::Interval(_) => span_of(value())?,
+            DataType::Time64(_) => Expr::Cast(Cast::new(Box::new(value()), DataType::Int64)),
+            DataType::Binary | DataType::LargeBinary | DataType::BinaryView => {
+                pgfunctions::call("encode", vec![value(), lit("hex")])?
+            }
+            _ => continue,
+        };
+        changed = true;
+    }
+    Ok(changed)
 }
 
 /// The `sum` of such values, where it is not DataFusion's.

@@ -29,12 +29,12 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use datafusion::arrow::datatypes::{DataType, Field, FieldRef};
+use datafusion::arrow::datatypes::{DataType, Field, FieldRef, TimeUnit};
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{DFSchema, DFSchemaRef};
 use datafusion::config::ConfigOptions;
 use datafusion::error::Result as DataFusionResult;
-use datafusion::logical_expr::expr::Placeholder;
+use datafusion::logical_expr::expr::{Cast, Placeholder};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
 use datafusion::logical_expr::utils::merge_schema;
@@ -184,14 +184,28 @@ impl Typing {
             exprs.any(|expr: &Expr| expr.get_type(schema).is_ok_and(|given| given.is_floating()))
         };
         let fields = columns.iter().enumerate().map(|(index, (qualifier, field))| {
-            let float = field.data_type().is_decimal() && is_float(index);
-            let float = float.then(|| Arc::new(field.as_ref().clone().with_data_type(DataType::Float64)));
-            (qualifier.cloned(), float.unwrap_or_else(|| field.clone()))
+            let wanted = match field.data_type() {
+                decimal if decimal.is_decimal() && is_float(index) => Some(DataType::Float64),
+                // there are not enough nanoseconds for all dates
+                DataType::Timestamp(TimeUnit::Nanosecond, zone) => {
+                    Some(DataType::Timestamp(TimeUnit::Microsecond, zone.clone()))
+                }
+                _ => None,
+            };
+            let wanted = wanted.map(|wanted| Arc::new(field.as_ref().clone().with_data_type(wanted)));
+            (qualifier.cloned(), choices::undeclared_in(wanted.unwrap_or_else(|| field.clone()), &rows, index, schema))
         });
         let columns = Arc::new(DFSchema::new_with_metadata(fields.collect(), columns.metadata().clone())?);
         let cast = |(index, expr): (usize, Expr)| {
             let wanted = columns.field(index).data_type();
-            if expr.get_type(schema)? == *wanted { Ok(expr) } else { expr.cast_to(wanted, schema) }
+            let given = expr.get_type(schema)?;
+            match (&given, wanted) {
+                _ if given == *wanted => Ok(expr),
+                (DataType::Date32 | DataType::Timestamp(..), DataType::Timestamp(..)) => {
+                    Ok(rewrite_casts(Expr::Cast(Cast::new(Box::new(expr), wanted.clone())), schema)?.data)
+                }
+                _ => expr.cast_to(wanted, schema),
+            }
         };
         let values = rows.into_iter().map(|row| row.into_iter().enumerate().map(cast).collect());
         let values = values.collect::<DataFusionResult<Vec<Vec<Expr>>>>()?;
@@ -244,8 +258,10 @@ impl Typing {
     fn limit(&self, node: LogicalPlan) -> DataFusionResult<Transformed<LogicalPlan>> {
         let LogicalPlan::Limit(Limit { skip, fetch, input }) = node else { return Ok(Transformed::no(node)) };
         let bigint = field_of(DataType::Int64);
+        let nothing = DFSchema::empty();
         let count = |part: Option<Box<Expr>>| {
-            part.map(|expr| Ok(Box::new(self.read(*expr, &Type::INT8, &bigint)?))).transpose()
+            let settled = part.map(|expr| self.expression(*expr, &nothing, false)).transpose()?;
+            settled.map(|expr| Ok(Box::new(self.read(expr.data, &Type::INT8, &bigint)?))).transpose()
         };
         let (skip, fetch): (DataFusionResult<_>, DataFusionResult<_>) = (count(skip), count(fetch));
         Ok(Transformed::yes(LogicalPlan::Limit(Limit { skip: skip?, fetch: fetch?, input })))

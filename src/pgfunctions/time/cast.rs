@@ -60,7 +60,7 @@ pub fn sort_intervals(plan: LogicalPlan) -> DataFusionResult<LogicalPlan> {
         let mut changed = false;
         for key in &mut sort.expr {
             if ty_of(&key.expr, sort.input.schema()) == Some(Ty::Interval) {
-                key.expr = call(operators::SPAN, vec![key.expr.clone()])?;
+                key.expr = span_of(key.expr.clone())?;
                 changed = true;
             }
         }
@@ -68,6 +68,11 @@ pub fn sort_intervals(plan: LogicalPlan) -> DataFusionResult<LogicalPlan> {
         Ok(if changed { Transformed::yes(node) } else { Transformed::no(node) })
     })?;
     Ok(sorted.data)
+}
+
+/// An interval's length, by which intervals are compared, as a whole number.
+pub fn span_of(interval: Expr) -> DataFusionResult<Expr> {
+    call(operators::SPAN, vec![interval])
 }
 
 /// The type of an expression, if it is one of those known here.

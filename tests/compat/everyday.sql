@@ -1,0 +1,151 @@
+-- What analysts write and generators send: each of these was once answered otherwise.
+
+-- An operator ends before a sign.
+select id from sales where quantity>-1 and quantity<>-2 and quantity>=-3 order by id limit 2;
+
+select '[1,2]'::jsonb->-1, '[1,2]'::jsonb->>-1, 3<>-3, 2>+1;
+
+-- Names of columns without AS.
+select min(day) start, max(day) end, count(*) top, sum(quantity) member, 1 values, 2 view, 3 sort, 4 match, 5 exclude from sales;
+
+select r.region member from sales r order by 1 limit 1;
+
+select 3 year;
+
+-- Functions in FROM of a subquery that look at the rows around it.
+select e.name, (select count(*) from departments d join unnest(array[e.department_id, 20]) u(x) on d.id = u.x) from employees e order by 1;
+
+select id from lists l where exists (select 1 from employees e, unnest(l.ints) u(x) where e.id = u.x) order by 1;
+
+select id, (select count(*) from generate_series(1,3) a, generate_series(1, l.id) b) from lists l order by 1;
+
+-- Patterns that are no constants.
+select substring(name from '[A-Z]' || '+') from employees order by 1;
+
+select substring(name from p) from employees, (values ('[a-z]+')) v(p) order by 1;
+
+select substring('abc' from 2), substring('abcdef' from 2 for 3), substring('abc', 'b.'), substr('abc', 2);
+
+-- Arrays.
+select array[1,2] || null, null || array[1,2], array_append(array[1], null), array_cat(array[1], null);
+
+select (array[1,2,3])[-1], (array[1,2,3])[2], (array[1,2,3])[0], (string_to_array('a/b/c','/'))[-1];
+
+select (array[1,2,3])[-1:2], (array[1,2,3])[2:3], (array[1,2,3])[2:], (array[1,2,3])[:-1], (array[1,2,3])[0:0];
+
+select x, a[x] from (values (array[5,6,7])) v(a), generate_series(-2, 4) x order by 1;
+
+-- Windows.
+select t, row_number() over (order by t desc), sum(1) over (order by t) from (values (time '10:00'), (time '11:00'), (null)) v(t) order by t;
+
+select l, rank() over (order by l desc) from (select region, max(day)::timestamp - min(day)::timestamp l from sales group by 1) x order by 2, 1;
+
+select b, dense_rank() over (order by b) from (values ('\x01'::bytea), ('\xff'), ('\x0102')) v(b) order by 2;
+
+select id, lag(quantity, 1, quantity) over (order by id), lead(id, 2, id::bigint * 10) over (order by id desc) from sales order by id;
+
+select id, day, sum(quantity) over (order by day range between '1 day'::interval preceding and current row) from sales order by id;
+
+select id, rank() over (order by abs(id - 3)), row_number() over (partition by region order by abs(day - date '2024-01-15'), id) from sales order by id;
+
+-- Rows.
+select id from sales where (price, quantity) = (select max(price), 1 from sales) order by 1;
+
+select id from sales s where (price, id) >= (select price, id from sales x where x.id = 2) order by 1;
+
+select e.name, (e.department_id, e.id) = (select d.id, 1 from departments d where d.id = e.department_id) from employees e order by 1;
+
+select (1, 2) = (select id, 1 from sales);
+
+-- The type of a union's column has no length where its queries have different ones.
+create table w_long (s varchar(200), n numeric(6,3), c char(4));
+
+create table w_short (s varchar(5), n numeric(5,2), c char(2));
+
+insert into w_long values (repeat('x', 150), 123.456, 'ab');
+
+insert into w_short values ('abc', 1.25, 'cd');
+
+select s from w_long union all select s from w_short order by 1;
+
+select n from w_long union all select n from w_short order by 1;
+
+select s from w_short union all select s from w_short;
+
+create view w_both as select s from w_long union all select s from w_short;
+
+select attname, format_type(atttypid, atttypmod) from pg_attribute where attrelid = 'w_both'::regclass and attnum > 0;
+
+select s from w_short except select s from w_long;
+
+select v from (values ('a'::varchar(3)), ('b')) v(v);
+
+drop view w_both;
+
+drop table w_long, w_short;
+
+-- Dates beside timestamps.
+select coalesce(null::timestamp, date '9999-12-31'), greatest(date '9999-12-31', timestamp '2024-01-01'), case when true then date '9999-12-31' else timestamp '2024-01-01' end;
+
+select date '9999-12-31' in (timestamp '2024-01-01', timestamp '9999-12-31');
+
+select * from (values (date '9999-12-31'), (timestamp '2024-01-01')) v(x) order by 1;
+
+select coalesce(ts, d), coalesce(d, ts), coalesce(tz, d) from times order by id;
+
+select d from times union all select ts from times order by 1;
+
+select coalesce(max(ts), date '9999-12-31') from times where false;
+
+select array[date '2024-01-01', timestamptz '2024-01-01 12:00+00'];
+
+select date '0001-01-01' union select timestamptz '2024-01-01 12:00+00' order by 1;
+
+-- Collations stand behind casts.
+select 'a'::text collate "C" as x, name::text collate "C" from employees order by name::text collate "C" limit 2;
+
+-- Numbers of LIMIT.
+prepare limits as select id from sales order by id limit $1::int offset cast($2 as bigint);
+
+select parameter_types from pg_prepared_statements where name = 'limits';
+
+execute limits(2, 1);
+
+deallocate limits;
+
+-- Parameters of what makes a table, of EXPLAIN and of patterns.
+
+
+prepare patterned as select substring(name from $1) from employees order by 1;
+
+select parameter_types from pg_prepared_statements where name = 'patterned';
+
+execute patterned('[A-Z][a-z]');
+
+deallocate patterned;
+
+-- Conditions in a union.
+select coalesce(name = 'Ada', false) as x from employees union select true order by 1;
+
+select x, count(*) from (select coalesce(id > 2, false) as x from employees union all select coalesce(id > 20, false) from departments) q group by x order by 1;
+
+select distinct x from (select coalesce(name = 'Ada', false) as x from employees union all select true) q order by 1;
+
+select sum(x), pk from (select coalesce(a.id, b.id) as pk, coalesce(a.id, 0) as x from employees a full join departments b on a.id = b.id union all select 1, coalesce(b.id, 0) from employees a left join departments b on a.id = b.id) q group by pk order by 2;
+
+-- Scalar subqueries with groups and windows.
+select d.title, (select count(*) from employees e where e.department_id = d.id group by e.department_id) from departments d order by 1;
+
+select d.title, (select count(*) from employees e where e.department_id = d.id having count(*) > 1) from departments d order by 1;
+
+select d.title, coalesce((select count(distinct e.id) from employees e where e.department_id = d.id group by e.department_id), 0), (select count(*) > 1 from employees e where e.department_id = d.id group by e.department_id) from departments d order by 1;
+
+select d.title, (select count(*) over () from employees e where e.department_id = d.id limit 1) from departments d order by 1;
+
+select d.title, (select row_number() over (order by e.id) from employees e where e.department_id = d.id order by 1 desc limit 1) from departments d order by 1;
+
+select d.title, (select sum(e.salary) over (order by e.id) from employees e where e.department_id = d.id order by e.id desc limit 1) from departments d order by 1;
+
+select d.title, (select count(*) over () from employees e where e.department_id = d.id) from departments d order by 1;
+
+select d.title, (select distinct on (e.department_id) e.name from employees e where e.department_id = d.id order by e.department_id, e.salary desc) from departments d order by 1;
