@@ -199,7 +199,8 @@ impl Sequences {
     pub async fn pass(&self, id: Uuid, sequence: &Sequence, value: i64) -> Result<()> {
         let counter = self.counter(id);
         let mut counter = counter.lock().await;
-        let is_behind = |at: Position| at.is_called && at.value >= value;
+        // what is not called yet gives its own value first
+        let is_behind = |at: Position| at.value > value || at.is_called && at.value == value;
         while let Some(known) = counter.as_mut() {
             if is_behind(known.at) {
                 return Ok(());
@@ -212,7 +213,7 @@ impl Sequences {
         *counter = None;
         loop {
             let newest = self.newest(id).await?;
-            if newest.is_some_and(|(_, end)| is_behind(end)) {
+            if is_behind(newest.map_or_else(|| sequence.first(), |(_, end)| end)) {
                 return Ok(());
             }
             let (number, at) = (newest.map_or(0, |(number, _)| number), Position { value, is_called: true });

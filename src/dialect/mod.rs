@@ -57,7 +57,7 @@ pub use position::{
 pub use roles::RoleCommand;
 pub use rules::{
     GATHERED, OF_TEXT, RECORD_FUNCTIONS, RELATION, RELATION_FUNCTIONS, SET_FUNCTIONS, SINGLE_VALUE, call, cast,
-    frame_parameter, is_aggregate, is_of_rows, one_value, repeated_name, visible_name,
+    frame_parameter, is_aggregate, is_of_rows, one_value, repeated_name, rewritten_functions, visible_name,
 };
 pub use sequences::{IDENTITY, SequenceOption, sequence_options};
 

@@ -21,7 +21,7 @@ use super::{aggregates, array_agg, coalesce, errors, math, optimizer, powers, ra
 use crate::config::Config;
 use crate::error::Result;
 use crate::pgfunctions::time::{TimePlanner, TimeSeries, series_function, with_intervals};
-use crate::{functions, pgcatalog, pgfunctions};
+use crate::{dialect, functions, pgcatalog, pgfunctions};
 
 /// DataFusion's planner of operators, which knows ours as well.
 #[derive(Debug)]
@@ -135,7 +135,8 @@ fn take_functions(made: &mut SessionState, state: &SessionState) -> DataFusionRe
 pub(super) fn function_names(state: &SessionState) -> HashSet<String> {
     let scalar = state.scalar_functions().keys().chain(state.table_functions().keys());
     let others = state.aggregate_functions().keys().chain(state.window_functions().keys());
-    scalar.chain(others).cloned().collect()
+    let rewritten = dialect::rewritten_functions().map(str::to_owned);
+    scalar.chain(others).cloned().chain(rewritten).collect()
 }
 
 fn session_config(config: &Config) -> DataFusionResult<SessionConfig> {

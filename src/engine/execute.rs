@@ -79,7 +79,7 @@ enum Source {
 }
 
 /// Whether a column's precision was declared: by a table, or by a cast.
-fn is_declared(plan: &LogicalPlan, index: usize) -> bool {
+pub(super) fn is_declared(plan: &LogicalPlan, index: usize) -> bool {
     source(plan, index).is_some()
 }
 

@@ -226,6 +226,11 @@ impl Session {
         self.guard.cancel.clone()
     }
 
+    /// Starts the clock again, for the next statement of a message or a sequence: it is cancelled with the others.
+    pub fn restart_clock(&mut self) {
+        self.guard = self.guard.with_clock(self.settings.duration("statement_timeout"));
+    }
+
     /// Cancel and deadline of the statement in hand, for waits that are not the engine's: on the client's socket.
     pub fn guard(&self) -> &Guard {
         &self.guard

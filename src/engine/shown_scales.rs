@@ -25,7 +25,7 @@ use datafusion::logical_expr::{
 use datafusion::prelude::lit;
 use datafusion::scalar::ScalarValue;
 
-use crate::pgtypes::{PG_TYPE_KEY, scaled_texts, shown_scale};
+use crate::pgtypes::{PG_TYPE_KEY, TYPE_MODIFIER_KEY, scaled_texts, shown_scale};
 
 /// What begins the names of the columns that say how others are shown.
 const NAME: &str = "\u{1}scale";
@@ -307,6 +307,13 @@ fn scale(expr: &Expr, schema: &DFSchema, known: &Scales) -> Result<Scale> {
         },
         Expr::Literal(value, _) if value.is_null() => Ok(Scale::Nothing),
         Expr::Negative(of) => scale_of(of),
+        // it says that no scale is declared, and changes none
+        Expr::Cast(cast)
+            if cast.field.metadata().get(TYPE_MODIFIER_KEY).is_some_and(|modifier| modifier == "-1")
+                && cast.expr.get_type(schema)? == *cast.field.data_type() =>
+        {
+            scale_of(&cast.expr)
+        }
         Expr::Case(case) => chosen(case, schema, known),
         Expr::ScalarFunction(call) => match (call.func.name(), call.args.as_slice()) {
             ("abs" | "nullif", [of, ..]) => scale_of(of),

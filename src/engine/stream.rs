@@ -157,8 +157,14 @@ impl Guard {
 
     /// A new one; its clock starts now. Zero means no limit.
     pub fn with_timeout(timeout: Duration) -> Self {
+        let unlimited = Self { cancel: CancelHandle::default(), deadline: None };
+        unlimited.with_clock(timeout)
+    }
+
+    /// The same with a clock that starts now.
+    pub fn with_clock(&self, timeout: Duration) -> Self {
         let deadline = (!timeout.is_zero()).then(|| Instant::now() + timeout);
-        Self { cancel: CancelHandle::default(), deadline }
+        Self { cancel: self.cancel.clone(), deadline }
     }
 
     /// The work's outcome, or `57014` when time is over first.

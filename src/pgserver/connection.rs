@@ -30,6 +30,8 @@ pub(super) struct Connection {
     cancel: CancelSlot,
     /// The statement, or sequence of extended messages, in hand.
     running: Option<Guard>,
+    /// Whether a statement of the sequence is through: what comes next has all of its time.
+    pub(super) completed: bool,
     pub(super) settings: Arc<ServerSettings>,
 }
 
@@ -42,7 +44,7 @@ impl Connection {
         settings: Arc<ServerSettings>,
     ) -> Self {
         let (statements, portals) = (Statements::default(), HashMap::new());
-        Self { link, session, statements, portals, listener, cancel, running: None, settings }
+        Self { link, session, statements, portals, listener, cancel, running: None, completed: false, settings }
     }
 
     /// Serves the client to the end, and tells it why where it was not the client's own wish.
@@ -169,10 +171,17 @@ impl Connection {
         self.link.flush().await
     }
 
-    /// Cancel and deadline of what is in hand; the first call after ReadyForQuery starts the statement's clock.
+    /// Cancel and deadline of what is in hand; the first call after ReadyForQuery, or after a statement of the sequence is
+    /// through, starts the statement's clock.
     pub(super) fn begin(&mut self) -> Guard {
-        if let Some(running) = &self.running {
-            return running.clone();
+        let next = std::mem::take(&mut self.completed);
+        match &self.running {
+            Some(running) if !next => return running.clone(),
+            Some(_) => {
+                self.session.restart_clock();
+                return self.running.insert(self.session.guard().clone()).clone();
+            }
+            None => {}
         }
         self.cancel.set(Some(self.session.begin_statement()));
         if let Some(least) = self.session.setting("client_min_messages") {

@@ -208,6 +208,7 @@ impl Connection {
             PortalState::Bound => match self.start(&portal.bound, &running).await? {
                 Some(cursor) => cursor,
                 None => {
+                    self.completed = true;
                     self.portals.insert(name.to_owned(), portal);
                     return Ok(());
                 }
@@ -215,6 +216,7 @@ impl Connection {
         };
         portal.state = match cursor.send(&mut self.link, &running, rows_max).await? {
             Progress::Complete(tag) => {
+                self.completed = true;
                 self.link.writer.put(&CommandComplete::new(tag));
                 PortalState::Exhausted(cursor)
             }

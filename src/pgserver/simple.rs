@@ -19,7 +19,7 @@ impl Connection {
     pub(super) async fn simple_query(&mut self, sql: &str) -> Result<(), Halt> {
         self.statements.remove("");
         self.portals.remove("");
-        let running = self.begin();
+        self.begin();
         let statements = dialect::parse(sql)?;
         if statements.is_empty() {
             self.link.writer.put(&EmptyQueryResponse::new());
@@ -29,7 +29,9 @@ impl Connection {
             if count > 1 {
                 self.session.begin_implicit().await?;
             }
+            let running = self.begin();
             self.run_statement(statement, &running, remaining == 0).await?;
+            self.completed = true;
         }
         // where the last gave no tag, or a pipeline was left open before the string
         Ok(self.session.end_implicit().await?)

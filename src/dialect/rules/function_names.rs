@@ -7,7 +7,7 @@ use datafusion::sql::sqlparser::ast::{
     ObjectName, UnaryOperator, Value, ValueWithSpan,
 };
 
-use super::{Rule, call, cast, is_null, is_parameter, own_name};
+use super::{RECORD_FUNCTIONS, Rule, call, cast, is_null, is_parameter, own_name};
 use crate::dialect::folded;
 
 /// PostgreSQL's name, DataFusion's.
@@ -19,6 +19,12 @@ const NAMES: &[(&str, &str)] = &[
     ("sign", "signum"),
     ("variance", "var_samp"),
 ];
+
+/// Functions that have become others, or operators, before anything is planned.
+pub fn rewritten() -> impl Iterator<Item = &'static str> {
+    let operators = ["mod", "unnest"];
+    NAMES.iter().map(|(given, _)| *given).chain(operators).chain(RECORD_FUNCTIONS.iter().copied())
+}
 
 /// Whether a word is a function's that is called without parentheses, and that the parser takes for a column.
 pub fn is_call(word: &Ident) -> bool {

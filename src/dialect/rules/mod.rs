@@ -42,6 +42,7 @@ mod relation_arguments;
 mod repeated_keys;
 mod row_comparisons;
 mod row_numbers;
+mod row_wildcards;
 mod samples;
 mod scalar_subqueries;
 mod sequence_names;
@@ -66,6 +67,7 @@ pub use array_subquery::GATHERED;
 pub use cast_arguments::is_aggregate;
 pub use column_names::{repeated_name, visible_name};
 pub use frame_offsets::parameter_in as frame_parameter;
+pub use function_names::rewritten as rewritten_functions;
 pub use literal_arguments::OF_TEXT;
 pub use reg_casts::{JSONPATH_IN, REG_IN};
 pub use relation_arguments::{RELATION, RELATION_FUNCTIONS, takes_relation};
@@ -112,6 +114,7 @@ fn rewrite(statement: &mut Statement) {
         statement,
         &mut [
             &mut qualified_wildcards::Rewriter::default(),
+            &mut row_wildcards::Rewriter,
             &mut lateral_sets::Rewriter,
             &mut element_names::Rewriter::default(),
             &mut column_names::Namer,

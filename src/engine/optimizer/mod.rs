@@ -5,6 +5,7 @@ mod dependencies;
 mod distinct_counts;
 mod dynamic_filters;
 mod filter_pushdown;
+mod join_keys;
 mod lone_inputs;
 mod null_equality;
 mod nulls;
@@ -31,7 +32,7 @@ pub(super) fn logical_rules() -> Vec<Logical> {
     let rules = dependencies::strip_before_use(Optimizer::new().rules);
     let last: Logical = Arc::new(predicates::Rule);
     let rules = rules.into_iter().map(distinct_counts::limited).map(null_equality::apart).map(totals::below);
-    let rules = rules.map(zoned_literals::apart).map(lone_inputs::by_name);
+    let rules = rules.map(zoned_literals::apart).map(lone_inputs::by_name).map(join_keys::kept);
     rules.chain([last]).collect()
 }
 

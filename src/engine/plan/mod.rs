@@ -3,6 +3,7 @@
 //! Invariant: columns are those the plan had, by the names they had.
 
 mod awaited_choices;
+mod computed_limits;
 mod decorrelate;
 mod grouping_sets;
 mod materialized_ctes;
@@ -31,6 +32,7 @@ use crate::pgfunctions::time::sort_intervals;
 /// PostgreSQL's, of types that do not fit, and `0A000` for subqueries that cannot be taken apart.
 pub(super) fn rewritten(plan: LogicalPlan, typing: &Typing, assigns: bool, repeated: &Repeated) -> Result<LogicalPlan> {
     queries_in_values::unfolded(plan)
+        .and_then(computed_limits::counted)
         .and_then(same_names::told_apart)
         .and_then(multisets::counted)
         .and_then(grouping_sets::over_columns)

@@ -16,6 +16,9 @@ use crate::engine::typing::{Place, at};
 use crate::error::{Error, ErrorKind};
 use crate::pgfunctions::undefined_call;
 
+/// Aggregates that read their values in an order.
+const ORDERED_SETS: &[&str] = &["mode", "percentile_cont", "percentile_disc"];
+
 /// # Errors
 /// `42809` for a clause that the function does not take; `42883` for `upper(*)`.
 pub(in crate::engine) fn check(statement: &Statement, state: &SessionState) -> Result<()> {
@@ -36,7 +39,14 @@ fn refused(call: &Function, state: &SessionState) -> Option<(String, Error)> {
     let name = folded(call.name.0.last()?.as_ident()?);
     let wrong = |message: String| Some((name.clone(), Error::new(ErrorKind::WrongObjectType, message)));
     let FunctionArguments::List(list) = &call.args else { return None };
+    if call.over.is_some() && call.within_group.is_empty() && ORDERED_SETS.contains(&name.as_str()) {
+        return wrong(format!("WITHIN GROUP is required for ordered-set aggregate {name}"));
+    }
     if state.aggregate_functions().contains_key(&name) {
+        if call.over.is_some() && list.duplicate_treatment == Some(DuplicateTreatment::Distinct) {
+            let message = "DISTINCT is not implemented for window functions";
+            return Some((name, Error::new(ErrorKind::FeatureNotSupported, message)));
+        }
         return match name == "count" && list.args.is_empty() {
             true => wrong(format!("{name}(*) must be used to call a parameterless aggregate function")),
             false => None,

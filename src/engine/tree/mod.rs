@@ -9,6 +9,7 @@ pub(super) mod common_columns;
 mod grouped_keys;
 pub(super) mod having_names;
 mod known_relations;
+mod outer_names;
 mod partial_aliases;
 mod repeated_columns;
 pub(super) mod system_columns;
@@ -38,6 +39,7 @@ pub(super) fn expand(
     partial_aliases::complete(statement, tables)?;
     system_columns::expand(statement, tables);
     whole_rows::expand(statement, tables);
+    outer_names::tell_apart(statement, tables);
     grouped_keys::expand(statement, tables, key_of);
     common_columns::expand(statement, columns)?;
     repeated_columns::expand(statement, tables);

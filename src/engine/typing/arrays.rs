@@ -16,20 +16,25 @@ use super::operators::check_equality;
 use super::{Operand, Typing, field_named, lengths};
 use crate::pgtypes::{PG_TYPE_KEY, Type, array_type, arrow_type, column_type, element_of};
 
-/// What an array's element is cast to, to have its type: one that texts stand for (`uuid`, `jsonb`).
-pub(super) fn named_element(array: &Type) -> Option<FieldRef> {
+/// What an array's element is cast to, to have its type: one that texts stand for (`uuid`, `jsonb`), or numbers (`oid`).
+/// `item`: the Arrow type that it has.
+pub(super) fn named_element(array: &Type, item: &DataType) -> Option<FieldRef> {
     let element = element_of(array)?;
-    let is_text = arrow_type(&element) == Some(DataType::Utf8) && element != Type::TEXT;
+    let data_type = match arrow_type(&element)? {
+        DataType::Utf8 if element != Type::TEXT && item.is_string() => DataType::Utf8View,
+        DataType::Int32 if element == Type::OID && *item == DataType::Int32 => DataType::Int32,
+        _ => return None,
+    };
     let named = HashMap::from([(PG_TYPE_KEY.to_owned(), element.name().to_owned())]);
-    is_text.then(|| Arc::new(Field::new("", DataType::Utf8View, true).with_metadata(named)))
+    Some(Arc::new(Field::new("", data_type, true).with_metadata(named)))
 }
 
-/// The array, said to be of the type where its elements' is one that texts stand for.
+/// The array, said to be of the type where its elements' Arrow type does not tell theirs.
 fn said(array: Expr, pg_type: &Type, schema: &DFSchema) -> Result<Expr> {
     let data_type = array.get_type(schema)?;
-    let of_texts = matches!(&data_type, DataType::List(item) if item.data_type().is_string());
-    let of_rows = matches!(&data_type, DataType::List(item) if matches!(item.data_type(), DataType::Struct(_)));
-    let is_said = of_texts && named_element(pg_type).is_some() || of_rows && *pg_type == Type::RECORD_ARRAY;
+    let DataType::List(item) = &data_type else { return Ok(array) };
+    let of_rows = matches!(item.data_type(), DataType::Struct(_));
+    let is_said = named_element(pg_type, item.data_type()).is_some() || of_rows && *pg_type == Type::RECORD_ARRAY;
     Ok(match is_said {
         true => Expr::Cast(Cast::new_from_field(Box::new(array), field_named(data_type, pg_type))),
         false => array,

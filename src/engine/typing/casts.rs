@@ -24,7 +24,7 @@ use crate::engine::text_casts::text_of;
 use crate::error::{Error, ErrorKind};
 use crate::pgcatalog;
 use crate::pgfunctions::{self, JsonType};
-use crate::pgtypes::{PG_TYPE_KEY, TYPE_MODIFIER_KEY, Type, column_type, element_of};
+use crate::pgtypes::{PG_TYPE_KEY, TYPE_MODIFIER_KEY, Type, column_type, element_of, type_modifier};
 
 /// A literal that is cast to JSON, or is a path, is looked at while planning, as those of other types are.
 pub(super) fn check_json(expr: &Expr) -> Result<()> {
@@ -128,6 +128,11 @@ fn said(field: &FieldRef, given: &Field, target: &Type) -> FieldRef {
         (true, true) => {
             let named = HashMap::from([(PG_TYPE_KEY.to_owned(), target.name().to_owned())]);
             field.as_ref().clone().with_metadata(named)
+        }
+        // the modifier of what is cast would be taken for the cast's
+        (true, false) if field.data_type().is_decimal() && given.metadata().contains_key(TYPE_MODIFIER_KEY) => {
+            let modifier = type_modifier(field.data_type()).to_string();
+            field.as_ref().clone().with_metadata([(TYPE_MODIFIER_KEY.to_owned(), modifier)].into())
         }
         (true, false) => return field.clone(),
     };

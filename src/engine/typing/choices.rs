@@ -302,9 +302,8 @@ fn settle_column(
     let mut changed = told_alike(inputs, column, &field)?;
     for input in inputs.iter_mut() {
         let given = input.schema().field(column);
-        if field.data_type().is_floating() && given.data_type().is_decimal()
-            || becomes_timestamp(&column_type(given), given, &field)
-        {
+        let is_other_number = given.data_type().is_numeric() && given.data_type() != field.data_type();
+        if field.data_type().is_floating() && is_other_number || becomes_timestamp(&column_type(given), given, &field) {
             *input = cast_column(input, column, &field)?;
             changed = true;
         }

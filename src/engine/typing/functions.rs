@@ -103,8 +103,10 @@ fn is_positive(place: &Expr) -> bool {
 }
 
 /// The element or the slice at places that count from one; DataFusion counts those below from the end.
-fn counted_from_one(func: Arc<ScalarUDF>, mut args: Vec<Expr>, schema: &DFSchema) -> Result<Expr> {
+fn counted_from_one(typing: &Typing, func: Arc<ScalarUDF>, mut args: Vec<Expr>, schema: &DFSchema) -> Result<Expr> {
+    let integer = field_of(DataType::Int32);
     for (nth, place) in args.iter_mut().enumerate().skip(1) {
+        *place = typing.read(place.clone(), &Type::INT4, &integer)?;
         if is_positive(place) || !place.get_type(schema)?.is_integer() {
             continue;
         }
@@ -155,14 +157,14 @@ fn otherwise(typing: &Typing, call: &ScalarFunction, schema: &DFSchema) -> Resul
             rest,
         ) => Some(of_vector(func, first, rest, schema)?),
         ("array_element", Operand::Known(pg_type, _), [at]) => {
-            let element = counted_from_one(func, args.clone(), schema)?;
-            match arrays::named_element(&pg_type) {
-                Some(field) if element.get_type(schema)?.is_string() => Some(as_field(element, field)),
-                _ => (!is_positive(at)).then_some(element),
+            let element = counted_from_one(typing, func, args.clone(), schema)?;
+            match arrays::named_element(&pg_type, &element.get_type(schema)?) {
+                Some(field) => Some(as_field(element, field)),
+                None => (!is_positive(at)).then_some(element),
             }
         }
         ("array_slice", Operand::Known(..), rest) if !rest.iter().all(is_positive) => {
-            Some(counted_from_one(func, args, schema)?)
+            Some(counted_from_one(typing, func, args, schema)?)
         }
         _ => None,
     })

@@ -26,12 +26,11 @@ pub(super) fn named(projection: Projection) -> Result<Transformed<Projection>> {
             let array = arrays.field(*index);
             let DataType::List(item) = array.data_type() else { return None };
             let field = match item.data_type() {
-                item if item.is_string() => named_element(&column_type(array))?,
                 DataType::Struct(_) if column_type(array) == Type::RECORD_ARRAY => {
                     let record = field_named(item.data_type().clone(), &Type::RECORD);
                     Arc::new(record.as_ref().clone().with_nullable(true))
                 }
-                _ => return None,
+                item => named_element(&column_type(array), item)?,
             };
             (list.depth == 1).then_some((list.output_column.name.as_str(), field))
         })

@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use datafusion::arrow::datatypes::{Field, Schema};
+use datafusion::arrow::datatypes::{DECIMAL128_MAX_PRECISION, DataType, Field, Schema};
 use datafusion::common::DFSchema;
+use datafusion::logical_expr::expr::Cast;
 use datafusion::logical_expr::{EmptyRelation, Expr, LogicalPlan, LogicalPlanBuilder};
 use datafusion::scalar::ScalarValue;
 use datafusion::sql::sqlparser::ast::{self, OnCommit};
@@ -16,11 +17,12 @@ use super::relations::{self, existing, is_temporary, place, quoted};
 use super::{checks, options, sequences};
 use crate::catalog::Column;
 use crate::dialect::{LIKE, Statement, folded, visible_name};
-use crate::engine::errors;
 use crate::engine::planned::bind;
 use crate::engine::session::Outcome;
+use crate::engine::{errors, execute};
 use crate::error::{Error, ErrorKind, Result};
 use crate::names::TableName;
+use crate::pgtypes::{FREE, TYPE_MODIFIER_KEY};
 use crate::table::{ColumnDefinition, ConstraintKind, Definition, WriteMode, WriteSpec};
 
 pub(super) async fn create(
@@ -163,6 +165,7 @@ pub(super) async fn fill(
     kept: Kept,
     with_data: bool,
 ) -> Result<u64> {
+    let plan = with_room(plan).map_err(errors::from_datafusion)?;
     let columns: Vec<Column> = plan.schema().fields().iter().map(|field| Column::of_result(field)).collect();
     let fields = columns.iter().map(|column| Field::new(&column.name, column.data_type.clone(), true));
     let mut definition = Definition {
@@ -183,6 +186,33 @@ pub(super) async fn fill(
     };
     let spec = WriteSpec { definition: Some(definition), ..WriteSpec::new(WriteMode::Overwrite) };
     Ok(change.write(name, spec, plan).await?.rows)
+}
+
+/// The plan with room in its computed numerics for rows to come, which PostgreSQL's have without end: all digits there are;
+/// a constant says nothing of decimals either.
+fn with_room(plan: LogicalPlan) -> datafusion::error::Result<LogicalPlan> {
+    let is_constant = |index: usize| match &plan {
+        LogicalPlan::Projection(projection) => {
+            projection.expr.get(index).is_some_and(|expr| matches!(expr.clone().unalias(), Expr::Literal(..)))
+        }
+        _ => false,
+    };
+    let mut changed = false;
+    let columns = plan.schema().iter().enumerate().map(|(index, (qualifier, field))| {
+        let column = Expr::Column((qualifier, field).into());
+        let wide = match field.data_type() {
+            DataType::Decimal128(..) if execute::is_declared(&plan, index) => return column,
+            DataType::Decimal128(..) if is_constant(index) => FREE,
+            DataType::Decimal128(_, scale) => DataType::Decimal128(DECIMAL128_MAX_PRECISION, *scale),
+            _ => return column,
+        };
+        changed = true;
+        let undeclared = [(TYPE_MODIFIER_KEY.to_owned(), "-1".to_owned())].into();
+        let wide = Field::new("", wide, field.is_nullable()).with_metadata(undeclared);
+        Expr::Cast(Cast::new_from_field(Box::new(column), Arc::new(wide))).alias(field.name())
+    });
+    let columns: Vec<Expr> = columns.collect();
+    if changed { LogicalPlanBuilder::from(plan).project(columns)?.build() } else { Ok(plan) }
 }
 
 fn check_distinct<'a>(names: impl Iterator<Item = &'a str>) -> Result<()> {
