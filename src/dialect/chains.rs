@@ -1,8 +1,8 @@
 //! Long chains of operators: `a OR b OR c …` is as deep as it is long when it is parsed, and all that goes over a statement goes
 //! down to its end.
 //!
-//! AND and OR are put in other words that mean the same, half of a chain beside the other half. Of other operators a statement
-//! may have so many in a row, and no more.
+//! AND, OR, and `||` between texts, are put in other words that mean the same, half of a chain beside the other half. Of other
+//! operators a statement may have so many in a row, and no more.
 //!
 //! Invariant: the operands keep their order.
 
@@ -12,6 +12,7 @@ use datafusion::sql::sqlparser::ast::{BinaryOperator, Expr, VisitMut, VisitorMut
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
 
+use super::texts::is_text;
 use crate::error::{Error, ErrorKind, Result};
 
 /// Operators in a row, AND and OR aside: each is a step down for all that plans.
@@ -52,7 +53,7 @@ pub(super) fn check(tokens: &[TokenWithSpan]) -> Result<bool> {
             other => {
                 if let Some(level) = open.last_mut() {
                     level.count(other);
-                    longest = longest.max(level.conditions);
+                    longest = longest.max(level.conditions).max(level.texts);
                     if level.operators.max(level.relations) > LONGEST || level.conditions > LONGEST_CONDITION {
                         let hint = format!(
                             "More than {LONGEST} operators, joins or set operations are in a row: a list may be longer."
@@ -72,6 +73,7 @@ pub(super) fn check(tokens: &[TokenWithSpan]) -> Result<bool> {
 struct Level {
     operators: usize,
     conditions: usize,
+    texts: usize,
     /// Joins and set operations.
     relations: usize,
     /// Of brackets within brackets.
@@ -80,6 +82,7 @@ struct Level {
 
 impl Level {
     fn count(&mut self, token: &Token) {
+        self.texts += usize::from(*token == Token::StringConcat);
         match token {
             Token::Word(word) if word.quote_style.is_none() => match word.keyword {
                 // a condition's own operators are no deeper than it
@@ -116,7 +119,7 @@ impl Level {
     }
 }
 
-/// Has chains of AND and of OR as deep as their length has digits.
+/// Has chains of AND, of OR and of texts as deep as their length has digits.
 pub(super) fn balance(tree: &mut impl VisitMut) {
     let _ = tree.visit(&mut Balancer);
 }
@@ -138,8 +141,31 @@ impl VisitorMut for Balancer {
                 *expr = joined(operands, &op);
             }
         }
+        if are_texts(expr) {
+            let mut operands = Vec::new();
+            unlink(expr, &BinaryOperator::StringConcat, &mut operands);
+            *expr = joined(operands, &BinaryOperator::StringConcat);
+        }
         ControlFlow::Continue(())
     }
+}
+
+/// Whether it is a chain that joins texts: of arrays and documents it matters which are joined first.
+fn are_texts(expr: &Expr) -> bool {
+    let join = BinaryOperator::StringConcat;
+    if length(expr, &join) <= SHORT {
+        return false;
+    }
+    let mut rest = expr;
+    while let Expr::BinaryOp { left, op, right } = rest
+        && *op == join
+    {
+        if !is_text(right) {
+            return false;
+        }
+        rest = left;
+    }
+    is_text(rest)
 }
 
 fn length(mut expr: &Expr, op: &BinaryOperator) -> usize {
@@ -180,6 +206,8 @@ fn joined(mut operands: Vec<Expr>, op: &BinaryOperator) -> Expr {
 
 #[cfg(test)]
 mod tests {
+    use datafusion::sql::sqlparser::ast::{Expr, SelectItem, SetExpr, Statement};
+
     use crate::dialect::{parse, parse_single};
     use crate::error::ErrorKind;
 
@@ -190,6 +218,29 @@ mod tests {
             let sql = format!("SELECT a AS a FROM t WHERE {}", condition(count));
             assert_eq!(parse_single(&sql).unwrap().ast.to_string(), sql);
         }
+    }
+
+    #[test]
+    fn texts_are_joined_half_beside_half() {
+        fn depth(expr: &Expr) -> usize {
+            match expr {
+                Expr::BinaryOp { left, right, .. } => 1 + depth(left).max(depth(right)),
+                _ => 0,
+            }
+        }
+        let of = |operand: &str| {
+            let sql = format!("SELECT {} AS x FROM t", vec![operand; 64].join(" || "));
+            let ast = parse_single(&sql).unwrap().ast;
+            assert_eq!(ast.to_string(), sql);
+            let Statement::Query(query) = ast else { return 0 };
+            let SetExpr::Select(select) = *query.body else { return 0 };
+            match select.projection.as_slice() {
+                [SelectItem::ExprWithAlias { expr, .. }] => depth(expr),
+                _ => 0,
+            }
+        };
+        assert_eq!(of("lower(a) || '-'"), 7);
+        assert_eq!(of("a || '-'"), 127);
     }
 
     #[test]

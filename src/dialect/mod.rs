@@ -27,6 +27,7 @@ mod sequences;
 mod spellings;
 mod split;
 mod syntax;
+mod texts;
 mod tokens;
 mod ungrammatical;
 mod windows;

@@ -107,10 +107,6 @@ impl Dialect for Postgres {
         false
     }
 
-    fn supports_select_expr_star(&self) -> bool {
-        true
-    }
-
     fn is_table_alias(&self, word: &Keyword, _parser: &mut Parser) -> bool {
         PLAIN.contains(word) || !RESERVED_FOR_TABLE_ALIAS.contains(word)
     }

@@ -14,12 +14,14 @@
 //! | `FETCH FIRST (2) ROWS ONLY` | `FETCH FIRST 2 ROWS ONLY` |
 //! | `RESET TIME ZONE`, `RESET SESSION AUTHORIZATION` | `RESET timezone`, `RESET session_authorization` |
 //! | `t.* IS NULL` | `t IS NULL` |
+//! | `(jsonb_each(a)).*` | `(jsonb_each(a)).all` |
 //! | `RANGE '1 day'::interval PRECEDING` | `RANGE interval '1 day' PRECEDING` |
 //! | `x::"text"[]`, `x::_int4`, `"id" "serial"` | `x::text[]`, `x::int4[]`, `"id" serial` |
 
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
 
 use super::definitions::closing;
+use super::rules::{ALL, has_columns};
 use super::syntax::{ELEMENTS, is_word};
 
 pub(super) fn rewrite(tokens: &mut Vec<TokenWithSpan>) {
@@ -37,6 +39,7 @@ pub(super) fn rewrite(tokens: &mut Vec<TokenWithSpan>) {
     name_limits(tokens);
     bare_counts(tokens);
     name_spans(tokens);
+    name_all(tokens);
 }
 
 /// `FETCH FIRST n ROWS ONLY` → `LIMIT n`.
@@ -128,6 +131,32 @@ fn name_spans(tokens: &mut Vec<TokenWithSpan>) {
         {
             tokens.swap(at - 3, at - 1);
             tokens.remove(at - 2);
+        }
+    }
+}
+
+/// `(jsonb_each(a)).*` → `(jsonb_each(a)).all`.
+fn name_all(tokens: &mut [TokenWithSpan]) {
+    for at in 3..tokens.len() {
+        let ends = [Token::RParen, Token::RParen, Token::Period, Token::Mul];
+        if !tokens[at - 3..=at].iter().map(|token| &token.token).eq(&ends) {
+            continue;
+        }
+        let mut depth = 0;
+        let open = (0..at - 1).rev().find(|at| {
+            match tokens[*at].token {
+                Token::RParen => depth += 1,
+                Token::LParen => depth -= 1,
+                _ => {}
+            }
+            depth == 0
+        });
+        let Some(open) = open else { continue };
+        let name = if token_at(tokens, open + 2) == Some(&Token::Period) { open + 3 } else { open + 1 };
+        if let Some(Token::Word(word)) = token_at(tokens, name)
+            && has_columns(&word.value.to_lowercase())
+        {
+            tokens[at].token = Token::make_word(ALL, Some('"'));
         }
     }
 }

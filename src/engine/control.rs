@@ -99,6 +99,7 @@ pub(super) async fn execute(session: &mut Session, statement: &Statement, params
         },
         // the catalog's rows know what ANALYZE would count, and VACUUM is a procedure
         ast::Statement::Analyze(_) => Ok(Outcome::command("ANALYZE")),
+        ast::Statement::Vacuum(_) if session.transaction.block().is_some() => Err(in_block("VACUUM")),
         ast::Statement::Vacuum(_) => Ok(Outcome::command("VACUUM")),
         ast::Statement::Call(call) => procedures::call_procedure(session, call, params).await,
         ast::Statement::LISTEN { channel } => {

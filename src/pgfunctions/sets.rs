@@ -109,6 +109,12 @@ fn plan(call: Call, context: &mut dyn RelationPlannerContext) -> DataFusionResul
     let args = call.args.iter().map(|arg| context.sql_expr_to_logical_expr(arg.clone(), &empty));
     let args = args.collect::<DataFusionResult<Vec<Expr>>>()?;
     let mut arrays = match call.name.as_str() {
+        "unnest" if args.iter().any(is_unknown_literal) => {
+            let error = Error::new(ErrorKind::AmbiguousFunction, "function unnest(unknown) is not unique");
+            return Err(external(error.with_hint(
+                "Could not choose a best candidate function. You might need to add explicit type casts.",
+            )));
+        }
         "unnest" => args,
         // rows of columns that the alias names
         name if RECORD_FUNCTIONS.contains(&name) => vec![records(name, args)?],
@@ -138,6 +144,10 @@ fn plan(call: Call, context: &mut dyn RelationPlannerContext) -> DataFusionResul
     let names: Vec<String> = shown.iter().map(|expr| expr.schema_name().to_string()).collect();
     let plan = unnested.project(shown)?.build()?;
     Ok(PlannedRelation::new(plan, Some(named_columns(&call, count, &names))))
+}
+
+fn is_unknown_literal(expr: &Expr) -> bool {
+    matches!(expr, Expr::Literal(value, _) if value.data_type().is_null() || value.data_type().is_string())
 }
 
 /// The call of a function that returns an array.

@@ -72,6 +72,7 @@ pub use literal_arguments::OF_TEXT;
 pub use reg_casts::{JSONPATH_IN, REG_IN};
 pub use relation_arguments::{RELATION, RELATION_FUNCTIONS, takes_relation};
 pub use row_comparisons::is_of_rows;
+pub use row_wildcards::{ALL, has_columns};
 pub use scalar_subqueries::{SINGLE_VALUE, one_value};
 pub use set_functions::{RECORD_FUNCTIONS, SET_FUNCTIONS};
 use walk::{Rule, walk};

@@ -1,6 +1,8 @@
 //! `SELECT (jsonb_each(a)).*` → `SELECT (jsonb_each(a)).key, (jsonb_each(a)).value`.
+//!
+//! Blocked by: sqlparser takes the `.*` of names only; [`ALL`] stands for it. Remove when it takes any expression's.
 
-use datafusion::sql::sqlparser::ast::{AccessExpr, Expr, Ident, Select, SelectItem, SelectItemQualifiedWildcardKind};
+use datafusion::sql::sqlparser::ast::{AccessExpr, Expr, Ident, Select, SelectItem};
 
 use super::{Rule, own_name};
 
@@ -15,6 +17,14 @@ const COLUMNS: &[(&str, &[&str])] = &[
     ("pg_options_to_table", &["option_name", "option_value"]),
 ];
 
+/// All columns of a row. No client writes the name.
+pub const ALL: &str = "\u{1}all";
+
+/// Whether the function's rows have columns that are known.
+pub fn has_columns(function: &str) -> bool {
+    COLUMNS.iter().any(|(known, _)| *known == function)
+}
+
 pub struct Rewriter;
 
 impl Rule for Rewriter {
@@ -27,8 +37,12 @@ impl Rule for Rewriter {
 }
 
 fn columns(item: &SelectItem) -> Option<(&Expr, &'static [&'static str])> {
-    let SelectItem::QualifiedWildcard(SelectItemQualifiedWildcardKind::Expr(row), _) = item else { return None };
-    let mut call = row;
+    let SelectItem::UnnamedExpr(Expr::CompoundFieldAccess { root: row, access_chain }) = item else { return None };
+    let [AccessExpr::Dot(Expr::Identifier(member))] = access_chain.as_slice() else { return None };
+    if member.value != ALL {
+        return None;
+    }
+    let mut call = row.as_ref();
     while let Expr::Nested(inner) = call {
         call = inner;
     }
@@ -38,7 +52,7 @@ fn columns(item: &SelectItem) -> Option<(&Expr, &'static [&'static str])> {
         // a function of a schema
         None => function.name.0.last()?.as_ident()?.value.to_lowercase(),
     };
-    COLUMNS.iter().find(|(known, _)| *known == name).map(|(_, columns)| (row, *columns))
+    COLUMNS.iter().find(|(known, _)| *known == name).map(|(_, columns)| (row.as_ref(), *columns))
 }
 
 fn written_out(item: SelectItem) -> Vec<SelectItem> {

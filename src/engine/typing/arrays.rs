@@ -22,7 +22,7 @@ pub(super) fn named_element(array: &Type, item: &DataType) -> Option<FieldRef> {
     let element = element_of(array)?;
     let data_type = match arrow_type(&element)? {
         DataType::Utf8 if element != Type::TEXT && item.is_string() => DataType::Utf8View,
-        DataType::Int32 if element == Type::OID && *item == DataType::Int32 => DataType::Int32,
+        _ if element == Type::OID && item.is_integer() => item.clone(),
         _ => return None,
     };
     let named = HashMap::from([(PG_TYPE_KEY.to_owned(), element.name().to_owned())]);

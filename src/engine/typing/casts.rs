@@ -58,6 +58,7 @@ pub(super) fn parameter(typing: &Typing, expr: Expr) -> Result<Expr> {
 
 pub(super) fn cast(typing: &Typing, cast: Cast, schema: &DFSchema, assigns: bool) -> Result<Transformed<Expr>> {
     let Cast { expr, field } = cast;
+    let field = with_bare_items(field);
     let target = column_type(&field);
     let (from, given) = match typing.operand(&expr, schema)? {
         Operand::Unknown => return unknown(typing, *expr, &target, declared(field), assigns),
@@ -71,6 +72,17 @@ pub(super) fn cast(typing: &Typing, cast: Cast, schema: &DFSchema, assigns: bool
     // the plan's schema is to tell the type's name
     cast.transformed |= renamed;
     Ok(cast)
+}
+
+/// Arrays of times have no precision of their own: what says one would be another Arrow type than that of the values.
+fn with_bare_items(field: FieldRef) -> FieldRef {
+    match field.data_type() {
+        DataType::List(item) if item.data_type().is_temporal() && !item.metadata().is_empty() => {
+            let bare = Arc::new(item.as_ref().clone().with_metadata(HashMap::new()));
+            Arc::new(field.as_ref().clone().with_data_type(DataType::List(bare)))
+        }
+        _ => field,
+    }
 }
 
 fn known(
