@@ -6,6 +6,7 @@
 //! Invariant: rules never turn the tree back into text, so identifiers keep their spans.
 
 mod chains;
+mod commands;
 mod comments;
 mod copy;
 mod cursor;
@@ -17,6 +18,7 @@ mod literals;
 mod merge;
 mod nested_joins;
 mod normalize;
+mod objects;
 mod places;
 mod position;
 mod postgres;
@@ -44,12 +46,14 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::names::TableName;
 use postgres::Postgres;
 
+pub use commands::{Command, command};
 pub use comments::CONSTRAINT;
 pub use copy::{CopyValue, options as copy_options};
 pub use cursor::MOVE;
-pub use definitions::{Command, LIKE, alter_tag, command};
+pub use definitions::{LIKE, alter_tag};
 pub use merge::{is_nothing, is_nothing_column};
 pub use normalize::normalized;
+pub use objects::{Form, NamedObject, ObjectCommand, TypeName};
 pub use places::{calls_over_rows, place_told, written_type};
 pub use position::{
     Spot, identifier_position, literal_position, names_parameter, operator_position, place_of, placeholder,
@@ -179,7 +183,9 @@ fn parse_one(tokens: &[TokenWithSpan]) -> std::result::Result<ast::Statement, Pa
     if let Some(fetch) = cursor::parse_fetch(&tokens) {
         return Ok(fetch);
     }
-    if let Some(command) = sequences::parse(&tokens).or_else(|| roles::parse(&tokens)) {
+    if let Some(command) =
+        sequences::parse(&tokens).or_else(|| roles::parse(&tokens)).or_else(|| objects::parse(&tokens))
+    {
         return Ok(command);
     }
     if let Some(copy) = copy::parse(&tokens, NESTING_MAX) {
@@ -194,7 +200,7 @@ fn parse_one(tokens: &[TokenWithSpan]) -> std::result::Result<ast::Statement, Pa
             _ => Err(ParserError::ParserError(format!("Expected: end of statement, found: {next}{}", next.span.start))),
         }
     });
-    let known = || syntax::parse_setting(&tokens).or_else(|| definitions::parse_command(&tokens));
+    let known = || syntax::parse_setting(&tokens).or_else(|| commands::parse_command(&tokens));
     let mut statement = parsed.or_else(|error| known().ok_or(error))?;
     if let (ast::Statement::CreateView(view), true) = (&mut statement, without_data) {
         view.with_no_schema_binding = view.materialized;

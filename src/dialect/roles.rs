@@ -3,7 +3,8 @@
 use datafusion::sql::sqlparser::ast::{Ident, Statement};
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
 
-use super::definitions::{are, call, is};
+use super::commands::call;
+use super::definitions::{are, is};
 
 /// A statement about roles.
 #[derive(Debug, Clone, PartialEq, Eq)]

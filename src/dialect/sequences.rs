@@ -8,7 +8,8 @@ use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::Parser;
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
 
-use super::definitions::{after_name, are, call, is, name_at, token};
+use super::commands::call;
+use super::definitions::{after_name, are, is, name_at, token};
 use super::folded;
 use super::postgres::Postgres;
 use crate::error::{Error, ErrorKind, Result};

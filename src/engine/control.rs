@@ -123,7 +123,7 @@ pub(super) async fn execute(session: &mut Session, statement: &Statement, params
 }
 
 /// What there is without asking for it.
-const EXTENSIONS: [&str; 3] = ["lakewire", "pg_stat_statements", "plpgsql"];
+pub(super) const EXTENSIONS: [&str; 3] = ["lakewire", "pg_stat_statements", "plpgsql"];
 
 /// Schemas that programs dump ask for what PostgreSQL always has.
 fn create_extension(session: &Session, extension: &ast::CreateExtension) -> Result<Outcome> {

@@ -4,10 +4,11 @@ use datafusion::sql::sqlparser::ast::{CommentObject, ObjectName};
 
 use super::super::names::reference;
 use super::super::{Change, unsupported};
-use super::relations::owned;
+use super::relations::{known, owned};
 use super::{indexes, schemas};
 use crate::catalog::{Object, ObjectKind};
 use crate::dialect::{CONSTRAINT, folded};
+use crate::engine::SessionInfo;
 use crate::error::{Error, ErrorKind, Result};
 use crate::table::Constraint;
 
@@ -35,8 +36,11 @@ pub(super) async fn comment(
         },
         CommentObject::Index => {
             let Some((table, index)) = indexes::find(change, name)? else {
-                let message = format!("relation \"{}\" does not exist", reference(name)?);
-                return Err(Error::new(ErrorKind::UndefinedTable, message));
+                let object = known(change, name)?;
+                return Err(Error::new(
+                    ErrorKind::WrongObjectType,
+                    format!("\"{}\" is not an index", object.name.name),
+                ));
             };
             if index.kind.is_constraint() {
                 return Err(unsupported("COMMENT ON INDEX of a constraint's index")
@@ -50,13 +54,12 @@ pub(super) async fn comment(
             change.overlay.put_schema_comment(&schema, text);
             Ok(())
         }
-        CommentObject::Database => {
-            let database = reference(name)?.table().to_owned();
-            if database != change.planner.database() {
-                let message = format!("database \"{database}\" does not exist");
-                return Err(Error::new(ErrorKind::InvalidCatalogName, message));
+        CommentObject::Role | CommentObject::User => {
+            let role = reference(name)?.table().to_owned();
+            if let Some(session) = SessionInfo::of(change.state().config_options()) {
+                session.check_role(&role)?;
             }
-            change.notice("00000", "a comment on the database is not kept".to_owned());
+            change.notice("00000", format!("a comment on role {role} is not kept"));
             Ok(())
         }
         other => Err(unsupported(&format!("COMMENT ON {other}"))),

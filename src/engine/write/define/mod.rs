@@ -15,6 +15,7 @@ mod drop;
 mod index_keys;
 mod indexes;
 mod memberships;
+mod objects;
 mod options;
 mod relations;
 mod rights;
@@ -27,7 +28,7 @@ use datafusion::scalar::ScalarValue;
 use datafusion::sql::sqlparser::ast::{self, ObjectType};
 
 use super::{Change, unsupported};
-use crate::dialect::{Command, RoleCommand, Statement, alter_tag, command, place_of};
+use crate::dialect::{Command, ObjectCommand, RoleCommand, Statement, alter_tag, command, place_of};
 use crate::engine::planned::locate;
 use crate::engine::session::Outcome;
 use crate::error::{Error, ErrorKind, Result};
@@ -71,7 +72,6 @@ pub(super) fn tag(statement: &ast::Statement) -> Option<&'static str> {
             ObjectType::Schema => "DROP SCHEMA",
             ObjectType::Index => "DROP INDEX",
             ObjectType::Sequence => "DROP SEQUENCE",
-            ObjectType::Type => "DROP TYPE",
             _ => return None,
         },
         other => match command(other)? {
@@ -86,6 +86,8 @@ pub(super) fn tag(statement: &ast::Statement) -> Option<&'static str> {
                     "REVOKE ROLE"
                 }
             }
+            Command::Objects(ObjectCommand::Drop { objects, .. }) => objects.first()?.kind.drop_tag,
+            Command::Objects(ObjectCommand::Comment(_)) => "COMMENT",
             Command::Role(_) | Command::Harmless(_) | Command::Refused(_) => return None,
         },
     })
@@ -190,6 +192,10 @@ async fn commanded(change: &Change, statement: &Statement, tag: &str, command: C
                 true => sequences::create(change, &name, says_if, &options).await,
                 false => sequences::alter(change, &name, says_if, &options).await,
             }
+        }
+        Command::Objects(command) => {
+            objects::carry_out(change, &command)?;
+            done(tag)
         }
         _ => Err(unsupported(tag)),
     }
