@@ -16,6 +16,9 @@ use super::sequences;
 /// What the name of every [`Command`] begins with; nobody writes it.
 const COMMAND: &str = "command\u{1}";
 
+const SET_SCHEMA: &str = "SET SCHEMA";
+const SET_SCHEMA_IF_EXISTS: &str = "SET SCHEMA IF EXISTS";
+
 /// A statement that sqlparser has no tree for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
@@ -28,6 +31,7 @@ pub enum Command {
     SetSchema {
         name: ObjectName,
         schema: Ident,
+        if_exists: bool,
     },
     /// `CREATE` or `ALTER SEQUENCE`, perhaps `IF …`: as which, the sequence, and what is said of it.
     Sequence {
@@ -99,11 +103,11 @@ pub fn parse_command(tokens: &[TokenWithSpan]) -> Option<Statement> {
         let kind = tokens.get(1)?.token.to_string().to_uppercase();
         let end = tokens.len().checked_sub(3)?;
         if are(tokens, end, "set schema") && matches!(kind.as_str(), "TABLE" | "VIEW") {
-            let at = if are(tokens, 2, "if exists") { 4 } else { 2 };
-            let name = name_at(tokens, at, end)?;
+            let if_exists = are(tokens, 2, "if exists");
+            let name = name_at(tokens, if if_exists { 4 } else { 2 }, end)?;
             let schema = name_at(tokens, end + 2, tokens.len())?;
             let parts = name.0.into_iter().chain(schema.0).filter_map(|part| part.as_ident().cloned());
-            return Some(call("SET SCHEMA", parts.collect()));
+            return Some(call(if if_exists { SET_SCHEMA_IF_EXISTS } else { SET_SCHEMA }, parts.collect()));
         }
     }
     let refused = REFUSED.iter().find(|words| are(tokens, 0, &words.to_lowercase()))?;
@@ -133,9 +137,9 @@ pub fn command(statement: &Statement) -> Option<Command> {
         "REFRESH" | "REFRESH NO DATA" => {
             Command::Refresh { view: ObjectName::from(parts), with_data: what == "REFRESH" }
         }
-        "SET SCHEMA" => {
+        SET_SCHEMA | SET_SCHEMA_IF_EXISTS => {
             let schema = parts.pop()?;
-            Command::SetSchema { name: ObjectName::from(parts), schema }
+            Command::SetSchema { name: ObjectName::from(parts), schema, if_exists: what != SET_SCHEMA }
         }
         tag if let Some(tag) = sequences::TAGS.iter().find(|known| **known == tag) => {
             let options = parts.pop()?.value;
@@ -171,6 +175,6 @@ mod tests {
         let view = ObjectName::from(vec![Ident::new("s"), Ident::new("v")]);
         assert_eq!(of("refresh materialized view s.v with no data"), Some(Command::Refresh { view, with_data: false }));
         let (name, schema) = (ObjectName::from(vec![Ident::new("t")]), Ident::new("s"));
-        assert_eq!(of("alter table t set schema s"), Some(Command::SetSchema { name, schema }));
+        assert_eq!(of("alter table t set schema s"), Some(Command::SetSchema { name, schema, if_exists: false }));
     }
 }

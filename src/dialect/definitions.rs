@@ -9,7 +9,7 @@
 //! | `CREATE TABLE … AS q WITH NO DATA` | `CREATE TABLE … STRICT AS q` |
 //! | `CREATE MATERIALIZED VIEW … WITH NO DATA` | without it, and [`is_without_data`] |
 //! | `WITH (delta.appendOnly = true)` | `WITH ("delta.appendOnly" = true)` |
-//! | `ALTER [MATERIALIZED] VIEW v RENAME TO w`, `ALTER SEQUENCE v …` | `ALTER TABLE v RENAME TO w` |
+//! | `ALTER [MATERIALIZED] VIEW v RENAME TO w`, `ALTER SEQUENCE v …`, `ALTER INDEX v …` | `ALTER TABLE v RENAME TO w` |
 //! | `ALTER TABLE t SET SCHEMA s`, `REFRESH MATERIALIZED VIEW v`, `VACUUM …` and other commands | `CALL` of a [`Command`](super::Command) |
 //!
 //! Invariant: replaced tokens carry the span of what they replace, so later errors point at the user's text.
@@ -20,7 +20,7 @@ use datafusion::sql::sqlparser::parser::Parser;
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
 
 use super::postgres::Postgres;
-use super::{comments, sequences};
+use super::{alterations, clauses, comments, sequences};
 
 /// Type of a column of which a statement gives only the name.
 pub const UNTYPED: &str = "unknown";
@@ -44,10 +44,11 @@ fn word(text: &str, like: &TokenWithSpan) -> TokenWithSpan {
 
 /// Rewrites a statement's tokens, white space dropped.
 pub fn rewrite(tokens: &mut Vec<TokenWithSpan>) {
+    clauses::rewrite(tokens);
     if is(tokens.first(), "create") {
         create(tokens);
-    } else if ["alter view", "alter materialized view", "alter sequence"].iter().any(|words| are(tokens, 0, words)) {
-        alter_view(tokens);
+    } else if ALTERED.iter().any(|words| are(tokens, 0, words)) {
+        alter_as_table(tokens);
     } else if are(tokens, 0, "drop index concurrently") {
         tokens.remove(2);
     }
@@ -56,7 +57,7 @@ pub fn rewrite(tokens: &mut Vec<TokenWithSpan>) {
         sequences::settle_identity(tokens);
     }
     if are(tokens, 0, "alter table") {
-        sequences::alter_identity(tokens);
+        alterations::rewrite(tokens);
     }
     if are(tokens, 0, "comment on") {
         comments::rewrite(tokens);
@@ -236,21 +237,27 @@ fn recursive_view(tokens: &mut Vec<TokenWithSpan>, view: usize) {
     tokens.splice(close + 2..close + 2, head);
 }
 
-/// The tag of an ALTER that [`rewrite`] has made one of a table.
-pub fn alter_tag(text: &str) -> &'static str {
+/// Relations that are altered as tables are.
+const ALTERED: [&str; 5] =
+    ["alter view", "alter materialized view", "alter sequence", "alter index", "alter foreign table"];
+
+/// What an ALTER is about that [`rewrite`] has made one of a table, in capitals.
+pub fn altered(text: &str) -> &'static str {
     let tokens = Tokenizer::new(&PostgreSqlDialect {}, text).tokenize_with_location().unwrap_or_default();
     let words: Vec<_> = tokens.into_iter().filter(|t| !matches!(t.token, Token::Whitespace(_))).take(3).collect();
     match () {
-        () if are(&words, 0, "alter view") => "ALTER VIEW",
-        () if are(&words, 0, "alter materialized view") => "ALTER MATERIALIZED VIEW",
-        () if are(&words, 0, "alter sequence") => "ALTER SEQUENCE",
-        () => "ALTER TABLE",
+        () if are(&words, 0, "alter view") => "VIEW",
+        () if are(&words, 0, "alter materialized view") => "MATERIALIZED VIEW",
+        () if are(&words, 0, "alter sequence") => "SEQUENCE",
+        () if are(&words, 0, "alter index") => "INDEX",
+        () if are(&words, 0, "alter foreign table") => "FOREIGN TABLE",
+        () => "TABLE",
     }
 }
 
-/// `ALTER VIEW … RENAME | OWNER | SET SCHEMA` as of a table, and of a sequence; `ALTER VIEW v AS q` stays.
-fn alter_view(tokens: &mut Vec<TokenWithSpan>) {
-    if is(tokens.get(1), "materialized") {
+/// `ALTER VIEW … RENAME | OWNER | SET SCHEMA` as of a table, and of the others; `ALTER VIEW v AS q` stays.
+fn alter_as_table(tokens: &mut Vec<TokenWithSpan>) {
+    if is(tokens.get(1), "materialized") || is(tokens.get(1), "foreign") {
         tokens.remove(1);
     }
     let mut at = 2;
@@ -259,8 +266,11 @@ fn alter_view(tokens: &mut Vec<TokenWithSpan>) {
     }
     let action = tokens.get(after_name(tokens, at));
     let goes = |word| is(action, word);
-    let of_table =
-        if is(tokens.get(1), "view") { !goes("as") } else { ["rename", "owner", "set"].into_iter().any(goes) };
+    let of_table = match () {
+        () if is(tokens.get(1), "view") => !goes("as"),
+        () if is(tokens.get(1), "sequence") => ["rename", "owner", "set"].into_iter().any(goes),
+        () => true,
+    };
     if of_table && let Some(slot) = tokens.get_mut(1) {
         slot.token = Token::make_keyword("table");
     }
@@ -290,6 +300,14 @@ fn dotted_options(tokens: &mut Vec<TokenWithSpan>) {
                 .collect();
             let Some(first) = tokens.get(at).cloned() else { return };
             tokens.splice(at..end, [token(Token::make_word(&name, Some('"')), &first)]);
+        }
+        // `(security_barrier)`
+        let like = tokens.get(at).filter(|token| begins && matches!(token.token, Token::Word(_))).cloned();
+        if let Some(like) = like
+            && matches!(tokens.get(at + 1).map(|t| &t.token), Some(Token::RParen | Token::Comma))
+        {
+            let value = [Token::Eq, Token::make_keyword("true")];
+            tokens.splice(at + 1..at + 1, value.map(|value| token(value, &like)));
         }
         at += 1;
     }
@@ -333,9 +351,9 @@ mod tests {
     }
 
     #[test]
-    fn an_alter_has_the_tag_of_what_it_says() {
-        assert_eq!(alter_tag("/* a */ alter -- b\n materialized view v rename to w"), "ALTER MATERIALIZED VIEW");
-        assert_eq!(alter_tag("/*view*/alter view v rename to w"), "ALTER VIEW");
-        assert_eq!(alter_tag("alter table view rename to w"), "ALTER TABLE");
+    fn an_alter_is_about_what_it_says() {
+        assert_eq!(altered("/* a */ alter -- b\n materialized view v rename to w"), "MATERIALIZED VIEW");
+        assert_eq!(altered("/*view*/alter view v rename to w"), "VIEW");
+        assert_eq!(altered("alter table view rename to w"), "TABLE");
     }
 }

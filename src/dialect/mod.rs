@@ -5,7 +5,9 @@
 //! Invariant: the text of a statement is kept, and every syntax error has a position in it.
 //! Invariant: rules never turn the tree back into text, so identifiers keep their spans.
 
+mod alterations;
 mod chains;
+mod clauses;
 mod commands;
 mod comments;
 mod copy;
@@ -46,11 +48,13 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::names::TableName;
 use postgres::Postgres;
 
+pub use alterations::{Alteration, alteration, alteration_of_column};
+pub use clauses::{KeyClauses, STORAGE, columns_set, key_clauses};
 pub use commands::{Command, command};
 pub use comments::CONSTRAINT;
 pub use copy::{CopyValue, options as copy_options};
 pub use cursor::MOVE;
-pub use definitions::{LIKE, alter_tag};
+pub use definitions::{LIKE, altered};
 pub use merge::{is_nothing, is_nothing_column};
 pub use normalize::normalized;
 pub use objects::{Form, NamedObject, ObjectCommand, TypeName};
@@ -63,7 +67,7 @@ pub use rules::{
     GATHERED, OF_TEXT, RECORD_FUNCTIONS, RELATION, RELATION_FUNCTIONS, SET_FUNCTIONS, SINGLE_VALUE, call, cast,
     frame_parameter, is_aggregate, is_of_rows, one_value, repeated_name, visible_name,
 };
-pub use sequences::{IDENTITY, SequenceOption, sequence_options};
+pub use sequences::{SequenceOption, sequence_options};
 
 /// How deep expressions may nest before `54001`.
 const NESTING_MAX: usize = 128;

@@ -294,13 +294,13 @@ async fn drop_all(change: &Change, doomed: &[Arc<Object>], cascade: bool) -> Res
     Ok(())
 }
 
-fn depended_on(message: String, lines: &[String]) -> Error {
+pub(super) fn depended_on(message: String, lines: &[String]) -> Error {
     Error::new(ErrorKind::DependentObjects, message)
         .with_detail(lines.join("\n"))
         .with_hint("Use DROP ... CASCADE to drop the dependent objects too.")
 }
 
-fn cascades(change: &Change, names: &[String]) {
+pub(super) fn cascades(change: &Change, names: &[String]) {
     match names {
         [] => {}
         [one] => change.notice("00000", format!("drop cascades to {one}")),

@@ -7,6 +7,7 @@
 
 mod alter;
 mod alter_columns;
+mod alterations;
 mod checks;
 mod columns;
 mod comments;
@@ -21,14 +22,16 @@ mod relations;
 mod rights;
 mod schemas;
 pub(super) mod sequences;
+mod storage;
 mod tables;
+mod updatable;
 mod views;
 
 use datafusion::scalar::ScalarValue;
 use datafusion::sql::sqlparser::ast::{self, ObjectType};
 
 use super::{Change, unsupported};
-use crate::dialect::{Command, ObjectCommand, RoleCommand, Statement, alter_tag, command, place_of};
+use crate::dialect::{Command, ObjectCommand, RoleCommand, Statement, altered, command, place_of};
 use crate::engine::planned::locate;
 use crate::engine::session::Outcome;
 use crate::error::{Error, ErrorKind, Result};
@@ -61,7 +64,6 @@ pub(super) fn tag(statement: &ast::Statement) -> Option<&'static str> {
         ast::Statement::AlterTable(_) => "ALTER TABLE",
         ast::Statement::AlterView { .. } => "ALTER VIEW",
         ast::Statement::AlterSchema(_) => "ALTER SCHEMA",
-        ast::Statement::AlterIndex { .. } => "ALTER INDEX",
         ast::Statement::Comment { .. } => "COMMENT",
         ast::Statement::Grant(_) => "GRANT",
         ast::Statement::Revoke(_) => "REVOKE",
@@ -131,15 +133,12 @@ async fn carry_out(change: &Change, statement: &Statement, params: &[ScalarValue
             done(tag)
         }
         ast::Statement::AlterTable(table) => {
-            alter::table(change, table).await?;
-            done(alter_tag(&statement.text))
+            let kind = altered(&statement.text);
+            alter::table(change, table, kind).await?;
+            done(&format!("ALTER {kind}"))
         }
         ast::Statement::AlterSchema(schema) => {
             schemas::alter(change, schema).await?;
-            done(tag)
-        }
-        ast::Statement::AlterIndex { name, operation } => {
-            indexes::alter(change, name, operation).await?;
             done(tag)
         }
         ast::Statement::Comment { object_type, object_name, comment, if_exists } => {
@@ -178,9 +177,10 @@ async fn commanded(change: &Change, statement: &Statement, tag: &str, command: C
             views::refresh(change, &view, with_data).await?;
             done(tag)
         }
-        Command::SetSchema { name, schema } => {
-            alter::set_schema(change, &name, &schema).await?;
-            done(alter_tag(&statement.text))
+        Command::SetSchema { name, schema, if_exists } => {
+            let kind = altered(&statement.text);
+            alter::set_schema(change, &name, &schema, if_exists, kind).await?;
+            done(&format!("ALTER {kind}"))
         }
         Command::Role(RoleCommand::Member { grants, admin, roles, members }) => {
             memberships::carry_out(change, grants, admin, &roles, &members)?;

@@ -30,7 +30,7 @@ pub(super) fn carry_out(change: &Change, command: &ObjectCommand) -> Result<()> 
 enum Found {
     /// What messages call it.
     There(String),
-    /// What it is that is not there, and the error for it.
+    /// What a notice says, and the error.
     Missing(String, Error),
 }
 
@@ -40,8 +40,13 @@ struct Lookup<'a> {
 }
 
 fn missing(kind: ErrorKind, what: String) -> Found {
-    let error = Error::new(kind, format!("{what} does not exist"));
-    Found::Missing(what, error)
+    let message = format!("{what} does not exist");
+    missing_as(&what, Error::new(kind, message))
+}
+
+/// Where the error has other words than the notice.
+fn missing_as(what: &str, error: Error) -> Found {
+    Found::Missing(format!("{what} does not exist"), error)
 }
 
 impl Lookup<'_> {
@@ -51,8 +56,8 @@ impl Lookup<'_> {
                 let message = format!("cannot drop {told} because it is required by the database system");
                 Err(Error::new(ErrorKind::DependentObjects, message))
             }
-            Found::Missing(what, _) if if_exists => {
-                self.change.notice("00000", format!("{what} does not exist, skipping"));
+            Found::Missing(notice, _) if if_exists => {
+                self.change.notice("00000", format!("{notice}, skipping"));
                 Ok(())
             }
             Found::Missing(_, error) => Err(error),
@@ -132,7 +137,7 @@ impl Lookup<'_> {
             if noun == "collation" {
                 message = format!("{told} for encoding \"UTF8\" does not exist");
             }
-            return Ok(Found::Missing(told, Error::new(ErrorKind::UndefinedObject, message)));
+            return Ok(missing_as(&told, Error::new(ErrorKind::UndefinedObject, message)));
         };
         match noun {
             "domain" => Err(Error::new(ErrorKind::WrongObjectType, format!("\"{name}\" is not a domain"))),
@@ -165,7 +170,7 @@ impl Lookup<'_> {
             None => format!("could not find {} named \"{name}\"", with_article(called)),
             Some(_) => format!("{called} {name}({arguments}) does not exist"),
         };
-        Ok(Found::Missing(format!("{noun} {name}({told})"), Error::new(ErrorKind::UndefinedFunction, message)))
+        Ok(missing_as(&format!("{noun} {name}({told})"), Error::new(ErrorKind::UndefinedFunction, message)))
     }
 
     fn on_relation(&self, object: &NamedObject) -> Result<Found> {
@@ -180,7 +185,7 @@ impl Lookup<'_> {
                 let of = if noun == "rule" { "relation" } else { "table" };
                 let message = format!("{noun} \"{name}\" for {of} \"{bare}\" does not exist");
                 let told = format!("{noun} \"{name}\" for relation \"{table}\"");
-                Ok(Found::Missing(told, Error::new(ErrorKind::UndefinedObject, message)))
+                Ok(missing_as(&told, Error::new(ErrorKind::UndefinedObject, message)))
             }
         }
     }
@@ -195,10 +200,8 @@ impl Lookup<'_> {
         Ok(match object_named(self.session, noun, bare) {
             Some(_) => Found::There(format!("{noun} {name} for access method {method}")),
             None => {
-                let what = format!("{noun} \"{name}\"");
-                let message = format!("{what} does not exist for access method \"{method}\"");
-                let error = Error::new(ErrorKind::UndefinedObject, message);
-                Found::Missing(what, error)
+                let message = format!("{noun} \"{name}\" does not exist for access method \"{method}\"");
+                Found::Missing(message.clone(), Error::new(ErrorKind::UndefinedObject, message))
             }
         })
     }
@@ -212,7 +215,7 @@ impl Lookup<'_> {
                 let sides = types.iter().map(|side| if side == "NONE" { "" } else { side });
                 let shown = sides.collect::<Vec<_>>().join(&format!(" {name} "));
                 let message = format!("operator does not exist: {}", shown.trim());
-                Found::Missing(format!("operator {name}"), Error::new(ErrorKind::UndefinedFunction, message))
+                missing_as(&format!("operator {name}"), Error::new(ErrorKind::UndefinedFunction, message))
             }
         }
     }
@@ -227,7 +230,7 @@ impl Lookup<'_> {
         }
         let told: Vec<String> = object.types.iter().flatten().map(TypeName::told).collect();
         let message = format!("{} does not exist", between(types));
-        Found::Missing(between(&told), Error::new(ErrorKind::UndefinedObject, message))
+        missing_as(&between(&told), Error::new(ErrorKind::UndefinedObject, message))
     }
 
     fn mapping(&self, object: &NamedObject) -> Found {
@@ -245,7 +248,7 @@ fn transform(object: &NamedObject, types: &[String]) -> Found {
     let of = |data_type: &str| format!("transform for type {data_type} language \"{language}\"");
     let told = object.types.iter().flatten().map(TypeName::told).collect::<String>();
     let message = format!("{} does not exist", of(&types.concat()));
-    Found::Missing(of(&told), Error::new(ErrorKind::UndefinedObject, message))
+    missing_as(&of(&told), Error::new(ErrorKind::UndefinedObject, message))
 }
 
 fn reference(name: &[String]) -> TableReference {

@@ -46,7 +46,10 @@ pub(super) async fn create(
             let query = Statement { ast, ..statement.clone() };
             let plan = planned(change, &query, params).await?;
             let names: Vec<String> = table.columns.iter().map(|column| folded(&column.name)).collect();
-            let kept = Kept { properties: options::of_table(table)?, partition_by: options::partition_columns(table)? };
+            let kept = Kept {
+                properties: options::of_table(change, table)?,
+                partition_by: options::partition_columns(table)?,
+            };
             let rows = fill(change, &name, renamed(plan, &names)?, kept, with_data).await?;
             Outcome::command(if with_data { format!("SELECT {rows}") } else { tag.to_owned() })
         }
@@ -202,7 +205,8 @@ async fn defined(change: &Change, name: &TableName, table: &ast::CreateTable) ->
     for constraint in &table.constraints {
         constraints.add(change, constraint)?;
     }
-    constraints.settle(change)?;
+    let declared = |name: &str| columns.iter().find(|column| column.name() == name);
+    constraints.settle(change, |name| declared(name).map(Declared::pg_type))?;
     let partition_by = options::partition_columns(table)?;
     for column in &partition_by {
         if !columns.iter().any(|known| known.name() == column) {
@@ -214,7 +218,7 @@ async fn defined(change: &Change, name: &TableName, table: &ast::CreateTable) ->
     let fields = columns.iter().map(|column| column.field.clone().with_nullable(!not_null(&column.field)));
     let schema = Schema::new(fields.collect::<Vec<_>>());
     let columns = columns.into_iter().map(|column| (column.field.name().clone(), column.definition)).collect();
-    let properties = options::of_table(table)?;
+    let properties = options::of_table(change, table)?;
     Ok(Definition {
         columns,
         constraints: constraints.all,
@@ -277,10 +281,12 @@ async fn copied(
         match &constraint.kind {
             ConstraintKind::Check { .. } if has("constraints") => constraints.all.push(constraint.clone()),
             ConstraintKind::PrimaryKey { columns } if has("indexes") => {
-                constraints.primary_key(None, columns.clone())?
+                constraints.primary_key(None, columns.clone())?;
+                constraints.as_in(constraint);
             }
             ConstraintKind::Unique { columns, nulls_not_distinct } if has("indexes") => {
-                constraints.unique(None, columns.clone(), *nulls_not_distinct)?
+                constraints.unique(None, columns.clone(), *nulls_not_distinct, &constraint.covers)?;
+                constraints.as_in(constraint);
             }
             kind @ ConstraintKind::Index { .. } if has("indexes") => constraints.index(kind)?,
             _ => {}

@@ -6,6 +6,7 @@ use datafusion::sql::sqlparser::ast::{self, ObjectName};
 use super::super::Change;
 use super::relations::{self, existing, full_name, is_temporary, owned, place, qualified, quoted};
 use super::tables::{Kept, fill, renamed};
+use super::{options, updatable};
 use crate::catalog::{Column, Object, ObjectKind};
 use crate::dialect::{self, folded};
 use crate::engine::session::Outcome;
@@ -31,6 +32,9 @@ pub(super) async fn create(change: &Change, view: &ast::CreateView) -> Result<Ou
         }
         Some(_) => return existing(change, &name, view.if_not_exists, "CREATE VIEW"),
         None => {}
+    }
+    if options::check_of_view(change, options::given(&view.options))? {
+        updatable::check(&view.query)?;
     }
     let names: Vec<String> = view.columns.iter().map(|column| folded(&column.name)).collect();
     let plan = relations::plan(change, &definition).await?;
@@ -111,13 +115,14 @@ pub(super) async fn create_materialized(change: &Change, view: &ast::CreateView)
     if change.scope().object(&name).is_some() {
         return existing(change, &name, view.if_not_exists, "CREATE MATERIALIZED VIEW");
     }
+    let properties = options::properties(change, options::given(&view.options))?;
     let with_data = !view.with_no_schema_binding;
     let definition = qualified(change, &view.query)?;
     let names: Vec<String> = view.columns.iter().map(|column| folded(&column.name)).collect();
     let plan = renamed(relations::plan(change, &definition).await?, &names)?;
     let columns = columns_of(&plan);
     let definition = settled(&definition, &names, &columns);
-    let rows = fill(change, &name, plan, Kept::default(), with_data).await?;
+    let rows = fill(change, &name, plan, Kept { properties, ..Kept::default() }, with_data).await?;
     change.overlay.edit(&name, |object| object.query = Some(definition))?;
     Ok(Outcome::command(if with_data { format!("SELECT {rows}") } else { "CREATE MATERIALIZED VIEW".to_owned() }))
 }
