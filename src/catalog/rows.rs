@@ -38,12 +38,15 @@ const COLUMNS: [(&str, DataType); 18] = [
     ("columns", TEXT),    // JSON
     ("comment", TEXT),
     ("provenance", TEXT), // JSON
-    ("sqlstate", TEXT),   // of a broken table
+    ("sqlstate", TEXT),   // of a broken table, and of a materialized view that is not populated
     ("message", TEXT),
     ("dropped_in", LONG),  // release
     ("constraints", TEXT), // JSON: checks and keys
     ("rights", TEXT),      // JSON: privileges by user, "" = everybody; null = never granted or revoked
 ];
+
+/// What reading a materialized view gives that is not populated.
+const UNPOPULATED: &str = "55000";
 
 pub(super) fn schema() -> SchemaRef {
     Arc::new(Schema::new(COLUMNS.iter().map(|(name, kind)| Field::new(*name, kind.clone(), true)).collect::<Vec<_>>()))
@@ -126,6 +129,7 @@ fn object_row(object: &Object) -> Result<Row<'_>> {
         ObjectKind::Table { location, version, rows, bytes } => {
             row.kind = "table";
             (row.location, row.version, row.rows, row.bytes) = (Some(location.as_str()), *version, *rows, *bytes);
+            row.sqlstate = object.unpopulated.then_some(UNPOPULATED);
         }
         ObjectKind::View { definition } => {
             row.kind = "view";
@@ -241,6 +245,7 @@ impl Reader {
             provenance: self.json("provenance", row)?,
             constraints: self.json("constraints", row)?.unwrap_or_default(),
             query: if kind == "table" { self.text("definition", row) } else { None },
+            unpopulated: kind == "table" && self.text("sqlstate", row).as_deref() == Some(UNPOPULATED),
             rights: self.json("rights", row)?,
             name: name.clone(),
         };

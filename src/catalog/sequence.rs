@@ -199,7 +199,7 @@ impl Sequences {
     pub async fn pass(&self, id: Uuid, sequence: &Sequence, value: i64) -> Result<()> {
         let counter = self.counter(id);
         let mut counter = counter.lock().await;
-        let is_behind = |at: Position| at.is_called && at.value >= value;
+        let is_behind = |at: Position| if at.is_called { at.value >= value } else { at.value > value };
         while let Some(known) = counter.as_mut() {
             if is_behind(known.at) {
                 return Ok(());

@@ -16,8 +16,9 @@ use super::definitions::{after_name, are, closing, is, token};
 use super::folded;
 use super::sequences::{SequenceOption, options_in};
 
-/// What begins the name that stands for an alteration.
+/// What begins the name that stands for an alteration of a table, and of a column.
 const MARK: &str = "alteration\u{1}";
+const COLUMN_MARK: &str = "alteration of a column\u{1}";
 
 /// An action of `ALTER TABLE`, of a column or of the table.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,21 +86,20 @@ const NOTHING: &[&str] = &[
 
 const KIN: &[&str] = &["INHERIT", "NO INHERIT", "NOT OF", "OF", "ATTACH PARTITION", "DETACH PARTITION"];
 
-/// The alteration that an identifier stands for.
-pub fn alteration(name: &Ident) -> Option<Alteration> {
-    let text = name.value.strip_prefix(MARK)?;
+fn tokens_of(text: &str) -> Option<Vec<TokenWithSpan>> {
     let tokens = Tokenizer::new(&PostgreSqlDialect {}, text).tokenize_with_location().ok()?;
-    let tokens: Vec<TokenWithSpan> =
-        tokens.into_iter().filter(|token| !matches!(token.token, Token::Whitespace(_))).collect();
-    Alteration::of_column(&tokens).or_else(|| Alteration::of_table(&tokens))
+    Some(tokens.into_iter().filter(|token| !matches!(token.token, Token::Whitespace(_))).collect())
+}
+
+/// The alteration of a table that the name of a constraint stands for.
+pub fn alteration(name: &Ident) -> Option<Alteration> {
+    Alteration::of_table(&tokens_of(name.value.strip_prefix(MARK)?)?)
 }
 
 /// The alteration that a default stands for.
 pub fn alteration_of_column(default: &Expr) -> Option<Alteration> {
-    match default {
-        Expr::Identifier(name) => alteration(name),
-        _ => None,
-    }
+    let Expr::Identifier(name) = default else { return None };
+    Alteration::of_column(&tokens_of(name.value.strip_prefix(COLUMN_MARK)?)?)
 }
 
 pub(super) fn rewrite(tokens: &mut Vec<TokenWithSpan>) {
@@ -131,7 +131,7 @@ fn action(tokens: &mut Vec<TokenWithSpan>, start: usize, end: usize) {
     let of_column = is(said.first(), "alter") && !is(said.get(1), "constraint");
     if !of_column {
         if Alteration::of_table(&said).is_some() {
-            tokens.splice(start..end, marked(&said, &["VALIDATE", "CONSTRAINT"], &said));
+            tokens.splice(start..end, marked(&said, &["VALIDATE", "CONSTRAINT"], MARK, &said));
         }
         return;
     }
@@ -144,23 +144,23 @@ fn action(tokens: &mut Vec<TokenWithSpan>, start: usize, end: usize) {
     }
     let rest = said.get(column + 1..).unwrap_or_default();
     if Alteration::of_column(rest).is_some() {
-        tokens.splice(start + column + 1..end, marked(&said, &["SET", "DEFAULT"], rest));
+        tokens.splice(start + column + 1..end, marked(&said, &["SET", "DEFAULT"], COLUMN_MARK, rest));
     } else if let Some(collate) = collation(rest) {
         let name_end = after_name(rest, collate + 1);
         let collation = rest.get(collate..name_end).unwrap_or_default().to_vec();
         let mut more = vec![token(Token::Comma, &said[0])];
         more.extend(said[..=column].iter().cloned());
-        more.extend(marked(&said, &["SET", "DEFAULT"], &collation));
+        more.extend(marked(&said, &["SET", "DEFAULT"], COLUMN_MARK, &collation));
         tokens.splice(end..end, more);
         tokens.drain(start + column + 1 + collate..start + column + 1 + name_end);
     }
 }
 
 /// Words and the name that stands for what is said.
-fn marked(like: &[TokenWithSpan], words: &[&str], said: &[TokenWithSpan]) -> Vec<TokenWithSpan> {
+fn marked(like: &[TokenWithSpan], words: &[&str], mark: &str, said: &[TokenWithSpan]) -> Vec<TokenWithSpan> {
     let Some(like) = like.first() else { return Vec::new() };
     let text: Vec<String> = said.iter().map(|token| token.token.to_string()).collect();
-    let name = Token::make_word(&format!("{MARK}{}", text.join(" ")), Some('"'));
+    let name = Token::make_word(&format!("{mark}{}", text.join(" ")), Some('"'));
     let words = words.iter().map(|word| Token::make_keyword(word));
     words.chain([name]).map(|word| token(word, like)).collect()
 }

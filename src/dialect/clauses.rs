@@ -147,7 +147,7 @@ fn of_constraints(tokens: &mut Vec<TokenWithSpan>) {
             }
             let from = if opens(tokens, from) { closing(tokens, from).map(|close| close + 1) } else { Some(from) };
             from.into_iter().for_each(|from| comment(tokens, from));
-        } else if is(tokens.get(at), "compression") && !begins_item {
+        } else if is(tokens.get(at), "compression") && !begins_item && !is(tokens.get(at - 1), "set") {
             comment(tokens, at);
         } else if are(tokens, at, "no inherit") && tokens[at - 1].token == Token::RParen {
             tokens.drain(at..at + 2);

@@ -16,6 +16,13 @@ use super::sequences;
 /// What the name of every [`Command`] begins with; nobody writes it.
 const COMMAND: &str = "command\u{1}";
 
+/// `REFRESH MATERIALIZED VIEW`: with data or not, concurrently or not.
+const REFRESHES: [(bool, bool, &str); 4] = [
+    (true, false, "REFRESH"),
+    (false, false, "REFRESH NO DATA"),
+    (true, true, "REFRESH CONCURRENTLY"),
+    (false, true, "REFRESH CONCURRENTLY NO DATA"),
+];
 const SET_SCHEMA: &str = "SET SCHEMA";
 const SET_SCHEMA_IF_EXISTS: &str = "SET SCHEMA IF EXISTS";
 
@@ -27,6 +34,7 @@ pub enum Command {
     Refresh {
         view: ObjectName,
         with_data: bool,
+        concurrently: bool,
     },
     SetSchema {
         name: ObjectName,
@@ -92,12 +100,10 @@ pub fn parse_command(tokens: &[TokenWithSpan]) -> Option<Statement> {
     if are(tokens, 0, "refresh materialized view") {
         let mut rest = tokens.to_vec();
         let with_data = ends_with_data(&mut rest) != Some(false);
-        let at = if is(rest.get(3), "concurrently") { 4 } else { 3 };
-        let name = name_at(&rest, at, rest.len())?;
-        return Some(call(
-            if with_data { "REFRESH" } else { "REFRESH NO DATA" },
-            name.0.into_iter().filter_map(|p| p.as_ident().cloned()).collect(),
-        ));
+        let concurrently = is(rest.get(3), "concurrently");
+        let name = name_at(&rest, if concurrently { 4 } else { 3 }, rest.len())?;
+        let (_, _, what) = REFRESHES.iter().find(|(data, other, _)| (*data, *other) == (with_data, concurrently))?;
+        return Some(call(what, name.0.into_iter().filter_map(|p| p.as_ident().cloned()).collect()));
     }
     if is(tokens.first(), "alter") {
         let kind = tokens.get(1)?.token.to_string().to_uppercase();
@@ -133,10 +139,11 @@ pub fn command(statement: &Statement) -> Option<Command> {
             _ => None,
         })
         .collect();
+    if let Some((with_data, concurrently, _)) = REFRESHES.iter().find(|(_, _, known)| *known == what) {
+        let (view, with_data, concurrently) = (ObjectName::from(parts), *with_data, *concurrently);
+        return Some(Command::Refresh { view, with_data, concurrently });
+    }
     Some(match what {
-        "REFRESH" | "REFRESH NO DATA" => {
-            Command::Refresh { view: ObjectName::from(parts), with_data: what == "REFRESH" }
-        }
         SET_SCHEMA | SET_SCHEMA_IF_EXISTS => {
             let schema = parts.pop()?;
             Command::SetSchema { name: ObjectName::from(parts), schema, if_exists: what != SET_SCHEMA }
@@ -173,7 +180,8 @@ mod tests {
         assert_eq!(of("create rule r as on insert to t do nothing"), Some(Command::Refused("CREATE RULE")));
         assert_eq!(of("call refresh_gold()"), None);
         let view = ObjectName::from(vec![Ident::new("s"), Ident::new("v")]);
-        assert_eq!(of("refresh materialized view s.v with no data"), Some(Command::Refresh { view, with_data: false }));
+        let refresh = Command::Refresh { view, with_data: false, concurrently: false };
+        assert_eq!(of("refresh materialized view s.v with no data"), Some(refresh));
         let (name, schema) = (ObjectName::from(vec![Ident::new("t")]), Ident::new("s"));
         assert_eq!(of("alter table t set schema s"), Some(Command::SetSchema { name, schema, if_exists: false }));
     }

@@ -71,6 +71,8 @@ pub struct Relation {
     pub constraints: Vec<Constraint>,
     pub comment: Option<String>,
     pub rights: Option<Rights>,
+    /// Of a materialized view that has no rows to read.
+    pub unpopulated: bool,
     pub rows: Option<u64>,
     /// Bytes on disk.
     pub bytes: u64,
@@ -351,6 +353,7 @@ fn lake_relations(scope: &Scope, namespace: impl Fn(&str) -> u32) -> Vec<Relatio
             collations: Vec::new(),
             constraints: object.constraints.clone(),
             rights: object.rights.clone(),
+            unpopulated: object.unpopulated,
             comment: object.comment.clone(),
             rows,
             bytes,
@@ -380,6 +383,7 @@ fn system_relations(system: &[SystemTable], namespace: impl Fn(&str) -> u32, sco
             collations: Vec::new(),
             constraints: Vec::new(),
             rights: None,
+            unpopulated: false,
             comment: Some(table.comment.to_owned()),
             rows: None,
             bytes: 0,
@@ -412,6 +416,7 @@ fn postgres_relations(namespace: impl Fn(&str) -> u32) -> Vec<Relation> {
             _ => Vec::new(),
         },
         rights: None,
+        unpopulated: false,
         comment: None,
         rows: None,
         bytes: 0,

@@ -31,7 +31,7 @@ pub use functions::{
 };
 pub use indexed::is_catalog;
 pub use metadata::{Facts, Metadata, Namespace, Relation, role_oid};
-pub use routines::{argument_types, explicit_casts, implicit_casts};
+pub use routines::{Nature, argument_types, explicit_casts, implicit_casts, nature};
 
 /// The role that owns everything.
 pub const OWNER: &str = "lakewire";

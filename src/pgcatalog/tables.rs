@@ -119,7 +119,7 @@ fn classes(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBatch> {
         .flag("relhasrules", Relation::is_view)
         // PostgreSQL has triggers keep foreign keys: what dumps tables looks for keys where there are some
         .flag("relhastriggers", |r| in_keys.contains(&r.oid))
-        .flag("relispopulated", |_| true)
+        .flag("relispopulated", |r| !r.unpopulated)
         .text("relreplident", |r| if matches!(r.kind, "r" | "m") { "d" } else { "n" })
         .build(schema)
 }
@@ -309,7 +309,7 @@ fn pg_matviews(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBatch> {
         .text("matviewname", |r| &r.name)
         .text("matviewowner", |_| OWNER)
         .flag("hasindexes", |_| false)
-        .flag("ispopulated", |_| true)
+        .flag("ispopulated", |r| !r.unpopulated)
         .opt_text("definition", |r| r.definition.as_deref())
         .build(schema)
 }

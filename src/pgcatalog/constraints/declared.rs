@@ -342,6 +342,7 @@ pub fn indexes(relation: &Relation) -> Vec<Relation> {
             collations,
             constraints: Vec::new(),
             rights: None,
+            unpopulated: false,
             comment: declared.constraint.comment.clone().filter(|_| !declared.constraint.kind.is_constraint()),
             rows: relation.rows,
             bytes: 0,

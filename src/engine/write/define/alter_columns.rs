@@ -10,6 +10,7 @@ use super::checks;
 use super::columns::{check_identity, declared, stored_name, typed};
 use super::constraints::Constraints;
 use super::drop::{cascades, depended_on, settle_readers};
+use super::expressions::{self, Place};
 use super::relations::{plan, quoted, readers, shown};
 use super::tables::select_from;
 use super::{alterations, sequences};
@@ -98,6 +99,7 @@ pub(super) async fn add(
     let fields = definition.schema.fields().iter().map(|field| field.as_ref().clone()).chain([new.field]);
     definition.schema = Arc::new(Schema::new(fields.collect::<Vec<Field>>()));
     definition.columns.insert(name.clone(), new.definition);
+    expressions::check_generated(change, &table.name, &definition, &name).await?;
     let checked = Definition { constraints: Vec::new(), ..definition.clone() };
     definition.constraints = constraints.all;
     let new_checks: Vec<_> = definition.constraints.iter().skip(had).cloned().collect();
@@ -330,6 +332,9 @@ pub(super) async fn alter(
             return Err(Error::new(ErrorKind::SyntaxError, message));
         }
         AlterColumnOperation::SetDefault { value } => {
+            expressions::check(value, Place::Default)?;
+            let is_it = |known: &&crate::catalog::Column| known.name == column;
+            table.columns.iter().find(is_it).map_or(Ok(()), |known| expressions::check_literal(known, value))?;
             let is_null = matches!(value, ast::Expr::Value(value) if value.value == ast::Value::Null);
             known.default = if is_null { None } else { Some(sequences::default_of(change, value)?) };
             checks::expressions(change, &table.name, &definition).await?;

@@ -12,6 +12,7 @@ use datafusion::sql::sqlparser::ast::{
 use super::super::{Change, unsupported};
 use super::alterations::check_compression;
 use super::constraints::Constraints;
+use super::expressions::{self, Place};
 use super::index_keys::settled_collation;
 use super::sequences;
 use crate::catalog::Column;
@@ -104,7 +105,11 @@ pub(super) fn declared(change: &Change, column: &ast::ColumnDef, constraints: &m
                 }
             }
             ColumnOption::Default(ast::Expr::Value(value)) if value.value == ast::Value::Null => {}
-            ColumnOption::Default(value) => definition.default = Some(sequences::default_of(change, value)?),
+            ColumnOption::Default(value) => {
+                expressions::check(value, Place::Default)?;
+                expressions::check_literal(&announced, value)?;
+                definition.default = Some(sequences::default_of(change, value)?);
+            }
             ColumnOption::Check(check) => {
                 constraints.check(given.or_else(|| check.name.as_ref().map(folded)), &check.expr, Some(&name))?;
             }
@@ -115,6 +120,7 @@ pub(super) fn declared(change: &Change, column: &ast::ColumnDef, constraints: &m
             ColumnOption::Unique(_) => constraints.unique(given, vec![name.clone()], false, &[])?,
             ColumnOption::ForeignKey(key) => constraints.foreign_key(change, given, vec![name.clone()], key)?,
             ColumnOption::Generated { generation_expr: Some(value), .. } => {
+                expressions::check(value, Place::Generated)?;
                 definition.generated = Some(value.to_string())
             }
             ColumnOption::Generated { generated_as, generation_expr: None, sequence_options, .. } => {

@@ -25,6 +25,12 @@ pub(super) async fn comment(
         CommentObject::Table | CommentObject::View | CommentObject::MaterializedView | CommentObject::Sequence => {
             let object = match owned(change, name) {
                 Err(error) if if_exists && error.kind() == ErrorKind::UndefinedTable => return Ok(()),
+                Err(error) if error.kind() == ErrorKind::UndefinedTable => {
+                    return Err(match indexes::find(change, name)? {
+                        Some((_, index)) => not_a(&index.name, kind),
+                        None => error,
+                    });
+                }
                 found => found?,
             };
             check_kind(&object, kind)?;
@@ -66,17 +72,24 @@ pub(super) async fn comment(
     }
 }
 
-fn check_kind(object: &Object, kind: CommentObject) -> Result<()> {
-    let wanted = match kind {
+fn noun(kind: CommentObject) -> &'static str {
+    match kind {
         CommentObject::View => "view",
         CommentObject::MaterializedView => "materialized view",
         CommentObject::Sequence => "sequence",
         _ => "table",
-    };
-    if object.noun() == wanted {
-        return Ok(());
     }
-    Err(Error::new(ErrorKind::WrongObjectType, format!("\"{}\" is not a {wanted}", object.name.name)))
+}
+
+fn check_kind(object: &Object, kind: CommentObject) -> Result<()> {
+    match object.noun() == noun(kind) {
+        true => Ok(()),
+        false => Err(not_a(&object.name.name, kind)),
+    }
+}
+
+fn not_a(name: &str, kind: CommentObject) -> Error {
+    Error::new(ErrorKind::WrongObjectType, format!("\"{name}\" is not a {}", noun(kind)))
 }
 
 async fn on_relation(change: &Change, object: &Object, text: Option<String>) -> Result<()> {

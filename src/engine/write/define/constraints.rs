@@ -10,6 +10,7 @@ use datafusion::sql::sqlparser::ast::{self, NullsDistinctOption, TableConstraint
 use super::super::names::reference;
 use super::super::{Change, unsupported};
 use super::columns::as_written;
+use super::expressions::{self, Place};
 use super::{index_keys, relations, storage};
 use crate::dialect::{KeyClauses, columns_set, folded, key_clauses};
 use crate::error::{Error, ErrorKind, Result};
@@ -72,6 +73,7 @@ impl Constraints {
     }
 
     pub fn check(&mut self, name: Option<String>, condition: &ast::Expr, column: Option<&str>) -> Result<()> {
+        expressions::check(condition, Place::Check)?;
         let mentioned = self.mentioned(condition);
         let only = match mentioned.iter().collect::<Vec<_>>().as_slice() {
             [one] => Some((*one).clone()),

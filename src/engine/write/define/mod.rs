@@ -13,6 +13,7 @@ mod columns;
 mod comments;
 mod constraints;
 mod drop;
+mod expressions;
 mod index_keys;
 mod indexes;
 mod memberships;
@@ -173,8 +174,8 @@ async fn carry_out(change: &Change, statement: &Statement, params: &[ScalarValue
 async fn commanded(change: &Change, statement: &Statement, tag: &str, command: Command) -> Result<Outcome> {
     let done = |tag: &str| Ok(Outcome::command(tag));
     match command {
-        Command::Refresh { view, with_data } => {
-            views::refresh(change, &view, with_data).await?;
+        Command::Refresh { view, with_data, concurrently } => {
+            views::refresh(change, &view, with_data, concurrently).await?;
             done(tag)
         }
         Command::SetSchema { name, schema, if_exists } => {

@@ -141,6 +141,13 @@ impl Lookup<'_> {
         };
         match noun {
             "domain" => Err(Error::new(ErrorKind::WrongObjectType, format!("\"{name}\" is not a domain"))),
+            "type" if self.change.planner.relation(&reference(&object.name)).is_ok() => {
+                let relation = self.change.planner.relation(&reference(&object.name))?;
+                let kind = if let Relation::Object(known) = &relation { known.noun() } else { "table" };
+                let message = format!("cannot drop type {name} because {kind} {name} requires it");
+                let error = Error::new(ErrorKind::DependentObjects, message);
+                Err(error.with_hint(format!("You can drop {kind} {name} instead.")))
+            }
             "type" => Ok(Found::There(format!("type {}", format_type(oid, -1)))),
             "collation" => Ok(Found::There(format!("collation {}", text_of_reg(self.session, "regcollation", oid)))),
             _ => Ok(Found::There(format!("{noun} {name}"))),

@@ -13,7 +13,7 @@ use super::super::{Change, unsupported};
 use super::columns::{Declared, declared};
 use super::constraints::Constraints;
 use super::relations::{self, existing, is_temporary, place, quoted};
-use super::{checks, options, sequences};
+use super::{checks, expressions, options, sequences};
 use crate::catalog::Column;
 use crate::dialect::{LIKE, Statement, folded, visible_name};
 use crate::engine::errors;
@@ -61,6 +61,9 @@ pub(super) async fn create(
             let spec = WriteSpec { definition: Some(definition), ..WriteSpec::new(WriteMode::Overwrite) };
             change.write(&name, spec, none).await?;
             sequences::settle_owners(change, &name);
+            for column in asks.columns.keys() {
+                expressions::check_generated(change, &name, &asks, column).await?;
+            }
             checks::expressions(change, &name, &asks).await?;
             Outcome::command(tag)
         }

@@ -123,11 +123,15 @@ pub(super) async fn create_materialized(change: &Change, view: &ast::CreateView)
     let columns = columns_of(&plan);
     let definition = settled(&definition, &names, &columns);
     let rows = fill(change, &name, plan, Kept { properties, ..Kept::default() }, with_data).await?;
-    change.overlay.edit(&name, |object| object.query = Some(definition))?;
+    change.overlay.edit(&name, |object| (object.query, object.unpopulated) = (Some(definition), !with_data))?;
     Ok(Outcome::command(if with_data { format!("SELECT {rows}") } else { "CREATE MATERIALIZED VIEW".to_owned() }))
 }
 
-pub(super) async fn refresh(change: &Change, view: &ObjectName, with_data: bool) -> Result<()> {
+pub(super) async fn refresh(change: &Change, view: &ObjectName, with_data: bool, concurrently: bool) -> Result<()> {
+    if concurrently && !with_data {
+        let message = "CONCURRENTLY and WITH NO DATA options cannot be used together";
+        return Err(Error::new(ErrorKind::SyntaxError, message));
+    }
     let object = owned(change, view)?;
     let Some(query) = &object.query else {
         let message = format!("\"{}\" is not a materialized view", object.name.name);
@@ -137,6 +141,9 @@ pub(super) async fn refresh(change: &Change, view: &ObjectName, with_data: bool)
             object.noun()
         )));
     };
+    if concurrently {
+        check_concurrently(&object)?;
+    }
     let plan = renamed(relations::plan(change, query).await?, &[])?;
     let old = change.definition(&object).await?;
     fill(change, &object.name, plan, Kept::default(), with_data).await?;
@@ -151,5 +158,19 @@ pub(super) async fn refresh(change: &Change, view: &ObjectName, with_data: bool)
     if kept != definition {
         change.overlay.redefine(&object.name, &kept).await?;
     }
-    Ok(())
+    change.overlay.edit(&object.name, |object| object.unpopulated = !with_data)
+}
+
+/// Readers go on with the old rows however a view is refreshed here; PostgreSQL needs these to have it so.
+fn check_concurrently(view: &Object) -> Result<()> {
+    if view.unpopulated {
+        let message = "CONCURRENTLY cannot be used when the materialized view is not populated";
+        return Err(Error::new(ErrorKind::FeatureNotSupported, message));
+    }
+    if view.constraints.iter().any(|constraint| constraint.kind.is_key()) {
+        return Ok(());
+    }
+    let message = format!("cannot refresh materialized view \"{}\" concurrently", view.name);
+    let hint = "Create a unique index with no WHERE clause on one or more columns of the materialized view.";
+    Err(Error::new(ErrorKind::ObjectNotInPrerequisiteState, message).with_hint(hint))
 }
