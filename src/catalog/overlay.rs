@@ -14,7 +14,7 @@ use parking_lot::Mutex;
 
 use super::buffer::Buffered;
 use super::temporary::Temporary;
-use super::{Memberships, Object, Release, Scope};
+use super::{Memberships, Object, Release, Rights, Scope};
 use crate::error::Result;
 use crate::names::TableName;
 use crate::store::{LakeStore, OverlayMark, OverlayStore};
@@ -51,6 +51,8 @@ pub struct Overlay {
     rewritten: Mutex<BTreeSet<TableName>>,
     /// Comments put on schemas, or taken away.
     schema_comments: Mutex<BTreeMap<String, Option<String>>>,
+    /// Who may do what in schemas.
+    schema_rights: Mutex<BTreeMap<String, Rights>>,
     /// Who became a member of a role (true), or is one no longer: role, member.
     members: Mutex<BTreeMap<(String, String), bool>>,
     /// Where this is a session's own.
@@ -69,6 +71,7 @@ pub struct Mark {
     schemas: BTreeMap<String, bool>,
     buffered: BTreeMap<TableName, Buffered>,
     schema_comments: BTreeMap<String, Option<String>>,
+    schema_rights: BTreeMap<String, Rights>,
     members: BTreeMap<(String, String), bool>,
     ends: BTreeMap<TableName, bool>,
     beside: Option<Box<Mark>>,
@@ -121,6 +124,7 @@ impl Overlay {
             only_adds: false.into(),
             rewritten: Mutex::default(),
             schema_comments: Mutex::default(),
+            schema_rights: Mutex::default(),
             members: Mutex::default(),
             temporary: None,
             beside: OnceLock::new(),
@@ -232,6 +236,7 @@ impl Overlay {
             && self.schemas.lock().is_empty()
             && self.buffered.lock().is_empty()
             && self.schema_comments.lock().is_empty()
+            && self.schema_rights.lock().is_empty()
             && self.members.lock().is_empty()
     }
 
@@ -257,6 +262,7 @@ impl Overlay {
             schemas: self.schemas.lock().clone(),
             buffered: self.buffered.lock().clone(),
             schema_comments: self.schema_comments.lock().clone(),
+            schema_rights: self.schema_rights.lock().clone(),
             members: self.members.lock().clone(),
             ends: self.ends.lock().clone(),
             beside: self.beside().map(|temporary| Box::new(temporary.mark())),
@@ -270,6 +276,7 @@ impl Overlay {
         self.schemas.lock().clone_from(&mark.schemas);
         self.buffered.lock().clone_from(&mark.buffered);
         self.schema_comments.lock().clone_from(&mark.schema_comments);
+        self.schema_rights.lock().clone_from(&mark.schema_rights);
         self.members.lock().clone_from(&mark.members);
         self.ends.lock().clone_from(&mark.ends);
         if let (Some(temporary), Some(mark)) = (self.beside(), &mark.beside) {
@@ -288,6 +295,15 @@ impl Overlay {
     pub fn put_schema_comment(&self, schema: &str, comment: Option<String>) {
         self.schema_comments.lock().insert(schema.to_owned(), comment);
         self.edition.fetch_add(1, Ordering::Release);
+    }
+
+    pub fn put_schema_rights(&self, schema: &str, rights: Rights) {
+        self.schema_rights.lock().insert(schema.to_owned(), rights);
+        self.edition.fetch_add(1, Ordering::Release);
+    }
+
+    pub(super) fn schema_rights(&self) -> BTreeMap<String, Rights> {
+        self.schema_rights.lock().clone()
     }
 
     pub(super) fn schema_comments(&self) -> BTreeMap<String, Option<String>> {

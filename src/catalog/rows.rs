@@ -80,7 +80,9 @@ pub(super) fn encode(release: &Release) -> Result<(Bytes, usize)> {
     let mut rows: Vec<Row<'_>> = Vec::new();
     for (name, oid) in &release.schemas {
         let comment = release.schema_comments.get(name).map(String::as_str);
-        rows.push(Row { kind: "schema", oid: *oid, schema: name, comment, ..Row::default() });
+        let json = |error| Error::internal("catalog row cannot be written").with_source(error);
+        let rights = release.schema_rights.get(name).map(serde_json::to_string).transpose().map_err(json)?;
+        rows.push(Row { kind: "schema", oid: *oid, schema: name, comment, rights, ..Row::default() });
     }
     for (role, members) in release.memberships.granted() {
         let member = |member| Row { kind: "member", schema: role, name: Some(member), ..Row::default() };
@@ -223,6 +225,7 @@ impl Reader {
         let schema = self.need("schema", row)?;
         if kind == "schema" {
             release.schema_comments.extend(self.text("comment", row).map(|comment| (schema.clone(), comment)));
+            release.schema_rights.extend(self.json("rights", row)?.map(|rights| (schema.clone(), rights)));
             release.schemas.insert(schema, oid);
             return Ok(());
         }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use super::buffer::Buffered;
-use super::{Memberships, Object, ObjectKind, Overlay, Release};
+use super::{Memberships, Object, ObjectKind, Overlay, Release, Rights};
 use crate::error::{Error, ErrorKind, Result};
 use crate::names::{SEQUENCE_LABEL, TableName, object_name};
 use crate::table::{Snapshot, Tables};
@@ -41,6 +41,12 @@ impl Scope {
 
     fn temporary_of(&self, schema: &str) -> Option<&Arc<Overlay>> {
         self.temporary.as_ref().filter(|temporary| temporary.schema() == Some(schema))
+    }
+
+    /// Who may do what in a schema; none where it is everybody's.
+    pub fn schema_rights(&self, schema: &str) -> Option<Rights> {
+        let staged = self.overlay.as_ref().and_then(|overlay| overlay.schema_rights().get(schema).cloned());
+        staged.or_else(|| self.release.schema_rights.get(schema).cloned())
     }
 
     /// The comment on a schema.

@@ -54,22 +54,17 @@ pub enum Command {
 }
 
 /// The statements that begin with these words are accepted, and there is nothing to do.
-const HARMLESS: [(&str, &str); 8] = [
+const HARMLESS: [(&str, &str); 6] = [
     ("vacuum", "VACUUM"),
     ("analyze", "ANALYZE"),
     ("cluster", "CLUSTER"),
     ("reindex", "REINDEX"),
     ("checkpoint", "CHECKPOINT"),
     ("set constraints", "SET CONSTRAINTS"),
-    ("alter default privileges", "ALTER DEFAULT PRIVILEGES"),
-    ("reassign owned", "REASSIGN OWNED"),
 ];
 
-const REVOKED_BY_DEFAULT: &str = "ALTER DEFAULT PRIVILEGES … REVOKE";
-
 /// What PostgreSQL has and Lakewire has not.
-const REFUSED: [&str; 17] = [
-    REVOKED_BY_DEFAULT,
+const REFUSED: [&str; 16] = [
     "CREATE STATISTICS",
     "CREATE RULE",
     "CREATE FOREIGN",
@@ -90,10 +85,6 @@ const REFUSED: [&str; 17] = [
 
 /// A statement that sqlparser cannot parse, as a `CALL` that carries a [`Command`].
 pub fn parse_command(tokens: &[TokenWithSpan]) -> Option<Statement> {
-    // what is new is everybody's: granting more changes nothing, and less is not kept
-    if are(tokens, 0, "alter default privileges") && tokens.iter().any(|token| is(Some(token), "revoke")) {
-        return Some(call(REVOKED_BY_DEFAULT, Vec::new()));
-    }
     if let Some((_, tag)) = HARMLESS.iter().find(|(words, _)| are(tokens, 0, words)) {
         return Some(call(tag, Vec::new()));
     }
@@ -168,14 +159,19 @@ pub fn command(statement: &Statement) -> Option<Command> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dialect::parse_single;
+    use crate::dialect::{GrantCommand, parse_single};
 
     #[test]
     fn commands_are_known_by_their_first_words() {
         let of = |sql: &str| command(&parse_single(sql).unwrap().ast);
         assert_eq!(of("vacuum (full, analyze) t"), Some(Command::Harmless("VACUUM")));
-        assert!(matches!(of("alter default privileges grant select on tables to x"), Some(Command::Harmless(_))));
-        assert!(matches!(of("alter default privileges revoke all on tables from x"), Some(Command::Refused(_))));
+        let granted = |sql| match of(sql) {
+            Some(Command::Objects(ObjectCommand::Grant(GrantCommand::Defaults { grants, kind, .. }))) => (grants, kind),
+            other => panic!("{sql}: {other:?}"),
+        };
+        let tables = || "TABLES".to_owned();
+        assert_eq!(granted("alter default privileges in schema s grant select on tables to x"), (true, tables()));
+        assert_eq!(granted("alter default privileges revoke all on tables from x"), (false, tables()));
         assert_eq!(of("checkpoint"), Some(Command::Harmless("CHECKPOINT")));
         assert_eq!(of("create rule r as on insert to t do nothing"), Some(Command::Refused("CREATE RULE")));
         assert_eq!(of("call refresh_gold()"), None);

@@ -20,7 +20,7 @@ use datafusion::sql::sqlparser::parser::Parser;
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
 
 use super::postgres::Postgres;
-use super::{alterations, clauses, comments, sequences};
+use super::{alterations, clauses, comments, grants, sequences};
 
 /// Type of a column of which a statement gives only the name.
 pub const UNTYPED: &str = "unknown";
@@ -45,6 +45,7 @@ fn word(text: &str, like: &TokenWithSpan) -> TokenWithSpan {
 /// Rewrites a statement's tokens, white space dropped.
 pub fn rewrite(tokens: &mut Vec<TokenWithSpan>) {
     clauses::rewrite(tokens);
+    grants::rewrite(tokens);
     if is(tokens.first(), "create") {
         create(tokens);
     } else if ALTERED.iter().any(|words| are(tokens, 0, words)) {

@@ -11,6 +11,7 @@ use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
 use super::commands::call;
 use super::definitions::{after_name, are, closing, is};
 use super::folded;
+use super::grants::{self, GrantCommand};
 use super::postgres::Postgres;
 
 /// How an object of a kind is told from the others.
@@ -64,6 +65,7 @@ const KINDS: &[ObjectKind] = kinds![
     "domain" "domain" InSchema "DROP DOMAIN",
     "event trigger" "event trigger" Name "DROP EVENT TRIGGER",
     "extension" "extension" Name "DROP EXTENSION",
+    "foreign server" "server" Name "DROP SERVER",
     "foreign data wrapper" "foreign-data wrapper" Name "DROP FOREIGN DATA WRAPPER",
     "foreign table" "foreign table" InSchema "DROP FOREIGN TABLE",
     "function" "function" Routine "DROP FUNCTION",
@@ -130,12 +132,14 @@ impl ObjectKind {
 const DROP: &str = "DROP objects";
 const DROP_IF_EXISTS: &str = "DROP objects IF EXISTS";
 const COMMENT: &str = "COMMENT ON object";
+const GRANT: &str = "GRANT on object";
 
 /// What is done to such objects.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ObjectCommand {
     Drop { objects: Vec<NamedObject>, if_exists: bool },
     Comment(NamedObject),
+    Grant(GrantCommand),
 }
 
 /// The statement as a command; none where it is about something else.
@@ -152,7 +156,7 @@ pub(super) fn parse(tokens: &[TokenWithSpan]) -> Option<Statement> {
         }
         (COMMENT, 2, end)
     } else {
-        return None;
+        (GRANT, 0, tokens.len())
     };
     let said: Vec<String> = tokens.get(from..to)?.iter().map(|token| token.token.to_string()).collect();
     let said = said.join(" ");
@@ -162,12 +166,15 @@ pub(super) fn parse(tokens: &[TokenWithSpan]) -> Option<Statement> {
 
 /// The command of that name.
 pub(super) fn command(what: &str, said: &str) -> Option<ObjectCommand> {
-    if ![DROP, DROP_IF_EXISTS, COMMENT].contains(&what) {
+    if ![DROP, DROP_IF_EXISTS, COMMENT, GRANT].contains(&what) {
         return None;
     }
     let tokens = Tokenizer::new(&PostgreSqlDialect {}, said).tokenize_with_location().ok()?;
     let tokens: Vec<TokenWithSpan> =
         tokens.into_iter().filter(|token| !matches!(token.token, Token::Whitespace(_))).collect();
+    if what == GRANT {
+        return grants::command(&tokens).map(ObjectCommand::Grant);
+    }
     let (kind, mut at) = ObjectKind::at(&tokens, 0)?;
     if what == COMMENT {
         let (object, end) = object(kind, &tokens, at)?;
@@ -188,6 +195,21 @@ pub(super) fn command(what: &str, said: &str) -> Option<ObjectCommand> {
     let may_follow = ["cascade", "restrict"].iter().any(|word| rest.len() == 1 && is(rest.first(), word));
     let by_force = kind.words == "database" && rest.len() >= 3 && is(rest.get(rest.len() - 2), "force");
     (rest.is_empty() || may_follow || by_force).then_some(ObjectCommand::Drop { objects, if_exists })
+}
+
+/// The objects of one kind that all of the tokens name.
+pub(super) fn list(tokens: &[TokenWithSpan]) -> Option<Vec<NamedObject>> {
+    let (kind, mut at) = ObjectKind::at(tokens, 0)?;
+    let mut objects = Vec::new();
+    loop {
+        let (found, end) = object(kind, tokens, at)?;
+        objects.push(found);
+        match tokens.get(end).map(|token| &token.token) {
+            None => return Some(objects),
+            Some(Token::Comma) => at = end + 1,
+            Some(_) => return None,
+        }
+    }
 }
 
 /// The object that is named from `at` on, and where its name ends.

@@ -25,6 +25,13 @@ pub enum RoleCommand {
         names: Vec<Ident>,
         if_exists: bool,
     },
+    DropOwned(Vec<Ident>),
+    ReassignOwned {
+        of: Vec<Ident>,
+        to: Ident,
+    },
+    /// `ALTER ROLE r [IN DATABASE d] RESET …`, or of all roles.
+    Reset(Option<Ident>),
 }
 
 /// What the name of a command of these begins with.
@@ -34,7 +41,7 @@ const SEPARATOR: &str = ",\u{1}";
 
 /// The statement as a command; none where it is about something else.
 pub(super) fn parse(tokens: &[TokenWithSpan]) -> Option<Statement> {
-    let (what, names) = membership(tokens).or_else(|| definition(tokens))?;
+    let (what, names) = membership(tokens).or_else(|| owned(tokens)).or_else(|| definition(tokens))?;
     Some(call(&format!("{ROLE}{what}"), names))
 }
 
@@ -43,6 +50,9 @@ pub(super) fn command(name: &str, mut names: Vec<Ident>) -> Option<RoleCommand> 
     let what = name.strip_prefix(ROLE)?;
     Some(match what {
         "create" => RoleCommand::Create(names.pop()?),
+        "drop owned" => RoleCommand::DropOwned(names),
+        "reassign owned" => RoleCommand::ReassignOwned { to: names.pop()?, of: names },
+        "reset" => RoleCommand::Reset(names.pop()),
         "alter" => RoleCommand::Alter { name: names.pop()?, new_name: None },
         "rename" => RoleCommand::Alter { new_name: names.pop(), name: names.pop()? },
         "drop" | "drop if exists" => RoleCommand::Drop { names, if_exists: what != "drop" },
@@ -95,6 +105,20 @@ fn membership(tokens: &[TokenWithSpan]) -> Parsed {
     Some((what, names))
 }
 
+/// `DROP OWNED BY r, s`, `REASSIGN OWNED BY r, s TO t`.
+fn owned(tokens: &[TokenWithSpan]) -> Parsed {
+    if are(tokens, 0, "drop owned by") {
+        let (names, end) = name_list(tokens, 3)?;
+        let rest = tokens.len() - end;
+        let may_follow = ["cascade", "restrict"].iter().any(|word| is(tokens.get(end), word));
+        return (rest == 0 || rest == 1 && may_follow).then_some(("drop owned", names));
+    }
+    let (mut names, end) = are(tokens, 0, "reassign owned by").then(|| name_list(tokens, 3))??;
+    let (to, last) = is(tokens.get(end), "to").then(|| name_list(tokens, end + 1))??;
+    names.extend(to);
+    (last == tokens.len()).then_some(("reassign owned", names))
+}
+
 /// `CREATE`, `ALTER`, `DROP` of a `ROLE`, `USER` or `GROUP`, whatever is said of it.
 fn definition(tokens: &[TokenWithSpan]) -> Parsed {
     let is_role = ["role", "user", "group"].iter().any(|word| is(tokens.get(1), word));
@@ -113,9 +137,18 @@ fn definition(tokens: &[TokenWithSpan]) -> Parsed {
             let (new_name, end) = name_list(tokens, end + 2)?;
             (end == tokens.len()).then(|| ("rename", names.into_iter().chain(new_name).collect()))
         }
+        () if is(tokens.first(), "alter") && resets(tokens, end) => {
+            let is_all = is(tokens.get(end - 1), "all");
+            Some(("reset", if is_all { Vec::new() } else { names }))
+        }
         () if is(tokens.first(), "alter") => Some(("alter", names)),
         () => None,
     }
+}
+
+/// `[IN DATABASE d] RESET …`
+fn resets(tokens: &[TokenWithSpan], at: usize) -> bool {
+    is(tokens.get(if are(tokens, at, "in database") { at + 3 } else { at }), "reset")
 }
 
 /// Names with commas between them, and what comes after.

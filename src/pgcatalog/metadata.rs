@@ -50,6 +50,8 @@ pub struct Facts {
 pub struct Namespace {
     pub oid: u32,
     pub name: String,
+    /// Who may do what there; none where it is everybody's.
+    pub rights: Option<Rights>,
 }
 
 /// A table or view.
@@ -326,7 +328,7 @@ fn namespaces(scope: &Scope) -> Vec<Namespace> {
         schemas.entry(name.clone()).or_insert_with(|| known.unwrap_or_else(|| derived_oid(&name, &mut taken)));
     }
     schemas.extend(FIXED_SCHEMAS.iter().map(|(name, oid)| ((*name).to_owned(), *oid)));
-    schemas.into_iter().map(|(name, oid)| Namespace { oid, name }).collect()
+    schemas.into_iter().map(|(name, oid)| Namespace { rights: scope.schema_rights(&name), oid, name }).collect()
 }
 
 fn lake_relations(scope: &Scope, namespace: impl Fn(&str) -> u32) -> Vec<Relation> {

@@ -58,6 +58,10 @@ fn namespaces(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBatch> {
         .oid("nspowner", |n| if n.name == "public" { DATABASE_OWNER_OID } else { OWNER_OID })
         // as initdb leaves them: everybody may use them
         .texts("nspacl", |n| {
+            if let Some(rights) = &n.rights {
+                let others = access_list(rights).into_iter().skip(1);
+                return Some(std::iter::once(format!("{OWNER}=UC/{OWNER}")).chain(others).collect());
+            }
             let owner = match n.name.as_str() {
                 "public" => DATABASE_OWNER,
                 "pg_catalog" | "information_schema" => OWNER,

@@ -14,7 +14,7 @@ use super::constraints::Constraints;
 use super::drop::{foreign_keys_to, settle_keys, with_article};
 use super::relations::{self, owned_if};
 use super::{alter_columns, alterations, checks, indexes, options, schemas};
-use crate::catalog::{Object, ObjectKind};
+use crate::catalog::{Object, ObjectKind, Privilege};
 use crate::dialect::{Alteration, alteration, folded};
 use crate::engine::SessionInfo;
 use crate::error::{Error, ErrorKind, Result};
@@ -96,6 +96,7 @@ pub(super) async fn set_schema(
     check_kind(&object, kind)?;
     let schema = folded(schema);
     schemas::check_exists(change, &schema)?;
+    change.planner.check_schema_right(&schema, Privilege::Create)?;
     if schema == object.name.schema {
         return Ok(());
     }

@@ -93,6 +93,9 @@ pub(super) fn declared(change: &Change, column: &ast::ColumnDef, constraints: &m
         let given = option.name.as_ref().map(folded);
         match &option.option {
             ColumnOption::Null => {}
+            ColumnOption::Collation(collation) if is_of_icu(collation) => {
+                change.notice("00000", format!("COLLATE {collation} has no effect: texts are compared by their bytes"));
+            }
             ColumnOption::Collation(collation) => {
                 settled_collation(collation, &pgtypes::column_type(&announced.field()))?;
             }
@@ -121,6 +124,7 @@ pub(super) fn declared(change: &Change, column: &ast::ColumnDef, constraints: &m
             ColumnOption::ForeignKey(key) => constraints.foreign_key(change, given, vec![name.clone()], key)?,
             ColumnOption::Generated { generation_expr: Some(value), .. } => {
                 expressions::check(value, Place::Generated)?;
+                expressions::check_literal(&announced, value)?;
                 definition.generated = Some(value.to_string())
             }
             ColumnOption::Generated { generated_as, generation_expr: None, sequence_options, .. } => {
@@ -143,6 +147,11 @@ pub(super) fn declared(change: &Change, column: &ast::ColumnDef, constraints: &m
         check_identity(&field)?;
     }
     Ok(Declared { field: field.with_nullable(!not_null), definition })
+}
+
+/// Whether PostgreSQL has made the collation of one of ICU's locales.
+fn is_of_icu(name: &ast::ObjectName) -> bool {
+    name.0.last().and_then(|part| part.as_ident()).is_some_and(|name| name.value.ends_with("-x-icu"))
 }
 
 /// The column as the catalogs would tell it.

@@ -32,7 +32,9 @@ use datafusion::scalar::ScalarValue;
 use datafusion::sql::sqlparser::ast::{self, ObjectType};
 
 use super::{Change, unsupported};
-use crate::dialect::{Command, ObjectCommand, RoleCommand, Statement, altered, command, place_of};
+use crate::dialect::{
+    Command, GrantCommand, OPTION, ObjectCommand, RoleCommand, Statement, altered, command, place_of,
+};
 use crate::engine::planned::locate;
 use crate::engine::session::Outcome;
 use crate::error::{Error, ErrorKind, Result};
@@ -91,6 +93,10 @@ pub(super) fn tag(statement: &ast::Statement) -> Option<&'static str> {
             }
             Command::Objects(ObjectCommand::Drop { objects, .. }) => objects.first()?.kind.drop_tag,
             Command::Objects(ObjectCommand::Comment(_)) => "COMMENT",
+            Command::Objects(ObjectCommand::Grant(GrantCommand::Defaults { .. })) => "ALTER DEFAULT PRIVILEGES",
+            Command::Objects(ObjectCommand::Grant(GrantCommand::Objects { grants: true, .. })) => "GRANT",
+            Command::Objects(ObjectCommand::Grant(GrantCommand::Objects { .. })) => "REVOKE",
+            Command::Role(RoleCommand::DropOwned(_)) => "DROP OWNED",
             Command::Role(_) | Command::Harmless(_) | Command::Refused(_) => return None,
         },
     })
@@ -147,16 +153,15 @@ async fn carry_out(change: &Change, statement: &Statement, params: &[ScalarValue
             done(tag)
         }
         ast::Statement::Grant(grant) => {
-            if grant.with_grant_option {
-                return Err(unsupported("WITH GRANT OPTION").with_hint("only the owner of the lake grants"));
-            }
             let (privileges, objects, grantees) = (&grant.privileges, grant.objects.as_ref(), &grant.grantees);
-            rights::carry_out(change, &rights::Order { privileges, objects, grantees, grants: true })?;
+            let option = grant.with_grant_option;
+            rights::carry_out(change, &rights::Order { privileges, objects, grantees, grants: true, option })?;
             done(tag)
         }
         ast::Statement::Revoke(revoke) => {
             let (privileges, objects, grantees) = (&revoke.privileges, revoke.objects.as_ref(), &revoke.grantees);
-            rights::carry_out(change, &rights::Order { privileges, objects, grantees, grants: false })?;
+            let option = revoke.granted_by.as_ref().is_some_and(|by| by.value == OPTION);
+            rights::carry_out(change, &rights::Order { privileges, objects, grantees, grants: false, option })?;
             done(tag)
         }
         ast::Statement::Drop { object_type, if_exists, names, cascade, .. } => {
@@ -193,6 +198,10 @@ async fn commanded(change: &Change, statement: &Statement, tag: &str, command: C
                 true => sequences::create(change, &name, says_if, &options).await,
                 false => sequences::alter(change, &name, says_if, &options).await,
             }
+        }
+        Command::Role(RoleCommand::DropOwned(names)) => {
+            memberships::drop_owned(change, &names)?;
+            done(tag)
         }
         Command::Objects(command) => {
             objects::carry_out(change, &command)?;

@@ -5,7 +5,8 @@ use datafusion::common::TableReference;
 
 use super::super::{Change, unsupported};
 use super::drop::{with_article, wrong_kind};
-use crate::dialect::{Form, NamedObject, ObjectCommand, TypeName};
+use super::schemas;
+use crate::dialect::{Form, GrantCommand, NamedObject, ObjectCommand, PUBLIC, TypeName};
 use crate::engine::SessionInfo;
 use crate::engine::control::EXTENSIONS;
 use crate::engine::names::Relation;
@@ -23,6 +24,22 @@ pub(super) fn carry_out(change: &Change, command: &ObjectCommand) -> Result<()> 
             objects.iter().try_for_each(|object| lookup.drop(object, *if_exists))
         }
         ObjectCommand::Comment(object) => lookup.comment(object),
+        ObjectCommand::Grant(GrantCommand::Objects { grants, objects, grantees }) => {
+            lookup.check_grantees(grantees)?;
+            objects.iter().try_for_each(|object| lookup.grant(object, *grants, grantees))
+        }
+        ObjectCommand::Grant(GrantCommand::Defaults { grants, roles, schemas, kind, grantees }) => {
+            lookup.check_grantees(roles)?;
+            lookup.check_grantees(grantees)?;
+            schemas.iter().try_for_each(|schema| schemas::check_exists(change, schema))?;
+            // what is new is everybody's: granting more changes nothing, and less is not kept; of the others there are none
+            let is_kept = *grants || ["FUNCTIONS", "ROUTINES", "TYPES"].contains(&kind.as_str());
+            match is_kept || !grantees.iter().any(|name| is_everybody(name)) {
+                true => Ok(()),
+                false => Err(unsupported("ALTER DEFAULT PRIVILEGES … REVOKE")
+                    .with_hint("GRANT and REVOKE on a table, once it is there, say whose it is")),
+            }
+        }
     }
 }
 
@@ -78,6 +95,23 @@ impl Lookup<'_> {
             Err(error) => return Err(error),
         }
         Ok(())
+    }
+
+    fn check_grantees(&self, names: &[String]) -> Result<()> {
+        let meant = ["current_user", "current_role", "session_user"];
+        let named = names.iter().filter(|name| !is_everybody(name) && !meant.contains(&name.as_str()));
+        named.into_iter().try_for_each(|name| self.session.check_role(name))
+    }
+
+    /// Everybody may use what PostgreSQL brings along.
+    fn grant(&self, object: &NamedObject, grants: bool, grantees: &[String]) -> Result<()> {
+        match self.find(object)? {
+            Found::Missing(_, error) => Err(error),
+            // no function is made in a language, and no tablespace but the one is used
+            Found::There(_) if grants || ["language", "tablespace"].contains(&object.kind.noun) => Ok(()),
+            Found::There(_) if !grantees.iter().any(|name| is_everybody(name)) => Ok(()),
+            Found::There(told) => Err(unsupported(&format!("REVOKE on {told} from PUBLIC"))),
+        }
     }
 
     fn find(&self, object: &NamedObject) -> Result<Found> {
@@ -248,6 +282,10 @@ impl Lookup<'_> {
             _ => missing(ErrorKind::UndefinedObject, format!("server \"{server}\"")),
         }
     }
+}
+
+fn is_everybody(name: &str) -> bool {
+    name == PUBLIC || name == "public"
 }
 
 fn transform(object: &NamedObject, types: &[String]) -> Found {

@@ -77,6 +77,9 @@ async fn rename(change: &Change, old: &str, new: &str) -> Result<()> {
     }
     check_free_for_users(new)?;
     change.overlay.put_schema(new, true);
+    if let Some(rights) = change.overlay.scope().schema_rights(old) {
+        change.overlay.put_schema_rights(new, rights);
+    }
     for object in change.overlay.scope().objects() {
         if object.name.schema == old {
             change.planner.check_owner(&object)?;
