@@ -13,6 +13,7 @@ use object_store::path::Path;
 use parking_lot::Mutex;
 
 use super::buffer::Buffered;
+use super::release::RoleSettings;
 use super::temporary::Temporary;
 use super::{Memberships, Object, Release, Rights, Scope};
 use crate::error::Result;
@@ -53,6 +54,8 @@ pub struct Overlay {
     schema_comments: Mutex<BTreeMap<String, Option<String>>>,
     /// Who may do what in schemas.
     schema_rights: Mutex<BTreeMap<String, Rights>>,
+    /// What roles' sessions begin with, by role and name; none for what is taken back.
+    role_settings: Mutex<BTreeMap<(String, String), Option<String>>>,
     /// Who became a member of a role (true), or is one no longer: role, member.
     members: Mutex<BTreeMap<(String, String), bool>>,
     /// Where this is a session's own.
@@ -72,6 +75,7 @@ pub struct Mark {
     buffered: BTreeMap<TableName, Buffered>,
     schema_comments: BTreeMap<String, Option<String>>,
     schema_rights: BTreeMap<String, Rights>,
+    role_settings: BTreeMap<(String, String), Option<String>>,
     members: BTreeMap<(String, String), bool>,
     ends: BTreeMap<TableName, bool>,
     beside: Option<Box<Mark>>,
@@ -125,6 +129,7 @@ impl Overlay {
             rewritten: Mutex::default(),
             schema_comments: Mutex::default(),
             schema_rights: Mutex::default(),
+            role_settings: Mutex::default(),
             members: Mutex::default(),
             temporary: None,
             beside: OnceLock::new(),
@@ -237,6 +242,7 @@ impl Overlay {
             && self.buffered.lock().is_empty()
             && self.schema_comments.lock().is_empty()
             && self.schema_rights.lock().is_empty()
+            && self.role_settings.lock().is_empty()
             && self.members.lock().is_empty()
     }
 
@@ -263,6 +269,7 @@ impl Overlay {
             buffered: self.buffered.lock().clone(),
             schema_comments: self.schema_comments.lock().clone(),
             schema_rights: self.schema_rights.lock().clone(),
+            role_settings: self.role_settings.lock().clone(),
             members: self.members.lock().clone(),
             ends: self.ends.lock().clone(),
             beside: self.beside().map(|temporary| Box::new(temporary.mark())),
@@ -277,6 +284,7 @@ impl Overlay {
         self.buffered.lock().clone_from(&mark.buffered);
         self.schema_comments.lock().clone_from(&mark.schema_comments);
         self.schema_rights.lock().clone_from(&mark.schema_rights);
+        self.role_settings.lock().clone_from(&mark.role_settings);
         self.members.lock().clone_from(&mark.members);
         self.ends.lock().clone_from(&mark.ends);
         if let (Some(temporary), Some(mark)) = (self.beside(), &mark.beside) {
@@ -300,6 +308,22 @@ impl Overlay {
     pub fn put_schema_rights(&self, schema: &str, rights: Rights) {
         self.schema_rights.lock().insert(schema.to_owned(), rights);
         self.edition.fetch_add(1, Ordering::Release);
+    }
+
+    /// What sessions of a role begin with; those of all roles where it has no name.
+    pub fn put_role_setting(&self, role: &str, name: &str, value: Option<String>) {
+        self.role_settings.lock().insert((role.to_owned(), name.to_owned()), value);
+        self.edition.fetch_add(1, Ordering::Release);
+    }
+
+    /// Puts what was said of roles' settings over those of a release.
+    pub(super) fn apply_role_settings(&self, settings: &mut RoleSettings) {
+        for (key, value) in self.role_settings.lock().iter() {
+            match value {
+                Some(value) => settings.insert(key.clone(), value.clone()),
+                None => settings.remove(key),
+            };
+        }
     }
 
     pub(super) fn schema_rights(&self) -> BTreeMap<String, Rights> {

@@ -24,6 +24,7 @@ pub struct Release {
     pub schema_comments: BTreeMap<String, String>,
     /// Who may do what in schemas; those that are not here are everybody's.
     pub schema_rights: BTreeMap<String, Rights>,
+    pub role_settings: RoleSettings,
     /// Who is a member of which predefined role.
     pub memberships: Memberships,
     /// Dropped tables whose folders are still there: discovery must not bring them back.
@@ -47,6 +48,9 @@ pub struct ReleaseInfo {
     pub operation: String,
 }
 
+/// What sessions begin with, by role and name of the setting; of all roles where the role has no name.
+pub type RoleSettings = BTreeMap<(String, String), String>;
+
 /// The schemas every lake has, with their OIDs. `public` has PostgreSQL's own.
 const SCHEMAS: [(&str, u32); 6] = [
     ("public", 2200),
@@ -67,6 +71,7 @@ impl Release {
             schemas: SCHEMAS.iter().map(|(name, oid)| ((*name).to_owned(), *oid)).collect(),
             schema_comments: BTreeMap::new(),
             schema_rights: BTreeMap::new(),
+            role_settings: RoleSettings::new(),
             memberships: Memberships::default(),
             tombstones: Vec::new(),
         }
@@ -129,6 +134,7 @@ impl Release {
         }
         self.take_schemas(overlay);
         overlay.apply_members(&mut self.memberships);
+        overlay.apply_role_settings(&mut self.role_settings);
         for name in overlay.staged_names() {
             let object = self.objects.get(&name).cloned();
             // also where another has taken the name at once

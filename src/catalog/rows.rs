@@ -25,10 +25,10 @@ const LONG: DataType = DataType::Int64;
 
 /// Columns of the catalog table, in order.
 const COLUMNS: [(&str, DataType); 18] = [
-    ("kind", TEXT),      // schema | table | view | sequence | broken | dropped | member
+    ("kind", TEXT),      // schema | table | view | sequence | broken | dropped | member | setting
     ("object_id", TEXT), // uuid, permanent
     ("oid", LONG),       // pg_class.oid or pg_namespace.oid
-    ("schema", TEXT),    // of a member: the role
+    ("schema", TEXT),    // of a member and a setting: the role
     ("name", TEXT),
     ("location", TEXT), // relative to the lake
     ("version", LONG),  // pinned Delta version; null = head
@@ -87,6 +87,10 @@ pub(super) fn encode(release: &Release) -> Result<(Bytes, usize)> {
     for (role, members) in release.memberships.granted() {
         let member = |member| Row { kind: "member", schema: role, name: Some(member), ..Row::default() };
         rows.extend(members.iter().map(|name| member(name)));
+    }
+    for ((role, name), value) in &release.role_settings {
+        let definition = Some(Cow::Borrowed(value.as_str()));
+        rows.push(Row { kind: "setting", schema: role, name: Some(name), definition, ..Row::default() });
     }
     for object in release.objects.values() {
         rows.push(object_row(object)?);
@@ -231,6 +235,11 @@ impl Reader {
         }
         if kind == "member" {
             release.memberships.set(&schema, &self.need("name", row)?, true);
+            return Ok(());
+        }
+        if kind == "setting" {
+            let value = self.need("definition", row)?;
+            release.role_settings.insert((schema, self.need("name", row)?), value);
             return Ok(());
         }
         let name = TableName::new(schema, self.need("name", row)?);

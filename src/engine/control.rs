@@ -226,7 +226,7 @@ fn zone_of_interval(interval: &Interval) -> Result<String> {
 }
 
 /// `SET a = b, c` is one text: `b, c`.
-fn setting_text(values: &[Expr]) -> Result<String> {
+pub(super) fn setting_text(values: &[Expr]) -> Result<String> {
     let texts: Result<Vec<String>> = values.iter().map(value_text).collect();
     Ok(texts?.join(", "))
 }

@@ -25,13 +25,6 @@ pub(super) async fn execute(session: &mut Session, statement: &Statement, comman
             }
             Ok(Outcome::command("DROP ROLE"))
         }
-        RoleCommand::Reset(name) => {
-            if let Some(name) = name.filter(|name| info.user_meant(name).is_none()) {
-                info.check_role(&folded(&name))?;
-            }
-            // nothing is kept for new sessions, so there is nothing to take back
-            Ok(Outcome::command("ALTER ROLE"))
-        }
         RoleCommand::ReassignOwned { of, to } => {
             for name in of.iter().chain([&to]).filter(|name| info.user_meant(name).is_none()) {
                 info.check_role(&folded(name))?;
@@ -46,9 +39,10 @@ pub(super) async fn execute(session: &mut Session, statement: &Statement, comman
             // nobody but the owner of the lake owns anything
             Ok(Outcome::command("REASSIGN OWNED"))
         }
-        RoleCommand::Member { .. } | RoleCommand::DropOwned(_) => {
-            Err(Error::internal("what changes rights is a definition"))
-        }
+        RoleCommand::Member { .. }
+        | RoleCommand::DropOwned(_)
+        | RoleCommand::Setting { .. }
+        | RoleCommand::DatabaseOwner { .. } => Err(Error::internal("what changes rights is a definition")),
     }
 }
 

@@ -58,16 +58,21 @@ fn namespaces(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBatch> {
         .oid("nspowner", |n| if n.name == "public" { DATABASE_OWNER_OID } else { OWNER_OID })
         // as initdb leaves them: everybody may use them
         .texts("nspacl", |n| {
-            if let Some(rights) = &n.rights {
-                let others = access_list(rights).into_iter().skip(1);
-                return Some(std::iter::once(format!("{OWNER}=UC/{OWNER}")).chain(others).collect());
-            }
             let owner = match n.name.as_str() {
                 "public" => DATABASE_OWNER,
                 "pg_catalog" | "information_schema" => OWNER,
+                _ if n.rights.is_some() => OWNER,
                 _ => return None,
             };
-            Some(vec![format!("{owner}=UC/{owner}"), format!("=U/{owner}")])
+            let own = format!("{owner}=UC/{owner}");
+            Some(match &n.rights {
+                None => vec![own, format!("=U/{owner}")],
+                Some(rights) => {
+                    let others = access_list(rights).into_iter().skip(1);
+                    let granted = |item: String| item.replace(&format!("/{OWNER}"), &format!("/{owner}"));
+                    std::iter::once(own).chain(others.map(granted)).collect()
+                }
+            })
         })
         .build(schema)
 }

@@ -93,12 +93,7 @@ pub(super) fn declared(change: &Change, column: &ast::ColumnDef, constraints: &m
         let given = option.name.as_ref().map(folded);
         match &option.option {
             ColumnOption::Null => {}
-            ColumnOption::Collation(collation) if is_of_icu(collation) => {
-                change.notice("00000", format!("COLLATE {collation} has no effect: texts are compared by their bytes"));
-            }
-            ColumnOption::Collation(collation) => {
-                settled_collation(collation, &pgtypes::column_type(&announced.field()))?;
-            }
+            ColumnOption::Collation(collation) => check_collation(change, collation, &announced)?,
             ColumnOption::NotNull => not_null = true,
             ColumnOption::Comment(text) if key_clauses(text).is_some() => {
                 let clauses = key_clauses(text).unwrap_or_default();
@@ -149,9 +144,15 @@ pub(super) fn declared(change: &Change, column: &ast::ColumnDef, constraints: &m
     Ok(Declared { field: field.with_nullable(!not_null), definition })
 }
 
-/// Whether PostgreSQL has made the collation of one of ICU's locales.
-fn is_of_icu(name: &ast::ObjectName) -> bool {
-    name.0.last().and_then(|part| part.as_ident()).is_some_and(|name| name.value.ends_with("-x-icu"))
+/// # Errors
+/// `42704` for a collation there is not, `42804` for a type that has none.
+fn check_collation(change: &Change, name: &ast::ObjectName, column: &Column) -> Result<()> {
+    // PostgreSQL makes one of each of ICU's locales
+    if name.0.last().and_then(|part| part.as_ident()).is_some_and(|name| name.value.ends_with("-x-icu")) {
+        change.notice("00000", format!("COLLATE {name} has no effect: texts are compared by their bytes"));
+        return Ok(());
+    }
+    settled_collation(name, &pgtypes::column_type(&column.field())).map(drop)
 }
 
 /// The column as the catalogs would tell it.

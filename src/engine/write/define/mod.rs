@@ -21,6 +21,7 @@ mod objects;
 mod options;
 mod relations;
 mod rights;
+mod role_settings;
 mod schemas;
 pub(super) mod sequences;
 mod storage;
@@ -97,6 +98,10 @@ pub(super) fn tag(statement: &ast::Statement) -> Option<&'static str> {
             Command::Objects(ObjectCommand::Grant(GrantCommand::Objects { grants: true, .. })) => "GRANT",
             Command::Objects(ObjectCommand::Grant(GrantCommand::Objects { .. })) => "REVOKE",
             Command::Role(RoleCommand::DropOwned(_)) => "DROP OWNED",
+            Command::Role(
+                RoleCommand::DatabaseOwner { .. } | RoleCommand::Setting { role: None, database: Some(_), .. },
+            ) => "ALTER DATABASE",
+            Command::Role(RoleCommand::Setting { .. }) => "ALTER ROLE",
             Command::Role(_) | Command::Harmless(_) | Command::Refused(_) => return None,
         },
     })
@@ -198,6 +203,14 @@ async fn commanded(change: &Change, statement: &Statement, tag: &str, command: C
                 true => sequences::create(change, &name, says_if, &options).await,
                 false => sequences::alter(change, &name, says_if, &options).await,
             }
+        }
+        Command::Role(RoleCommand::DatabaseOwner { database, owner }) => {
+            role_settings::database_owner(change, &database, &owner)?;
+            done(tag)
+        }
+        Command::Role(RoleCommand::Setting { role, database, said }) => {
+            role_settings::carry_out(change, role.as_ref(), database.as_ref(), &said)?;
+            done(tag)
         }
         Command::Role(RoleCommand::DropOwned(names)) => {
             memberships::drop_owned(change, &names)?;
