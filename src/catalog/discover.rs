@@ -129,6 +129,7 @@ impl Catalog {
             provenance: None,
             constraints,
             query: None,
+            unpopulated: false,
             rights: None,
         }))
     }

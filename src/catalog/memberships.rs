@@ -98,9 +98,9 @@ impl Memberships {
     /// Whether the user may do this with a relation that has these rights, of their own or by a role.
     pub fn allow(&self, user: &str, rights: &Rights, privilege: Privilege) -> bool {
         let everywhere = match privilege {
-            Privilege::Select => Some(READ_ALL_DATA),
+            Privilege::Select | Privilege::Usage => Some(READ_ALL_DATA),
             Privilege::Insert | Privilege::Update | Privilege::Delete => Some(WRITE_ALL_DATA),
-            Privilege::Truncate | Privilege::References | Privilege::Trigger => None,
+            Privilege::Truncate | Privilege::References | Privilege::Trigger | Privilege::Create => None,
         };
         self.of(user).into_iter().any(|role| Some(role) == everywhere || rights.allow(role, privilege))
     }

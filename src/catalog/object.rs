@@ -31,6 +31,9 @@ pub struct Object {
     /// Of a materialized view: the query that fills it.
     #[serde(default)]
     pub query: Option<String>,
+    /// Of a materialized view: whether it has never been filled, or was emptied. Reading it is an error.
+    #[serde(default)]
+    pub unpopulated: bool,
     /// Who may do what with it; none where that was never said.
     #[serde(default)]
     pub rights: Option<Rights>,
@@ -196,6 +199,7 @@ impl Object {
             provenance: None,
             constraints: Vec::new(),
             query: None,
+            unpopulated: false,
             rights: None,
         }
     }

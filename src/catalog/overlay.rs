@@ -13,8 +13,9 @@ use object_store::path::Path;
 use parking_lot::Mutex;
 
 use super::buffer::Buffered;
+use super::release::RoleSettings;
 use super::temporary::Temporary;
-use super::{Memberships, Object, Release, Scope};
+use super::{Memberships, Object, Release, Rights, Scope};
 use crate::error::Result;
 use crate::names::TableName;
 use crate::store::{LakeStore, OverlayMark, OverlayStore};
@@ -51,6 +52,10 @@ pub struct Overlay {
     rewritten: Mutex<BTreeSet<TableName>>,
     /// Comments put on schemas, or taken away.
     schema_comments: Mutex<BTreeMap<String, Option<String>>>,
+    /// Who may do what in schemas.
+    schema_rights: Mutex<BTreeMap<String, Rights>>,
+    /// What roles' sessions begin with, by role and name; none for what is taken back.
+    role_settings: Mutex<BTreeMap<(String, String), Option<String>>>,
     /// Who became a member of a role (true), or is one no longer: role, member.
     members: Mutex<BTreeMap<(String, String), bool>>,
     /// Where this is a session's own.
@@ -69,6 +74,8 @@ pub struct Mark {
     schemas: BTreeMap<String, bool>,
     buffered: BTreeMap<TableName, Buffered>,
     schema_comments: BTreeMap<String, Option<String>>,
+    schema_rights: BTreeMap<String, Rights>,
+    role_settings: BTreeMap<(String, String), Option<String>>,
     members: BTreeMap<(String, String), bool>,
     ends: BTreeMap<TableName, bool>,
     beside: Option<Box<Mark>>,
@@ -121,6 +128,8 @@ impl Overlay {
             only_adds: false.into(),
             rewritten: Mutex::default(),
             schema_comments: Mutex::default(),
+            schema_rights: Mutex::default(),
+            role_settings: Mutex::default(),
             members: Mutex::default(),
             temporary: None,
             beside: OnceLock::new(),
@@ -232,6 +241,8 @@ impl Overlay {
             && self.schemas.lock().is_empty()
             && self.buffered.lock().is_empty()
             && self.schema_comments.lock().is_empty()
+            && self.schema_rights.lock().is_empty()
+            && self.role_settings.lock().is_empty()
             && self.members.lock().is_empty()
     }
 
@@ -257,6 +268,8 @@ impl Overlay {
             schemas: self.schemas.lock().clone(),
             buffered: self.buffered.lock().clone(),
             schema_comments: self.schema_comments.lock().clone(),
+            schema_rights: self.schema_rights.lock().clone(),
+            role_settings: self.role_settings.lock().clone(),
             members: self.members.lock().clone(),
             ends: self.ends.lock().clone(),
             beside: self.beside().map(|temporary| Box::new(temporary.mark())),
@@ -270,6 +283,8 @@ impl Overlay {
         self.schemas.lock().clone_from(&mark.schemas);
         self.buffered.lock().clone_from(&mark.buffered);
         self.schema_comments.lock().clone_from(&mark.schema_comments);
+        self.schema_rights.lock().clone_from(&mark.schema_rights);
+        self.role_settings.lock().clone_from(&mark.role_settings);
         self.members.lock().clone_from(&mark.members);
         self.ends.lock().clone_from(&mark.ends);
         if let (Some(temporary), Some(mark)) = (self.beside(), &mark.beside) {
@@ -288,6 +303,31 @@ impl Overlay {
     pub fn put_schema_comment(&self, schema: &str, comment: Option<String>) {
         self.schema_comments.lock().insert(schema.to_owned(), comment);
         self.edition.fetch_add(1, Ordering::Release);
+    }
+
+    pub fn put_schema_rights(&self, schema: &str, rights: Rights) {
+        self.schema_rights.lock().insert(schema.to_owned(), rights);
+        self.edition.fetch_add(1, Ordering::Release);
+    }
+
+    /// What sessions of a role begin with; those of all roles where it has no name.
+    pub fn put_role_setting(&self, role: &str, name: &str, value: Option<String>) {
+        self.role_settings.lock().insert((role.to_owned(), name.to_owned()), value);
+        self.edition.fetch_add(1, Ordering::Release);
+    }
+
+    /// Puts what was said of roles' settings over those of a release.
+    pub(super) fn apply_role_settings(&self, settings: &mut RoleSettings) {
+        for (key, value) in self.role_settings.lock().iter() {
+            match value {
+                Some(value) => settings.insert(key.clone(), value.clone()),
+                None => settings.remove(key),
+            };
+        }
+    }
+
+    pub(super) fn schema_rights(&self) -> BTreeMap<String, Rights> {
+        self.schema_rights.lock().clone()
     }
 
     pub(super) fn schema_comments(&self) -> BTreeMap<String, Option<String>> {

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::log::now;
 use super::overlay::TableChange;
-use super::{Memberships, Object, Overlay};
+use super::{Memberships, Object, Overlay, Rights};
 use crate::names::{ReleaseId, TableName};
 
 /// Every object of the lake as of one version of the catalog.
@@ -22,6 +22,9 @@ pub struct Release {
     pub schemas: BTreeMap<String, u32>,
     /// Comments on schemas.
     pub schema_comments: BTreeMap<String, String>,
+    /// Who may do what in schemas; those that are not here are everybody's.
+    pub schema_rights: BTreeMap<String, Rights>,
+    pub role_settings: RoleSettings,
     /// Who is a member of which predefined role.
     pub memberships: Memberships,
     /// Dropped tables whose folders are still there: discovery must not bring them back.
@@ -45,6 +48,9 @@ pub struct ReleaseInfo {
     pub operation: String,
 }
 
+/// What sessions begin with, by role and name of the setting; of all roles where the role has no name.
+pub type RoleSettings = BTreeMap<(String, String), String>;
+
 /// The schemas every lake has, with their OIDs. `public` has PostgreSQL's own.
 const SCHEMAS: [(&str, u32); 6] = [
     ("public", 2200),
@@ -64,6 +70,8 @@ impl Release {
             objects: BTreeMap::new(),
             schemas: SCHEMAS.iter().map(|(name, oid)| ((*name).to_owned(), *oid)).collect(),
             schema_comments: BTreeMap::new(),
+            schema_rights: BTreeMap::new(),
+            role_settings: RoleSettings::new(),
             memberships: Memberships::default(),
             tombstones: Vec::new(),
         }
@@ -126,6 +134,7 @@ impl Release {
         }
         self.take_schemas(overlay);
         overlay.apply_members(&mut self.memberships);
+        overlay.apply_role_settings(&mut self.role_settings);
         for name in overlay.staged_names() {
             let object = self.objects.get(&name).cloned();
             // also where another has taken the name at once
@@ -148,8 +157,12 @@ impl Release {
             } else {
                 self.schemas.remove(&schema);
                 self.schema_comments.remove(&schema);
+                self.schema_rights.remove(&schema);
             }
         }
+        let known = overlay.schema_rights().into_iter().filter(|(schema, _)| self.schemas.contains_key(schema));
+        let known: Vec<(String, Rights)> = known.collect();
+        self.schema_rights.extend(known);
         for (schema, comment) in overlay.schema_comments() {
             match comment.filter(|_| self.schemas.contains_key(&schema)) {
                 Some(comment) => self.schema_comments.insert(schema, comment),

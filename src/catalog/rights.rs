@@ -18,10 +18,18 @@ pub enum Privilege {
     Truncate,
     References,
     Trigger,
+    /// Of schemas and sequences.
+    Usage,
+    /// Of schemas.
+    Create,
 }
 
 impl Privilege {
-    /// All, as access lists have them in order.
+    /// Those of schemas, and those of sequences.
+    pub const OF_SCHEMAS: [Self; 2] = [Self::Usage, Self::Create];
+    pub const OF_SEQUENCES: [Self; 3] = [Self::Select, Self::Update, Self::Usage];
+
+    /// Those of tables, as access lists have them in order.
     pub const ALL: [Self; 7] =
         [Self::Insert, Self::Select, Self::Update, Self::Delete, Self::Truncate, Self::References, Self::Trigger];
 
@@ -35,6 +43,8 @@ impl Privilege {
             Self::Truncate => "TRUNCATE",
             Self::References => "REFERENCES",
             Self::Trigger => "TRIGGER",
+            Self::Usage => "USAGE",
+            Self::Create => "CREATE",
         }
     }
 
@@ -48,6 +58,8 @@ impl Privilege {
             Self::Truncate => 'D',
             Self::References => 'x',
             Self::Trigger => 't',
+            Self::Usage => 'U',
+            Self::Create => 'C',
         }
     }
 }
@@ -61,6 +73,13 @@ pub struct Rights(BTreeMap<String, BTreeSet<Privilege>>);
 pub const EVERYBODY: &str = "";
 
 impl Rights {
+    /// What everybody holds.
+    pub fn of_everybody(privileges: &[Privilege]) -> Self {
+        let mut rights = Self::default();
+        rights.grant(EVERYBODY, privileges);
+        rights
+    }
+
     pub fn grant(&mut self, user: &str, privileges: &[Privilege]) {
         self.0.entry(user.to_owned()).or_default().extend(privileges);
     }

@@ -25,10 +25,10 @@ const LONG: DataType = DataType::Int64;
 
 /// Columns of the catalog table, in order.
 const COLUMNS: [(&str, DataType); 18] = [
-    ("kind", TEXT),      // schema | table | view | sequence | broken | dropped | member
+    ("kind", TEXT),      // schema | table | view | sequence | broken | dropped | member | setting
     ("object_id", TEXT), // uuid, permanent
     ("oid", LONG),       // pg_class.oid or pg_namespace.oid
-    ("schema", TEXT),    // of a member: the role
+    ("schema", TEXT),    // of a member and a setting: the role
     ("name", TEXT),
     ("location", TEXT), // relative to the lake
     ("version", LONG),  // pinned Delta version; null = head
@@ -38,12 +38,15 @@ const COLUMNS: [(&str, DataType); 18] = [
     ("columns", TEXT),    // JSON
     ("comment", TEXT),
     ("provenance", TEXT), // JSON
-    ("sqlstate", TEXT),   // of a broken table
+    ("sqlstate", TEXT),   // of a broken table, and of a materialized view that is not populated
     ("message", TEXT),
     ("dropped_in", LONG),  // release
     ("constraints", TEXT), // JSON: checks and keys
     ("rights", TEXT),      // JSON: privileges by user, "" = everybody; null = never granted or revoked
 ];
+
+/// What reading a materialized view gives that is not populated.
+const UNPOPULATED: &str = "55000";
 
 pub(super) fn schema() -> SchemaRef {
     Arc::new(Schema::new(COLUMNS.iter().map(|(name, kind)| Field::new(*name, kind.clone(), true)).collect::<Vec<_>>()))
@@ -77,11 +80,17 @@ pub(super) fn encode(release: &Release) -> Result<(Bytes, usize)> {
     let mut rows: Vec<Row<'_>> = Vec::new();
     for (name, oid) in &release.schemas {
         let comment = release.schema_comments.get(name).map(String::as_str);
-        rows.push(Row { kind: "schema", oid: *oid, schema: name, comment, ..Row::default() });
+        let json = |error| Error::internal("catalog row cannot be written").with_source(error);
+        let rights = release.schema_rights.get(name).map(serde_json::to_string).transpose().map_err(json)?;
+        rows.push(Row { kind: "schema", oid: *oid, schema: name, comment, rights, ..Row::default() });
     }
     for (role, members) in release.memberships.granted() {
         let member = |member| Row { kind: "member", schema: role, name: Some(member), ..Row::default() };
         rows.extend(members.iter().map(|name| member(name)));
+    }
+    for ((role, name), value) in &release.role_settings {
+        let definition = Some(Cow::Borrowed(value.as_str()));
+        rows.push(Row { kind: "setting", schema: role, name: Some(name), definition, ..Row::default() });
     }
     for object in release.objects.values() {
         rows.push(object_row(object)?);
@@ -126,6 +135,7 @@ fn object_row(object: &Object) -> Result<Row<'_>> {
         ObjectKind::Table { location, version, rows, bytes } => {
             row.kind = "table";
             (row.location, row.version, row.rows, row.bytes) = (Some(location.as_str()), *version, *rows, *bytes);
+            row.sqlstate = object.unpopulated.then_some(UNPOPULATED);
         }
         ObjectKind::View { definition } => {
             row.kind = "view";
@@ -219,11 +229,17 @@ impl Reader {
         let schema = self.need("schema", row)?;
         if kind == "schema" {
             release.schema_comments.extend(self.text("comment", row).map(|comment| (schema.clone(), comment)));
+            release.schema_rights.extend(self.json("rights", row)?.map(|rights| (schema.clone(), rights)));
             release.schemas.insert(schema, oid);
             return Ok(());
         }
         if kind == "member" {
             release.memberships.set(&schema, &self.need("name", row)?, true);
+            return Ok(());
+        }
+        if kind == "setting" {
+            let value = self.need("definition", row)?;
+            release.role_settings.insert((schema, self.need("name", row)?), value);
             return Ok(());
         }
         let name = TableName::new(schema, self.need("name", row)?);
@@ -241,6 +257,7 @@ impl Reader {
             provenance: self.json("provenance", row)?,
             constraints: self.json("constraints", row)?.unwrap_or_default(),
             query: if kind == "table" { self.text("definition", row) } else { None },
+            unpopulated: kind == "table" && self.text("sqlstate", row).as_deref() == Some(UNPOPULATED),
             rights: self.json("rights", row)?,
             name: name.clone(),
         };

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use super::buffer::Buffered;
-use super::{Memberships, Object, ObjectKind, Overlay, Release};
+use super::release::RoleSettings;
+use super::{Memberships, Object, ObjectKind, Overlay, Release, Rights};
 use crate::error::{Error, ErrorKind, Result};
 use crate::names::{SEQUENCE_LABEL, TableName, object_name};
 use crate::table::{Snapshot, Tables};
@@ -41,6 +42,19 @@ impl Scope {
 
     fn temporary_of(&self, schema: &str) -> Option<&Arc<Overlay>> {
         self.temporary.as_ref().filter(|temporary| temporary.schema() == Some(schema))
+    }
+
+    /// Who may do what in a schema; none where it is everybody's.
+    pub fn schema_rights(&self, schema: &str) -> Option<Rights> {
+        let staged = self.overlay.as_ref().and_then(|overlay| overlay.schema_rights().get(schema).cloned());
+        staged.or_else(|| self.release.schema_rights.get(schema).cloned())
+    }
+
+    /// What sessions begin with, by role.
+    pub fn role_settings(&self) -> RoleSettings {
+        let mut settings = self.release.role_settings.clone();
+        self.overlay.iter().for_each(|overlay| overlay.apply_role_settings(&mut settings));
+        settings
     }
 
     /// The comment on a schema.

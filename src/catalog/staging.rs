@@ -29,6 +29,7 @@ struct Target {
     pin: Option<u64>,
     /// Of a materialized view.
     query: Option<String>,
+    unpopulated: bool,
     rights: Option<Rights>,
     /// The newest version that was read here, or that at the pin.
     known: Option<Arc<Snapshot>>,
@@ -112,6 +113,7 @@ impl Overlay {
             provenance,
             constraints: Vec::new(),
             query: None,
+            unpopulated: false,
             rights: replaced.and_then(|object| object.rights.clone()),
         };
         self.stage(Staged { object: Some(Arc::new(object)), snapshot: None }, name);
@@ -239,6 +241,7 @@ impl Overlay {
                         location: location.clone(),
                         pin,
                         query: object.query.clone(),
+                        unpopulated: object.unpopulated,
                         rights: object.rights.clone(),
                         known: None,
                     }
@@ -271,7 +274,17 @@ impl Overlay {
         if !is_its_own || self.base.names_location(&location) || self.tables.head(&location).await?.is_some() {
             location = format!("{location}-{}", &id.simple().to_string()[24..]);
         }
-        Ok(Target { id, oid: 0, name: name.clone(), location, pin: None, query: None, rights: None, known: None })
+        Ok(Target {
+            id,
+            oid: 0,
+            name: name.clone(),
+            location,
+            pin: None,
+            query: None,
+            unpopulated: false,
+            rights: None,
+            known: None,
+        })
     }
 
     async fn stage_table(&self, target: Target, provenance: Option<Provenance>) -> Result<()> {
@@ -292,6 +305,7 @@ impl Overlay {
             provenance,
             constraints: snapshot.definition().constraints.clone(),
             query: target.query,
+            unpopulated: target.unpopulated,
             rights: target.rights,
         };
         self.put_staged(Staged { object: Some(Arc::new(object)), snapshot: Some(snapshot) }, &target.name);

@@ -9,54 +9,23 @@
 //! | `CREATE TABLE … AS q WITH NO DATA` | `CREATE TABLE … STRICT AS q` |
 //! | `CREATE MATERIALIZED VIEW … WITH NO DATA` | without it, and [`is_without_data`] |
 //! | `WITH (delta.appendOnly = true)` | `WITH ("delta.appendOnly" = true)` |
-//! | `ALTER [MATERIALIZED] VIEW v RENAME TO w`, `ALTER SEQUENCE v …` | `ALTER TABLE v RENAME TO w` |
-//! | `ALTER TABLE t SET SCHEMA s`, `REFRESH MATERIALIZED VIEW v`, `VACUUM …` and other commands | `CALL` of a [`Command`] |
+//! | `ALTER [MATERIALIZED] VIEW v RENAME TO w`, `ALTER SEQUENCE v …`, `ALTER INDEX v …` | `ALTER TABLE v RENAME TO w` |
+//! | `ALTER TABLE t SET SCHEMA s`, `REFRESH MATERIALIZED VIEW v`, `VACUUM …` and other commands | `CALL` of a [`Command`](super::Command) |
 //!
 //! Invariant: replaced tokens carry the span of what they replace, so later errors point at the user's text.
 
-use datafusion::sql::sqlparser::ast::{
-    Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, ObjectName, Statement,
-};
+use datafusion::sql::sqlparser::ast::ObjectName;
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::Parser;
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
 
 use super::postgres::Postgres;
-use super::roles::{self, RoleCommand};
-use super::rules::plain_call;
-use super::{comments, sequences};
+use super::{alterations, clauses, comments, grants, sequences};
 
 /// Type of a column of which a statement gives only the name.
 pub const UNTYPED: &str = "unknown";
 /// Name of a column that stands for those of another table.
 pub const LIKE: &str = "like\u{1}";
-/// What the name of every [`Command`] begins with; nobody writes it.
-const COMMAND: &str = "command\u{1}";
-
-/// A statement that sqlparser has no tree for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Command {
-    /// Accepted, for there is nothing to do: the tag.
-    Harmless(&'static str),
-    Refresh {
-        view: ObjectName,
-        with_data: bool,
-    },
-    SetSchema {
-        name: ObjectName,
-        schema: Ident,
-    },
-    /// `CREATE` or `ALTER SEQUENCE`, perhaps `IF …`: as which, the sequence, and what is said of it.
-    Sequence {
-        tag: &'static str,
-        name: ObjectName,
-        options: String,
-    },
-    Role(RoleCommand),
-    /// Not offered: its first words.
-    Refused(&'static str),
-}
-
 pub(super) fn is(token: Option<&TokenWithSpan>, word: &str) -> bool {
     matches!(token.map(|t| &t.token), Some(Token::Word(w)) if w.quote_style.is_none() && w.value.eq_ignore_ascii_case(word))
 }
@@ -75,10 +44,12 @@ fn word(text: &str, like: &TokenWithSpan) -> TokenWithSpan {
 
 /// Rewrites a statement's tokens, white space dropped.
 pub fn rewrite(tokens: &mut Vec<TokenWithSpan>) {
+    clauses::rewrite(tokens);
+    grants::rewrite(tokens);
     if is(tokens.first(), "create") {
         create(tokens);
-    } else if ["alter view", "alter materialized view", "alter sequence"].iter().any(|words| are(tokens, 0, words)) {
-        alter_view(tokens);
+    } else if ALTERED.iter().any(|words| are(tokens, 0, words)) {
+        alter_as_table(tokens);
     } else if are(tokens, 0, "drop index concurrently") {
         tokens.remove(2);
     }
@@ -87,7 +58,7 @@ pub fn rewrite(tokens: &mut Vec<TokenWithSpan>) {
         sequences::settle_identity(tokens);
     }
     if are(tokens, 0, "alter table") {
-        sequences::alter_identity(tokens);
+        alterations::rewrite(tokens);
     }
     if are(tokens, 0, "comment on") {
         comments::rewrite(tokens);
@@ -122,7 +93,7 @@ pub(super) fn is_without_data(tokens: &[TokenWithSpan]) -> bool {
 }
 
 /// Takes `WITH [NO] DATA` from the end; answers whether there is to be data.
-fn ends_with_data(tokens: &mut Vec<TokenWithSpan>) -> Option<bool> {
+pub(super) fn ends_with_data(tokens: &mut Vec<TokenWithSpan>) -> Option<bool> {
     let end = tokens.len();
     if end > 3 && are(tokens, end - 3, "with no data") {
         tokens.truncate(end - 3);
@@ -267,21 +238,27 @@ fn recursive_view(tokens: &mut Vec<TokenWithSpan>, view: usize) {
     tokens.splice(close + 2..close + 2, head);
 }
 
-/// The tag of an ALTER that [`rewrite`] has made one of a table.
-pub fn alter_tag(text: &str) -> &'static str {
+/// Relations that are altered as tables are.
+const ALTERED: [&str; 5] =
+    ["alter view", "alter materialized view", "alter sequence", "alter index", "alter foreign table"];
+
+/// What an ALTER is about that [`rewrite`] has made one of a table, in capitals.
+pub fn altered(text: &str) -> &'static str {
     let tokens = Tokenizer::new(&PostgreSqlDialect {}, text).tokenize_with_location().unwrap_or_default();
     let words: Vec<_> = tokens.into_iter().filter(|t| !matches!(t.token, Token::Whitespace(_))).take(3).collect();
     match () {
-        () if are(&words, 0, "alter view") => "ALTER VIEW",
-        () if are(&words, 0, "alter materialized view") => "ALTER MATERIALIZED VIEW",
-        () if are(&words, 0, "alter sequence") => "ALTER SEQUENCE",
-        () => "ALTER TABLE",
+        () if are(&words, 0, "alter view") => "VIEW",
+        () if are(&words, 0, "alter materialized view") => "MATERIALIZED VIEW",
+        () if are(&words, 0, "alter sequence") => "SEQUENCE",
+        () if are(&words, 0, "alter index") => "INDEX",
+        () if are(&words, 0, "alter foreign table") => "FOREIGN TABLE",
+        () => "TABLE",
     }
 }
 
-/// `ALTER VIEW … RENAME | OWNER | SET SCHEMA` as of a table, and of a sequence; `ALTER VIEW v AS q` stays.
-fn alter_view(tokens: &mut Vec<TokenWithSpan>) {
-    if is(tokens.get(1), "materialized") {
+/// `ALTER VIEW … RENAME | OWNER | SET SCHEMA` as of a table, and of the others; `ALTER VIEW v AS q` stays.
+fn alter_as_table(tokens: &mut Vec<TokenWithSpan>) {
+    if is(tokens.get(1), "materialized") || is(tokens.get(1), "foreign") {
         tokens.remove(1);
     }
     let mut at = 2;
@@ -290,8 +267,11 @@ fn alter_view(tokens: &mut Vec<TokenWithSpan>) {
     }
     let action = tokens.get(after_name(tokens, at));
     let goes = |word| is(action, word);
-    let of_table =
-        if is(tokens.get(1), "view") { !goes("as") } else { ["rename", "owner", "set"].into_iter().any(goes) };
+    let of_table = match () {
+        () if is(tokens.get(1), "view") => !goes("as"),
+        () if is(tokens.get(1), "sequence") => ["rename", "owner", "set"].into_iter().any(goes),
+        () => true,
+    };
     if of_table && let Some(slot) = tokens.get_mut(1) {
         slot.token = Token::make_keyword("table");
     }
@@ -322,122 +302,22 @@ fn dotted_options(tokens: &mut Vec<TokenWithSpan>) {
             let Some(first) = tokens.get(at).cloned() else { return };
             tokens.splice(at..end, [token(Token::make_word(&name, Some('"')), &first)]);
         }
+        // `(security_barrier)`
+        let like = tokens.get(at).filter(|token| begins && matches!(token.token, Token::Word(_))).cloned();
+        if let Some(like) = like
+            && matches!(tokens.get(at + 1).map(|t| &t.token), Some(Token::RParen | Token::Comma))
+        {
+            let value = [Token::Eq, Token::make_keyword("true")];
+            tokens.splice(at + 1..at + 1, value.map(|value| token(value, &like)));
+        }
         at += 1;
     }
-}
-
-/// The statements that begin with these words are accepted, and there is nothing to do.
-const HARMLESS: [(&str, &str); 8] = [
-    ("vacuum", "VACUUM"),
-    ("analyze", "ANALYZE"),
-    ("cluster", "CLUSTER"),
-    ("reindex", "REINDEX"),
-    ("checkpoint", "CHECKPOINT"),
-    ("set constraints", "SET CONSTRAINTS"),
-    ("alter default privileges", "ALTER DEFAULT PRIVILEGES"),
-    ("reassign owned", "REASSIGN OWNED"),
-];
-
-const REVOKED_BY_DEFAULT: &str = "ALTER DEFAULT PRIVILEGES … REVOKE";
-
-/// What PostgreSQL has and Lakewire has not.
-const REFUSED: [&str; 17] = [
-    REVOKED_BY_DEFAULT,
-    "CREATE STATISTICS",
-    "CREATE RULE",
-    "CREATE FOREIGN",
-    "CREATE PUBLICATION",
-    "CREATE SUBSCRIPTION",
-    "CREATE AGGREGATE",
-    "CREATE CAST",
-    "CREATE CONVERSION",
-    "CREATE LANGUAGE",
-    "CREATE TRANSFORM",
-    "CREATE TEXT",
-    "CREATE TABLESPACE",
-    "ALTER DATABASE",
-    "IMPORT FOREIGN",
-    "SECURITY LABEL",
-    "DO",
-];
-
-/// A statement that sqlparser cannot parse, as a `CALL` that carries a [`Command`].
-pub fn parse_command(tokens: &[TokenWithSpan]) -> Option<Statement> {
-    // what is new is everybody's: granting more changes nothing, and less is not kept
-    if are(tokens, 0, "alter default privileges") && tokens.iter().any(|token| is(Some(token), "revoke")) {
-        return Some(call(REVOKED_BY_DEFAULT, Vec::new()));
-    }
-    if let Some((_, tag)) = HARMLESS.iter().find(|(words, _)| are(tokens, 0, words)) {
-        return Some(call(tag, Vec::new()));
-    }
-    if are(tokens, 0, "refresh materialized view") {
-        let mut rest = tokens.to_vec();
-        let with_data = ends_with_data(&mut rest) != Some(false);
-        let at = if is(rest.get(3), "concurrently") { 4 } else { 3 };
-        let name = name_at(&rest, at, rest.len())?;
-        return Some(call(
-            if with_data { "REFRESH" } else { "REFRESH NO DATA" },
-            name.0.into_iter().filter_map(|p| p.as_ident().cloned()).collect(),
-        ));
-    }
-    if is(tokens.first(), "alter") {
-        let kind = tokens.get(1)?.token.to_string().to_uppercase();
-        let end = tokens.len().checked_sub(3)?;
-        if are(tokens, end, "set schema") && matches!(kind.as_str(), "TABLE" | "VIEW") {
-            let at = if are(tokens, 2, "if exists") { 4 } else { 2 };
-            let name = name_at(tokens, at, end)?;
-            let schema = name_at(tokens, end + 2, tokens.len())?;
-            let parts = name.0.into_iter().chain(schema.0).filter_map(|part| part.as_ident().cloned());
-            return Some(call("SET SCHEMA", parts.collect()));
-        }
-    }
-    let refused = REFUSED.iter().find(|words| are(tokens, 0, &words.to_lowercase()))?;
-    Some(call(refused, Vec::new()))
 }
 
 pub(super) fn name_at(tokens: &[TokenWithSpan], at: usize, end: usize) -> Option<ObjectName> {
     let mut parser = Parser::new(&Postgres).with_tokens_with_locations(tokens.get(at..end)?.to_vec());
     let name = parser.parse_object_name(false).ok()?;
     (parser.peek_token().token == Token::EOF).then_some(name)
-}
-
-pub(super) fn call(what: &str, arguments: Vec<Ident>) -> Statement {
-    let name = ObjectName::from(vec![Ident::with_quote('"', COMMAND), Ident::with_quote('"', what)]);
-    Statement::Call(plain_call(name, arguments.into_iter().map(Expr::Identifier).collect()))
-}
-
-/// The command that a statement carries.
-pub fn command(statement: &Statement) -> Option<Command> {
-    let Statement::Call(call) = statement else { return None };
-    let [mark, what] = call.name.0.as_slice() else { return None };
-    let what = what.as_ident().filter(|_| mark.as_ident().is_some_and(|mark| mark.value == COMMAND))?.value.as_str();
-    let FunctionArguments::List(list) = &call.args else { return None };
-    let mut parts: Vec<Ident> = list
-        .args
-        .iter()
-        .filter_map(|argument| match argument {
-            FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Identifier(ident))) => Some(ident.clone()),
-            _ => None,
-        })
-        .collect();
-    Some(match what {
-        "REFRESH" | "REFRESH NO DATA" => {
-            Command::Refresh { view: ObjectName::from(parts), with_data: what == "REFRESH" }
-        }
-        "SET SCHEMA" => {
-            let schema = parts.pop()?;
-            Command::SetSchema { name: ObjectName::from(parts), schema }
-        }
-        tag if let Some(tag) = sequences::TAGS.iter().find(|known| **known == tag) => {
-            let options = parts.pop()?.value;
-            Command::Sequence { tag, name: ObjectName::from(parts), options }
-        }
-        tag if tag.starts_with(roles::ROLE) => Command::Role(roles::command(tag, parts)?),
-        tag => match HARMLESS.iter().find(|(_, known)| *known == tag) {
-            Some((_, tag)) => Command::Harmless(tag),
-            None => Command::Refused(REFUSED.iter().find(|known| **known == tag)?),
-        },
-    })
 }
 
 #[cfg(test)]
@@ -472,24 +352,9 @@ mod tests {
     }
 
     #[test]
-    fn an_alter_has_the_tag_of_what_it_says() {
-        assert_eq!(alter_tag("/* a */ alter -- b\n materialized view v rename to w"), "ALTER MATERIALIZED VIEW");
-        assert_eq!(alter_tag("/*view*/alter view v rename to w"), "ALTER VIEW");
-        assert_eq!(alter_tag("alter table view rename to w"), "ALTER TABLE");
-    }
-
-    #[test]
-    fn commands_are_known_by_their_first_words() {
-        let of = |sql: &str| command(&parse_single(sql).unwrap().ast);
-        assert_eq!(of("vacuum (full, analyze) t"), Some(Command::Harmless("VACUUM")));
-        assert!(matches!(of("alter default privileges grant select on tables to x"), Some(Command::Harmless(_))));
-        assert!(matches!(of("alter default privileges revoke all on tables from x"), Some(Command::Refused(_))));
-        assert_eq!(of("checkpoint"), Some(Command::Harmless("CHECKPOINT")));
-        assert_eq!(of("create rule r as on insert to t do nothing"), Some(Command::Refused("CREATE RULE")));
-        assert_eq!(of("call refresh_gold()"), None);
-        let view = ObjectName::from(vec![Ident::new("s"), Ident::new("v")]);
-        assert_eq!(of("refresh materialized view s.v with no data"), Some(Command::Refresh { view, with_data: false }));
-        let (name, schema) = (ObjectName::from(vec![Ident::new("t")]), Ident::new("s"));
-        assert_eq!(of("alter table t set schema s"), Some(Command::SetSchema { name, schema }));
+    fn an_alter_is_about_what_it_says() {
+        assert_eq!(altered("/* a */ alter -- b\n materialized view v rename to w"), "MATERIALIZED VIEW");
+        assert_eq!(altered("/*view*/alter view v rename to w"), "VIEW");
+        assert_eq!(altered("alter table view rename to w"), "TABLE");
     }
 }

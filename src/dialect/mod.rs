@@ -5,18 +5,24 @@
 //! Invariant: the text of a statement is kept, and every syntax error has a position in it.
 //! Invariant: rules never turn the tree back into text, so identifiers keep their spans.
 
+mod alterations;
 mod chains;
+mod clauses;
+mod commands;
 mod comments;
+mod conflicts;
 mod copy;
 mod cursor;
 mod definitions;
 mod error;
 mod foreign;
+mod grants;
 mod grouping_sets;
 mod literals;
 mod merge;
 mod nested_joins;
 mod normalize;
+mod objects;
 mod places;
 mod position;
 mod postgres;
@@ -45,12 +51,18 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::names::TableName;
 use postgres::Postgres;
 
+pub use alterations::{Alteration, alteration, alteration_of_column};
+pub use clauses::{KeyClauses, STORAGE, columns_set, key_clauses};
+pub use commands::{Command, command};
 pub use comments::CONSTRAINT;
+pub use conflicts::{ConflictKey, conflict_key};
 pub use copy::{CopyValue, options as copy_options};
 pub use cursor::MOVE;
-pub use definitions::{Command, LIKE, alter_tag, command};
+pub use definitions::{LIKE, altered};
+pub use grants::{EVERYBODY as PUBLIC, GrantCommand, OPTION};
 pub use merge::{is_nothing, is_nothing_column};
 pub use normalize::normalized;
+pub use objects::{Form, NamedObject, ObjectCommand, TypeName};
 pub use places::{calls_over_rows, place_told, written_type};
 pub use position::{
     Spot, identifier_position, literal_position, names_parameter, operator_position, place_of, placeholder,
@@ -60,7 +72,7 @@ pub use rules::{
     GATHERED, OF_TEXT, RECORD_FUNCTIONS, RELATION, RELATION_FUNCTIONS, SET_FUNCTIONS, SINGLE_VALUE, call, cast,
     frame_parameter, is_aggregate, is_of_rows, one_value, repeated_name, rewritten_functions, visible_name,
 };
-pub use sequences::{IDENTITY, SequenceOption, sequence_options};
+pub use sequences::{SequenceOption, sequence_options};
 
 /// How deep expressions may nest before `54001`.
 const NESTING_MAX: usize = 128;
@@ -178,7 +190,9 @@ fn parse_one(tokens: &[TokenWithSpan]) -> std::result::Result<ast::Statement, Pa
     if let Some(fetch) = cursor::parse_fetch(&tokens) {
         return Ok(fetch);
     }
-    if let Some(command) = sequences::parse(&tokens).or_else(|| roles::parse(&tokens)) {
+    if let Some(command) =
+        sequences::parse(&tokens).or_else(|| roles::parse(&tokens)).or_else(|| objects::parse(&tokens))
+    {
         return Ok(command);
     }
     if let Some(copy) = copy::parse(&tokens, NESTING_MAX) {
@@ -193,7 +207,7 @@ fn parse_one(tokens: &[TokenWithSpan]) -> std::result::Result<ast::Statement, Pa
             _ => Err(ParserError::ParserError(format!("Expected: end of statement, found: {next}{}", next.span.start))),
         }
     });
-    let known = || syntax::parse_setting(&tokens).or_else(|| definitions::parse_command(&tokens));
+    let known = || syntax::parse_setting(&tokens).or_else(|| commands::parse_command(&tokens));
     let mut statement = parsed.or_else(|error| known().ok_or(error))?;
     if let (ast::Statement::CreateView(view), true) = (&mut statement, without_data) {
         view.with_no_schema_binding = view.materialized;

@@ -3,7 +3,8 @@
 use datafusion::sql::sqlparser::ast::{Ident, Statement};
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
 
-use super::definitions::{are, call, is};
+use super::commands::call;
+use super::definitions::{are, is};
 
 /// A statement about roles.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +25,23 @@ pub enum RoleCommand {
         names: Vec<Ident>,
         if_exists: bool,
     },
+    DropOwned(Vec<Ident>),
+    ReassignOwned {
+        of: Vec<Ident>,
+        to: Ident,
+    },
+    /// `ALTER ROLE r [IN DATABASE d] SET …`, `ALTER DATABASE d RESET …`: what sessions begin with.
+    Setting {
+        /// None for all roles.
+        role: Option<Ident>,
+        database: Option<Ident>,
+        /// From `SET` or `RESET` on.
+        said: String,
+    },
+    DatabaseOwner {
+        database: Ident,
+        owner: Ident,
+    },
 }
 
 /// What the name of a command of these begins with.
@@ -33,7 +51,8 @@ const SEPARATOR: &str = ",\u{1}";
 
 /// The statement as a command; none where it is about something else.
 pub(super) fn parse(tokens: &[TokenWithSpan]) -> Option<Statement> {
-    let (what, names) = membership(tokens).or_else(|| definition(tokens))?;
+    let (what, names) =
+        membership(tokens).or_else(|| owned(tokens)).or_else(|| database(tokens)).or_else(|| definition(tokens))?;
     Some(call(&format!("{ROLE}{what}"), names))
 }
 
@@ -42,6 +61,14 @@ pub(super) fn command(name: &str, mut names: Vec<Ident>) -> Option<RoleCommand> 
     let what = name.strip_prefix(ROLE)?;
     Some(match what {
         "create" => RoleCommand::Create(names.pop()?),
+        "drop owned" => RoleCommand::DropOwned(names),
+        "reassign owned" => RoleCommand::ReassignOwned { to: names.pop()?, of: names },
+        "setting" => {
+            let said = names.pop()?.value;
+            let database = names.pop().filter(|name| !name.value.is_empty());
+            RoleCommand::Setting { role: names.pop().filter(|name| !name.value.is_empty()), database, said }
+        }
+        "owner" => RoleCommand::DatabaseOwner { owner: names.pop()?, database: names.pop()? },
         "alter" => RoleCommand::Alter { name: names.pop()?, new_name: None },
         "rename" => RoleCommand::Alter { new_name: names.pop(), name: names.pop()? },
         "drop" | "drop if exists" => RoleCommand::Drop { names, if_exists: what != "drop" },
@@ -94,6 +121,20 @@ fn membership(tokens: &[TokenWithSpan]) -> Parsed {
     Some((what, names))
 }
 
+/// `DROP OWNED BY r, s`, `REASSIGN OWNED BY r, s TO t`.
+fn owned(tokens: &[TokenWithSpan]) -> Parsed {
+    if are(tokens, 0, "drop owned by") {
+        let (names, end) = name_list(tokens, 3)?;
+        let rest = tokens.len() - end;
+        let may_follow = ["cascade", "restrict"].iter().any(|word| is(tokens.get(end), word));
+        return (rest == 0 || rest == 1 && may_follow).then_some(("drop owned", names));
+    }
+    let (mut names, end) = are(tokens, 0, "reassign owned by").then(|| name_list(tokens, 3))??;
+    let (to, last) = is(tokens.get(end), "to").then(|| name_list(tokens, end + 1))??;
+    names.extend(to);
+    (last == tokens.len()).then_some(("reassign owned", names))
+}
+
 /// `CREATE`, `ALTER`, `DROP` of a `ROLE`, `USER` or `GROUP`, whatever is said of it.
 fn definition(tokens: &[TokenWithSpan]) -> Parsed {
     let is_role = ["role", "user", "group"].iter().any(|word| is(tokens.get(1), word));
@@ -112,9 +153,45 @@ fn definition(tokens: &[TokenWithSpan]) -> Parsed {
             let (new_name, end) = name_list(tokens, end + 2)?;
             (end == tokens.len()).then(|| ("rename", names.into_iter().chain(new_name).collect()))
         }
+        () if is(tokens.first(), "alter") && sets(tokens, end) => {
+            let is_all = is(tokens.get(end - 1), "all");
+            let role = names.into_iter().next().filter(|_| !is_all).unwrap_or_else(|| Ident::new(""));
+            let in_database = are(tokens, end, "in database");
+            let (database, at) = match in_database {
+                true => (name_list(tokens, end + 2)?.0.into_iter().next()?, end + 3),
+                false => (Ident::new(""), end),
+            };
+            Some(("setting", vec![role, database, said(tokens, at)]))
+        }
         () if is(tokens.first(), "alter") => Some(("alter", names)),
         () => None,
     }
+}
+
+/// `ALTER DATABASE d SET …`, `… OWNER TO r`.
+fn database(tokens: &[TokenWithSpan]) -> Parsed {
+    if !are(tokens, 0, "alter database") {
+        return None;
+    }
+    let (names, end) = name_list(tokens, 2)?;
+    let database = names.into_iter().next()?;
+    if sets(tokens, end) && !is(tokens.get(end + 1), "tablespace") {
+        return Some(("setting", vec![Ident::new(""), database, said(tokens, end)]));
+    }
+    let (owner, last) = are(tokens, end, "owner to").then(|| name_list(tokens, end + 2))??;
+    (last == tokens.len()).then(|| ("owner", std::iter::once(database).chain(owner).collect()))
+}
+
+/// `[IN DATABASE d] SET …` or `RESET …`
+fn sets(tokens: &[TokenWithSpan], at: usize) -> bool {
+    let at = if are(tokens, at, "in database") { at + 3 } else { at };
+    is(tokens.get(at), "set") || is(tokens.get(at), "reset")
+}
+
+/// What is said from there on, as one name.
+fn said(tokens: &[TokenWithSpan], at: usize) -> Ident {
+    let words: Vec<String> = tokens.iter().skip(at).map(|token| token.token.to_string()).collect();
+    Ident::with_quote('"', words.join(" "))
 }
 
 /// Names with commas between them, and what comes after.

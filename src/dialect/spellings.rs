@@ -16,6 +16,7 @@
 //! | `t.* IS NULL` | `t IS NULL` |
 //! | `(jsonb_each(a)).*` | `(jsonb_each(a)).all` |
 //! | `RANGE '1 day'::interval PRECEDING` | `RANGE interval '1 day' PRECEDING` |
+//! | `national character varying(9)`, `nchar(3)` | `character varying(9)`, `char(3)` |
 //! | `x::"text"[]`, `x::_int4`, `"id" "serial"` | `x::text[]`, `x::int4[]`, `"id" serial` |
 
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
@@ -27,6 +28,7 @@ use super::syntax::{ELEMENTS, is_word};
 pub(super) fn rewrite(tokens: &mut Vec<TokenWithSpan>) {
     plain_operators(tokens);
     drop_modes(tokens);
+    drop_national(tokens);
     drop_all(tokens);
     enclose_source(tokens);
     plain_types(tokens);
@@ -62,6 +64,20 @@ fn name_limits(tokens: &mut Vec<TokenWithSpan>) {
         tokens[at].token = Token::make_keyword("LIMIT");
         if end == count {
             tokens.insert(at + 1, TokenWithSpan { token: Token::Number("1".to_owned(), false), span: first.span });
+        }
+    }
+}
+
+fn drop_national(tokens: &mut Vec<TokenWithSpan>) {
+    for at in (1..tokens.len().saturating_sub(1)).rev() {
+        let next = |words: &[&str]| words.iter().any(|word| is_word(tokens.get(at + 1), word));
+        if is_word(tokens.get(at), "national") && next(&["character", "char"]) {
+            tokens.remove(at);
+        } else if is_word(tokens.get(at), "nchar")
+            && (next(&["varying"]) || token_at(tokens, at + 1) == Some(&Token::LParen))
+            && !matches!(token_at(tokens, at - 1), Some(Token::Period))
+        {
+            tokens[at].token = Token::make_keyword("char");
         }
     }
 }

@@ -7,7 +7,7 @@ use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::tokenizer::{Span, Token, TokenWithSpan, Word};
 
 use super::rules::takes_relation;
-use super::{grouping_sets, literals, merge, nested_joins, spellings};
+use super::{conflicts, grouping_sets, literals, merge, nested_joins, spellings};
 
 /// The table function that time travel is put into.
 pub const TABLE_AT: &str = "table_at";
@@ -22,6 +22,7 @@ pub fn rewrite(tokens: &[TokenWithSpan]) -> Vec<TokenWithSpan> {
     }
     spellings::rewrite(&mut out);
     merge::rewrite(&mut out);
+    conflicts::rewrite(&mut out);
     nested_joins::rewrite(&mut out);
     grouping_sets::rewrite(&mut out);
     mark_symmetric(&mut out);

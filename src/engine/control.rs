@@ -124,7 +124,7 @@ pub(super) async fn execute(session: &mut Session, statement: &Statement, params
 }
 
 /// What there is without asking for it.
-const EXTENSIONS: [&str; 3] = ["lakewire", "pg_stat_statements", "plpgsql"];
+pub(super) const EXTENSIONS: [&str; 3] = ["lakewire", "pg_stat_statements", "plpgsql"];
 
 /// Schemas that programs dump ask for what PostgreSQL always has.
 fn create_extension(session: &Session, extension: &ast::CreateExtension) -> Result<Outcome> {
@@ -227,7 +227,7 @@ fn zone_of_interval(interval: &Interval) -> Result<String> {
 }
 
 /// `SET a = b, c` is one text: `b, c`.
-fn setting_text(values: &[Expr]) -> Result<String> {
+pub(super) fn setting_text(values: &[Expr]) -> Result<String> {
     let texts: Result<Vec<String>> = values.iter().map(value_text).collect();
     Ok(texts?.join(", "))
 }

@@ -71,6 +71,7 @@ mod tree;
 mod typing;
 mod unknown_functions;
 mod unknown_operators;
+mod unpopulated;
 mod unsupported;
 mod workers;
 mod write;

@@ -14,6 +14,7 @@ use super::buffered::WithBuffered;
 use super::errors::{self, nearest};
 use super::planner::Planner;
 use super::system::{self, SystemTableProvider};
+use super::unpopulated::Unpopulated;
 use super::write::names::reference;
 use crate::catalog::{Object, ObjectKind, Privilege};
 use crate::dialect;
@@ -159,6 +160,9 @@ impl Planner {
                 }
                 let snapshot = self.scope().snapshot(object).await?;
                 let provider = snapshot.provider()?;
+                if object.unpopulated {
+                    return Ok(Arc::new(Unpopulated::new(object, provider)));
+                }
                 Ok(match self.scope().buffered(object) {
                     Some(rows) => Arc::new(WithBuffered::new(provider, rows)?),
                     None => provider,

@@ -8,7 +8,7 @@ use datafusion::common::TableReference;
 
 use super::names::Relation;
 use super::planner::Planner;
-use crate::catalog::{Object, Privilege};
+use crate::catalog::{Object, Privilege, Rights};
 use crate::error::{Error, ErrorKind, Result};
 
 /// The object as it stands in the newest release.
@@ -23,11 +23,27 @@ impl Planner {
     /// `42501` where the user may not do this with the relation.
     pub(super) fn check_right(&self, object: &Object, privilege: Privilege) -> Result<()> {
         let Some(user) = self.limited_user() else { return Ok(()) };
+        self.check_schema_right(&object.name.schema, Privilege::Usage)?;
         let memberships = self.scope().memberships(&self.engine().catalog.current());
         let forbids =
             |object: &Object| object.rights.as_ref().is_some_and(|rights| !memberships.allow(user, rights, privilege));
         if forbids(object) || now(self, object).is_some_and(|object| forbids(&object)) {
             let message = format!("permission denied for {} {}", object.noun(), object.name.name);
+            return Err(Error::new(ErrorKind::InsufficientPrivilege, message));
+        }
+        Ok(())
+    }
+
+    /// # Errors
+    /// `42501` where the user may not do this in the schema.
+    pub(super) fn check_schema_right(&self, schema: &str, privilege: Privilege) -> Result<()> {
+        let Some(user) = self.limited_user() else { return Ok(()) };
+        let newest = self.engine().catalog.current();
+        let memberships = self.scope().memberships(&newest);
+        let forbids =
+            |rights: Option<&Rights>| rights.is_some_and(|rights| !memberships.allow(user, rights, privilege));
+        if forbids(self.scope().schema_rights(schema).as_ref()) || forbids(newest.schema_rights.get(schema)) {
+            let message = format!("permission denied for schema {schema}");
             return Err(Error::new(ErrorKind::InsufficientPrivilege, message));
         }
         Ok(())

@@ -25,7 +25,24 @@ pub(super) async fn execute(session: &mut Session, statement: &Statement, comman
             }
             Ok(Outcome::command("DROP ROLE"))
         }
-        RoleCommand::Member { .. } => Err(Error::internal("membership is a definition")),
+        RoleCommand::ReassignOwned { of, to } => {
+            for name in of.iter().chain([&to]).filter(|name| info.user_meant(name).is_none()) {
+                info.check_role(&folded(name))?;
+            }
+            let meant = |name: &Ident| info.user_meant(name).map_or_else(|| folded(name), str::to_owned);
+            if let Some(owner) = of.iter().map(meant).find(|name| info.is_owner(name)) {
+                let message = format!(
+                    "cannot reassign ownership of objects owned by role {owner} because they are required by the database system"
+                );
+                return Err(Error::new(ErrorKind::DependentObjects, message));
+            }
+            // nobody but the owner of the lake owns anything
+            Ok(Outcome::command("REASSIGN OWNED"))
+        }
+        RoleCommand::Member { .. }
+        | RoleCommand::DropOwned(_)
+        | RoleCommand::Setting { .. }
+        | RoleCommand::DatabaseOwner { .. } => Err(Error::internal("what changes rights is a definition")),
     }
 }
 

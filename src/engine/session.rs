@@ -176,6 +176,16 @@ impl Session {
             past: Past::default(),
             ended: Ended::default(),
         };
+        // of all roles first; what the client asks for goes before both
+        let of_roles = session.shared.catalog.current();
+        for ((role, name), value) in &of_roles.role_settings {
+            if (role.is_empty() || *role == session.user)
+                && let Err(error) =
+                    session.check_identity(name, value).and_then(|()| session.settings.set_start(name, value))
+            {
+                session.warn("01000", format!("setting \"{name}\" of the role is ignored: {}", error.message()));
+            }
+        }
         let application =
             (!params.application_name.is_empty()).then(|| ("application_name".to_owned(), params.application_name));
         for (name, value) in application.into_iter().chain(params.settings) {

@@ -50,6 +50,8 @@ pub struct Facts {
 pub struct Namespace {
     pub oid: u32,
     pub name: String,
+    /// Who may do what there; none where it is everybody's.
+    pub rights: Option<Rights>,
 }
 
 /// A table or view.
@@ -71,6 +73,8 @@ pub struct Relation {
     pub constraints: Vec<Constraint>,
     pub comment: Option<String>,
     pub rights: Option<Rights>,
+    /// Of a materialized view that has no rows to read.
+    pub unpopulated: bool,
     pub rows: Option<u64>,
     /// Bytes on disk.
     pub bytes: u64,
@@ -324,7 +328,7 @@ fn namespaces(scope: &Scope) -> Vec<Namespace> {
         schemas.entry(name.clone()).or_insert_with(|| known.unwrap_or_else(|| derived_oid(&name, &mut taken)));
     }
     schemas.extend(FIXED_SCHEMAS.iter().map(|(name, oid)| ((*name).to_owned(), *oid)));
-    schemas.into_iter().map(|(name, oid)| Namespace { oid, name }).collect()
+    schemas.into_iter().map(|(name, oid)| Namespace { rights: scope.schema_rights(&name), oid, name }).collect()
 }
 
 fn lake_relations(scope: &Scope, namespace: impl Fn(&str) -> u32) -> Vec<Relation> {
@@ -351,6 +355,7 @@ fn lake_relations(scope: &Scope, namespace: impl Fn(&str) -> u32) -> Vec<Relatio
             collations: Vec::new(),
             constraints: object.constraints.clone(),
             rights: object.rights.clone(),
+            unpopulated: object.unpopulated,
             comment: object.comment.clone(),
             rows,
             bytes,
@@ -380,6 +385,7 @@ fn system_relations(system: &[SystemTable], namespace: impl Fn(&str) -> u32, sco
             collations: Vec::new(),
             constraints: Vec::new(),
             rights: None,
+            unpopulated: false,
             comment: Some(table.comment.to_owned()),
             rows: None,
             bytes: 0,
@@ -412,6 +418,7 @@ fn postgres_relations(namespace: impl Fn(&str) -> u32) -> Vec<Relation> {
             _ => Vec::new(),
         },
         rights: None,
+        unpopulated: false,
         comment: None,
         rows: None,
         bytes: 0,

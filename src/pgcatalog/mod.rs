@@ -26,11 +26,12 @@ mod view_usage;
 
 pub use datafusion_pg_catalog::pg_catalog::oid_type_planner::PgOidTypePlanner;
 pub use functions::{
-    TYPE_OF, format_type, ignores_arguments, reg_function, scalar_functions, shown_reg, table_functions, text_of_reg,
+    TYPE_OF, format_type, ignores_arguments, object_named, reg_function, scalar_functions, shown_reg, table_functions,
+    text_of_reg,
 };
 pub use indexed::is_catalog;
 pub use metadata::{Facts, Metadata, Namespace, Relation, role_oid};
-pub use routines::{argument_types, explicit_casts, implicit_casts};
+pub use routines::{Nature, argument_types, explicit_casts, implicit_casts, nature};
 
 /// The role that owns everything.
 pub const OWNER: &str = "lakewire";

@@ -137,6 +137,37 @@ pub fn named(name: &str) -> impl Iterator<Item = &'static Routine> {
     found.iter().filter_map(|at| INDEX.routines.get(*at))
 }
 
+/// What PostgreSQL's functions of one name are.
+#[derive(Debug, Clone, Copy)]
+pub enum Nature {
+    Aggregate,
+    /// They give rows.
+    Rows,
+    /// Whether they give the same for the same whenever they are called; none where that depends on their arguments, and what
+    /// tells it of a name and types.
+    Plain {
+        immutable: Option<bool>,
+        of: fn(&str, &[u32]) -> Option<bool>,
+    },
+}
+
+/// None of what is no function of PostgreSQL's.
+pub fn nature(name: &str) -> Option<Nature> {
+    let first = named(name).next()?;
+    if first.kind == "a" {
+        return Some(Nature::Aggregate);
+    }
+    if first.returns_set {
+        return Some(Nature::Rows);
+    }
+    let immutable = first.volatility == "i";
+    let alike = named(name).all(|other| (other.volatility == "i") == immutable);
+    let of = |name: &str, types: &[u32]| {
+        named(name).find(|routine| routine.arguments == types).map(|routine| routine.volatility == "i")
+    };
+    Some(Nature::Plain { immutable: alike.then_some(immutable), of })
+}
+
 /// The types that the functions of a name take, of those that can be called with so many arguments.
 pub fn argument_types(name: &str, count: usize) -> impl Iterator<Item = Vec<Type>> {
     named(name).filter_map(move |routine| routine.taken(count)?.into_iter().map(Type::from_oid).collect())

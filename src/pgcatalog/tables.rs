@@ -61,9 +61,18 @@ fn namespaces(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBatch> {
             let owner = match n.name.as_str() {
                 "public" => DATABASE_OWNER,
                 "pg_catalog" | "information_schema" => OWNER,
+                _ if n.rights.is_some() => OWNER,
                 _ => return None,
             };
-            Some(vec![format!("{owner}=UC/{owner}"), format!("=U/{owner}")])
+            let own = format!("{owner}=UC/{owner}");
+            Some(match &n.rights {
+                None => vec![own, format!("=U/{owner}")],
+                Some(rights) => {
+                    let others = access_list(rights).into_iter().skip(1);
+                    let granted = |item: String| item.replace(&format!("/{OWNER}"), &format!("/{owner}"));
+                    std::iter::once(own).chain(others.map(granted)).collect()
+                }
+            })
         })
         .build(schema)
 }
@@ -119,7 +128,7 @@ fn classes(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBatch> {
         .flag("relhasrules", Relation::is_view)
         // PostgreSQL has triggers keep foreign keys: what dumps tables looks for keys where there are some
         .flag("relhastriggers", |r| in_keys.contains(&r.oid))
-        .flag("relispopulated", |_| true)
+        .flag("relispopulated", |r| !r.unpopulated)
         .text("relreplident", |r| if matches!(r.kind, "r" | "m") { "d" } else { "n" })
         .build(schema)
 }
@@ -309,7 +318,7 @@ fn pg_matviews(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBatch> {
         .text("matviewname", |r| &r.name)
         .text("matviewowner", |_| OWNER)
         .flag("hasindexes", |_| false)
-        .flag("ispopulated", |_| true)
+        .flag("ispopulated", |r| !r.unpopulated)
         .opt_text("definition", |r| r.definition.as_deref())
         .build(schema)
 }

@@ -108,20 +108,21 @@ fn plan(call: Call, context: &mut dyn RelationPlannerContext) -> DataFusionResul
     let empty = DFSchema::empty();
     let args = call.args.iter().map(|arg| context.sql_expr_to_logical_expr(arg.clone(), &empty));
     let args = args.collect::<DataFusionResult<Vec<Expr>>>()?;
-    let mut arrays = match call.name.as_str() {
-        "unnest" if args.iter().any(is_unknown_literal) => {
-            let error = Error::new(ErrorKind::AmbiguousFunction, "function unnest(unknown) is not unique");
-            return Err(external(error.with_hint(
-                "Could not choose a best candidate function. You might need to add explicit type casts.",
-            )));
-        }
-        "unnest" => args,
-        // rows of columns that the alias names
-        name if RECORD_FUNCTIONS.contains(&name) => vec![records(name, args)?],
-        name if SET_FUNCTIONS.contains(&name) || name == "generate_series" => vec![named(name, args, context)?],
-        // any other function is one row
-        name => vec![make_array(vec![named(name, args, context)?])],
-    };
+    let mut arrays =
+        match call.name.as_str() {
+            "unnest" if args.iter().any(is_unknown_literal) => {
+                let error = Error::new(ErrorKind::AmbiguousFunction, "function unnest(unknown) is not unique");
+                return Err(external(error.with_hint(
+                    "Could not choose a best candidate function. You might need to add explicit type casts.",
+                )));
+            }
+            "unnest" => args,
+            // rows of columns that the alias names
+            name if RECORD_FUNCTIONS.contains(&name) => vec![records(name, args)?],
+            name if SET_FUNCTIONS.contains(&name) || name == "generate_series" => vec![named(name, args, context)?],
+            // any other function is one row
+            name => vec![make_array(vec![named(name, args, context)?])],
+        };
     let count = arrays.len();
     if call.ordinality {
         arrays.push(super::call("array_ordinals", arrays.clone())?);

@@ -69,6 +69,12 @@ pub struct Constraint {
     pub name: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub comment: Option<String>,
+    /// Columns that the index of a key has besides.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub covers: Vec<String>,
+    /// Storage parameters of the index of a key, `fillfactor=70`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub with: Vec<String>,
     #[serde(flatten)]
     pub kind: ConstraintKind,
 }
@@ -141,6 +147,9 @@ pub struct Actions {
     pub deferred: bool,
     /// `MATCH FULL`.
     pub match_full: bool,
+    /// Columns that `SET NULL` and `SET DEFAULT` are about, where those are not all.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub delete_columns: Vec<String>,
 }
 
 fn is_false(flag: &bool) -> bool {
@@ -150,7 +159,7 @@ fn is_false(flag: &bool) -> bool {
 impl Constraint {
     /// One that nobody has commented on.
     pub fn new(name: impl Into<String>, kind: ConstraintKind) -> Self {
-        Self { name: name.into(), comment: None, kind }
+        Self { name: name.into(), comment: None, covers: Vec::new(), with: Vec::new(), kind }
     }
 }
 
@@ -224,7 +233,7 @@ impl Definition {
             if let Some(name) = key.strip_prefix(CHECK) {
                 let comment = metadata.configuration().get(&format!("{CHECK_COMMENT}{name}")).cloned();
                 let kind = ConstraintKind::Check { condition: value.clone() };
-                definition.constraints.push(Constraint { name: name.to_owned(), comment, kind });
+                definition.constraints.push(Constraint { comment, ..Constraint::new(name, kind) });
             } else if key.starts_with(CHECK_COMMENT) {
                 // with its check
             } else if let Some(constraint) = key.strip_prefix(KEY).and_then(|_| serde_json::from_str(value).ok()) {

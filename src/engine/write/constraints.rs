@@ -253,16 +253,34 @@ impl TableRules {
         Ok(batch)
     }
 
+    /// Whether there are rows that the table does not take.
+    pub fn asks(&self) -> bool {
+        let refuses_nulls = self.schema.fields().iter().any(|field| !field.is_nullable());
+        refuses_nulls || !self.checks.is_empty() || !self.forms.is_empty()
+    }
+
+    /// An expression over a row of the table.
+    ///
+    /// # Errors
+    /// What planning it gives.
+    pub async fn computed(&self, planner: &Planner, text: &str) -> Result<Arc<dyn PhysicalExpr>> {
+        let columns = DFSchema::try_from(self.nullable()).map_err(errors::from_datafusion)?;
+        physical(planner, planned(planner, text, &columns).await?, &columns)
+    }
+
+    /// The table's columns where all may be null.
+    fn nullable(&self) -> Schema {
+        let nullable = |field: &FieldRef| Arc::new(field.as_ref().clone().with_nullable(true));
+        Schema::new(self.schema.fields().iter().map(nullable).collect::<Vec<FieldRef>>())
+    }
+
     fn about(&self) -> About {
         About { schema: self.name.schema.clone(), table: self.name.name.clone(), ..About::default() }
     }
 
-    fn batch(&self, columns: Vec<ArrayRef>, rows: usize, nullable: bool) -> Result<RecordBatch> {
+    pub fn batch(&self, columns: Vec<ArrayRef>, rows: usize, nullable: bool) -> Result<RecordBatch> {
         let schema = match nullable {
-            true => {
-                let nullable = |field: &FieldRef| Arc::new(field.as_ref().clone().with_nullable(true));
-                Arc::new(Schema::new(self.schema.fields().iter().map(nullable).collect::<Vec<FieldRef>>()))
-            }
+            true => Arc::new(self.nullable()),
             false => self.schema.clone(),
         };
         let cast_to = |(column, field): (ArrayRef, &FieldRef)| match column.data_type() == field.data_type() {
@@ -326,7 +344,7 @@ pub(super) fn physical(planner: &Planner, expr: Expr, columns: &DFSchema) -> Res
     physical.map_err(errors::from_datafusion)
 }
 
-fn evaluated(expr: &Arc<dyn PhysicalExpr>, rows: &RecordBatch) -> Result<ArrayRef> {
+pub(super) fn evaluated(expr: &Arc<dyn PhysicalExpr>, rows: &RecordBatch) -> Result<ArrayRef> {
     let value = expr.evaluate(rows).and_then(|value| value.into_array(rows.num_rows()));
     value.map_err(errors::from_datafusion)
 }

@@ -12,9 +12,10 @@ use datafusion::arrow::datatypes::{DataType, Int32Type, Int64Type};
 use datafusion::arrow::error::ArrowError;
 use datafusion::arrow::row::{OwnedRow, RowConverter, SortField};
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryPool, MemoryReservation};
+use datafusion::physical_plan::PhysicalExpr;
 use parking_lot::Mutex;
 
-use super::constraints::TableRules;
+use super::constraints::{TableRules, evaluated};
 use crate::engine::errors;
 use crate::error::{Error, ErrorKind, Result};
 use crate::table::RowSet;
@@ -47,9 +48,17 @@ pub(super) struct Layout {
     pub values: bool,
     /// What a row that is changed a second time is: nothing, or an error with these words.
     pub twice: Option<Twice>,
-    /// Each the columns that no two inserted rows may share: the second is passed over, or an error.
-    pub keys: Vec<Vec<usize>>,
+    /// What no two inserted rows may share: the second is passed over, or an error.
+    pub keys: Vec<LayoutKey>,
     pub returns: bool,
+}
+
+/// A key of a row of the table.
+#[derive(Debug, Clone)]
+pub(super) struct LayoutKey {
+    pub parts: Vec<Arc<dyn PhysicalExpr>>,
+    /// Which rows have it; all where there is none.
+    pub condition: Option<Arc<dyn PhysicalExpr>>,
 }
 
 impl Layout {
@@ -104,28 +113,33 @@ struct Done {
 
 /// A key, and those of its values that inserted rows have.
 struct Key {
-    columns: Vec<usize>,
+    of: LayoutKey,
     types: Vec<DataType>,
     converter: RowConverter,
     seen: HashSet<OwnedRow>,
 }
 
 impl Key {
-    fn new(columns: &[usize], rules: &TableRules) -> Result<Self> {
-        let types: Vec<_> = columns.iter().map(|index| rules.schema().field(*index).data_type().clone()).collect();
+    fn new(of: &LayoutKey, rules: &TableRules) -> Result<Self> {
+        let types = of.parts.iter().map(|part| part.data_type(rules.schema())).collect::<Result<Vec<_>, _>>();
+        let types = types.map_err(errors::from_datafusion)?;
         let fields = types.iter().cloned().map(SortField::new);
         let converter = RowConverter::new(fields.collect()).map_err(incomparable)?;
-        Ok(Self { columns: columns.to_vec(), types, converter, seen: HashSet::new() })
+        Ok(Self { of: of.clone(), types, converter, seen: HashSet::new() })
     }
 
     /// The key of each row; none where a part of it is NULL, which equals nothing.
-    fn of(&self, values: &[ArrayRef], rows: usize) -> Result<Vec<Option<OwnedRow>>> {
-        let given = self.columns.iter().filter_map(|index| values.get(*index)).zip(&self.types);
+    fn of(&self, row: &RecordBatch) -> Result<Vec<Option<OwnedRow>>> {
+        let rows = row.num_rows();
+        let given = self.of.parts.iter().map(|part| evaluated(part, row)).collect::<Result<Vec<_>>>()?;
         // texts of parameters come in another form than those of columns
-        let of = given.map(|(column, data_type)| cast(column, data_type)).collect::<Result<Vec<_>, _>>();
-        let of = of.map_err(incomparable)?;
+        let of = given.iter().zip(&self.types).map(|(column, data_type)| cast(column, data_type));
+        let of = of.collect::<Result<Vec<_>, _>>().map_err(incomparable)?;
         let converted = self.converter.convert_columns(&of).map_err(incomparable)?;
-        let whole = |row: usize| of.iter().all(|column| column.is_valid(row));
+        let condition = self.of.condition.as_ref().map(|condition| evaluated(condition, row)).transpose()?;
+        let condition = condition.as_ref().and_then(|met| met.as_boolean_opt());
+        let has_it = |row: usize| condition.is_none_or(|met| met.is_valid(row) && met.value(row));
+        let whole = |row: usize| has_it(row) && of.iter().all(|column| column.is_valid(row));
         Ok((0..rows).map(|row| whole(row).then(|| converted.row(row).owned())).collect())
     }
 }
@@ -231,7 +245,13 @@ impl Effects {
             true => None,
             false => Some(columns.get(2).and_then(|column| column.as_primitive_opt::<Int32Type>()).ok_or_else(wrong)?),
         };
-        let mut of_rows = done.keys.iter().map(|key| key.of(values, batch.num_rows())).collect::<Result<Vec<_>>>()?;
+        let mut of_rows = match done.keys.is_empty() {
+            true => Vec::new(),
+            false => {
+                let row = self.rules.batch(values.to_vec(), batch.num_rows(), true)?;
+                done.keys.iter().map(|key| key.of(&row)).collect::<Result<Vec<_>>>()?
+            }
+        };
         let mut grown = 0;
         let (mut kept, mut written) = (Vec::with_capacity(batch.num_rows()), Vec::with_capacity(batch.num_rows()));
         for row in 0..batch.num_rows() {

@@ -5,32 +5,26 @@
 
 use std::sync::Arc;
 
+use datafusion::common::DFSchema;
 use datafusion::common::tree_node::{Transformed, TreeNode};
-use datafusion::common::{DFSchema, TableReference};
-use datafusion::datasource::{ViewTable, provider_as_source};
 use datafusion::error::Result as DataFusionResult;
 use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder, Projection, Values};
 use datafusion::sql::sqlparser::ast::{self, Ident};
 
-use super::clauses::{self, Clause, Value};
-use super::effects::{Effect, Layout, Twice};
+use super::effects::Layout;
 use super::names::Verb;
 use super::rows::Work;
 use super::target::{self, Target};
-use super::update::{assignments, is_default};
-use super::{assign, constraints, inner_values, unsupported, xmax};
+use super::update::is_default;
+use super::{assign, conflict, constraints, inner_values, unsupported, xmax};
 use crate::catalog::Privilege;
-use crate::dialect::{self, Statement, folded};
+use crate::dialect::Statement;
 use crate::engine::errors;
 use crate::engine::plan::settled;
 use crate::engine::planner::Planner;
 use crate::engine::tree::values_parameters;
 use crate::error::{Error, ErrorKind, Result};
 use crate::pgtypes::column_type;
-use crate::table::rules::Key;
-
-/// What the proposed rows are called in the queries made here. No client can write the name.
-const PROPOSED: &str = "\u{1}proposed";
 
 pub(super) async fn plan(
     planner: &Planner,
@@ -57,7 +51,7 @@ pub(super) async fn plan(
     let (changes, layout) = match &insert.on {
         None => (proposed, Layout::insert()),
         Some(ast::OnInsert::OnConflict(conflict)) => {
-            on_conflict(planner, statement, conflict, proposed, &target).await?
+            conflict::plan(planner, statement, conflict, proposed, &target).await?
         }
         Some(_) => return Err(unsupported("ON DUPLICATE KEY")),
     };
@@ -284,117 +278,4 @@ pub(super) fn default_of(target: &Target, index: usize) -> Result<ast::Expr> {
         Some(text) => Ok(ast::Expr::Nested(Box::new(constraints::expression(text)?.1))),
         None => Ok(ast::Expr::Value(ast::Value::Null.into())),
     }
-}
-
-/// The keys that the conflict target stands for, as positions of columns.
-fn keys(conflict: &ast::OnConflict, target: &Target, statement: &Statement) -> Result<Vec<Vec<usize>>> {
-    let declared = &target.rules.rules().keys;
-    let positions = |key: &Key| -> Result<Vec<usize>> {
-        let of = |name: &String| target.columns().iter().position(|field| field.name() == name);
-        let found: Option<Vec<usize>> = key.columns.iter().map(of).collect();
-        found.ok_or_else(|| Error::internal(format!("key \"{}\" names a column that is not there", key.name)))
-    };
-    match &conflict.conflict_target {
-        None if conflict.action != ast::OnConflictAction::DoNothing => {
-            let message = "ON CONFLICT DO UPDATE requires inference specification or constraint name";
-            Err(Error::new(ErrorKind::SyntaxError, message).with_hint("For example, ON CONFLICT (column_name)."))
-        }
-        None => declared.iter().map(positions).collect(),
-        Some(ast::ConflictTarget::OnConstraint(name)) => {
-            let wanted = name.0.last().and_then(|part| part.as_ident()).map(folded).unwrap_or_default();
-            let key = declared.iter().find(|key| key.name == wanted && key.is_constraint()).ok_or_else(|| {
-                let relation = target.rules.relation();
-                let message = format!("constraint \"{wanted}\" for table \"{relation}\" does not exist");
-                Error::new(ErrorKind::UndefinedObject, message)
-            })?;
-            Ok(vec![positions(key)?])
-        }
-        Some(ast::ConflictTarget::Columns(columns)) => {
-            let mut wanted = Vec::with_capacity(columns.len());
-            for column in columns {
-                let name = folded(column);
-                wanted.push(target.columns().iter().position(|field| *field.name() == name).ok_or_else(|| {
-                    let error = Error::new(ErrorKind::UndefinedColumn, format!("column \"{name}\" does not exist"));
-                    match dialect::place_of(statement, column) {
-                        Some(position) => error.at(position),
-                        None => error,
-                    }
-                })?);
-            }
-            let same = |key: &Key| {
-                positions(key).is_ok_and(|of| of.len() == wanted.len() && of.iter().all(|index| wanted.contains(index)))
-            };
-            if !declared.iter().any(same) {
-                let message = "there is no unique or exclusion constraint matching the ON CONFLICT specification";
-                return Err(Error::new(ErrorKind::InvalidColumnReference, message).with_hint(
-                    "declare the key: primary key (…) or unique (…); it is looked up, no index enforces it",
-                ));
-            }
-            Ok(vec![wanted])
-        }
-    }
-}
-
-/// The proposed rows beside those of the table that have their key.
-async fn on_conflict(
-    planner: &Planner,
-    statement: &Statement,
-    conflict: &ast::OnConflict,
-    proposed: LogicalPlan,
-    target: &Target,
-) -> Result<(LogicalPlan, Layout)> {
-    let keys = keys(conflict, target, statement)?;
-    if keys.is_empty() {
-        // nothing is declared, so nothing conflicts
-        return Ok((proposed, Layout::insert()));
-    }
-    let excluded = Ident::with_quote('"', "excluded");
-    let names = || target.columns().iter().map(|field| field.name());
-    let of_excluded = |name: &String| target::qualified(std::slice::from_ref(&excluded), name);
-    let width = target.columns().len();
-    let mut items = target.place().to_vec();
-    items.extend(names().map(of_excluded));
-    items.extend(names().map(|name| target.item(name)));
-    let inserts = Clause {
-        matched: false,
-        condition: None,
-        effect: Some(Effect::Insert),
-        values: (0..width).map(|index| Value::Item(2 + index)).collect(),
-    };
-    let mut list = vec![inserts];
-    if let ast::OnConflictAction::DoUpdate(update) = &conflict.action {
-        let values = assignments(&update.assignments, statement, target, &mut items)?;
-        let condition = update.selection.as_ref().map(|condition| {
-            items.push(condition.clone());
-            items.len() - 1
-        });
-        list.push(Clause { matched: true, condition, effect: Some(Effect::Update), values });
-    }
-    let binary = |left, op, right| {
-        ast::Expr::Nested(Box::new(ast::Expr::BinaryOp { left: Box::new(left), op, right: Box::new(right) }))
-    };
-    let same = |key: &Vec<usize>| {
-        let equal = key.iter().map(|index| {
-            let name = target.columns()[*index].name();
-            binary(of_excluded(name), ast::BinaryOperator::Eq, target.item(name))
-        });
-        equal.reduce(|left, right| binary(left, ast::BinaryOperator::And, right))
-    };
-    let any = keys.iter().filter_map(same).reduce(|left, right| binary(left, ast::BinaryOperator::Or, right));
-    let on = any.ok_or_else(|| Error::internal("a key without columns"))?;
-    let from = clauses::joined(target::table_factor(PROPOSED, excluded), target.factor(), on, true);
-    let mut sources = target.sources(statement)?;
-    let view = provider_as_source(Arc::new(ViewTable::new(proposed, None)));
-    sources.insert(TableReference::bare(PROPOSED), view);
-    let query = target::query(statement, None, items, vec![from], None)?;
-    let raw = target::projection(planner.plan_over(&query, sources, 0).await?)?;
-    let (changes, mut layout) = clauses::compose(raw, target, 2 + width, &list)?;
-    layout.keys = keys;
-    if list.len() > 1 {
-        layout.twice = Some(Twice {
-            message: "ON CONFLICT DO UPDATE command cannot affect row a second time",
-            hint: "Ensure that no rows proposed for insertion within the same command have duplicate constrained values.",
-        });
-    }
-    Ok((changes, layout))
 }

@@ -8,6 +8,7 @@
 
 mod assign;
 mod clauses;
+mod conflict;
 mod constants;
 mod constraints;
 mod copied;

@@ -107,7 +107,7 @@ fn on_materialized_view(view: &str, verb: Verb) -> Error {
 /// The name of an object to be made: in the schema given, else in the first of the search path.
 ///
 /// # Errors
-/// `3F000` where there is no such schema, `42501` where it is the server's own.
+/// `3F000` where there is no such schema, `42501` where it is the server's own, or the user may make nothing there.
 pub(super) fn new_name(planner: &Planner, name: &ObjectName) -> Result<TableName> {
     let reference = reference(name)?;
     let schemas = planner.scope().schemas();
@@ -129,6 +129,7 @@ pub(super) fn new_name(planner: &Planner, name: &ObjectName) -> Result<TableName
         return Err(Error::new(ErrorKind::InvalidSchemaName, format!("schema \"{schema}\" does not exist"))
             .with_hint(format!("create schema {schema}")));
     }
+    planner.check_schema_right(&schema, Privilege::Create)?;
     Ok(TableName::new(schema, reference.table()))
 }
 

@@ -125,7 +125,7 @@ impl<'a> Declared<'a> {
     pub fn included(&self) -> &[String] {
         match &self.constraint.kind {
             ConstraintKind::Index { included, .. } => included,
-            _ => &[],
+            _ => &self.constraint.covers,
         }
     }
 
@@ -196,7 +196,7 @@ impl<'a> Declared<'a> {
     pub fn parameters(&self) -> &[String] {
         match &self.constraint.kind {
             ConstraintKind::Index { parameters, .. } => parameters,
-            _ => &[],
+            _ => &self.constraint.with,
         }
     }
 
@@ -216,12 +216,16 @@ impl<'a> Declared<'a> {
     /// with no more parentheses than are needed.
     pub fn definition(&self, metadata: &Metadata, search_path: &[String], pretty: bool) -> String {
         let list = |names: &[String]| names.iter().map(|name| quote_ident(name)).collect::<Vec<_>>().join(", ");
+        let included = match self.included() {
+            [] => String::new(),
+            columns => format!(" INCLUDE ({})", list(columns)),
+        };
         match &self.constraint.kind {
             ConstraintKind::Check { .. } => format!("CHECK ({})", self.check(pretty).unwrap_or_default()),
-            ConstraintKind::PrimaryKey { columns } => format!("PRIMARY KEY ({})", list(columns)),
+            ConstraintKind::PrimaryKey { columns } => format!("PRIMARY KEY ({}){included}", list(columns)),
             ConstraintKind::Unique { columns, .. } | ConstraintKind::Index { columns, .. } => {
                 let nulls = if self.nulls_not_distinct() { "NULLS NOT DISTINCT " } else { "" };
-                format!("UNIQUE {nulls}({})", list(columns))
+                format!("UNIQUE {nulls}({}){included}", list(columns))
             }
             ConstraintKind::ForeignKey { columns, schema, table, references, actions } => {
                 let first = metadata.first_named(table, search_path);
@@ -233,6 +237,9 @@ impl<'a> Declared<'a> {
                 text.push_str(if actions.match_full { " MATCH FULL" } else { "" });
                 for (event, action) in [("UPDATE", &actions.on_update), ("DELETE", &actions.on_delete)] {
                     text.extend(action.iter().map(|action| format!(" ON {event} {action}")));
+                }
+                if !actions.delete_columns.is_empty() {
+                    text.push_str(&format!(" ({})", list(&actions.delete_columns)));
                 }
                 text.push_str(if actions.deferrable { " DEFERRABLE" } else { "" });
                 text.push_str(if actions.deferred { " INITIALLY DEFERRED" } else { "" });
@@ -335,6 +342,7 @@ pub fn indexes(relation: &Relation) -> Vec<Relation> {
             collations,
             constraints: Vec::new(),
             rights: None,
+            unpopulated: false,
             comment: declared.constraint.comment.clone().filter(|_| !declared.constraint.kind.is_constraint()),
             rows: relation.rows,
             bytes: 0,

@@ -81,6 +81,10 @@ pub fn pg_constraint(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBa
             ConstraintKind::ForeignKey { references, .. } => Some(numbers(target(d)?, references)),
             _ => None,
         })
+        .numbers("confdelsetcols", |d| {
+            let columns = &d.actions()?.delete_columns;
+            (!columns.is_empty()).then(|| numbers(d.relation, columns))
+        })
         .opt_text("conbin", |d| d.check(false))
         .build(schema)
 }

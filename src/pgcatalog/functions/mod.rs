@@ -32,7 +32,7 @@ use datafusion::scalar::ScalarValue;
 use datafusion_pg_catalog::pg_catalog::{self as crate_functions, array_bounds_udf};
 
 pub use describe::format_type;
-pub use reg::{shown_reg, text_of_reg};
+pub use reg::{object_named, shown_reg, text_of_reg};
 pub use rows::{ignores_arguments, table_functions};
 pub use type_of::TYPE_OF;
 

@@ -10,7 +10,7 @@ use datafusion::common::utils::SingleRowListArrayBuilder;
 use datafusion::scalar::ScalarValue;
 
 use super::{Definition, boolean, oid_of, strict, text_of};
-use crate::catalog::{EVERYBODY, Privilege};
+use crate::catalog::{EVERYBODY, Privilege, Rights};
 use crate::engine::SessionInfo;
 use crate::error::{Error, ErrorKind, Result};
 use crate::pgcatalog::{Relation, postgres, routines};
@@ -85,17 +85,35 @@ fn held(session: &SessionInfo, args: &[ScalarValue], kind: &str, known: &[&str])
         return Ok(ScalarValue::Boolean(None));
     }
     let metadata = session.metadata();
+    if kind == "regnamespace" {
+        let found = match oid_of(object) {
+            Some(oid) => metadata.namespaces.iter().find(|namespace| namespace.oid == oid),
+            None => metadata.namespace_named(&text_of(object)),
+        };
+        let rights = found.and_then(|namespace| namespace.rights.as_ref());
+        return Ok(boolean(holds(session, role, rights, &Privilege::OF_SCHEMAS, &wanted)));
+    }
     let relation = match (kind, oid_of(object)) {
         ("regclass", Some(oid)) => metadata.relation(oid),
         ("regclass", None) => Some(relation_named(session, &text_of(object))?),
         _ => None,
     };
-    Ok(boolean(relation.is_none_or(|relation| holds(session, role, relation, &wanted))))
+    let of: &[Privilege] = match relation {
+        Some(relation) if relation.sequence.is_some() => &Privilege::OF_SEQUENCES,
+        _ => &Privilege::ALL,
+    };
+    Ok(boolean(relation.is_none_or(|relation| holds(session, role, relation.rights.as_ref(), of, &wanted))))
 }
 
-/// Whether the role, or who asks, holds one of the privileges on the relation.
-fn holds(session: &SessionInfo, role: Option<&ScalarValue>, relation: &Relation, wanted: &[String]) -> bool {
-    let Some(rights) = &relation.rights else { return true };
+/// Whether the role, or who asks, holds one of the privileges where these are the rights.
+fn holds(
+    session: &SessionInfo,
+    role: Option<&ScalarValue>,
+    rights: Option<&Rights>,
+    of: &[Privilege],
+    wanted: &[String],
+) -> bool {
+    let Some(rights) = rights else { return true };
     let user = user_of(session, role);
     let user = if user == "public" { EVERYBODY } else { &user };
     let memberships = session.memberships();
@@ -104,7 +122,7 @@ fn holds(session: &SessionInfo, role: Option<&ScalarValue>, relation: &Relation,
         // the right to pass one on is the owner's
         wanted.iter().any(|wanted| wanted == word) && memberships.allow(user, rights, *privilege)
     };
-    session.is_owner(user) || Privilege::ALL.iter().any(held)
+    session.is_owner(user) || of.iter().any(held)
 }
 
 /// The name of the role, or of who asks.
@@ -164,7 +182,7 @@ fn column(session: &SessionInfo, args: &[ScalarValue]) -> Result<ScalarValue> {
         }
     };
     let wanted = check_privileges(&text_of(privileges), COLUMN)?;
-    Ok(ScalarValue::Boolean(exists.then(|| holds(session, role, relation, &wanted))))
+    Ok(ScalarValue::Boolean(exists.then(|| holds(session, role, relation.rights.as_ref(), &Privilege::ALL, &wanted))))
 }
 
 fn relation_named<'a>(session: &'a SessionInfo, name: &str) -> Result<&'a Relation> {

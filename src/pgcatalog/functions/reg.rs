@@ -307,3 +307,31 @@ fn shown(session: &SessionInfo, kind: &str, oid: u32) -> Option<String> {
 pub(super) fn exists(session: &SessionInfo, kind: &str, name: &str) -> Result<()> {
     find(session, kind, name)?.map(|_| ()).ok_or_else(|| undefined(session, kind, name))
 }
+
+/// The OID of an object that PostgreSQL or Lakewire brings along, by what it is called, or by the type of such names.
+pub fn object_named(session: &SessionInfo, kind: &str, name: &str) -> Option<u32> {
+    let (catalog, column) = match kind {
+        "access method" => ("pg_am", "amname"),
+        "conversion" => ("pg_conversion", "conname"),
+        "language" => ("pg_language", "lanname"),
+        "operator class" => ("pg_opclass", "opcname"),
+        "operator family" => ("pg_opfamily", "opfname"),
+        "tablespace" => ("pg_tablespace", "spcname"),
+        "text search parser" => ("pg_ts_parser", "prsname"),
+        "text search template" => ("pg_ts_template", "tmplname"),
+        "collation" => ("pg_collation", "collname"),
+        "text search configuration" => ("pg_ts_config", "cfgname"),
+        "text search dictionary" => ("pg_ts_dict", "dictname"),
+        "type" | "domain" => return type_named(session, name),
+        // of several the first
+        "regproc" => {
+            let ours = session.metadata().procedures.iter().find(|procedure| procedure.signature.name == name);
+            return ours
+                .map(|procedure| procedure.oid)
+                .or_else(|| routines::named(name).next().map(|routine| routine.oid));
+        }
+        "regoperator" | "regprocedure" => return find(session, kind, name).ok().flatten(),
+        _ => return None,
+    };
+    in_rows(catalog, column, name)
+}

@@ -12,15 +12,19 @@ use uuid::Uuid;
 
 use super::awaited::{Work, function, row};
 use super::{Definition, acting, number_of, oid_of, text_of};
-use crate::catalog::{Position, Sequence};
+use crate::catalog::{Position, Privilege, Sequence};
 use crate::engine::SessionInfo;
 use crate::error::{Error, ErrorKind, Result};
+use crate::pgcatalog::Relation;
+
+/// What one needs to look at a sequence.
+const READS: &[Privilege] = &[Privilege::Usage, Privilege::Select];
 
 /// Those that only look at what the session was given.
 pub const FUNCTIONS: &[Definition] = &[
     acting("pg_sequence_last_value", 1..=1, "int8", last_given),
     acting("currval", 1..=1, "int8", |session, args| {
-        let (id, name, _) = sequence(session, args.first().unwrap_or(&ScalarValue::Null))?;
+        let (id, name, _) = sequence(session, args.first().unwrap_or(&ScalarValue::Null), READS)?;
         let given = session.entry().and_then(|entry| entry.given.value(id));
         given.map(|value| ScalarValue::Int64(Some(value))).ok_or_else(|| {
             let message = format!("currval of sequence \"{name}\" is not yet defined in this session");
@@ -38,7 +42,7 @@ pub const FUNCTIONS: &[Definition] = &[
 
 /// The value that was given last, where this server has given one.
 fn last_given(session: &SessionInfo, args: &[ScalarValue]) -> Result<ScalarValue> {
-    let (id, ..) = sequence(session, args.first().unwrap_or(&ScalarValue::Null))?;
+    let (id, ..) = sequence(session, args.first().unwrap_or(&ScalarValue::Null), READS)?;
     let at = session.running().catalog.sequences().known(id).filter(|at| at.is_called);
     Ok(ScalarValue::Int64(at.map(|at| at.value)))
 }
@@ -52,7 +56,14 @@ pub(super) fn functions() -> [ScalarUDF; 2] {
 }
 
 /// The sequence of a name or an OID: its permanent id, its own name, and what it is declared as.
-fn sequence<'a>(session: &'a SessionInfo, given: &ScalarValue) -> Result<(Uuid, &'a str, &'a Sequence)> {
+///
+/// # Errors
+/// `42501` where the user may do none of these with it.
+fn sequence<'a>(
+    session: &'a SessionInfo,
+    given: &ScalarValue,
+    wanted: &[Privilege],
+) -> Result<(Uuid, &'a str, &'a Sequence)> {
     let metadata = session.metadata();
     let text = text_of(given);
     let relation = match given {
@@ -64,9 +75,30 @@ fn sequence<'a>(session: &'a SessionInfo, given: &ScalarValue) -> Result<(Uuid, 
     let relation =
         relation.ok_or_else(|| Error::new(ErrorKind::UndefinedTable, format!("relation \"{text}\" does not exist")))?;
     match (relation.id, &relation.sequence) {
-        (Some(id), Some(sequence)) => Ok((id, &relation.name, sequence)),
+        (Some(id), Some(sequence)) => {
+            check_right(session, relation, wanted)?;
+            Ok((id, &relation.name, sequence))
+        }
         _ => Err(Error::new(ErrorKind::WrongObjectType, format!("\"{}\" is not a sequence", relation.name))),
     }
+}
+
+/// # Errors
+/// `42501`. What an identity column takes of its sequence is the table's.
+fn check_right(session: &SessionInfo, sequence: &Relation, wanted: &[Privilege]) -> Result<()> {
+    let Some(rights) = sequence.rights.as_ref().filter(|_| !session.is_owner(session.user())) else { return Ok(()) };
+    let owner = sequence.sequence.as_ref().and_then(|declared| declared.owned_by.as_ref());
+    let of_identity = owner.is_some_and(|owner| {
+        let table = session.metadata().relations().iter().find(|relation| relation.id == Some(owner.table));
+        let column = table.and_then(|table| table.columns.iter().find(|column| column.name == owner.column));
+        column.is_some_and(|column| column.identity.is_some())
+    });
+    let memberships = session.memberships();
+    if of_identity || wanted.iter().any(|privilege| memberships.allow(session.user(), rights, *privilege)) {
+        return Ok(());
+    }
+    let message = format!("permission denied for sequence {}", sequence.name);
+    Err(Error::new(ErrorKind::InsufficientPrivilege, message))
 }
 
 /// What has a sequence go on.
@@ -78,7 +110,7 @@ enum Moving {
 
 impl Moving {
     async fn next(&self, session: &SessionInfo, given: &ScalarValue, count: usize) -> Result<Vec<i64>> {
-        let (id, name, declared) = sequence(session, given)?;
+        let (id, name, declared) = sequence(session, given, &[Privilege::Usage, Privilege::Update])?;
         let values = session.running().catalog.sequences().next(id, name, declared, count).await?;
         if let (Some(entry), Some(last)) = (session.entry(), values.last()) {
             entry.given.put(id, *last);
@@ -88,7 +120,7 @@ impl Moving {
 
     async fn set(&self, session: &SessionInfo, args: &[ScalarValue]) -> Result<i64> {
         let [given, value, rest @ ..] = args else { return Err(Error::internal("setval without a value")) };
-        let (id, name, declared) = sequence(session, given)?;
+        let (id, name, declared) = sequence(session, given, &[Privilege::Update])?;
         let value = number_of(value).unwrap_or_default();
         if !(declared.min..=declared.max).contains(&value) {
             let bounds = format!("({}..{})", declared.min, declared.max);

@@ -11,18 +11,32 @@ use datafusion::sql::sqlparser::ast::{self, AlterTableOperation as Operation, Ob
 use super::super::names::reference;
 use super::super::{Change, unsupported};
 use super::constraints::Constraints;
-use super::drop::{foreign_keys_to, settle_keys};
-use super::relations::{self, owned, owned_if};
-use super::{alter_columns, checks, options, schemas};
-use crate::catalog::{Object, ObjectKind};
-use crate::dialect::folded;
+use super::drop::{foreign_keys_to, settle_keys, with_article};
+use super::relations::{self, owned_if};
+use super::{alter_columns, alterations, checks, indexes, options, schemas};
+use crate::catalog::{Object, ObjectKind, Privilege};
+use crate::dialect::{Alteration, alteration, folded};
+use crate::engine::SessionInfo;
 use crate::error::{Error, ErrorKind, Result};
 use crate::names::TableName;
 use crate::pgcatalog::OWNER;
 use crate::table::{Constraint, ConstraintKind};
 
-pub(super) async fn table(change: &Change, alter: &ast::AlterTable) -> Result<()> {
+/// `kind`: what the statement says it alters, `VIEW`.
+pub(super) async fn table(change: &Change, alter: &ast::AlterTable, kind: &str) -> Result<()> {
+    if let Some((table, index)) = index_meant(change, &alter.name, kind)? {
+        return indexes::alter(change, &table, index, &alter.operations).await;
+    }
     let Some(object) = owned_if(change, &alter.name, alter.if_exists)? else { return Ok(()) };
+    // an index is renamed as a table is, and the other way round
+    let is_renamed = |operation: &Operation| match operation {
+        Operation::RenameTable { .. } => kind == "INDEX",
+        Operation::RenameColumn { .. } => kind != "INDEX",
+        _ => false,
+    };
+    if !alter.operations.iter().all(is_renamed) {
+        check_kind(&object, kind)?;
+    }
     let mut name = object.name.clone();
     for operation in &alter.operations {
         if let Operation::RenameTable { table_name } = operation {
@@ -35,17 +49,54 @@ pub(super) async fn table(change: &Change, alter: &ast::AlterTable) -> Result<()
         let missing = || Error::internal("a table vanished while it was altered");
         let object = change.overlay.scope().object(&name).ok_or_else(missing)?;
         match object.kind {
-            ObjectKind::View { .. } | ObjectKind::Sequence(_) => of_view(change, &object, operation)?,
+            ObjectKind::View { .. } | ObjectKind::Sequence(_) => of_other(change, &object, operation)?,
             _ => one(change, &object, operation).await?,
         }
     }
     Ok(())
 }
 
-pub(super) async fn set_schema(change: &Change, name: &ObjectName, schema: &ast::Ident) -> Result<()> {
-    let object = owned(change, name)?;
+/// The index that is altered, if it is one.
+fn index_meant(change: &Change, name: &ObjectName, kind: &str) -> Result<Option<(Arc<Object>, Constraint)>> {
+    if change.planner.relation(&reference(name)?).is_ok() {
+        return Ok(None);
+    }
+    let found = indexes::find(change, name)?;
+    match &found {
+        Some((_, index)) if !["TABLE", "INDEX"].contains(&kind) => Err(not_a(&index.name, kind)),
+        _ => Ok(found),
+    }
+}
+
+/// # Errors
+/// `42809` for another kind than the statement says. A table may be anything.
+fn check_kind(object: &Object, kind: &str) -> Result<()> {
+    match kind == "TABLE" || object.noun().eq_ignore_ascii_case(kind) {
+        true => Ok(()),
+        false => Err(not_a(&object.name.name, kind)),
+    }
+}
+
+fn not_a(name: &str, kind: &str) -> Error {
+    let message = format!("\"{name}\" is not {}", with_article(&kind.to_lowercase()));
+    Error::new(ErrorKind::WrongObjectType, message)
+}
+
+pub(super) async fn set_schema(
+    change: &Change,
+    name: &ObjectName,
+    schema: &ast::Ident,
+    if_exists: bool,
+    kind: &str,
+) -> Result<()> {
+    if let Some((_, index)) = index_meant(change, name, kind)? {
+        return Err(Error::new(ErrorKind::WrongObjectType, format!("\"{}\" is an index", index.name)));
+    }
+    let Some(object) = owned_if(change, name, if_exists)? else { return Ok(()) };
+    check_kind(&object, kind)?;
     let schema = folded(schema);
     schemas::check_exists(change, &schema)?;
+    change.planner.check_schema_right(&schema, Privilege::Create)?;
     if schema == object.name.schema {
         return Ok(());
     }
@@ -55,23 +106,43 @@ pub(super) async fn set_schema(change: &Change, name: &ObjectName, schema: &ast:
     Ok(())
 }
 
-fn of_view(change: &Change, view: &Arc<Object>, operation: &Operation) -> Result<()> {
+/// What may be done to a view or a sequence.
+fn of_other(change: &Change, object: &Arc<Object>, operation: &Operation) -> Result<()> {
+    let is_view = object.sequence().is_none();
     match operation {
-        Operation::OwnerTo { new_owner } => {
-            owner_stays(change, new_owner);
-            Ok(())
+        Operation::OwnerTo { new_owner } => owner_stays(change, new_owner),
+        Operation::RenameColumn { old_column_name, new_column_name } if is_view => {
+            alter_columns::rename_in_view(change, object, &folded(old_column_name), &folded(new_column_name))
         }
-        Operation::RenameColumn { old_column_name, new_column_name } if view.sequence().is_none() => {
-            alter_columns::rename_in_view(change, view, &folded(old_column_name), &folded(new_column_name))
-        }
-        other => {
-            let words: Vec<String> = other.to_string().split_whitespace().take(2).map(str::to_uppercase).collect();
-            let message =
-                format!("ALTER action {} cannot be performed on relation \"{}\"", words.join(" "), view.name.name);
-            Err(Error::new(ErrorKind::WrongObjectType, message)
-                .with_detail(format!("This operation is not supported for {}s.", view.noun())))
-        }
+        Operation::SetOptionsParens { options: given } if is_view => options::check_of_view(change, given).map(drop),
+        Operation::ValidateConstraint { name } => match (alteration(name), is_view) {
+            (Some(Alteration::Reset(_)), true) | (Some(Alteration::Nothing), false) => Ok(()),
+            _ => Err(not_performed(operation, &object.name.name, object.noun())),
+        },
+        other => Err(not_performed(other, &object.name.name, object.noun())),
     }
+}
+
+/// `42809` for what cannot be done to relations of the kind.
+pub(super) fn not_performed(operation: &Operation, name: &str, noun: &str) -> Error {
+    let words = match operation {
+        Operation::AlterColumn { op: ast::AlterColumnOperation::SetDataType { .. }, .. } => {
+            "ALTER COLUMN ... SET DATA TYPE".to_owned()
+        }
+        Operation::ValidateConstraint { name } => match alteration(name) {
+            Some(Alteration::Kin { words, .. }) => words.to_owned(),
+            Some(Alteration::Cluster(_)) => "CLUSTER ON".to_owned(),
+            Some(Alteration::Reset(_)) => "RESET".to_owned(),
+            Some(_) => "SET".to_owned(),
+            None => "VALIDATE CONSTRAINT".to_owned(),
+        },
+        Operation::SetOptionsParens { .. } => "SET".to_owned(),
+        other => other.to_string().split_whitespace().take(2).collect::<Vec<_>>().join(" ").to_uppercase(),
+    };
+    let plural = if noun == "index" { "indexes".to_owned() } else { format!("{noun}s") };
+    let message = format!("ALTER action {words} cannot be performed on relation \"{name}\"");
+    Error::new(ErrorKind::WrongObjectType, message)
+        .with_detail(format!("This operation is not supported for {plural}."))
 }
 
 async fn one(change: &Change, table: &Arc<Object>, operation: &Operation) -> Result<()> {
@@ -99,20 +170,16 @@ async fn one(change: &Change, table: &Arc<Object>, operation: &Operation) -> Res
         Operation::RenameConstraint { old_name, new_name } => {
             rename_constraint(change, table, &folded(old_name), &folded(new_name)).await
         }
-        Operation::ValidateConstraint { name } => validate(change, table, &folded(name)).await,
+        Operation::ValidateConstraint { name } => match alteration(name) {
+            Some(what) => alterations::of_table(change, table, &what).await,
+            None => validate(change, table, &folded(name)).await,
+        },
         Operation::SetTblProperties { table_properties: given } | Operation::SetOptionsParens { options: given } => {
             let mut definition = change.definition(table).await?;
-            definition.properties.extend(options::properties(given)?);
+            definition.properties.extend(options::properties(change, given)?);
             change.overlay.redefine(&table.name, &definition).await
         }
-        Operation::OwnerTo { new_owner } => {
-            owner_stays(change, new_owner);
-            Ok(())
-        }
-        // there are no triggers or replicas
-        Operation::ReplicaIdentity { .. } | Operation::EnableTrigger { .. } | Operation::DisableTrigger { .. } => {
-            Ok(())
-        }
+        Operation::OwnerTo { new_owner } => owner_stays(change, new_owner),
         other => {
             let words: Vec<String> = other.to_string().split_whitespace().take(3).map(str::to_uppercase).collect();
             Err(unsupported(&format!("ALTER TABLE … {}", words.join(" "))))
@@ -121,9 +188,16 @@ async fn one(change: &Change, table: &Arc<Object>, operation: &Operation) -> Res
 }
 
 /// All that is the lake's belongs to one owner: another is not kept, and told so.
-pub(super) fn owner_stays(change: &Change, new: &ast::Owner) {
+///
+/// # Errors
+/// `42704` for a role there is not.
+pub(super) fn owner_stays(change: &Change, new: &ast::Owner) -> Result<()> {
     let is_owner = match new {
-        ast::Owner::Ident(ident) => change.shared.running.roles.is_owner(&folded(ident)),
+        ast::Owner::Ident(ident) => {
+            let name = folded(ident);
+            check_role(change, &name)?;
+            change.shared.running.roles.is_owner(&name)
+        }
         ast::Owner::CurrentRole | ast::Owner::CurrentUser | ast::Owner::SessionUser => {
             change.planner.limited_user().is_none()
         }
@@ -131,6 +205,14 @@ pub(super) fn owner_stays(change: &Change, new: &ast::Owner) {
     if !is_owner {
         change.notice("00000", format!("the owner stays \"{OWNER}\": grant what {new} is to do"));
     }
+    Ok(())
+}
+
+/// # Errors
+/// `42704` for a role there is not.
+pub(super) fn check_role(change: &Change, name: &str) -> Result<()> {
+    let state = change.state();
+    SessionInfo::of(state.config_options()).map_or(Ok(()), |session| session.check_role(name))
 }
 
 async fn add_constraint(
@@ -142,8 +224,12 @@ async fn add_constraint(
     let mut definition = change.definition(table).await?;
     let columns = table.columns.iter().map(|column| column.name.clone()).collect();
     let mut constraints = Constraints::new(&table.name, columns, definition.constraints.clone());
-    constraints.add(change, constraint)?;
-    constraints.settle(change)?;
+    match constraint {
+        ast::TableConstraint::PrimaryKeyUsingIndex(given) => indexes::constrain(change, &mut constraints, given, true)?,
+        ast::TableConstraint::UniqueUsingIndex(given) => indexes::constrain(change, &mut constraints, given, false)?,
+        other => constraints.add(change, other)?,
+    }
+    constraints.settle(change, |column| alter_columns::type_of(table, column))?;
     for column in &constraints.not_null {
         checks::no_nulls(change, &table.name, column).await?;
     }
@@ -161,7 +247,7 @@ async fn add_constraint(
     change.overlay.redefine(&table.name, &definition).await
 }
 
-fn no_constraint(table: &Object, name: &str) -> Error {
+pub(super) fn no_constraint(table: &Object, name: &str) -> Error {
     let message = format!("constraint \"{name}\" of relation \"{}\" does not exist", table.name.name);
     Error::new(ErrorKind::UndefinedObject, message)
 }
@@ -200,7 +286,11 @@ async fn rename_constraint(change: &Change, table: &Arc<Object>, old: &str, new:
         return Err(Error::new(ErrorKind::DuplicateObject, message));
     }
     let found = definition.constraints.iter_mut().find(|constraint| constraint.name == old);
-    found.ok_or_else(|| no_constraint(table, old))?.name = new.to_owned();
+    let missing = || {
+        let message = format!("constraint \"{old}\" for table \"{}\" does not exist", table.name.name);
+        Error::new(ErrorKind::UndefinedObject, message)
+    };
+    found.ok_or_else(missing)?.name = new.to_owned();
     change.overlay.redefine(&table.name, &definition).await
 }
 

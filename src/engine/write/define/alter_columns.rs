@@ -9,12 +9,13 @@ use super::super::{Change, unsupported};
 use super::checks;
 use super::columns::{check_identity, declared, stored_name, typed};
 use super::constraints::Constraints;
-use super::drop::settle_readers;
+use super::drop::{cascades, depended_on, settle_readers};
+use super::expressions::{self, Place};
 use super::relations::{plan, quoted, readers, shown};
-use super::sequences;
 use super::tables::select_from;
+use super::{alterations, sequences};
 use crate::catalog::{Object, ObjectKind, OwnedBy, Sequence};
-use crate::dialect::{self, IDENTITY, folded};
+use crate::dialect::{self, alteration_of_column, folded};
 use crate::error::{Error, ErrorKind, Result};
 use crate::pgcatalog::format_type;
 use crate::pgtypes;
@@ -26,9 +27,15 @@ pub(super) fn with_nullability(schema: &Schema, nullable: impl Fn(&str, bool) ->
     Arc::new(Schema::new(schema.fields().iter().map(field).collect::<Vec<_>>()))
 }
 
-fn undefined(table: &Object, column: &str) -> Error {
+pub(super) fn undefined(table: &Object, column: &str) -> Error {
     let message = format!("column \"{column}\" of relation \"{}\" does not exist", table.name.name);
     Error::new(ErrorKind::UndefinedColumn, message)
+}
+
+/// PostgreSQL's type of a column.
+pub(super) fn type_of(table: &Object, column: &str) -> Option<pgtypes::Type> {
+    let column = table.columns.iter().find(|known| known.name == column)?;
+    Some(pgtypes::column_type(&column.field()))
 }
 
 fn has(table: &Object, column: &str) -> bool {
@@ -72,7 +79,10 @@ pub(super) async fn add(
     let columns = table.columns.iter().map(|column| column.name.clone()).chain([name.clone()]).collect();
     let mut constraints = Constraints::new(&table.name, columns, definition.constraints.clone());
     let new = declared(change, column, &mut constraints)?;
-    constraints.settle(change)?;
+    constraints.settle(change, |column| match column == name {
+        true => Some(new.pg_type()),
+        false => type_of(table, column),
+    })?;
     let refuses_nulls = !new.field.is_nullable();
     let value = match (&new.definition.default, &new.definition.generated, &new.definition.identity) {
         (_, Some(generated), _) => Some(format!("({generated})")),
@@ -89,6 +99,7 @@ pub(super) async fn add(
     let fields = definition.schema.fields().iter().map(|field| field.as_ref().clone()).chain([new.field]);
     definition.schema = Arc::new(Schema::new(fields.collect::<Vec<Field>>()));
     definition.columns.insert(name.clone(), new.definition);
+    expressions::check_generated(change, &table.name, &definition, &name).await?;
     let checked = Definition { constraints: Vec::new(), ..definition.clone() };
     definition.constraints = constraints.all;
     let new_checks: Vec<_> = definition.constraints.iter().skip(had).cloned().collect();
@@ -152,22 +163,30 @@ pub(super) async fn drop(
         .filter(|(_, column)| column.generated.as_deref().is_some_and(reads))
         .map(|(name, _)| name.clone())
         .collect();
-    if let Some(dependent) = computed.first() {
-        let message = format!("cannot drop {} because other objects depend on it", told(first));
-        return Err(Error::new(ErrorKind::DependentObjects, message)
-            .with_detail(format!("{} depends on {}", told(dependent), told(first)))
-            .with_hint("Drop the generated column first."));
+    if !computed.is_empty() && !cascade {
+        let lines: Vec<String> =
+            computed.iter().map(|column| format!("{} depends on {}", told(column), told(first))).collect();
+        return Err(depended_on(format!("cannot drop {} because other objects depend on it", told(first)), &lines));
     }
+    cascades(change, &computed.iter().map(|column| told(column)).collect::<Vec<_>>());
+    let first = first.clone();
+    for column in computed {
+        let fields = definition.schema.fields().iter().filter(|field| *field.name() != column).cloned();
+        definition.schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+        definition.columns.remove(&column);
+        gone.push(column);
+    }
+    let reads = |text: &str| gone.iter().any(|name| mentions(text, name));
     definition.constraints.retain(|constraint| match &constraint.kind {
         ConstraintKind::Check { condition } => !reads(condition),
         ConstraintKind::Index { columns, keys, condition, included, .. } => {
             !columns.iter().chain(included).any(|column| gone.contains(column))
                 && !keys.iter().chain(condition).any(|text| reads(text))
         }
-        kind => !kind.columns().iter().any(|column| gone.contains(column)),
+        kind => !kind.columns().iter().chain(&constraint.covers).any(|column| gone.contains(column)),
     });
     rewrite(change, table, definition, |_| None).await?;
-    settle_readers(change, table, &told(first), cascade).await
+    settle_readers(change, table, &told(&first), cascade).await
 }
 
 fn mentions(text: &str, column: &str) -> bool {
@@ -192,6 +211,7 @@ pub(super) async fn rename(change: &Change, table: &Arc<Object>, old: &str, new:
     }
     definition.partition_by = definition.partition_by.iter().map(renamed).collect();
     for constraint in &mut definition.constraints {
+        constraint.covers = constraint.covers.iter().map(renamed).collect();
         match &mut constraint.kind {
             ConstraintKind::Check { condition } => *condition = renamed_in(condition, old, new),
             ConstraintKind::Index { columns, keys, condition, included, .. } => {
@@ -201,9 +221,13 @@ pub(super) async fn rename(change: &Change, table: &Arc<Object>, old: &str, new:
                     *text = renamed_in(text, old, new);
                 }
             }
-            ConstraintKind::PrimaryKey { columns }
-            | ConstraintKind::Unique { columns, .. }
-            | ConstraintKind::ForeignKey { columns, .. } => *columns = columns.iter().map(renamed).collect(),
+            ConstraintKind::ForeignKey { columns, actions, .. } => {
+                *columns = columns.iter().map(renamed).collect();
+                actions.delete_columns = actions.delete_columns.iter().map(renamed).collect();
+            }
+            ConstraintKind::PrimaryKey { columns } | ConstraintKind::Unique { columns, .. } => {
+                *columns = columns.iter().map(renamed).collect();
+            }
         }
     }
     rewrite(change, table, definition, |column| (column == new).then(|| quoted(old))).await?;
@@ -280,6 +304,11 @@ pub(super) async fn alter(
     if !has(table, column) {
         return Err(undefined(table, column));
     }
+    if let AlterColumnOperation::SetDefault { value } = operation
+        && let Some(what) = alteration_of_column(value)
+    {
+        return alterations::of_column(change, table, column, &what).await;
+    }
     let mut definition = change.definition(table).await?;
     let known = definition.columns.entry(column.to_owned()).or_default();
     match operation {
@@ -302,24 +331,10 @@ pub(super) async fn alter(
             let message = format!("column \"{column}\" of relation \"{}\" is a generated column", table.name.name);
             return Err(Error::new(ErrorKind::SyntaxError, message));
         }
-        AlterColumnOperation::SetDefault { value: ast::Expr::Identifier(said) } if said.value.starts_with(IDENTITY) => {
-            let what = said.value.trim_start_matches(IDENTITY);
-            if known.identity.is_none() {
-                let message =
-                    format!("column \"{column}\" of relation \"{}\" is not an identity column", table.name.name);
-                if what != "drop if exists" {
-                    return Err(Error::new(ErrorKind::ObjectNotInPrerequisiteState, message));
-                }
-                change.notice("00000", format!("{message}, skipping"));
-            }
-            known.identity = (!what.starts_with("drop")).then(|| what.to_owned());
-            if known.identity.is_none() {
-                for sequence in change.owned_sequences(table, Some(column)) {
-                    change.overlay.drop_object(&sequence.name)?;
-                }
-            }
-        }
         AlterColumnOperation::SetDefault { value } => {
+            expressions::check(value, Place::Default)?;
+            let is_it = |known: &&crate::catalog::Column| known.name == column;
+            table.columns.iter().find(is_it).map_or(Ok(()), |known| expressions::check_literal(known, value))?;
             let is_null = matches!(value, ast::Expr::Value(value) if value.value == ast::Value::Null);
             known.default = if is_null { None } else { Some(sequences::default_of(change, value)?) };
             checks::expressions(change, &table.name, &definition).await?;

@@ -10,12 +10,17 @@ use datafusion::sql::sqlparser::ast::{
 };
 
 use super::super::{Change, unsupported};
+use super::alterations::check_compression;
 use super::constraints::Constraints;
+use super::expressions::{self, Place};
+use super::index_keys::settled_collation;
 use super::sequences;
-use crate::dialect::folded;
+use crate::catalog::Column;
+use crate::dialect::{folded, key_clauses};
 use crate::engine::sql_types::{digits_modifier, interval_modifier};
 use crate::engine::tree::system_columns;
 use crate::error::{Error, ErrorKind, Result};
+use crate::pgtypes;
 use crate::table::ColumnDefinition;
 
 /// A declared column.
@@ -27,6 +32,10 @@ pub(super) struct Declared {
 impl Declared {
     pub fn name(&self) -> &str {
         self.field.name()
+    }
+
+    pub fn pg_type(&self) -> pgtypes::Type {
+        pgtypes::column_type(&announced(&self.field, &self.definition).field())
     }
 }
 
@@ -74,6 +83,7 @@ pub(super) fn declared(change: &Change, column: &ast::ColumnDef, constraints: &m
         return Err(Error::new(ErrorKind::DuplicateColumn, message));
     }
     let (field, mut definition, serial) = typed(change, &name, &column.data_type)?;
+    let announced = announced(&field, &definition);
     let mut not_null = false;
     if serial {
         definition.default = Some(sequences::of_serial(change, constraints.relation(), &field)?);
@@ -82,10 +92,22 @@ pub(super) fn declared(change: &Change, column: &ast::ColumnDef, constraints: &m
     for option in &column.options {
         let given = option.name.as_ref().map(folded);
         match &option.option {
-            ColumnOption::Null | ColumnOption::Collation(_) => {}
+            ColumnOption::Null => {}
+            ColumnOption::Collation(collation) => check_collation(change, collation, &announced)?,
             ColumnOption::NotNull => not_null = true,
+            ColumnOption::Comment(text) if key_clauses(text).is_some() => {
+                let clauses = key_clauses(text).unwrap_or_default();
+                match &clauses.compression {
+                    Some(method) => check_compression(&announced, method)?,
+                    None => constraints.key_clauses(change, &clauses)?,
+                }
+            }
             ColumnOption::Default(ast::Expr::Value(value)) if value.value == ast::Value::Null => {}
-            ColumnOption::Default(value) => definition.default = Some(sequences::default_of(change, value)?),
+            ColumnOption::Default(value) => {
+                expressions::check(value, Place::Default)?;
+                expressions::check_literal(&announced, value)?;
+                definition.default = Some(sequences::default_of(change, value)?);
+            }
             ColumnOption::Check(check) => {
                 constraints.check(given.or_else(|| check.name.as_ref().map(folded)), &check.expr, Some(&name))?;
             }
@@ -93,13 +115,11 @@ pub(super) fn declared(change: &Change, column: &ast::ColumnDef, constraints: &m
                 not_null = true;
                 constraints.primary_key(given, vec![name.clone()])?;
             }
-            ColumnOption::Unique(unique) => constraints.unique(
-                given,
-                vec![name.clone()],
-                unique.nulls_distinct == ast::NullsDistinctOption::NotDistinct,
-            )?,
+            ColumnOption::Unique(_) => constraints.unique(given, vec![name.clone()], false, &[])?,
             ColumnOption::ForeignKey(key) => constraints.foreign_key(change, given, vec![name.clone()], key)?,
             ColumnOption::Generated { generation_expr: Some(value), .. } => {
+                expressions::check(value, Place::Generated)?;
+                expressions::check_literal(&announced, value)?;
                 definition.generated = Some(value.to_string())
             }
             ColumnOption::Generated { generated_as, generation_expr: None, sequence_options, .. } => {
@@ -111,11 +131,7 @@ pub(super) fn declared(change: &Change, column: &ast::ColumnDef, constraints: &m
             other => return Err(unsupported(&format!("{other} of column \"{name}\""))),
         }
     }
-    if serial && column.options.iter().any(|option| matches!(option.option, ColumnOption::Default(_))) {
-        let message =
-            format!("multiple default values specified for column \"{name}\" of table \"{}\"", constraints.table());
-        return Err(Error::new(ErrorKind::SyntaxError, message));
-    }
+    check_contradictions(column, serial, &name, constraints.table())?;
     if definition.default.is_some() && (definition.generated.is_some() || definition.identity.is_some()) {
         let what = if definition.generated.is_some() { "generation expression" } else { "identity" };
         let message =
@@ -126,6 +142,40 @@ pub(super) fn declared(change: &Change, column: &ast::ColumnDef, constraints: &m
         check_identity(&field)?;
     }
     Ok(Declared { field: field.with_nullable(!not_null), definition })
+}
+
+/// # Errors
+/// `42704` for a collation there is not, `42804` for a type that has none.
+fn check_collation(change: &Change, name: &ast::ObjectName, column: &Column) -> Result<()> {
+    // PostgreSQL makes one of each of ICU's locales
+    if name.0.last().and_then(|part| part.as_ident()).is_some_and(|name| name.value.ends_with("-x-icu")) {
+        change.notice("00000", format!("COLLATE {name} has no effect: texts are compared by their bytes"));
+        return Ok(());
+    }
+    settled_collation(name, &pgtypes::column_type(&column.field())).map(drop)
+}
+
+/// The column as the catalogs would tell it.
+fn announced(field: &Field, definition: &ColumnDefinition) -> Column {
+    let ColumnDefinition { pg_type, modifier, .. } = definition.clone();
+    Column { pg_type, modifier, ..Column::new(field.name(), field.data_type().clone(), true) }
+}
+
+/// # Errors
+/// `42601` for a column of which one thing and its contrary is said, or one thing twice.
+fn check_contradictions(column: &ast::ColumnDef, serial: bool, name: &str, table: &str) -> Result<()> {
+    let count = |is_it: fn(&ColumnOption) -> bool| column.options.iter().filter(|known| is_it(&known.option)).count();
+    let nulls = count(|option| matches!(option, ColumnOption::Null));
+    let not_nulls = count(|option| matches!(option, ColumnOption::NotNull));
+    let defaults = count(|option| matches!(option, ColumnOption::Default(_)));
+    let identities = count(|option| matches!(option, ColumnOption::Generated { generation_expr: None, .. }));
+    let what = match () {
+        () if nulls > 0 && (not_nulls > 0 || serial || identities > 0) => "conflicting NULL/NOT NULL declarations",
+        () if defaults + usize::from(serial) > 1 => "multiple default values specified",
+        () if identities > 1 => "multiple identity specifications",
+        () => return Ok(()),
+    };
+    Err(Error::new(ErrorKind::SyntaxError, format!("{what} for column \"{name}\" of table \"{table}\"")))
 }
 
 /// # Errors
@@ -193,6 +243,15 @@ fn stored_as(sql_type: &SqlType) -> Result<Type> {
         {
             return Err(unsupported(&format!("numeric with {precision} digits"))
                 .with_hint("Delta tables hold numerics of up to 38 digits: numeric(38, 10)"));
+        }
+        SqlType::Float(ExactNumberInfo::Precision(bits)) if !(1..54).contains(bits) => {
+            let why = if *bits == 0 { "at least 1 bit" } else { "less than 54 bits" };
+            return Err(Error::new(ErrorKind::InvalidParameter, format!("precision for type float must be {why}")));
+        }
+        SqlType::Numeric(ExactNumberInfo::Precision(0))
+        | SqlType::Numeric(ExactNumberInfo::PrecisionAndScale(0, _)) => {
+            let message = "NUMERIC precision 0 must be between 1 and 1000";
+            return Err(Error::new(ErrorKind::InvalidParameter, message));
         }
         SqlType::Timestamp(Some(digits), zone) => Type {
             modifier: i32::try_from(*digits).ok(),

@@ -4,10 +4,11 @@ use datafusion::sql::sqlparser::ast::{CommentObject, ObjectName};
 
 use super::super::names::reference;
 use super::super::{Change, unsupported};
-use super::relations::owned;
+use super::relations::{known, owned};
 use super::{indexes, schemas};
 use crate::catalog::{Object, ObjectKind};
 use crate::dialect::{CONSTRAINT, folded};
+use crate::engine::SessionInfo;
 use crate::error::{Error, ErrorKind, Result};
 use crate::table::Constraint;
 
@@ -24,6 +25,12 @@ pub(super) async fn comment(
         CommentObject::Table | CommentObject::View | CommentObject::MaterializedView | CommentObject::Sequence => {
             let object = match owned(change, name) {
                 Err(error) if if_exists && error.kind() == ErrorKind::UndefinedTable => return Ok(()),
+                Err(error) if error.kind() == ErrorKind::UndefinedTable => {
+                    return Err(match indexes::find(change, name)? {
+                        Some((_, index)) => not_a(&index.name, kind),
+                        None => error,
+                    });
+                }
                 found => found?,
             };
             check_kind(&object, kind)?;
@@ -35,8 +42,11 @@ pub(super) async fn comment(
         },
         CommentObject::Index => {
             let Some((table, index)) = indexes::find(change, name)? else {
-                let message = format!("relation \"{}\" does not exist", reference(name)?);
-                return Err(Error::new(ErrorKind::UndefinedTable, message));
+                let object = known(change, name)?;
+                return Err(Error::new(
+                    ErrorKind::WrongObjectType,
+                    format!("\"{}\" is not an index", object.name.name),
+                ));
             };
             if index.kind.is_constraint() {
                 return Err(unsupported("COMMENT ON INDEX of a constraint's index")
@@ -50,30 +60,36 @@ pub(super) async fn comment(
             change.overlay.put_schema_comment(&schema, text);
             Ok(())
         }
-        CommentObject::Database => {
-            let database = reference(name)?.table().to_owned();
-            if database != change.planner.database() {
-                let message = format!("database \"{database}\" does not exist");
-                return Err(Error::new(ErrorKind::InvalidCatalogName, message));
+        CommentObject::Role | CommentObject::User => {
+            let role = reference(name)?.table().to_owned();
+            if let Some(session) = SessionInfo::of(change.state().config_options()) {
+                session.check_role(&role)?;
             }
-            change.notice("00000", "a comment on the database is not kept".to_owned());
+            change.notice("00000", format!("a comment on role {role} is not kept"));
             Ok(())
         }
         other => Err(unsupported(&format!("COMMENT ON {other}"))),
     }
 }
 
-fn check_kind(object: &Object, kind: CommentObject) -> Result<()> {
-    let wanted = match kind {
+fn noun(kind: CommentObject) -> &'static str {
+    match kind {
         CommentObject::View => "view",
         CommentObject::MaterializedView => "materialized view",
         CommentObject::Sequence => "sequence",
         _ => "table",
-    };
-    if object.noun() == wanted {
-        return Ok(());
     }
-    Err(Error::new(ErrorKind::WrongObjectType, format!("\"{}\" is not a {wanted}", object.name.name)))
+}
+
+fn check_kind(object: &Object, kind: CommentObject) -> Result<()> {
+    match object.noun() == noun(kind) {
+        true => Ok(()),
+        false => Err(not_a(&object.name.name, kind)),
+    }
+}
+
+fn not_a(name: &str, kind: CommentObject) -> Error {
+    Error::new(ErrorKind::WrongObjectType, format!("\"{name}\" is not a {}", noun(kind)))
 }
 
 async fn on_relation(change: &Change, object: &Object, text: Option<String>) -> Result<()> {

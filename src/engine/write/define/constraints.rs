@@ -10,11 +10,14 @@ use datafusion::sql::sqlparser::ast::{self, NullsDistinctOption, TableConstraint
 use super::super::names::reference;
 use super::super::{Change, unsupported};
 use super::columns::as_written;
-use super::relations;
-use crate::dialect::folded;
+use super::expressions::{self, Place};
+use super::{index_keys, relations, storage};
+use crate::dialect::{KeyClauses, columns_set, folded, key_clauses};
 use crate::error::{Error, ErrorKind, Result};
 use crate::names::{TableName, free_name};
-use crate::pgcatalog::opclasses::key_name;
+use crate::pgcatalog::opclasses::{key_name, method};
+use crate::pgcatalog::{format_type, implicit_casts};
+use crate::pgtypes::{self, Type};
 use crate::table::{Actions, Constraint, ConstraintKind};
 
 /// The constraints of a table that is made or altered.
@@ -22,6 +25,8 @@ pub(super) struct Constraints {
     name: TableName,
     columns: Vec<String>,
     pub all: Vec<Constraint>,
+    /// How many of them the table had before.
+    had: usize,
     /// Columns of the primary key.
     pub not_null: BTreeSet<String>,
     /// Whether keys were declared, which nobody enforces.
@@ -30,7 +35,8 @@ pub(super) struct Constraints {
 
 impl Constraints {
     pub fn new(name: &TableName, columns: Vec<String>, all: Vec<Constraint>) -> Self {
-        Self { name: name.clone(), columns, all, not_null: BTreeSet::new(), keys: Vec::new() }
+        let had = all.len();
+        Self { name: name.clone(), columns, all, had, not_null: BTreeSet::new(), keys: Vec::new() }
     }
 
     pub fn relation(&self) -> &TableName {
@@ -48,15 +54,15 @@ impl Constraints {
             TableConstraint::Check(check) => self.check(check.name.as_ref().map(folded), &check.expr, None),
             TableConstraint::PrimaryKey(primary) => {
                 let columns: Result<Vec<String>> = key(&primary.columns);
-                self.primary_key(primary.name.as_ref().map(folded), columns?)
+                self.primary_key(primary.name.as_ref().map(folded), columns?)?;
+                self.key_clauses(change, &clauses_of(&primary.index_options))
             }
             TableConstraint::Unique(unique) => {
-                let columns: Result<Vec<String>> = key(&unique.columns);
-                self.unique(
-                    unique.name.as_ref().map(folded),
-                    columns?,
-                    unique.nulls_distinct == NullsDistinctOption::NotDistinct,
-                )
+                let (columns, clauses): (Result<Vec<String>>, _) =
+                    (key(&unique.columns), clauses_of(&unique.index_options));
+                let nulls_not_distinct = unique.nulls_distinct == NullsDistinctOption::NotDistinct;
+                self.unique(unique.name.as_ref().map(folded), columns?, nulls_not_distinct, &clauses.included)?;
+                self.key_clauses(change, &clauses)
             }
             TableConstraint::ForeignKey(foreign) => {
                 let columns = foreign.columns.iter().map(folded).collect();
@@ -67,6 +73,7 @@ impl Constraints {
     }
 
     pub fn check(&mut self, name: Option<String>, condition: &ast::Expr, column: Option<&str>) -> Result<()> {
+        expressions::check(condition, Place::Check)?;
         let mentioned = self.mentioned(condition);
         let only = match mentioned.iter().collect::<Vec<_>>().as_slice() {
             [one] => Some((*one).clone()),
@@ -99,6 +106,7 @@ impl Constraints {
             let message = format!("multiple primary keys for table \"{}\" are not allowed", self.table());
             return Err(Error::new(ErrorKind::InvalidTableDefinition, message));
         }
+        check_twice(&columns, "primary key")?;
         let name = self.named(name, &[], "pkey")?;
         self.not_null.extend(columns.iter().cloned());
         self.keys.push("PRIMARY KEY");
@@ -106,11 +114,46 @@ impl Constraints {
         Ok(())
     }
 
-    pub fn unique(&mut self, name: Option<String>, columns: Vec<String>, nulls_not_distinct: bool) -> Result<()> {
-        let name = self.named(name, &columns, "key")?;
+    /// `included`: columns that its index has besides, which name it too.
+    pub fn unique(
+        &mut self,
+        name: Option<String>,
+        columns: Vec<String>,
+        nulls_not_distinct: bool,
+        included: &[String],
+    ) -> Result<()> {
+        check_twice(&columns, "unique")?;
+        let name = self.named(name, &[&columns, included].concat(), "key")?;
         self.keys.push("UNIQUE");
         self.all.push(Constraint::new(name, ConstraintKind::Unique { columns, nulls_not_distinct }));
         Ok(())
+    }
+
+    /// What is said of the index of the key that came last.
+    pub fn key_clauses(&mut self, change: &Change, clauses: &KeyClauses) -> Result<()> {
+        if let Some(name) = &clauses.tablespace {
+            storage::check_tablespace(change, name)?;
+        }
+        if let Some(missing) = clauses.included.iter().find(|column| !self.columns.contains(column)) {
+            return Err(no_key(missing));
+        }
+        let with = match method("btree") {
+            Some(method) => index_keys::parameters(change, method, &clauses.parameters)?,
+            None => Vec::new(),
+        };
+        let Some(last) = self.all.last_mut() else { return Ok(()) };
+        if let ConstraintKind::Unique { nulls_not_distinct, .. } = &mut last.kind {
+            *nulls_not_distinct |= clauses.nulls_not_distinct;
+        }
+        (last.covers, last.with) = (clauses.included.clone(), with);
+        Ok(())
+    }
+
+    /// Has the key that came last an index like that of another table.
+    pub fn as_in(&mut self, other: &Constraint) {
+        if let Some(last) = self.all.last_mut() {
+            (last.covers, last.with) = (other.covers.clone(), other.with.clone());
+        }
     }
 
     /// Another table's index, under a name of its own.
@@ -159,21 +202,40 @@ impl Constraints {
         let name = self.named(name, &columns, "fkey")?;
         self.keys.push("FOREIGN KEY");
         let TableName { schema, name: table, .. } = target;
-        let actions = actions(key);
+        let mut actions = actions(key);
+        actions.delete_columns = key.index_name.as_ref().and_then(columns_set).unwrap_or_default();
+        if let Some(other) = actions.delete_columns.iter().find(|column| !columns.contains(column)) {
+            let message = format!("column \"{other}\" referenced in ON DELETE SET action must be part of foreign key");
+            return Err(Error::new(ErrorKind::InvalidColumnReference, message));
+        }
         let kind = ConstraintKind::ForeignKey { columns, schema, table, references, actions };
         self.all.push(Constraint::new(name, kind));
         Ok(())
     }
 
-    /// Tells of keys that they are not enforced, and checks that their columns are there.
-    pub fn settle(&self, change: &Change) -> Result<()> {
+    /// Tells of keys that they are not enforced, and checks that their columns are there, and of types that can be alike.
+    pub fn settle(&self, change: &Change, type_of: impl Fn(&str) -> Option<Type>) -> Result<()> {
         for constraint in &self.all {
             if let Some(missing) = constraint.kind.columns().iter().find(|column| !self.columns.contains(column)) {
                 if let ConstraintKind::ForeignKey { .. } = constraint.kind {
                     return Err(no_key_column(missing));
                 }
-                let message = format!("column \"{missing}\" named in key does not exist");
-                return Err(Error::new(ErrorKind::UndefinedColumn, message));
+                return Err(no_key(missing));
+            }
+        }
+        for constraint in self.all.iter().skip(self.had) {
+            if let ConstraintKind::ForeignKey { columns, references, .. } = &constraint.kind {
+                let target = constraint.kind.target().and_then(|target| change.overlay.scope().object(&target));
+                let theirs = |name: &str| match &target {
+                    Some(object) => {
+                        let column = object.columns.iter().find(|column| column.name == *name)?;
+                        Some(pgtypes::column_type(&column.field()))
+                    }
+                    None => type_of(name),
+                };
+                for (own, other) in columns.iter().zip(references) {
+                    check_alike(&constraint.name, (own, type_of(own)), (other, theirs(other)))?;
+                }
             }
         }
         for what in &self.keys {
@@ -206,6 +268,48 @@ impl Constraints {
     }
 }
 
+/// What the options of a key say of its index.
+fn clauses_of(options: &[ast::IndexOption]) -> KeyClauses {
+    let said = options.iter().find_map(|option| match option {
+        ast::IndexOption::Comment(text) => key_clauses(text),
+        ast::IndexOption::Using(_) => None,
+    });
+    said.unwrap_or_default()
+}
+
+fn check_twice(columns: &[String], kind: &str) -> Result<()> {
+    let mut seen = BTreeSet::new();
+    match columns.iter().find(|column| !seen.insert(column.as_str())) {
+        None => Ok(()),
+        Some(column) => {
+            let message = format!("column \"{column}\" appears twice in {kind} constraint");
+            Err(Error::new(ErrorKind::DuplicateColumn, message))
+        }
+    }
+}
+
+/// Types whose values PostgreSQL compares with each other.
+const COMPARED: [&[Type]; 3] = [
+    &[Type::INT2, Type::INT4, Type::INT8],
+    &[Type::FLOAT4, Type::FLOAT8],
+    &[Type::DATE, Type::TIMESTAMP, Type::TIMESTAMPTZ],
+];
+
+/// # Errors
+/// `42804` where a value of the one column is never one of the other.
+fn check_alike(key: &str, own: (&str, Option<Type>), other: (&str, Option<Type>)) -> Result<()> {
+    let ((own, Some(from)), (other, Some(to))) = (own, other) else { return Ok(()) };
+    let compared = COMPARED.iter().any(|types| types.contains(&from) && types.contains(&to));
+    if from == to || compared || implicit_casts().contains(&(from.oid(), to.oid())) {
+        return Ok(());
+    }
+    let told = |data_type: &Type| format_type(data_type.oid(), -1);
+    let message = format!("foreign key constraint \"{key}\" cannot be implemented");
+    let (from, to) = (told(&from), told(&to));
+    Err(Error::new(ErrorKind::DatatypeMismatch, message)
+        .with_detail(format!("Key columns \"{own}\" and \"{other}\" are of incompatible types: {from} and {to}.")))
+}
+
 fn actions(key: &ast::ForeignKeyConstraint) -> Actions {
     let action = |given: Option<ast::ReferentialAction>| {
         given.map(|action| action.to_string()).filter(|action| action != "NO ACTION")
@@ -214,7 +318,8 @@ fn actions(key: &ast::ForeignKeyConstraint) -> Actions {
     let deferred = given.is_some_and(|given| given.initially == Some(ast::DeferrableInitial::Deferred));
     let deferrable = given.and_then(|given| given.deferrable).unwrap_or(deferred);
     let match_full = key.match_kind == Some(ast::ConstraintReferenceMatchKind::Full);
-    Actions { on_delete: action(key.on_delete), on_update: action(key.on_update), deferrable, deferred, match_full }
+    let (on_delete, on_update) = (action(key.on_delete), action(key.on_update));
+    Actions { on_delete, on_update, deferrable, deferred, match_full, delete_columns: Vec::new() }
 }
 
 /// What an expression names, folded.
@@ -236,6 +341,10 @@ fn key_column(expr: &ast::Expr) -> Result<String> {
         ast::Expr::Identifier(ident) => Ok(folded(ident)),
         other => Err(unsupported(&format!("a key of {other}"))),
     }
+}
+
+fn no_key(missing: &str) -> Error {
+    Error::new(ErrorKind::UndefinedColumn, format!("column \"{missing}\" named in key does not exist"))
 }
 
 fn no_key_column(missing: &str) -> Error {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use datafusion::common::TableReference;
 use datafusion::sql::sqlparser::ast::{ObjectName, ObjectType};
 
 use super::super::names::{check_schema, reference};
@@ -31,26 +32,54 @@ pub(super) async fn drop(
             ObjectType::Table | ObjectType::View | ObjectType::MaterializedView | ObjectType::Sequence => {
                 doomed.extend(relation(change, object_type, name, if_exists)?);
             }
-            ObjectType::Index => {
-                if !indexes::drop(change, name).await? {
-                    absent(change, "index", name, if_exists)?;
-                }
-            }
-            ObjectType::Type => absent(change, "type", name, if_exists)?,
+            ObjectType::Index => index(change, name, if_exists).await?,
             other => return Err(unsupported(&format!("DROP {other}"))),
         }
     }
     drop_all(change, &doomed, cascade).await
 }
 
-/// Of a kind of which there are none.
-fn absent(change: &Change, kind: &str, name: &ObjectName, if_exists: bool) -> Result<()> {
-    let message = format!("{kind} \"{}\" does not exist", reference(name)?);
+/// `42809` for a relation of another kind than the statement drops, with how it is dropped.
+pub(super) fn wrong_kind(name: &str, wanted: &str, kind: &str) -> Error {
+    let message = format!("\"{name}\" is not {}", with_article(wanted));
+    let hint = format!("Use DROP {} to remove {}.", kind.to_uppercase(), with_article(kind));
+    Error::new(ErrorKind::WrongObjectType, message).with_hint(hint)
+}
+
+pub(super) fn with_article(noun: &str) -> String {
+    let article = if noun.starts_with(['a', 'i']) { "an" } else { "a" };
+    format!("{article} {noun}")
+}
+
+/// What is not there: an error, or a notice where that is fine.
+fn absent(change: &Change, kind: ErrorKind, message: String, if_exists: bool) -> Result<()> {
     if !if_exists {
-        return Err(Error::new(ErrorKind::UndefinedObject, message));
+        return Err(Error::new(kind, message));
     }
     change.notice("00000", format!("{message}, skipping"));
     Ok(())
+}
+
+/// The schema that the name says and that is not there.
+fn absent_schema<'a>(change: &Change, reference: &'a TableReference) -> Option<&'a str> {
+    let schema = reference.schema().filter(|schema| *schema != "pg_temp" && !schemas::exists(change, schema))?;
+    change.planner.relation(reference).is_err().then_some(schema)
+}
+
+async fn index(change: &Change, name: &ObjectName, if_exists: bool) -> Result<()> {
+    if indexes::drop(change, name).await? {
+        return Ok(());
+    }
+    let reference = reference(name)?;
+    if let Some(schema) = absent_schema(change, &reference) {
+        let message = format!("schema \"{schema}\" does not exist");
+        return absent(change, ErrorKind::InvalidSchemaName, message, if_exists);
+    }
+    if let Ok(Relation::Object(other)) = change.planner.relation(&reference) {
+        return Err(wrong_kind(reference.table(), "index", other.noun()));
+    }
+    let message = format!("index \"{}\" does not exist", reference.table());
+    absent(change, ErrorKind::UndefinedObject, message, if_exists)
 }
 
 fn relation(
@@ -66,17 +95,9 @@ fn relation(
         _ => "table",
     };
     let reference = reference(name)?;
-    if let Some(schema) = reference.schema()
-        && schema != "pg_temp"
-        && !schemas::exists(change, schema)
-        && change.planner.relation(&reference).is_err()
-    {
+    if let Some(schema) = absent_schema(change, &reference) {
         let message = format!("schema \"{schema}\" does not exist");
-        if !if_exists {
-            return Err(Error::new(ErrorKind::InvalidSchemaName, message));
-        }
-        change.notice("00000", format!("{message}, skipping"));
-        return Ok(None);
+        return absent(change, ErrorKind::InvalidSchemaName, message, if_exists).map(|()| None);
     }
     let object = match change.planner.relation(&reference) {
         Ok(Relation::Object(object)) => object,
@@ -87,34 +108,20 @@ fn relation(
             ));
         }
         Err(error) if error.kind() == ErrorKind::UndefinedTable => {
-            let name = match reference.schema() {
-                Some(schema) => format!("{schema}.{}", reference.table()),
-                None => reference.table().to_owned(),
-            };
-            let told = if if_exists { reference.table().to_owned() } else { name };
-            let message = format!("{wanted} \"{told}\" does not exist");
-            if !if_exists {
-                return Err(Error::new(ErrorKind::UndefinedTable, message));
+            if indexes::find(change, name)?.is_some() {
+                return Err(wrong_kind(reference.table(), wanted, "index"));
             }
-            change.notice("00000", format!("{message}, skipping"));
-            return Ok(None);
+            let message = format!("{wanted} \"{}\" does not exist", reference.table());
+            return absent(change, ErrorKind::UndefinedTable, message, if_exists).map(|()| None);
         }
         Err(error) => return Err(error),
     };
     check_schema(&object.name.schema)?;
     change.planner.check_owner(&object)?;
-    let kind = object.noun();
-    if kind != wanted {
-        let hint = match kind {
-            "view" => "Use DROP VIEW to remove a view.",
-            "materialized view" => "Use DROP MATERIALIZED VIEW to remove a materialized view.",
-            "sequence" => "Use DROP SEQUENCE to remove a sequence.",
-            _ => "Use DROP TABLE to remove a table.",
-        };
-        return Err(Error::new(ErrorKind::WrongObjectType, format!("\"{}\" is not a {wanted}", reference.table()))
-            .with_hint(hint));
+    match object.noun() == wanted {
+        true => Ok(Some(object)),
+        false => Err(wrong_kind(reference.table(), wanted, object.noun())),
     }
-    Ok(Some(object))
 }
 
 /// What reads the objects, and what reads that: each with what it reads, in the order of their making.
@@ -287,13 +294,13 @@ async fn drop_all(change: &Change, doomed: &[Arc<Object>], cascade: bool) -> Res
     Ok(())
 }
 
-fn depended_on(message: String, lines: &[String]) -> Error {
+pub(super) fn depended_on(message: String, lines: &[String]) -> Error {
     Error::new(ErrorKind::DependentObjects, message)
         .with_detail(lines.join("\n"))
         .with_hint("Use DROP ... CASCADE to drop the dependent objects too.")
 }
 
-fn cascades(change: &Change, names: &[String]) {
+pub(super) fn cascades(change: &Change, names: &[String]) {
     match names {
         [] => {}
         [one] => change.notice("00000", format!("drop cascades to {one}")),
@@ -311,11 +318,7 @@ fn cascades(change: &Change, names: &[String]) {
 async fn drop_schema(change: &Change, schema: &str, if_exists: bool, cascade: bool) -> Result<()> {
     if !schemas::exists(change, schema) && !schema.starts_with("pg_") {
         let message = format!("schema \"{schema}\" does not exist");
-        if !if_exists {
-            return Err(Error::new(ErrorKind::InvalidSchemaName, message));
-        }
-        change.notice("00000", format!("{message}, skipping"));
-        return Ok(());
+        return absent(change, ErrorKind::InvalidSchemaName, message, if_exists);
     }
     check_schema(schema)?;
     let mut inside = change.overlay.scope().objects();

@@ -4,6 +4,7 @@ use datafusion::sql::sqlparser::ast;
 
 use super::super::{Change, unsupported};
 use super::relations::plan;
+use super::storage;
 use super::tables::select_from;
 use crate::catalog::{Column, Object};
 use crate::dialect::folded;
@@ -96,7 +97,7 @@ fn without_collation(expr: &ast::Expr) -> (&ast::Expr, Option<&ast::ObjectName>)
 }
 
 /// The collation where it is not the one that such keys have anyway.
-fn settled_collation(name: &ast::ObjectName, key: &Type) -> Result<Option<String>> {
+pub(super) fn settled_collation(name: &ast::ObjectName, key: &Type) -> Result<Option<String>> {
     let Some(named) = name.0.last().and_then(|part| part.as_ident()).map(folded) else {
         return Err(unsupported(&format!("COLLATE {name}")));
     };
@@ -167,10 +168,17 @@ const PARAMETERS: &[(&str, &str, Parameter)] = &[
     ("gin", "gin_pending_list_limit", Parameter::Number(64, 2_147_483_647)),
     ("brin", "pages_per_range", Parameter::Number(1, 131_072)),
     ("brin", "autosummarize", Parameter::Boolean),
+    ("heap", "fillfactor", Parameter::Number(10, 100)),
+    ("heap", "parallel_workers", Parameter::Number(0, 1_024)),
+    ("heap", "toast_tuple_target", Parameter::Number(128, 8_160)),
+    ("heap", "user_catalog_table", Parameter::Boolean),
+    ("view", "security_barrier", Parameter::Boolean),
+    ("view", "security_invoker", Parameter::Boolean),
+    ("view", "check_option", Parameter::Word(&["local", "cascaded"])),
 ];
 
 /// `WITH (fillfactor = 70)` as `name=value`.
-pub(super) fn parameters(method: &Method, with: &[ast::Expr]) -> Result<Vec<String>> {
+pub(super) fn parameters(change: &Change, method: &Method, with: &[ast::Expr]) -> Result<Vec<String>> {
     let one = |given: &ast::Expr| {
         let (name, value) = match given {
             ast::Expr::BinaryOp { left, op: ast::BinaryOperator::Eq, right } => match left.as_ref() {
@@ -180,14 +188,22 @@ pub(super) fn parameters(method: &Method, with: &[ast::Expr]) -> Result<Vec<Stri
             ast::Expr::Identifier(name) => (folded(name), "true".to_owned()),
             other => return Err(unsupported(&format!("WITH ({other})"))),
         };
-        let known = PARAMETERS.iter().find(|(of, known, _)| *of == method.name && *known == name);
-        let Some((.., parameter)) = known else {
-            return Err(Error::new(ErrorKind::InvalidParameter, format!("unrecognized parameter \"{name}\"")));
-        };
-        parameter.check(&name, &value)?;
-        Ok(format!("{name}={value}"))
+        if storage::check_option(change, &name, &value)? {
+            return Ok(None);
+        }
+        check_parameter(method.name, &name, &value)?;
+        Ok(Some(format!("{name}={value}")))
     };
-    with.iter().map(one).collect()
+    with.iter().filter_map(|given| one(given).transpose()).collect()
+}
+
+/// # Errors
+/// `22023` for a storage parameter that there is not, or that may not be this.
+pub(super) fn check_parameter(method: &str, name: &str, value: &str) -> Result<()> {
+    match PARAMETERS.iter().find(|(of, known, _)| *of == method && *known == name) {
+        Some((.., parameter)) => parameter.check(name, value),
+        None => Err(Error::new(ErrorKind::InvalidParameter, format!("unrecognized parameter \"{name}\""))),
+    }
 }
 
 impl Parameter {
@@ -206,15 +222,18 @@ impl Parameter {
                 Err(invalid(format!("invalid value for boolean option \"{name}\": {value}")))
             }
             Self::Word(words) if !words.contains(&value) => {
-                Err(invalid(format!("invalid value for enum option \"{name}\": {value}"))
-                    .with_detail("Valid values are \"on\", \"off\", and \"auto\"."))
+                let detail = match words {
+                    ["local", ..] => "Valid values are \"local\" and \"cascaded\".",
+                    _ => "Valid values are \"on\", \"off\", and \"auto\".",
+                };
+                Err(invalid(format!("invalid value for enum option \"{name}\": {value}")).with_detail(detail))
             }
             Self::Boolean | Self::Word(_) => Ok(()),
         }
     }
 }
 
-fn value_text(value: &ast::Expr) -> String {
+pub(super) fn value_text(value: &ast::Expr) -> String {
     match value {
         ast::Expr::Value(value) => match &value.value {
             ast::Value::SingleQuotedString(text) => text.clone(),

@@ -5,27 +5,30 @@
 
 use std::sync::Arc;
 
-use datafusion::sql::sqlparser::ast::{self, AlterIndexOperation, ObjectName};
+use datafusion::sql::sqlparser::ast::{
+    self, AlterColumnOperation, AlterTableOperation as Operation, ObjectName, RenameTableNameKind,
+};
 
 use super::super::names::reference;
 use super::super::{Change, unsupported};
-use super::constraints::columns_in;
+use super::alter::{not_performed, owner_stays};
+use super::constraints::{Constraints, columns_in};
 use super::index_keys::{self, Key};
-use super::relations;
+use super::{relations, storage};
 use crate::catalog::{Object, ObjectKind};
-use crate::dialect::folded;
+use crate::dialect::{Alteration, alteration, alteration_of_column, folded};
 use crate::error::{Error, ErrorKind, Result};
 use crate::names::free_name;
 use crate::table::{Constraint, ConstraintKind};
 
 pub(super) async fn create(change: &Change, index: &ast::CreateIndex) -> Result<()> {
     let table = relations::owned(change, &index.table_name)?;
-    if matches!(table.kind, ObjectKind::View { .. }) {
+    if matches!(table.kind, ObjectKind::View { .. } | ObjectKind::Sequence(_)) {
         return Err(Error::new(
             ErrorKind::WrongObjectType,
             format!("cannot create index on relation \"{}\"", table.name.name),
         )
-        .with_detail("This operation is not supported for views."));
+        .with_detail(format!("This operation is not supported for {}s.", table.noun())));
     }
     let method = index_keys::settled_method(index)?;
     let known = |name: &String| table.columns.iter().any(|column| column.name == *name);
@@ -50,7 +53,7 @@ pub(super) async fn create(change: &Change, index: &ast::CreateIndex) -> Result<
         return Ok(());
     }
     let keys = index_keys::keys(change, &table, method, index).await?;
-    let parameters = index_keys::parameters(method, &index.with)?;
+    let parameters = index_keys::parameters(change, method, &index.with)?;
     let name = given.unwrap_or_else(|| free_name(&table.name.name, &name_parts(index, &keys), "idx", is_taken));
     let kind = kind(index, method.name, keys, included, parameters);
     let notice = match index.unique {
@@ -154,21 +157,150 @@ pub(super) async fn drop(change: &Change, name: &ObjectName) -> Result<bool> {
 }
 
 /// ALTER INDEX. An index and its constraint have one name.
-pub(super) async fn alter(change: &Change, name: &ObjectName, operation: &AlterIndexOperation) -> Result<()> {
-    let AlterIndexOperation::RenameIndex { index_name } = operation;
-    let Some((table, key)) = find(change, name)? else {
-        let message = format!("relation \"{}\" does not exist", reference(name)?.table());
-        return Err(Error::new(ErrorKind::UndefinedTable, message));
-    };
-    let new = match index_name.0.as_slice() {
+pub(super) async fn alter(
+    change: &Change,
+    table: &Arc<Object>,
+    mut index: Constraint,
+    operations: &[Operation],
+) -> Result<()> {
+    let mut definition = change.definition(table).await?;
+    let before = index.name.clone();
+    for operation in operations {
+        match operation {
+            Operation::RenameTable { table_name: RenameTableNameKind::To(new) | RenameTableNameKind::As(new) } => {
+                index.name = new_name(&definition.constraints, new)?;
+            }
+            Operation::SetOptionsParens { options } => set_parameters(&mut index, options)?,
+            Operation::OwnerTo { new_owner } => owner_stays(change, new_owner)?,
+            Operation::ValidateConstraint { name } => match alteration(name) {
+                Some(Alteration::Reset(names)) => parameters_of(&mut index).retain(|known| {
+                    let name = known.split_once('=').map_or(known.as_str(), |(name, _)| name);
+                    !names.iter().any(|gone| gone == name)
+                }),
+                Some(Alteration::Tablespace(name)) => storage::check_tablespace(change, &name)?,
+                _ => return Err(not_performed(operation, &index.name, "index")),
+            },
+            Operation::AlterColumn { column_name, op: AlterColumnOperation::SetDefault { value } }
+                if matches!(alteration_of_column(value), Some(Alteration::Statistics(_))) =>
+            {
+                check_expression(&index, &column_name.value)?;
+            }
+            _ => return Err(not_performed(operation, &index.name, "index")),
+        }
+    }
+    let slot = definition.constraints.iter_mut().find(|constraint| constraint.name == before);
+    slot.into_iter().for_each(|slot| slot.clone_from(&index));
+    change.overlay.redefine(&table.name, &definition).await
+}
+
+fn new_name(constraints: &[Constraint], new: &ObjectName) -> Result<String> {
+    let new = match new.0.as_slice() {
         [part] => part.as_ident().map(folded).ok_or_else(|| unsupported("such a name of an index"))?,
         _ => return Err(unsupported("a schema in the new name of an index")),
     };
-    let mut definition = change.definition(&table).await?;
-    if definition.constraints.iter().any(|constraint| constraint.name == new) {
-        return Err(Error::new(ErrorKind::DuplicateTable, format!("relation \"{new}\" already exists")));
+    match constraints.iter().any(|constraint| constraint.name == new) {
+        true => Err(Error::new(ErrorKind::DuplicateTable, format!("relation \"{new}\" already exists"))),
+        false => Ok(new),
     }
-    let renamed = definition.constraints.iter_mut().filter(|constraint| constraint.name == key.name);
-    renamed.for_each(|constraint| constraint.name.clone_from(&new));
-    change.overlay.redefine(&table.name, &definition).await
+}
+
+fn parameters_of(index: &mut Constraint) -> &mut Vec<String> {
+    match &mut index.kind {
+        ConstraintKind::Index { parameters, .. } => parameters,
+        _ => &mut index.with,
+    }
+}
+
+fn set_parameters(index: &mut Constraint, options: &[ast::SqlOption]) -> Result<()> {
+    let name = match &index.kind {
+        ConstraintKind::Index { method: Some(method), .. } => method.clone(),
+        _ => "btree".to_owned(),
+    };
+    for option in options {
+        let ast::SqlOption::KeyValue { key, value } = option else { return Err(unsupported("such an option")) };
+        let (key, value) = (folded(key), index_keys::value_text(value));
+        index_keys::check_parameter(&name, &key, &value)?;
+        let parameters = parameters_of(index);
+        parameters.retain(|known| known.split_once('=').is_none_or(|(name, _)| name != key));
+        parameters.push(format!("{key}={value}"));
+    }
+    Ok(())
+}
+
+/// Statistics are of the keys that are expressions.
+fn check_expression(index: &Constraint, number: &str) -> Result<()> {
+    let position = number.parse::<usize>().ok().and_then(|number| number.checked_sub(1));
+    let (columns, keys) = match &index.kind {
+        ConstraintKind::Index { columns, keys, .. } => (columns.as_slice(), keys.as_slice()),
+        kind => (kind.columns(), [].as_slice()),
+    };
+    if let Some(column) = position.and_then(|at| columns.get(at)) {
+        let name = &index.name;
+        let message = format!("cannot alter statistics on non-expression column \"{column}\" of index \"{name}\"");
+        return Err(
+            Error::new(ErrorKind::FeatureNotSupported, message).with_hint("Alter statistics on table column instead.")
+        );
+    }
+    if position.and_then(|at| keys.get(at)).is_some() {
+        return Ok(());
+    }
+    let message = format!("column number {number} of relation \"{}\" does not exist", index.name);
+    Err(Error::new(ErrorKind::UndefinedColumn, message))
+}
+
+/// `ADD … USING INDEX`: has the index be that of a constraint.
+pub(super) fn constrain(
+    change: &Change,
+    constraints: &mut Constraints,
+    given: &ast::ConstraintUsingIndex,
+    primary: bool,
+) -> Result<()> {
+    let index = folded(&given.index_name);
+    let Some(at) = constraints.all.iter().position(|known| known.name == index && known.kind.has_index()) else {
+        return Err(Error::new(ErrorKind::UndefinedObject, format!("index \"{index}\" does not exist")));
+    };
+    let ConstraintKind::Index {
+        columns,
+        unique,
+        keys,
+        options,
+        condition,
+        included,
+        nulls_not_distinct,
+        parameters,
+        ..
+    } = constraints.all[at].kind.clone()
+    else {
+        let message = format!("index \"{index}\" is already associated with a constraint");
+        return Err(Error::new(ErrorKind::ObjectNotInPrerequisiteState, message));
+    };
+    let sorted_otherwise = options.iter().position(|option| !option.is_empty());
+    let why = match () {
+        () if !unique => format!("\"{index}\" is not a unique index"),
+        () if !keys.is_empty() => format!("index \"{index}\" contains expressions"),
+        () if condition.is_some() => format!("\"{index}\" is a partial index"),
+        () => match sorted_otherwise {
+            Some(column) => {
+                let number = column + 1;
+                format!("index \"{index}\" column number {number} does not have default sorting behavior")
+            }
+            None => String::new(),
+        },
+    };
+    if !why.is_empty() {
+        return Err(Error::new(ErrorKind::WrongObjectType, why)
+            .with_detail("Cannot create a primary key or unique constraint using such an index."));
+    }
+    let old = constraints.all.remove(at);
+    let name = given.name.as_ref().map_or_else(|| index.clone(), folded);
+    if name != index {
+        let message = format!("ALTER TABLE / ADD CONSTRAINT USING INDEX will rename index \"{index}\" to \"{name}\"");
+        change.notice("00000", message);
+    }
+    match primary {
+        true => constraints.primary_key(Some(name), columns)?,
+        false => constraints.unique(Some(name), columns, nulls_not_distinct, &[])?,
+    }
+    constraints.as_in(&Constraint { covers: included, with: parameters, ..old });
+    Ok(())
 }

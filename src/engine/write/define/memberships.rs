@@ -3,6 +3,7 @@
 use datafusion::sql::sqlparser::ast::Ident;
 
 use super::super::{Change, unsupported};
+use super::rights;
 use crate::catalog::memberships::{DATABASE_OWNER, has_effect, is_predefined};
 use crate::dialect::folded;
 use crate::engine::SessionInfo;
@@ -21,11 +22,14 @@ pub(super) fn carry_out(change: &Change, grants: bool, admin: bool, roles: &[Ide
             let message = format!("must have admin option on role \"{role}\"");
             return Err(Error::new(ErrorKind::InsufficientPrivilege, message));
         }
-        if admin {
+        let owns = |member: &String| change.shared.running.roles.is_owner(member);
+        if admin && grants && !members.iter().all(owns) {
             return Err(unsupported("ADMIN OPTION").with_hint("only the owner of the lake grants"));
         }
         for member in &members {
             match grants {
+                // nobody but the owner has the right to pass a role on, so there is none to take
+                false if admin => check_member(change, &role, member),
                 true => grant(change, &role, member)?,
                 false => revoke(change, &role, member),
             }
@@ -67,6 +71,34 @@ fn revoke(change: &Change, role: &str, member: &str) {
     } else {
         change.warn("01000", format!("role \"{member}\" is not a member of role \"{role}\""));
     }
+}
+
+fn check_member(change: &Change, role: &str, member: &str) {
+    let memberships = change.overlay.scope().memberships(&change.shared.catalog.current());
+    if !memberships.is_direct(role, member) {
+        change.warn("01000", format!("role \"{member}\" is not a member of role \"{role}\""));
+    }
+}
+
+/// DROP OWNED.
+///
+/// # Errors
+/// `42704` for a role there is not, `2BP01` for the owner of the lake, `42501` for who is not.
+pub(super) fn drop_owned(change: &Change, names: &[Ident]) -> Result<()> {
+    let state = change.state();
+    let Some(session) = SessionInfo::of(state.config_options()) else {
+        return Err(unsupported("DROP OWNED outside of a session"));
+    };
+    let users = names.iter().map(|name| known(session, name)).collect::<Result<Vec<_>>>()?;
+    if change.planner.limited_user().is_some() {
+        return Err(Error::new(ErrorKind::InsufficientPrivilege, "permission denied to drop objects"));
+    }
+    if let Some(owner) = users.iter().find(|user| change.shared.running.roles.is_owner(user)) {
+        let message =
+            format!("cannot drop objects owned by role {owner} because they are required by the database system");
+        return Err(Error::new(ErrorKind::DependentObjects, message));
+    }
+    rights::forget(change, &users)
 }
 
 /// The name of a role that there is.

@@ -7,20 +7,26 @@
 
 mod alter;
 mod alter_columns;
+mod alterations;
 mod checks;
 mod columns;
 mod comments;
 mod constraints;
 mod drop;
+mod expressions;
 mod index_keys;
 mod indexes;
 mod memberships;
+mod objects;
 mod options;
 mod relations;
 mod rights;
+mod role_settings;
 mod schemas;
 pub(super) mod sequences;
+mod storage;
 mod tables;
+mod updatable;
 mod views;
 
 pub(in crate::engine) use tables::table_query;
@@ -29,7 +35,9 @@ use datafusion::scalar::ScalarValue;
 use datafusion::sql::sqlparser::ast::{self, ObjectType};
 
 use super::{Change, unsupported};
-use crate::dialect::{Command, RoleCommand, Statement, alter_tag, command, place_of};
+use crate::dialect::{
+    Command, GrantCommand, OPTION, ObjectCommand, RoleCommand, Statement, altered, command, place_of,
+};
 use crate::engine::planned::locate;
 use crate::engine::session::Outcome;
 use crate::error::{Error, ErrorKind, Result};
@@ -62,7 +70,6 @@ pub(super) fn tag(statement: &ast::Statement) -> Option<&'static str> {
         ast::Statement::AlterTable(_) => "ALTER TABLE",
         ast::Statement::AlterView { .. } => "ALTER VIEW",
         ast::Statement::AlterSchema(_) => "ALTER SCHEMA",
-        ast::Statement::AlterIndex { .. } => "ALTER INDEX",
         ast::Statement::Comment { .. } => "COMMENT",
         ast::Statement::Grant(_) => "GRANT",
         ast::Statement::Revoke(_) => "REVOKE",
@@ -73,7 +80,6 @@ pub(super) fn tag(statement: &ast::Statement) -> Option<&'static str> {
             ObjectType::Schema => "DROP SCHEMA",
             ObjectType::Index => "DROP INDEX",
             ObjectType::Sequence => "DROP SEQUENCE",
-            ObjectType::Type => "DROP TYPE",
             _ => return None,
         },
         other => match command(other)? {
@@ -88,6 +94,16 @@ pub(super) fn tag(statement: &ast::Statement) -> Option<&'static str> {
                     "REVOKE ROLE"
                 }
             }
+            Command::Objects(ObjectCommand::Drop { objects, .. }) => objects.first()?.kind.drop_tag,
+            Command::Objects(ObjectCommand::Comment(_)) => "COMMENT",
+            Command::Objects(ObjectCommand::Grant(GrantCommand::Defaults { .. })) => "ALTER DEFAULT PRIVILEGES",
+            Command::Objects(ObjectCommand::Grant(GrantCommand::Objects { grants: true, .. })) => "GRANT",
+            Command::Objects(ObjectCommand::Grant(GrantCommand::Objects { .. })) => "REVOKE",
+            Command::Role(RoleCommand::DropOwned(_)) => "DROP OWNED",
+            Command::Role(
+                RoleCommand::DatabaseOwner { .. } | RoleCommand::Setting { role: None, database: Some(_), .. },
+            ) => "ALTER DATABASE",
+            Command::Role(RoleCommand::Setting { .. }) => "ALTER ROLE",
             Command::Role(_) | Command::Harmless(_) | Command::Refused(_) => return None,
         },
     })
@@ -131,15 +147,12 @@ async fn carry_out(change: &Change, statement: &Statement, params: &[ScalarValue
             done(tag)
         }
         ast::Statement::AlterTable(table) => {
-            alter::table(change, table).await?;
-            done(alter_tag(&statement.text))
+            let kind = altered(&statement.text);
+            alter::table(change, table, kind).await?;
+            done(&format!("ALTER {kind}"))
         }
         ast::Statement::AlterSchema(schema) => {
             schemas::alter(change, schema).await?;
-            done(tag)
-        }
-        ast::Statement::AlterIndex { name, operation } => {
-            indexes::alter(change, name, operation).await?;
             done(tag)
         }
         ast::Statement::Comment { object_type, object_name, comment, if_exists } => {
@@ -147,16 +160,15 @@ async fn carry_out(change: &Change, statement: &Statement, params: &[ScalarValue
             done(tag)
         }
         ast::Statement::Grant(grant) => {
-            if grant.with_grant_option {
-                return Err(unsupported("WITH GRANT OPTION").with_hint("only the owner of the lake grants"));
-            }
             let (privileges, objects, grantees) = (&grant.privileges, grant.objects.as_ref(), &grant.grantees);
-            rights::carry_out(change, &rights::Order { privileges, objects, grantees, grants: true })?;
+            let option = grant.with_grant_option;
+            rights::carry_out(change, &rights::Order { privileges, objects, grantees, grants: true, option })?;
             done(tag)
         }
         ast::Statement::Revoke(revoke) => {
             let (privileges, objects, grantees) = (&revoke.privileges, revoke.objects.as_ref(), &revoke.grantees);
-            rights::carry_out(change, &rights::Order { privileges, objects, grantees, grants: false })?;
+            let option = revoke.granted_by.as_ref().is_some_and(|by| by.value == OPTION);
+            rights::carry_out(change, &rights::Order { privileges, objects, grantees, grants: false, option })?;
             done(tag)
         }
         ast::Statement::Drop { object_type, if_exists, names, cascade, .. } => {
@@ -174,13 +186,14 @@ async fn carry_out(change: &Change, statement: &Statement, params: &[ScalarValue
 async fn commanded(change: &Change, statement: &Statement, tag: &str, command: Command) -> Result<Outcome> {
     let done = |tag: &str| Ok(Outcome::command(tag));
     match command {
-        Command::Refresh { view, with_data } => {
-            views::refresh(change, &view, with_data).await?;
+        Command::Refresh { view, with_data, concurrently } => {
+            views::refresh(change, &view, with_data, concurrently).await?;
             done(tag)
         }
-        Command::SetSchema { name, schema } => {
-            alter::set_schema(change, &name, &schema).await?;
-            done(alter_tag(&statement.text))
+        Command::SetSchema { name, schema, if_exists } => {
+            let kind = altered(&statement.text);
+            alter::set_schema(change, &name, &schema, if_exists, kind).await?;
+            done(&format!("ALTER {kind}"))
         }
         Command::Role(RoleCommand::Member { grants, admin, roles, members }) => {
             memberships::carry_out(change, grants, admin, &roles, &members)?;
@@ -192,6 +205,22 @@ async fn commanded(change: &Change, statement: &Statement, tag: &str, command: C
                 true => sequences::create(change, &name, says_if, &options).await,
                 false => sequences::alter(change, &name, says_if, &options).await,
             }
+        }
+        Command::Role(RoleCommand::DatabaseOwner { database, owner }) => {
+            role_settings::database_owner(change, &database, &owner)?;
+            done(tag)
+        }
+        Command::Role(RoleCommand::Setting { role, database, said }) => {
+            role_settings::carry_out(change, role.as_ref(), database.as_ref(), &said)?;
+            done(tag)
+        }
+        Command::Role(RoleCommand::DropOwned(names)) => {
+            memberships::drop_owned(change, &names)?;
+            done(tag)
+        }
+        Command::Objects(command) => {
+            objects::carry_out(change, &command)?;
+            done(tag)
         }
         _ => Err(unsupported(tag)),
     }

@@ -1,10 +1,12 @@
 //! Table properties: `WITH (…)`, `SET (…)`, `SET TBLPROPERTIES (…)`, and how a table is partitioned.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use datafusion::sql::sqlparser::ast::{self, CreateTableOptions, HiveDistributionStyle, SqlOption};
 
-use super::super::unsupported;
+use super::super::{Change, unsupported};
+use super::index_keys::{check_parameter, value_text};
+use super::storage;
 use crate::dialect::folded;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -20,30 +22,78 @@ const DELTA: [&str; 9] = [
     "delta.setTransactionRetentionDuration",
     "delta.isolationLevel",
 ];
+/// Those of which is known what they may be.
+const CHECKED: [&str; 4] = ["fillfactor", "parallel_workers", "toast_tuple_target", "user_catalog_table"];
 /// PostgreSQL's storage parameters, which have nothing to say about a Delta table.
 const POSTGRES: [&str; 6] =
     ["fillfactor", "toast_tuple_target", "parallel_workers", "user_catalog_table", "oids", "autosummarize"];
 
-pub(super) fn of_table(table: &ast::CreateTable) -> Result<BTreeMap<String, String>> {
-    match &table.table_options {
-        CreateTableOptions::None => Ok(BTreeMap::new()),
+pub(super) fn of_table(change: &Change, table: &ast::CreateTable) -> Result<BTreeMap<String, String>> {
+    properties(change, given(&table.table_options))
+}
+
+/// The options of a table or view.
+pub(super) fn given(options: &CreateTableOptions) -> &[SqlOption] {
+    match options {
+        CreateTableOptions::None => &[],
         CreateTableOptions::With(options)
         | CreateTableOptions::Options(options)
         | CreateTableOptions::Plain(options)
-        | CreateTableOptions::TableProperties(options) => properties(options),
+        | CreateTableOptions::TableProperties(options) => options,
     }
 }
 
-pub(super) fn properties(options: &[SqlOption]) -> Result<BTreeMap<String, String>> {
+fn key_value(option: &SqlOption) -> Result<(&ast::Ident, String)> {
+    match option {
+        SqlOption::KeyValue { key, value } => Ok((key, value_text(value))),
+        SqlOption::Ident(key) => Ok((key, "true".to_owned())),
+        other => Err(unsupported(&format!("table option {other}"))),
+    }
+}
+
+/// Whether a property is what the name says.
+pub(super) fn is_called(property: &str, name: &str) -> bool {
+    property.eq_ignore_ascii_case(name)
+}
+
+/// Checks the options of a view; answers whether what goes in through it is to be checked.
+///
+/// # Errors
+/// `22023` for what is none; `0A000` for what would not be kept.
+pub(super) fn check_of_view(change: &Change, options: &[SqlOption]) -> Result<bool> {
+    let mut seen = BTreeSet::new();
+    for option in options {
+        let (key, value) = key_value(option)?;
+        let name = folded(key);
+        check_parameter("view", &name, &value)?;
+        let holds = !["false", "off", "no", "0"].contains(&value.to_lowercase().as_str());
+        if name == "security_invoker" && holds {
+            return Err(unsupported("security_invoker").with_hint("a view reads what its maker may read"));
+        }
+        if name == "security_barrier" && holds {
+            let message = "security_barrier has no effect: there are no functions of users that could tell rows";
+            change.notice("00000", message.to_owned());
+        }
+        if !seen.insert(name.clone()) {
+            let message = format!("parameter \"{name}\" specified more than once");
+            return Err(Error::new(ErrorKind::InvalidParameter, message));
+        }
+    }
+    Ok(seen.contains("check_option"))
+}
+
+pub(super) fn properties(change: &Change, options: &[SqlOption]) -> Result<BTreeMap<String, String>> {
     let mut properties = BTreeMap::new();
     for option in options {
-        let (key, value) = match option {
-            SqlOption::KeyValue { key, value } => (key, text(value)),
-            SqlOption::Ident(key) => (key, "true".to_owned()),
-            other => return Err(unsupported(&format!("table option {other}"))),
-        };
+        let (key, value) = key_value(option)?;
         let name = key.value.as_str();
         let plain = folded(key);
+        if storage::check_option(change, name, &value)? {
+            continue;
+        }
+        if CHECKED.contains(&plain.as_str()) {
+            check_parameter("heap", &plain, &value)?;
+        }
         if POSTGRES.contains(&plain.as_str()) || plain.starts_with("autovacuum_") || plain.starts_with("toast.") {
             continue;
         }
@@ -58,17 +108,6 @@ pub(super) fn properties(options: &[SqlOption]) -> Result<BTreeMap<String, Strin
         properties.insert(known.map_or(name, |known| *known).to_owned(), value);
     }
     Ok(properties)
-}
-
-fn text(value: &ast::Expr) -> String {
-    match value {
-        ast::Expr::Value(value) => match &value.value {
-            ast::Value::SingleQuotedString(text) => text.clone(),
-            other => other.to_string().to_lowercase(),
-        },
-        ast::Expr::Identifier(ident) => folded(ident),
-        other => other.to_string(),
-    }
 }
 
 /// `PARTITION BY LIST (a, b)` and `PARTITIONED BY (a, b)`: a folder for each value of the columns.

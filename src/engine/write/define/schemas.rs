@@ -4,20 +4,25 @@ use datafusion::sql::sqlparser::ast::{self, AlterSchemaOperation};
 
 use super::super::names::{check_schema, reference};
 use super::super::{Change, unsupported};
-use super::alter::owner_stays;
+use super::alter::{check_role, owner_stays};
 use super::relations;
 use crate::dialect::folded;
 use crate::error::{Error, ErrorKind, Result};
 use crate::names::TableName;
 
+/// Words that stand for whom the session acts for.
+const MEANT: [&str; 3] = ["current_user", "current_role", "session_user"];
+
 pub(super) fn create(change: &Change, name: &ast::SchemaName, if_not_exists: bool) -> Result<()> {
-    // whose it is matters to nobody: all that is the lake's belongs to one owner
-    let schema = match name {
-        ast::SchemaName::Simple(name) | ast::SchemaName::NamedAuthorization(name, _) => {
-            reference(name)?.table().to_owned()
-        }
-        ast::SchemaName::UnnamedAuthorization(owner) => folded(owner),
+    let (schema, owner) = match name {
+        ast::SchemaName::Simple(name) => (reference(name)?.table().to_owned(), None),
+        ast::SchemaName::NamedAuthorization(name, owner) => (reference(name)?.table().to_owned(), Some(owner)),
+        ast::SchemaName::UnnamedAuthorization(owner) => (folded(owner), Some(owner)),
     };
+    // whose it is matters to nobody: all that is the lake's belongs to one owner
+    if let Some(owner) = owner.filter(|owner| owner.quote_style.is_some() || !MEANT.contains(&folded(owner).as_str())) {
+        check_role(change, &folded(owner))?;
+    }
     check_free_for_users(&schema)?;
     if exists(change, &schema) || schema == "information_schema" {
         let message = format!("schema \"{schema}\" already exists");
@@ -58,7 +63,7 @@ pub(super) async fn alter(change: &Change, schema: &ast::AlterSchema) -> Result<
     check_exists(change, &name)?;
     for operation in &schema.operations {
         match operation {
-            AlterSchemaOperation::OwnerTo { owner } => owner_stays(change, owner),
+            AlterSchemaOperation::OwnerTo { owner } => owner_stays(change, owner)?,
             AlterSchemaOperation::Rename { name: new } => rename(change, &name, reference(new)?.table()).await?,
             _ => return Err(unsupported("this form of ALTER SCHEMA")),
         }
@@ -72,6 +77,9 @@ async fn rename(change: &Change, old: &str, new: &str) -> Result<()> {
     }
     check_free_for_users(new)?;
     change.overlay.put_schema(new, true);
+    if let Some(rights) = change.overlay.scope().schema_rights(old) {
+        change.overlay.put_schema_rights(new, rights);
+    }
     for object in change.overlay.scope().objects() {
         if object.name.schema == old {
             change.planner.check_owner(&object)?;

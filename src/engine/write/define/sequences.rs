@@ -39,14 +39,22 @@ pub(super) async fn create(change: &Change, name: &ObjectName, if_not_exists: bo
 pub(super) async fn alter(change: &Change, name: &ObjectName, if_exists: bool, options: &str) -> Result<Outcome> {
     let done = Ok(Outcome::command("ALTER SEQUENCE"));
     let Some(object) = owned_if(change, name, if_exists)? else { return done };
-    let Some(old) = object.sequence() else { return Err(no_sequence(&object.name)) };
-    let options = sequence_options(options)?;
+    if object.sequence().is_none() {
+        return Err(no_sequence(&object.name));
+    }
+    apply(change, &object, &sequence_options(options)?).await?;
+    done
+}
+
+/// Declares a sequence anew, and has it begin again where that is said.
+pub(super) async fn apply(change: &Change, object: &Arc<Object>, options: &[SequenceOption]) -> Result<()> {
+    let Some(old) = object.sequence() else { return Ok(()) };
     let mut sequence = old.clone();
-    declare(&mut sequence, &options, false)?;
-    if let Some(owner) = owner(change, &object.name, &options)? {
+    declare(&mut sequence, options, false)?;
+    if let Some(owner) = owner(change, &object.name, options)? {
         sequence.owned_by = owner;
     }
-    for option in &options {
+    for option in options {
         if let SequenceOption::Restart(value) = option {
             let value = value.unwrap_or(sequence.start);
             check_within("RESTART", value, &sequence)?;
@@ -56,7 +64,7 @@ pub(super) async fn alter(change: &Change, name: &ObjectName, if_exists: bool, o
     if sequence != *old {
         change.overlay.put_sequence(&object.name, sequence);
     }
-    done
+    Ok(())
 }
 
 fn no_sequence(name: &TableName) -> Error {

@@ -14,7 +14,7 @@ use super::super::{Change, unsupported};
 use super::columns::{Declared, declared};
 use super::constraints::Constraints;
 use super::relations::{self, existing, is_temporary, place, quoted};
-use super::{checks, options, sequences};
+use super::{checks, expressions, options, sequences};
 use crate::catalog::Column;
 use crate::dialect::{LIKE, Statement, folded, visible_name};
 use crate::engine::planned::bind;
@@ -48,7 +48,10 @@ pub(super) async fn create(
             let query = Statement { ast, ..statement.clone() };
             let plan = planned(change, &query, params).await?;
             let names: Vec<String> = table.columns.iter().map(|column| folded(&column.name)).collect();
-            let kept = Kept { properties: options::of_table(table)?, partition_by: options::partition_columns(table)? };
+            let kept = Kept {
+                properties: options::of_table(change, table)?,
+                partition_by: options::partition_columns(table)?,
+            };
             let rows = fill(change, &name, renamed(plan, &names)?, kept, with_data).await?;
             Outcome::command(if with_data { format!("SELECT {rows}") } else { tag.to_owned() })
         }
@@ -60,6 +63,9 @@ pub(super) async fn create(
             let spec = WriteSpec { definition: Some(definition), ..WriteSpec::new(WriteMode::Overwrite) };
             change.write(&name, spec, none).await?;
             sequences::settle_owners(change, &name);
+            for column in asks.columns.keys() {
+                expressions::check_generated(change, &name, &asks, column).await?;
+            }
             checks::expressions(change, &name, &asks).await?;
             Outcome::command(tag)
         }
@@ -245,7 +251,8 @@ async fn defined(change: &Change, name: &TableName, table: &ast::CreateTable) ->
     for constraint in &table.constraints {
         constraints.add(change, constraint)?;
     }
-    constraints.settle(change)?;
+    let declared = |name: &str| columns.iter().find(|column| column.name() == name);
+    constraints.settle(change, |name| declared(name).map(Declared::pg_type))?;
     let partition_by = options::partition_columns(table)?;
     for column in &partition_by {
         if !columns.iter().any(|known| known.name() == column) {
@@ -257,7 +264,7 @@ async fn defined(change: &Change, name: &TableName, table: &ast::CreateTable) ->
     let fields = columns.iter().map(|column| column.field.clone().with_nullable(!not_null(&column.field)));
     let schema = Schema::new(fields.collect::<Vec<_>>());
     let columns = columns.into_iter().map(|column| (column.field.name().clone(), column.definition)).collect();
-    let properties = options::of_table(table)?;
+    let properties = options::of_table(change, table)?;
     Ok(Definition {
         columns,
         constraints: constraints.all,
@@ -320,10 +327,12 @@ async fn copied(
         match &constraint.kind {
             ConstraintKind::Check { .. } if has("constraints") => constraints.all.push(constraint.clone()),
             ConstraintKind::PrimaryKey { columns } if has("indexes") => {
-                constraints.primary_key(None, columns.clone())?
+                constraints.primary_key(None, columns.clone())?;
+                constraints.as_in(constraint);
             }
             ConstraintKind::Unique { columns, nulls_not_distinct } if has("indexes") => {
-                constraints.unique(None, columns.clone(), *nulls_not_distinct)?
+                constraints.unique(None, columns.clone(), *nulls_not_distinct, &constraint.covers)?;
+                constraints.as_in(constraint);
             }
             kind @ ConstraintKind::Index { .. } if has("indexes") => constraints.index(kind)?,
             _ => {}

@@ -6,6 +6,7 @@ use datafusion::sql::sqlparser::ast::{self, ObjectName};
 use super::super::Change;
 use super::relations::{self, existing, full_name, is_temporary, owned, place, qualified, quoted};
 use super::tables::{Kept, fill, renamed};
+use super::{options, updatable};
 use crate::catalog::{Column, Object, ObjectKind};
 use crate::dialect::{self, folded};
 use crate::engine::session::Outcome;
@@ -31,6 +32,9 @@ pub(super) async fn create(change: &Change, view: &ast::CreateView) -> Result<Ou
         }
         Some(_) => return existing(change, &name, view.if_not_exists, "CREATE VIEW"),
         None => {}
+    }
+    if options::check_of_view(change, options::given(&view.options))? {
+        updatable::check(&view.query)?;
     }
     let names: Vec<String> = view.columns.iter().map(|column| folded(&column.name)).collect();
     let plan = relations::plan(change, &definition).await?;
@@ -111,18 +115,23 @@ pub(super) async fn create_materialized(change: &Change, view: &ast::CreateView)
     if change.scope().object(&name).is_some() {
         return existing(change, &name, view.if_not_exists, "CREATE MATERIALIZED VIEW");
     }
+    let properties = options::properties(change, options::given(&view.options))?;
     let with_data = !view.with_no_schema_binding;
     let definition = qualified(change, &view.query)?;
     let names: Vec<String> = view.columns.iter().map(|column| folded(&column.name)).collect();
     let plan = renamed(relations::plan(change, &definition).await?, &names)?;
     let columns = columns_of(&plan);
     let definition = settled(&definition, &names, &columns);
-    let rows = fill(change, &name, plan, Kept::default(), with_data).await?;
-    change.overlay.edit(&name, |object| object.query = Some(definition))?;
+    let rows = fill(change, &name, plan, Kept { properties, ..Kept::default() }, with_data).await?;
+    change.overlay.edit(&name, |object| (object.query, object.unpopulated) = (Some(definition), !with_data))?;
     Ok(Outcome::command(if with_data { format!("SELECT {rows}") } else { "CREATE MATERIALIZED VIEW".to_owned() }))
 }
 
-pub(super) async fn refresh(change: &Change, view: &ObjectName, with_data: bool) -> Result<()> {
+pub(super) async fn refresh(change: &Change, view: &ObjectName, with_data: bool, concurrently: bool) -> Result<()> {
+    if concurrently && !with_data {
+        let message = "CONCURRENTLY and WITH NO DATA options cannot be used together";
+        return Err(Error::new(ErrorKind::SyntaxError, message));
+    }
     let object = owned(change, view)?;
     let Some(query) = &object.query else {
         let message = format!("\"{}\" is not a materialized view", object.name.name);
@@ -132,6 +141,9 @@ pub(super) async fn refresh(change: &Change, view: &ObjectName, with_data: bool)
             object.noun()
         )));
     };
+    if concurrently {
+        check_concurrently(&object)?;
+    }
     let plan = renamed(relations::plan(change, query).await?, &[])?;
     let old = change.definition(&object).await?;
     fill(change, &object.name, plan, Kept::default(), with_data).await?;
@@ -146,5 +158,19 @@ pub(super) async fn refresh(change: &Change, view: &ObjectName, with_data: bool)
     if kept != definition {
         change.overlay.redefine(&object.name, &kept).await?;
     }
-    Ok(())
+    change.overlay.edit(&object.name, |object| object.unpopulated = !with_data)
+}
+
+/// Readers go on with the old rows however a view is refreshed here; PostgreSQL needs these to have it so.
+fn check_concurrently(view: &Object) -> Result<()> {
+    if view.unpopulated {
+        let message = "CONCURRENTLY cannot be used when the materialized view is not populated";
+        return Err(Error::new(ErrorKind::FeatureNotSupported, message));
+    }
+    if view.constraints.iter().any(|constraint| constraint.kind.is_key()) {
+        return Ok(());
+    }
+    let message = format!("cannot refresh materialized view \"{}\" concurrently", view.name);
+    let hint = "Create a unique index with no WHERE clause on one or more columns of the materialized view.";
+    Err(Error::new(ErrorKind::ObjectNotInPrerequisiteState, message).with_hint(hint))
 }
