@@ -123,6 +123,10 @@ impl Cursors {
         }
     }
 
+    pub fn close_cursor(&mut self, name: &str) {
+        self.open.remove(name);
+    }
+
     pub fn close_portals(&mut self) {
         self.open.retain(|_, cursor| !cursor.is_portal);
     }

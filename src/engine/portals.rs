@@ -82,6 +82,11 @@ impl Session {
         self.cursors.close_portal(name);
     }
 
+    /// Closes the portal or the cursor that SQL has declared under the name.
+    pub fn close_cursor(&mut self, name: &str) {
+        self.cursors.close_cursor(name);
+    }
+
     /// Closes all portals: the transaction that they live in is over.
     pub fn close_portals(&mut self) {
         self.cursors.close_portals();

@@ -291,7 +291,7 @@ impl Connection {
             }
             Target::Portal(name) => {
                 self.portals.remove(name);
-                self.session.close_portal(name);
+                self.session.close_cursor(name);
             }
         }
         self.link.writer.put(&CloseComplete::new());

@@ -260,3 +260,12 @@ select id from sales order by id limit (select count(*) / 2 from employees) offs
 select quantity from sales order by id desc offset (select count(*) - 2 from sales);
 
 select region from (select region, id from sales order by id limit (select max(department_id) / 10 from employees)) x order by id;
+
+-- Bits on the way to numbers.
+select ('x' || lpad('ff', 8, '0'))::bit(32)::int, ('x' || md5('a'))::bit(64)::bigint, ('x' || substr(md5('a'), 17))::bit(64)::bigint, 'xffffffff'::bit(32)::int, '101'::bit(3)::int, cast(cast(44 as bit(8)) as integer), (-1)::bit(4)::int, '1'::bit(8)::int;
+
+select id from employees where (id::bit(8) & B'00000001') = B'00000001' order by id;
+
+select ('xg'::text)::bit(8)::int;
+
+select coalesce(cast((sum(distinct (cast(floor(coalesce(s.price, 0) * (1000000 * 1.0)) as decimal(38, 0))) + ('x' || md5(s.id::varchar))::bit(32)::int) - sum(distinct ('x' || md5(s.id::varchar))::bit(32)::int)) as double precision) / cast((1000000.0) as double precision), 0) as total from sales s cross join departments d;

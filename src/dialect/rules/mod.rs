@@ -5,6 +5,7 @@
 mod array_literals;
 mod array_subquery;
 mod base_types;
+mod bits;
 mod boolean_literals;
 mod cast_arguments;
 mod catalog_functions;
@@ -133,6 +134,7 @@ fn rewrite(statement: &mut Statement) {
             &mut parameter_types::Typer,
             &mut quantified::Rewriter,
             &mut hypothetical_sets::Rewriter,
+            &mut bits::Rewriter,
             &mut row_comparisons::Rewriter,
             &mut lag_defaults::Rewriter,
             &mut grouping_members::Rewriter,

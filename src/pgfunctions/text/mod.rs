@@ -1,5 +1,6 @@
-//! Strings and regular expressions, and numbers where DataFusion's functions are others.
+//! Strings, of bits too, and regular expressions, and numbers where DataFusion's functions are others.
 
+mod bits;
 mod degrees;
 mod format;
 mod hash;
@@ -13,4 +14,4 @@ use super::row::Function;
 pub use strings::{RECORD_OUT, TO_HEX_OF_BIGINT};
 
 pub const FUNCTIONS: &[&[Function]] =
-    &[format::FUNCTIONS, hash::FUNCTIONS, numbers::FUNCTIONS, regexps::FUNCTIONS, strings::FUNCTIONS];
+    &[bits::FUNCTIONS, format::FUNCTIONS, hash::FUNCTIONS, numbers::FUNCTIONS, regexps::FUNCTIONS, strings::FUNCTIONS];
