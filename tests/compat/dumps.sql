@@ -699,6 +699,13 @@ insert into pm values ('a', 'x', 3) on conflict (b) do nothing;
 insert into pm values ('a', 'x', 3) on conflict (lower(a) collate "C", b) do nothing;
 insert into pm values ('a', 'x', 3) on conflict (lower(a) text_ops, b) do nothing;
 insert into pm values ('a', 'x', 3) on conflict on constraint nosuch do nothing;
+create table gk (a int, b int generated always as (a + 1) stored, c text, check (a > 0));
+create unique index on gk (b);
+insert into gk (a, c) values (1, 'x');
+insert into gk (a, c) values (1, 'y') on conflict (b) do update set c = excluded.c || gk.c returning *;
+insert into gk (a, c) select 1, 'z' on conflict (b) do update set c = excluded.c || gk.c returning *;
+insert into gk (a, c) values (-1, 'y') on conflict (b) do nothing;
+select * from gk;
 drop table pu, pe, pm;
 -- Roles, databases, comments.
 alter role current_user set nosuch = 1;
