@@ -314,6 +314,7 @@ pub(super) fn corrupt(error: impl Into<Box<dyn std::error::Error + Send + Sync>>
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::catalog::{Privilege, Rights};
     use crate::table::{Constraint, ConstraintKind};
 
     #[test]
@@ -346,10 +347,13 @@ mod tests {
                 provenance: None,
                 constraints: vec![unique.clone()],
                 query: (n == 0).then(|| "select 1".into()),
+                unpopulated: n == 0,
                 rights: (n == 1).then(Default::default),
             };
             release.objects.insert(name, Arc::new(object));
         }
+        release.schema_rights.insert("gold".into(), Rights::of_everybody(&[Privilege::Usage]));
+        release.role_settings.insert(("ann".into(), "search_path".into()), "gold".into());
         release.tombstones.push(Tombstone { oid: 16500, name, location: "gold/d".into(), dropped_in: ReleaseId(6) });
         release.memberships.set("pg_monitor", "ann", true);
         let (bytes, rows) = encode(&release).unwrap();
@@ -357,6 +361,7 @@ mod tests {
         assert_eq!(rows, 6 + 1 + 3 + 1);
         assert_eq!(read.memberships, release.memberships);
         assert_eq!(read.objects, release.objects);
+        assert_eq!((&read.schema_rights, &read.role_settings), (&release.schema_rights, &release.role_settings));
         assert_eq!(read.schemas, release.schemas);
         assert_eq!(read.tombstones, release.tombstones);
         assert_eq!(read.next_oid(), 16501);

@@ -208,3 +208,62 @@ async fn who_acts_for_a_role_may_do_what_the_role_may() {
         forbidden(&sneaking, "select a from t").await;
     }
 }
+
+#[tokio::test]
+async fn schemas_and_sequences_are_everybody_s_until_something_is_taken_away() {
+    let lake = lake();
+    let (owner, ann, bob) =
+        (client(&lake, "lakewire", "own").await, client(&lake, "ann", "a").await, client(&lake, "bob", "b").await);
+    run(&owner, "create schema s; create table s.t as select 1 as a; create sequence s.q").await;
+    run(&owner, "grant usage on schema s to ann").await;
+    run(&ann, "create table s.mine (a integer); select nextval('s.q'); create table moved (a integer)").await;
+    forbidden(&ann, "revoke create on schema s from public").await;
+
+    run(&owner, "revoke create on schema s from public").await;
+    for sql in [
+        "create table s.more (a integer)",
+        "create table s.more as select 1 as a",
+        "select 1 as a into s.more",
+        "create view s.more as select 1 as a",
+        "create materialized view s.more as select 1 as a",
+        "create sequence s.more",
+        "alter table moved set schema s",
+    ] {
+        forbidden(&ann, sql).await;
+    }
+    let held = "select has_schema_privilege('ann', 's', 'create'), has_schema_privilege('bob', 's', 'usage')";
+    assert_eq!(rows(&owner, held).await, [["f", "t"]]);
+    assert_eq!(value(&bob, "select a from s.t").await, "1");
+    run(&owner, "create table s.more (a integer)").await;
+
+    run(&owner, "revoke all on schema s from public; revoke all on sequence s.q from public").await;
+    for sql in ["select a from s.t", "insert into s.t values (2)", "copy s.t to stdout"] {
+        forbidden(&bob, sql).await;
+    }
+    assert_eq!(value(&ann, "select a from s.t").await, "1");
+    for sql in ["select nextval('s.q')", "select setval('s.q', 9)"] {
+        forbidden(&ann, sql).await;
+    }
+    run(&owner, "grant usage on sequence s.q to ann").await;
+    assert_eq!(value(&ann, "select nextval('s.q')").await, "2");
+    forbidden(&ann, "select setval('s.q', 9)").await;
+    run(&owner, "drop owned by ann").await;
+    forbidden(&ann, "select a from s.t").await;
+}
+
+#[tokio::test]
+async fn sessions_begin_with_what_is_said_of_their_role() {
+    let lake = lake();
+    let owner = client(&lake, "lakewire", "own").await;
+    run(&owner, "alter role ann set search_path to gold, public; alter database lake set datestyle to 'SQL, DMY'")
+        .await;
+    let (ann, bob) = (client(&lake, "ann", "a").await, client(&lake, "bob", "b").await);
+    assert_eq!(value(&ann, "show search_path").await, "gold, public");
+    assert_ne!(value(&bob, "show search_path").await, "gold, public");
+    assert_eq!(value(&bob, "show datestyle").await, "SQL, DMY");
+    forbidden(&ann, "alter role bob set search_path to gold").await;
+    run(&ann, "alter role ann set search_path to silver").await;
+    assert_eq!(value(&client(&lake, "ann", "a").await, "show search_path").await, "silver");
+    run(&owner, "alter role ann reset all; alter database lake reset datestyle").await;
+    assert_ne!(value(&client(&lake, "ann", "a").await, "show search_path").await, "silver");
+}

@@ -6,6 +6,7 @@ use std::hash::{Hash, Hasher};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, FieldRef};
 use datafusion::common::TableReference;
 use datafusion::datasource::{ViewTable, provider_as_source};
@@ -264,32 +265,36 @@ pub(super) async fn plan(
     Ok((changes, layout))
 }
 
-/// The rows, each of which has met the table's conditions.
+/// The rows, each of which has met the table's conditions, with the columns that are computed from the others.
 fn checked(proposed: LogicalPlan, rules: &Arc<TableRules>) -> Result<LogicalPlan> {
     if !rules.asks() {
         return Ok(proposed);
     }
     let columns: Vec<Expr> = proposed.schema().columns().into_iter().map(Expr::Column).collect();
-    let check =
-        ScalarUDF::from(Checked { rules: rules.clone(), signature: Signature::variadic_any(Volatility::Volatile) });
     let mut items = columns.clone();
-    if let (Some(first), Some(field)) = (items.first_mut(), proposed.schema().fields().first()) {
-        *first = check.call(columns).alias(field.name());
+    // the first tells whether the row may be there at all
+    for index in std::iter::once(0).chain(rules.generated_columns()) {
+        let signature = Signature::variadic_any(Volatility::Volatile);
+        let check = ScalarUDF::from(Checked { rules: rules.clone(), index, signature });
+        if let (Some(item), Some(field)) = (items.get_mut(index), proposed.schema().fields().get(index)) {
+            *item = check.call(columns.clone()).alias(field.name());
+        }
     }
     let plan = LogicalPlanBuilder::from(proposed).project(items).and_then(LogicalPlanBuilder::build);
     plan.map_err(errors::from_datafusion)
 }
 
-/// Gives the first of its arguments, which are a row, where that may be in the table.
+/// Gives one of its arguments, which are a row, as it is in the table; an error where the row may not be there.
 #[derive(Debug)]
 struct Checked {
     rules: Arc<TableRules>,
+    index: usize,
     signature: Signature,
 }
 
 impl PartialEq for Checked {
     fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.rules, &other.rules)
+        self.index == other.index && Arc::ptr_eq(&self.rules, &other.rules)
     }
 }
 
@@ -297,7 +302,7 @@ impl Eq for Checked {}
 
 impl Hash for Checked {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        Arc::as_ptr(&self.rules).hash(state);
+        (self.index, Arc::as_ptr(&self.rules)).hash(state);
     }
 }
 
@@ -309,17 +314,17 @@ impl ScalarUDFImpl for Checked {
         &self.signature
     }
     fn return_type(&self, types: &[DataType]) -> DataFusionResult<DataType> {
-        Ok(types.first().cloned().unwrap_or(DataType::Null))
+        Ok(types.get(self.index).cloned().unwrap_or(DataType::Null))
     }
     fn return_field_from_args(&self, args: ReturnFieldArgs) -> DataFusionResult<FieldRef> {
         let none = || DataFusionError::Internal("a row without columns".to_owned());
-        args.arg_fields.first().cloned().ok_or_else(none)
+        args.arg_fields.get(self.index).cloned().ok_or_else(none)
     }
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> DataFusionResult<ColumnarValue> {
         let rows = args.number_rows;
         let arrays =
             args.args.iter().map(|value| value.clone().into_array(rows)).collect::<DataFusionResult<Vec<_>>>()?;
-        self.rules.finish(arrays, rows).map_err(|error| DataFusionError::External(Box::new(error)))?;
-        args.args.into_iter().next().ok_or_else(|| DataFusionError::Internal("a row without columns".to_owned()))
+        let row = self.rules.finish(arrays, rows).map_err(|error| DataFusionError::External(Box::new(error)))?;
+        Ok(ColumnarValue::Array(cast(row.column(self.index), args.return_field.data_type())?))
     }
 }

@@ -256,7 +256,12 @@ impl TableRules {
     /// Whether there are rows that the table does not take.
     pub fn asks(&self) -> bool {
         let refuses_nulls = self.schema.fields().iter().any(|field| !field.is_nullable());
-        refuses_nulls || !self.checks.is_empty() || !self.forms.is_empty()
+        refuses_nulls || !self.checks.is_empty() || !self.forms.is_empty() || !self.generated.is_empty()
+    }
+
+    /// The positions of the columns that are computed from the others.
+    pub fn generated_columns(&self) -> impl Iterator<Item = usize> {
+        self.generated.iter().map(|(index, _)| *index).filter(|index| *index > 0)
     }
 
     /// An expression over a row of the table.

@@ -10,6 +10,7 @@ use super::relations::plan;
 use super::tables::select_from;
 use crate::catalog::Column;
 use crate::dialect;
+use crate::engine::tree::system_columns;
 use crate::error::{Error, ErrorKind, Result};
 use crate::names::TableName;
 use crate::pgcatalog::{Nature, nature};
@@ -96,7 +97,13 @@ pub(super) async fn check_generated(
 ) -> Result<()> {
     let generated = |column: &str| definition.columns.get(column).and_then(|known| known.generated.as_deref());
     let Some(text) = generated(column) else { return Ok(()) };
-    if let Some(other) = names_in(text)?.iter().find(|other| generated(other).is_some()) {
+    let names = names_in(text)?;
+    let is_own = |name: &str| definition.schema.field_with_name(name).is_ok();
+    if let Some(other) = names.iter().find(|name| system_columns::NAMES.contains(&name.as_str()) && !is_own(name)) {
+        let message = format!("cannot use system column \"{other}\" in column generation expression");
+        return Err(Error::new(ErrorKind::InvalidColumnReference, message));
+    }
+    if let Some(other) = names.iter().find(|other| generated(other).is_some()) {
         let message = format!("cannot use generated column \"{other}\" in column generation expression");
         return Err(Error::new(ErrorKind::InvalidObjectDefinition, message)
             .with_detail("A generated column cannot reference another generated column."));

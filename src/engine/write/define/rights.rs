@@ -136,13 +136,18 @@ fn on_schema(change: &Change, schema: &str, users: &[String], privileges: &[Priv
         return Err(Error::new(ErrorKind::InsufficientPrivilege, message));
     }
     let rights = change.overlay.scope().schema_rights(schema);
-    if rights.is_none() && grants {
+    if rights.is_none() && changes_nothing(users, grants) {
         return Ok(());
     }
     let mut rights = rights.unwrap_or_else(|| Rights::of_everybody(&Privilege::OF_SCHEMAS));
     set(&mut rights, users, privileges, grants);
     change.overlay.put_schema_rights(schema, rights);
     Ok(())
+}
+
+/// Whether what is everybody's is given to everybody.
+fn changes_nothing(users: &[String], grants: bool) -> bool {
+    grants && users.iter().all(|user| user == EVERYBODY)
 }
 
 fn set(rights: &mut Rights, users: &[String], privileges: &[Privilege], grants: bool) {
@@ -198,7 +203,7 @@ fn give(change: &Change, object: &Arc<Object>, users: &[String], privileges: &[P
         let message = format!("permission denied for {} {}", object.noun(), object.name.name);
         return Err(Error::new(ErrorKind::InsufficientPrivilege, message));
     }
-    if object.sequence().is_some() && object.rights.is_none() && grants {
+    if object.sequence().is_some() && object.rights.is_none() && changes_nothing(users, grants) {
         return Ok(());
     }
     let mut rights: Rights = object.rights.clone().unwrap_or_else(|| match object.sequence() {

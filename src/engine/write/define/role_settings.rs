@@ -22,7 +22,12 @@ fn check_database(change: &Change, database: &Ident) -> Result<()> {
 
 pub(super) fn database_owner(change: &Change, database: &Ident, owner: &Ident) -> Result<()> {
     check_database(change, database)?;
-    owner_stays(change, &ast::Owner::Ident(owner.clone()))
+    let owner = match folded(owner).as_str() {
+        "current_user" | "current_role" if owner.quote_style.is_none() => ast::Owner::CurrentUser,
+        "session_user" if owner.quote_style.is_none() => ast::Owner::SessionUser,
+        _ => ast::Owner::Ident(owner.clone()),
+    };
+    owner_stays(change, &owner)
 }
 
 /// # Errors
