@@ -337,7 +337,6 @@ mod tests {
         for (n, kind) in (0u32..).zip(kinds) {
             let name = TableName::new("gold", format!("t{n}"));
             let object = Object {
-                unpopulated: false,
                 id: uuid::Uuid::now_v7(),
                 oid: 16400 + n,
                 name: name.clone(),

@@ -42,6 +42,11 @@ pub fn joined(tokens: &[TokenWithSpan]) -> Vec<TokenWithSpan> {
     out
 }
 
+fn is_behind_operator(before: &[TokenWithSpan]) -> bool {
+    let last = before.iter().rev().map(|token| &token.token).find(|token| !matches!(token, Token::Whitespace(_)));
+    matches!(last, Some(Token::Ampersand | Token::Pipe | Token::Sharp | Token::Tilde | Token::Eq | Token::Neq))
+}
+
 /// # Errors
 /// `42601` for a name without a letter, for one right behind a number, which would be a column's name, and for hexadecimal
 /// numbers, which would be bytes; `0A000` for strings of bits: there is no such type.
@@ -63,6 +68,8 @@ pub fn check(tokens: &[TokenWithSpan], sql: &str, positions: &Positions) -> Resu
             {
                 return Err(junk(&format!("{digits}{}", word.value)));
             }
+            // beside bits that become numbers it is one, too
+            (Token::SingleQuotedByteStringLiteral(_), _) if is_behind_operator(&tokens[..at]) => {}
             (Token::HexStringLiteral(_) | Token::SingleQuotedByteStringLiteral(_), _) => {
                 let (text, _) = positions.slice(sql, &tokens[at..=at]);
                 if text.starts_with('0') {

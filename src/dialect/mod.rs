@@ -73,6 +73,7 @@ pub use rules::{
     frame_parameter, is_aggregate, is_of_rows, one_value, repeated_name, rewritten_functions, visible_name,
 };
 pub use sequences::{SequenceOption, sequence_options};
+pub use ungrammatical::is_locale;
 
 /// How deep expressions may nest before `54001`.
 const NESTING_MAX: usize = 128;

@@ -206,7 +206,7 @@ mod tests {
     fn columns_have_names_without_as() {
         let shown = |sql| parse_single(sql).unwrap().ast.to_string();
         let sql = "SELECT a start, b end, c.member member, d top, e AS from FROM t minus";
-        let expected = "SELECT a AS start, b AS end, c.member AS member, d AS top, e AS from FROM t AS minus";
+        let expected = "SELECT a AS start, b AS end, c.member AS member, d AS top, e AS from FROM t minus";
         assert_eq!(shown(sql), expected);
     }
 

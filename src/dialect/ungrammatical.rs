@@ -208,9 +208,13 @@ fn unequal_rows() -> Error {
 
 /// The collations of every PostgreSQL, and those of locales, of which there may be any.
 fn is_collation(name: &str) -> bool {
+    ["C", "POSIX", "default", "ucs_basic"].contains(&name) || is_locale(name)
+}
+
+/// Whether it is the name of a language's collation: `en_US.utf8`, `de-x-icu`.
+pub fn is_locale(name: &str) -> bool {
     let language = name.split(['_', '-']).next().unwrap_or_default();
-    let is_locale = (2..=3).contains(&language.len()) && language.len() < name.len();
-    ["C", "POSIX", "default", "ucs_basic"].contains(&name) || is_locale
+    (2..=3).contains(&language.len()) && language.len() < name.len()
 }
 
 /// `EXPLAIN t`, of which the parser makes a description of the table.

@@ -121,8 +121,8 @@ mod tests {
              ORDER BY max(a) OVER (PARTITION BY b ORDER BY c)",
         );
         check(
-            "SELECT (SELECT max(x) OVER (w) AS m FROM u) AS m FROM t WINDOW w AS (PARTITION BY b)",
-            "SELECT (SELECT max(x) OVER w AS m FROM u) AS m FROM t WINDOW w AS (PARTITION BY b)",
+            "SELECT a FROM (SELECT max(x) OVER (w) AS m FROM u) AS s, t WINDOW w AS (PARTITION BY b)",
+            "SELECT a FROM (SELECT max(x) OVER w AS m FROM u) AS s, t WINDOW w AS (PARTITION BY b)",
         );
     }
 }

@@ -199,8 +199,8 @@ mod tests {
     #[test]
     fn rows_are_compared_with_the_one_of_a_query() {
         check(
-            "(a, b) = (select x, 1 from u)",
-            "((SELECT lakewire_single_value((a = \"rows1\" AND b = \"rows2\")) FROM (SELECT x, 1 FROM u) AS \"rows\" (\"rows1\", \"rows2\")))",
+            "(a, b) = (select x, y from u)",
+            "((SELECT lakewire_single_value((a = \"rows1\" AND b = \"rows2\")) FROM (SELECT x, y FROM u) AS \"rows\" (\"rows1\", \"rows2\")))",
         );
     }
 

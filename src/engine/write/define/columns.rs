@@ -16,7 +16,7 @@ use super::expressions::{self, Place};
 use super::index_keys::settled_collation;
 use super::sequences;
 use crate::catalog::Column;
-use crate::dialect::{folded, key_clauses};
+use crate::dialect::{self, folded, key_clauses};
 use crate::engine::sql_types::{digits_modifier, interval_modifier};
 use crate::engine::tree::system_columns;
 use crate::error::{Error, ErrorKind, Result};
@@ -147,8 +147,8 @@ pub(super) fn declared(change: &Change, column: &ast::ColumnDef, constraints: &m
 /// # Errors
 /// `42704` for a collation there is not, `42804` for a type that has none.
 fn check_collation(change: &Change, name: &ast::ObjectName, column: &Column) -> Result<()> {
-    // PostgreSQL makes one of each of ICU's locales
-    if name.0.last().and_then(|part| part.as_ident()).is_some_and(|name| name.value.ends_with("-x-icu")) {
+    // PostgreSQL makes one of each of ICU's locales, and of those that its machine has
+    if name.0.last().and_then(|part| part.as_ident()).is_some_and(|name| dialect::is_locale(&name.value)) {
         change.notice("00000", format!("COLLATE {name} has no effect: texts are compared by their bytes"));
         return Ok(());
     }
