@@ -28,6 +28,7 @@ pub(super) fn checked(function: &Arc<ScalarUDF>) -> Option<Arc<ScalarUDF>> {
     (known && !wrapped).then(|| Arc::new(ScalarUDF::from(Checked { inner: function.clone() })))
 }
 
+/// DataFusion's function without what it says of orders, and with its results checked where it is one of [`CHECKED`].
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Checked {
     inner: Arc<ScalarUDF>,
@@ -47,6 +48,9 @@ impl ScalarUDFImpl for Checked {
         self.inner.return_type(arg_types)
     }
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        if !CHECKED.contains(&self.name()) {
+            return self.inner.invoke_with_args(args);
+        }
         let given = args.args.clone();
         let rows = args.number_rows;
         let result = self.inner.invoke_with_args(args)?;
@@ -55,33 +59,10 @@ impl ScalarUDFImpl for Checked {
     }
 }
 
-/// `abs` of which no order is known: DataFusion's asks for the range of its argument, and fails where that has no type, as
-/// that of our functions has none. Remove when it does not.
+/// A function of which no order is known: DataFusion's `abs` asks for the range of its argument, and fails where that has
+/// no type, as that of our functions has none. Remove when it does not.
 pub(super) fn unordered(inner: Arc<ScalarUDF>) -> ScalarUDF {
-    ScalarUDF::from(Unordered { inner })
-}
-
-#[derive(Debug, PartialEq, Eq, Hash)]
-struct Unordered {
-    inner: Arc<ScalarUDF>,
-}
-
-impl ScalarUDFImpl for Unordered {
-    fn name(&self) -> &str {
-        self.inner.name()
-    }
-    fn signature(&self) -> &Signature {
-        self.inner.signature()
-    }
-    fn coerce_types(&self, arg_types: &[DataType]) -> Result<Vec<DataType>> {
-        self.inner.coerce_types(arg_types)
-    }
-    fn return_type(&self, arg_types: &[DataType]) -> Result<DataType> {
-        self.inner.return_type(arg_types)
-    }
-    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        self.inner.invoke_with_args(args)
-    }
+    ScalarUDF::from(Checked { inner })
 }
 
 /// `round` of a float: halves go to the even neighbor.
