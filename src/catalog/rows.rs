@@ -357,7 +357,7 @@ mod tests {
         release.memberships.set("pg_monitor", "ann", true);
         let (bytes, rows) = encode(&release).unwrap();
         let read = decode(info, bytes).unwrap();
-        assert_eq!(rows, 6 + 1 + 3 + 1);
+        assert_eq!(rows, 6 + 1 + 3 + 1 + 1);
         assert_eq!(read.memberships, release.memberships);
         assert_eq!(read.objects, release.objects);
         assert_eq!((&read.schema_rights, &read.role_settings), (&release.schema_rights, &release.role_settings));

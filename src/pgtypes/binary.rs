@@ -48,30 +48,7 @@ pub(super) fn put_binary(column: &Column<'_>, row: usize, style: &Style, out: &m
         }
         Values::Decimal256(values, scale) => put_decimal256_binary(out, values[row], *scale),
         Values::Text(_) | Values::LargeText(_) | Values::TextView(_) => {
-            let text = column.str(row).unwrap_or_default();
-            match column.pg_type {
-                Type::UUID => {
-                    let uuid: uuid::Uuid = text.parse().map_err(|_| {
-                        let message = format!("invalid input syntax for type uuid: \"{text}\"");
-                        Error::new(ErrorKind::InvalidTextRepresentation, message)
-                    })?;
-                    out.put_slice(uuid.as_bytes());
-                    return Ok(());
-                }
-                // no letter is the one of number 0
-                Type::CHAR if text.is_empty() => out.put_u8(0),
-                Type::TID => {
-                    put_tid(out, text);
-                    return Ok(());
-                }
-                Type::NUMERIC => {
-                    put_text_binary(out, text);
-                    return Ok(());
-                }
-                Type::JSONB => out.put_u8(JSONB_VERSION),
-                _ => {}
-            }
-            out.put_slice(text.as_bytes());
+            return put_of_text(&column.pg_type, column.str(row).unwrap_or_default(), out);
         }
         Values::Bytes(_) | Values::LargeBytes(_) | Values::BytesView(_) | Values::FixedBytes(_) => {
             let bytes = column.bytes(row).unwrap_or_default();
@@ -97,6 +74,29 @@ pub(super) fn put_binary(column: &Column<'_>, row: usize, style: &Style, out: &m
             }
             json::put_value(Form::of(&column.pg_type), column, row, style, out);
         }
+    }
+    Ok(())
+}
+
+/// A value that is text in its column.
+fn put_of_text(pg_type: &Type, text: &str, out: &mut BytesMut) -> Result<()> {
+    match *pg_type {
+        Type::UUID => {
+            let uuid: uuid::Uuid = text.parse().map_err(|_| {
+                let message = format!("invalid input syntax for type uuid: \"{text}\"");
+                Error::new(ErrorKind::InvalidTextRepresentation, message)
+            })?;
+            out.put_slice(uuid.as_bytes());
+        }
+        // no letter is the one of number 0
+        Type::CHAR if text.is_empty() => out.put_u8(0),
+        Type::TID => put_tid(out, text),
+        Type::NUMERIC => put_text_binary(out, text),
+        Type::JSONB => {
+            out.put_u8(JSONB_VERSION);
+            out.put_slice(text.as_bytes());
+        }
+        _ => out.put_slice(text.as_bytes()),
     }
     Ok(())
 }

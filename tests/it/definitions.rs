@@ -42,7 +42,8 @@ async fn a_table_keeps_what_it_was_declared_to_ask_of_rows() {
         &[
             ("create table v (a integer references nope)", "42P01", "nope"),
             ("create table v (a integer references u)", "42830", "no primary key"),
-            ("create table v (a integer default 1 default 2, b nosuchtype)", "42704", "nosuchtype"),
+            ("create table v (a integer default 1 default 2, b nosuchtype)", "42601", "multiple default values"),
+            ("create table v (a integer default 1, b nosuchtype)", "42704", "nosuchtype"),
             ("create table v (a integer) with (nope = 1)", "22023", "unrecognized parameter \"nope\""),
             ("create table v (a integer) with (delta.columnMapping.mode = 'name')", "0A000", "columnMapping"),
             ("create table v (a integer) partition by range (a)", "0A000", "RANGE"),
