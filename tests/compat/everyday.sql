@@ -269,3 +269,30 @@ select id from employees where (id::bit(8) & B'00000001') = B'00000001' order by
 select ('xg'::text)::bit(8)::int;
 
 select coalesce(cast((sum(distinct (cast(floor(coalesce(s.price, 0) * (1000000 * 1.0)) as decimal(38, 0))) + ('x' || md5(s.id::varchar))::bit(32)::int) - sum(distinct ('x' || md5(s.id::varchar))::bit(32)::int)) as double precision) / cast((1000000.0) as double precision), 0) as total from sales s cross join departments d;
+
+-- What catalogs of tools ask of types and tables.
+select information_schema._pg_char_max_length(1043,24), information_schema._pg_numeric_precision(1700,655366), information_schema._pg_numeric_scale(1700,655366), information_schema._pg_datetime_precision(1114,3), information_schema._pg_datetime_precision(1082,-1), information_schema._pg_numeric_precision_radix(23,-1), information_schema._pg_char_octet_length(25,-1), information_schema._pg_char_octet_length(1043,14), information_schema._pg_numeric_precision(701,-1), information_schema._pg_char_max_length(25,-1);
+
+select pg_stat_get_dead_tuples('employees'::regclass), pg_typeof(pg_stat_get_tuples_inserted('employees'::regclass)), pg_stat_get_tuples_hot_updated('employees'::regclass), pg_stat_get_blocks_hit(0);
+
+select proname from pg_proc where proname in ('mod', 'unnest', 'ceiling', 'sign', 'jsonb_to_recordset') group by 1 order by 1;
+
+create table oc (i int, t text);
+
+prepare oci as insert into oc select $1, $2 on conflict do nothing;
+
+execute oci(6, 'z');
+
+insert into oc (select 7, 'w' order by 1 limit 1) on conflict do nothing;
+
+select * from oc order by 1;
+
+deallocate oci;
+
+drop table oc;
+
+begin;
+
+vacuum;
+
+rollback;

@@ -78,7 +78,7 @@ async fn proposed(
         given.push(index);
     }
     let Some(source) = &insert.source else { return defaults(target) };
-    let mut source = source.as_ref().clone();
+    let mut source = unenclosed(source.as_ref().clone());
     values_parameters::settle(&mut source, &planner.parameters);
     if let Some(with) = with {
         let own = source.with.take().map(|own| own.cte_tables).unwrap_or_default();
@@ -121,6 +121,19 @@ async fn proposed(
     }
     let plan = Projection::try_new(expr, input).map(LogicalPlan::Projection).and_then(settled);
     plan.map_err(|error| errors::in_statement(error, statement))
+}
+
+/// The query without the parentheses around it, which `dialect` has put there before ON CONFLICT.
+fn unenclosed(mut query: ast::Query) -> ast::Query {
+    let is_bare = |query: &ast::Query| {
+        query.with.is_none() && query.order_by.is_none() && query.limit_clause.is_none() && query.fetch.is_none()
+    };
+    while is_bare(&query)
+        && let ast::SetExpr::Query(inner) = *query.body
+    {
+        query = *inner;
+    }
+    query
 }
 
 const MORE: &str = "INSERT has more expressions than target columns";

@@ -15,7 +15,7 @@ use crate::pgtypes::Type;
 fn no_text(_: &SessionInfo, _: &[ScalarValue]) -> Result<ScalarValue> {
     Ok(ScalarValue::Utf8(None))
 }
-fn zero(_: &SessionInfo, _: &[ScalarValue]) -> Result<ScalarValue> {
+pub(super) fn zero(_: &SessionInfo, _: &[ScalarValue]) -> Result<ScalarValue> {
     Ok(ScalarValue::Int64(Some(0)))
 }
 
@@ -156,7 +156,7 @@ fn serial_sequence(session: &SessionInfo, args: &[ScalarValue]) -> Result<Scalar
 }
 
 /// By OID, or by name where the client passes one.
-fn relation<'a>(session: &'a SessionInfo, value: Option<&ScalarValue>) -> Option<&'a Relation> {
+pub(super) fn relation<'a>(session: &'a SessionInfo, value: Option<&ScalarValue>) -> Option<&'a Relation> {
     let value = value?;
     match oid_of(value) {
         Some(oid) => session.metadata().relation(oid),

@@ -13,7 +13,9 @@ mod reg;
 mod rows;
 mod sequences;
 mod session;
+mod statistics;
 mod text;
+mod type_modifiers;
 mod type_of;
 mod visible;
 mod waiting;
@@ -201,7 +203,9 @@ pub fn scalar_functions() -> Vec<ScalarUDF> {
         privileges::FUNCTIONS,
         reg::FUNCTIONS,
         session::FUNCTIONS,
+        statistics::FUNCTIONS,
         text::FUNCTIONS,
+        type_modifiers::FUNCTIONS,
         visible::FUNCTIONS,
     ];
     let ours =
