@@ -31,7 +31,7 @@ pub const FUNCTIONS: &[Definition] = &[
     }),
     strict("_pg_numeric_scale", 2..=2, "int4", |_, args| {
         of(args, |pg_type, modifier| match pg_type {
-            Type::NUMERIC if modifier != -1 => Some(modifier - HEADER & 0x7ff),
+            Type::NUMERIC if modifier != -1 => Some((modifier - HEADER) & 0x7ff),
             Type::INT2 | Type::INT4 | Type::INT8 => Some(0),
             _ => None,
         })
@@ -54,7 +54,7 @@ fn letters(pg_type: Type, modifier: i64) -> Option<i64> {
 
 fn precision(pg_type: Type, modifier: i64) -> Option<i64> {
     match pg_type {
-        Type::NUMERIC if modifier != -1 => Some((modifier - HEADER) >> 16 & 0xffff),
+        Type::NUMERIC if modifier != -1 => Some(((modifier - HEADER) >> 16) & 0xffff),
         Type::INT2 => Some(16),
         Type::INT4 => Some(32),
         Type::INT8 => Some(64),
