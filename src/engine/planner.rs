@@ -164,12 +164,19 @@ impl Planner {
         self.plan_at(statement, 0).await
     }
 
-    /// [`Self::plan`] of a query whose rows a client is shown, its types settled as far as its parameters allow.
+    /// [`Self::plan`], its types settled as far as its parameters allow.
     pub async fn plan_with_types(&self, statement: &Statement) -> Result<LogicalPlan> {
-        let plan = self.plan(statement).await?;
-        shown_scales::shown(plan)
-            .and_then(|plan| execute::coerced(plan, self.state.config_options()))
-            .map_err(|error| errors::in_statement(error, statement))
+        self.typed(self.plan(statement).await?, statement)
+    }
+
+    /// [`Self::plan_with_types`] of a query whose rows a client is shown.
+    pub async fn plan_shown(&self, statement: &Statement) -> Result<LogicalPlan> {
+        let plan = shown_scales::shown(self.plan(statement).await?);
+        self.typed(plan.map_err(|error| errors::in_statement(error, statement))?, statement)
+    }
+
+    fn typed(&self, plan: LogicalPlan, statement: &Statement) -> Result<LogicalPlan> {
+        execute::coerced(plan, self.state.config_options()).map_err(|error| errors::in_statement(error, statement))
     }
 
     /// Makes a plan away from the threads that serve clients, as long as the guard lets it: one that takes long keeps

@@ -119,7 +119,7 @@ impl Session {
         let planner = planner.with_parameters(parameters);
         let statement = statement.clone();
         let work = async move {
-            let logical = planner.plan_with_types(&statement).await.map_err(|error| locate(error, &statement))?;
+            let logical = planner.plan_shown(&statement).await.map_err(|error| locate(error, &statement))?;
             let logical = reg_values::shown(logical).map_err(super::errors::from_datafusion)?;
             let schema = execute::described(&logical, planner.origins(&statement.ast));
             Ok((logical, schema, planner.follows_head()))

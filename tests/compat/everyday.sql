@@ -296,3 +296,20 @@ begin;
 vacuum;
 
 rollback;
+
+-- What is shown by its own scale is a numeric where it is stored.
+create table chosen as select id, coalesce(salary, 0) as s, case when id > 3 then salary * 1.1 else 0 end as c from employees;
+
+select attname, format_type(atttypid, atttypmod) from pg_attribute where attrelid = 'chosen'::regclass and attnum > 0;
+
+select sum(s), sum(c), max(c) from chosen;
+
+create materialized view chosen_too as select coalesce(sum(salary), 0) as s from employees where id < 0;
+
+select s + 1.50 from chosen_too;
+
+insert into chosen (id, s) select 9, coalesce(null::numeric(5,2), 0);
+
+drop materialized view chosen_too;
+
+drop table chosen;

@@ -92,7 +92,7 @@ impl Parts {
         let main = Statement { ast: ast::Statement::Query(Box::new(main)), ..statement.clone() };
         let last = match rows::parts(&main.ast) {
             Some(_) => Last::Change(Box::new(Box::pin(rows::plan(&given, &main)).await?)),
-            None => Last::Query(given.plan_with_types(&main).await?),
+            None => Last::Query(given.plan_shown(&main).await?),
         };
         let parts = Self { before, last };
         parts.check_apart()?;
