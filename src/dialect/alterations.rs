@@ -9,12 +9,11 @@
 //! Invariant: nobody can write such a name.
 
 use datafusion::sql::sqlparser::ast::{Expr, Ident};
-use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
-use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
+use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
 
 use super::definitions::{after_name, are, closing, is, token};
-use super::folded;
 use super::sequences::{SequenceOption, options_in};
+use super::tokens::{bare, name_of};
 
 /// What begins the name that stands for an alteration of a table, and of a column.
 const MARK: &str = "alteration\u{1}";
@@ -86,20 +85,15 @@ const NOTHING: &[&str] = &[
 
 const KIN: &[&str] = &["INHERIT", "NO INHERIT", "NOT OF", "OF", "ATTACH PARTITION", "DETACH PARTITION"];
 
-fn tokens_of(text: &str) -> Option<Vec<TokenWithSpan>> {
-    let tokens = Tokenizer::new(&PostgreSqlDialect {}, text).tokenize_with_location().ok()?;
-    Some(tokens.into_iter().filter(|token| !matches!(token.token, Token::Whitespace(_))).collect())
-}
-
 /// The alteration of a table that the name of a constraint stands for.
 pub fn alteration(name: &Ident) -> Option<Alteration> {
-    Alteration::of_table(&tokens_of(name.value.strip_prefix(MARK)?)?)
+    Alteration::of_table(&bare(name.value.strip_prefix(MARK)?).ok()?)
 }
 
 /// The alteration that a default stands for.
 pub fn alteration_of_column(default: &Expr) -> Option<Alteration> {
     let Expr::Identifier(name) = default else { return None };
-    Alteration::of_column(&tokens_of(name.value.strip_prefix(COLUMN_MARK)?)?)
+    Alteration::of_column(&bare(name.value.strip_prefix(COLUMN_MARK)?).ok()?)
 }
 
 pub(super) fn rewrite(tokens: &mut Vec<TokenWithSpan>) {
@@ -175,15 +169,6 @@ fn collation(rest: &[TokenWithSpan]) -> Option<usize> {
 /// The word or name at `at`, which is the last.
 fn last_name(tokens: &[TokenWithSpan], at: usize) -> Option<String> {
     (tokens.len() == at + 1).then(|| name_of(tokens.get(at)?))?
-}
-
-fn name_of(token: &TokenWithSpan) -> Option<String> {
-    match &token.token {
-        Token::Word(word) => {
-            Some(folded(&Ident { value: word.value.clone(), quote_style: word.quote_style, span: token.span }))
-        }
-        _ => None,
-    }
 }
 
 fn number(tokens: &[TokenWithSpan], at: usize) -> Option<i64> {

@@ -13,13 +13,12 @@
 //! Invariant: replaced tokens carry the span of what they replace, so later errors point at the user's text.
 
 use datafusion::sql::sqlparser::ast::{Expr, Ident};
-use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::Parser;
-use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
+use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
 
 use super::definitions::{after_name, are, closing, is, token};
-use super::folded;
 use super::postgres::Postgres;
+use super::tokens::{bare, name_of};
 
 /// What begins a comment or a name that stands for clauses; nobody writes it.
 const MARK: &str = "clauses\u{1}";
@@ -41,9 +40,7 @@ pub struct KeyClauses {
 /// The clauses that a comment stands for.
 pub fn key_clauses(comment: &str) -> Option<KeyClauses> {
     let text = comment.strip_prefix(MARK)?;
-    let tokens = Tokenizer::new(&PostgreSqlDialect {}, text).tokenize_with_location().ok()?;
-    let tokens: Vec<TokenWithSpan> =
-        tokens.into_iter().filter(|token| !matches!(token.token, Token::Whitespace(_))).collect();
+    let tokens = bare(text).ok()?;
     let (mut clauses, mut at) = (KeyClauses::default(), 0);
     while let Some(end) = clause(&tokens, at) {
         let inner = tokens.get(at + 2..end.saturating_sub(1)).unwrap_or_default();
@@ -65,17 +62,8 @@ pub fn key_clauses(comment: &str) -> Option<KeyClauses> {
 /// The columns in `SET NULL (a, b)` that the name of a foreign key's index stands for.
 pub fn columns_set(name: &Ident) -> Option<Vec<String>> {
     let text = name.value.strip_prefix(MARK)?;
-    let tokens = Tokenizer::new(&PostgreSqlDialect {}, text).tokenize_with_location().ok()?;
+    let tokens = bare(text).ok()?;
     Some(tokens.iter().filter_map(name_of).collect())
-}
-
-fn name_of(token: &TokenWithSpan) -> Option<String> {
-    match &token.token {
-        Token::Word(word) => {
-            Some(folded(&Ident { value: word.value.clone(), quote_style: word.quote_style, span: token.span }))
-        }
-        _ => None,
-    }
 }
 
 fn opens(tokens: &[TokenWithSpan], at: usize) -> bool {

@@ -3,13 +3,13 @@
 //! Invariant: nobody can write such a name, and a target of columns alone stays as it is.
 
 use datafusion::sql::sqlparser::ast::{Expr, Ident};
-use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::Parser;
-use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
+use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
 
 use super::definitions::closing;
 use super::postgres::Postgres;
 use super::syntax::is_word;
+use super::tokens::bare;
 
 /// What begins such a name.
 const MARK: &str = "conflict\u{1}";
@@ -28,9 +28,9 @@ pub fn conflict_key(name: &Ident) -> Option<ConflictKey> {
     let (parts, condition) = name.value.strip_prefix(MARK)?.split_once(WHERE)?;
     let condition = match condition {
         "" => None,
-        text => Some(Parser::new(&Postgres).with_tokens_with_locations(tokens_of(text)?).parse_expr().ok()?),
+        text => Some(Parser::new(&Postgres).with_tokens_with_locations(bare(text).ok()?).parse_expr().ok()?),
     };
-    let mut parser = Parser::new(&Postgres).with_tokens_with_locations(tokens_of(parts)?);
+    let mut parser = Parser::new(&Postgres).with_tokens_with_locations(bare(parts).ok()?);
     let mut found = Vec::new();
     loop {
         found.push(parser.parse_expr().ok()?);
@@ -44,11 +44,6 @@ pub fn conflict_key(name: &Ident) -> Option<ConflictKey> {
             _ => return None,
         }
     }
-}
-
-fn tokens_of(text: &str) -> Option<Vec<TokenWithSpan>> {
-    let tokens = Tokenizer::new(&PostgreSqlDialect {}, text).tokenize_with_location().ok()?;
-    Some(tokens.into_iter().filter(|token| !matches!(token.token, Token::Whitespace(_))).collect())
 }
 
 pub(super) fn rewrite(tokens: &mut Vec<TokenWithSpan>) {

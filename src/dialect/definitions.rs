@@ -15,11 +15,11 @@
 //! Invariant: replaced tokens carry the span of what they replace, so later errors point at the user's text.
 
 use datafusion::sql::sqlparser::ast::ObjectName;
-use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::Parser;
-use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
+use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
 
 use super::postgres::Postgres;
+use super::tokens::bare;
 use super::{alterations, clauses, comments, grants, sequences};
 
 /// Type of a column of which a statement gives only the name.
@@ -244,8 +244,7 @@ const ALTERED: [&str; 5] =
 
 /// What an ALTER is about that [`rewrite`] has made one of a table, in capitals.
 pub fn altered(text: &str) -> &'static str {
-    let tokens = Tokenizer::new(&PostgreSqlDialect {}, text).tokenize_with_location().unwrap_or_default();
-    let words: Vec<_> = tokens.into_iter().filter(|t| !matches!(t.token, Token::Whitespace(_))).take(3).collect();
+    let words = bare(text).unwrap_or_default();
     match () {
         () if are(&words, 0, "alter view") => "VIEW",
         () if are(&words, 0, "alter materialized view") => "MATERIALIZED VIEW",

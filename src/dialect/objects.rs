@@ -4,15 +4,15 @@
 //! brings along.
 
 use datafusion::sql::sqlparser::ast::{ArrayElemTypeDef, DataType, Ident, Statement, TimezoneInfo};
-use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::Parser;
-use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
+use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
 
 use super::commands::call;
 use super::definitions::{after_name, are, closing, is};
 use super::folded;
 use super::grants::{self, GrantCommand};
 use super::postgres::Postgres;
+use super::tokens::{bare, name_of};
 
 /// How an object of a kind is told from the others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -169,9 +169,7 @@ pub(super) fn command(what: &str, said: &str) -> Option<ObjectCommand> {
     if ![DROP, DROP_IF_EXISTS, COMMENT, GRANT].contains(&what) {
         return None;
     }
-    let tokens = Tokenizer::new(&PostgreSqlDialect {}, said).tokenize_with_location().ok()?;
-    let tokens: Vec<TokenWithSpan> =
-        tokens.into_iter().filter(|token| !matches!(token.token, Token::Whitespace(_))).collect();
+    let tokens = bare(said).ok()?;
     if what == GRANT {
         return grants::command(&tokens).map(ObjectCommand::Grant);
     }
@@ -268,13 +266,7 @@ fn object(kind: &'static ObjectKind, tokens: &[TokenWithSpan], at: usize) -> Opt
 
 fn name(tokens: &[TokenWithSpan], at: usize) -> Option<(Vec<String>, usize)> {
     let end = after_name(tokens, at);
-    let part = |token: &TokenWithSpan| match &token.token {
-        Token::Word(word) => {
-            Some(folded(&Ident { value: word.value.clone(), quote_style: word.quote_style, span: token.span }))
-        }
-        _ => None,
-    };
-    let parts: Option<Vec<String>> = tokens.get(at..end)?.iter().step_by(2).map(part).collect();
+    let parts: Option<Vec<String>> = tokens.get(at..end)?.iter().step_by(2).map(name_of).collect();
     Some((parts?, end))
 }
 

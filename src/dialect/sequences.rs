@@ -4,14 +4,14 @@
 use std::fmt;
 
 use datafusion::sql::sqlparser::ast::{Ident, ObjectName, Statement};
-use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::Parser;
-use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
+use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
 
 use super::commands::call;
 use super::definitions::{after_name, are, is, name_at};
 use super::folded;
 use super::postgres::Postgres;
+use super::tokens::bare;
 use crate::error::{Error, ErrorKind, Result};
 use crate::names::quote_ident;
 
@@ -87,12 +87,10 @@ pub(super) fn settle_identity(tokens: &mut Vec<TokenWithSpan>) {
         let like = tokens[open].clone();
         let said = match words.is_empty() {
             true => Vec::new(),
-            false => {
-                Tokenizer::new(&PostgreSqlDialect {}, &format!("({})", words.join(" "))).tokenize().unwrap_or_default()
-            }
+            false => bare(&format!("({})", words.join(" "))).unwrap_or_default(),
         };
-        let said = said.into_iter().filter(|token| !matches!(token, Token::Whitespace(_)));
-        tokens.splice(open..=close, said.map(|token| TokenWithSpan { token, span: like.span }).collect::<Vec<_>>());
+        let said = said.into_iter().map(|token| TokenWithSpan { span: like.span, ..token });
+        tokens.splice(open..=close, said.collect::<Vec<_>>());
     }
 }
 
@@ -149,13 +147,7 @@ impl fmt::Display for SequenceOption {
 /// # Errors
 /// `42601` for what is none, or comes twice.
 pub fn sequence_options(text: &str) -> Result<Vec<SequenceOption>> {
-    let tokens = Tokenizer::new(&PostgreSqlDialect {}, text).tokenize_with_location();
-    let tokens: Vec<TokenWithSpan> = tokens
-        .map_err(|error| Error::new(ErrorKind::SyntaxError, error.to_string()))?
-        .into_iter()
-        .filter(|token| !matches!(token.token, Token::Whitespace(_)))
-        .collect();
-    options_in(&tokens)
+    options_in(&bare(text).map_err(|error| Error::new(ErrorKind::SyntaxError, error.to_string()))?)
 }
 
 pub(super) fn options_in(tokens: &[TokenWithSpan]) -> Result<Vec<SequenceOption>> {

@@ -2,8 +2,11 @@
 //!
 //! Invariant: tokens carry the spans of what they were read from.
 
+use datafusion::sql::sqlparser::ast::Ident;
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::tokenizer::{Span, Token, TokenWithSpan, Tokenizer, TokenizerError};
+
+use super::folded;
 
 /// Signs of which one has to be in an operator that ends in a sign of numbers.
 const OF_OPERATORS: [char; 10] = ['~', '!', '@', '#', '%', '^', '&', '|', '`', '?'];
@@ -18,6 +21,23 @@ pub(super) fn tokenized(sql: &str) -> Result<Vec<TokenWithSpan>, TokenizerError>
         return Ok(tokens);
     }
     Ok(tokens.into_iter().flat_map(without_signs).collect())
+}
+
+/// [`tokenized`], without white space and comments.
+pub(super) fn bare(sql: &str) -> Result<Vec<TokenWithSpan>, TokenizerError> {
+    let mut tokens = tokenized(sql)?;
+    tokens.retain(|token| !matches!(token.token, Token::Whitespace(_)));
+    Ok(tokens)
+}
+
+/// The name that a word is.
+pub(super) fn name_of(token: &TokenWithSpan) -> Option<String> {
+    match &token.token {
+        Token::Word(word) => {
+            Some(folded(&Ident { value: word.value.clone(), quote_style: word.quote_style, span: token.span }))
+        }
+        _ => None,
+    }
 }
 
 /// `a>-1`: a sign at the end is no part of the operator before it, but for operators with signs that only they have.

@@ -39,10 +39,13 @@ impl Planner {
     pub(super) fn check_schema_right(&self, schema: &str, privilege: Privilege) -> Result<()> {
         let Some(user) = self.limited_user() else { return Ok(()) };
         let newest = self.engine().catalog.current();
+        let (here, now) = (self.scope().schema_rights(schema), newest.schema_rights.get(schema));
+        if here.is_none() && now.is_none() {
+            return Ok(());
+        }
         let memberships = self.scope().memberships(&newest);
-        let forbids =
-            |rights: Option<&Rights>| rights.is_some_and(|rights| !memberships.allow(user, rights, privilege));
-        if forbids(self.scope().schema_rights(schema).as_ref()) || forbids(newest.schema_rights.get(schema)) {
+        let forbids = |rights: &Rights| !memberships.allow(user, rights, privilege);
+        if here.as_ref().into_iter().chain(now).any(forbids) {
             let message = format!("permission denied for schema {schema}");
             return Err(Error::new(ErrorKind::InsufficientPrivilege, message));
         }

@@ -8,11 +8,12 @@
 //! Invariant: columns are those the plan had, by the names they had; a plan that chooses among no scales is not changed.
 //! Where a scale is lost on the way (groups, `min`, windows), a number has that of its type.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, LazyLock};
 
 use datafusion::arrow::array::AsArray;
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Int8Type};
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, DFSchema};
 use datafusion::error::{DataFusionError, Result};
 use datafusion::functions_aggregate::expr_fn::max;
@@ -30,10 +31,13 @@ use crate::pgtypes::{PG_TYPE_KEY, TYPE_MODIFIER_KEY, scaled_texts, shown_scale};
 /// What begins the names of the columns that say how others are shown.
 const NAME: &str = "\u{1}scale";
 
+/// Functions that give one of their arguments.
+const CHOICES: [&str; 3] = ["coalesce", "greatest", "least"];
+
 /// The query with such numbers as texts of numerics.
 pub(super) fn shown(plan: LogicalPlan) -> Result<LogicalPlan> {
-    let wanted: Vec<Column> = numerics(plan.schema()).collect();
-    if wanted.is_empty() {
+    let wanted: HashSet<Column> = numerics(plan.schema()).collect();
+    if wanted.is_empty() || !chooses_somewhere(&plan)? {
         return Ok(plan);
     }
     let columns = plan.schema().columns();
@@ -52,6 +56,24 @@ pub(super) fn shown(plan: LogicalPlan) -> Result<LogicalPlan> {
 /// Columns that may hold numerics: whole numbers too, before the types of a UNION are settled.
 fn numerics(schema: &DFSchema) -> impl Iterator<Item = Column> {
     schema.iter().filter(|(_, field)| shown_scale(field.data_type()).is_some()).map(Column::from)
+}
+
+/// Whether the plan has a union, or an expression that chooses: nearly all have neither.
+fn chooses_somewhere(plan: &LogicalPlan) -> Result<bool> {
+    let (mut found, nothing) = (false, Scales::new());
+    plan.apply(|node| {
+        found |= matches!(node, LogicalPlan::Union(_));
+        node.apply_expressions(|expr| {
+            found |= may_choose(expr, &nothing);
+            Ok(if found { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
+        })
+    })?;
+    Ok(found)
+}
+
+/// The wanted columns among those of an input.
+fn among(wanted: &HashSet<Column>, schema: &DFSchema) -> HashSet<Column> {
+    schema.columns().into_iter().filter(|column| wanted.contains(column)).collect()
 }
 
 /// A plan with columns more, and which of its numbers they are of.
@@ -111,7 +133,7 @@ impl Tell {
     }
 
     /// The plan with columns that tell how the wanted numbers are shown; `None` where each is shown as its type is.
-    fn told(&mut self, plan: &LogicalPlan, wanted: &[Column]) -> Result<Option<Told>> {
+    fn told(&mut self, plan: &LogicalPlan, wanted: &HashSet<Column>) -> Result<Option<Told>> {
         match plan {
             LogicalPlan::Projection(projection) => self.projection(projection, wanted),
             LogicalPlan::Aggregate(aggregate) => self.aggregate(aggregate, wanted),
@@ -138,19 +160,18 @@ impl Tell {
     fn through(
         &mut self,
         input: &LogicalPlan,
-        wanted: &[Column],
+        wanted: &HashSet<Column>,
         over: impl FnOnce(Arc<LogicalPlan>) -> Result<LogicalPlan>,
     ) -> Result<Option<Told>> {
-        let wanted: Vec<Column> = wanted.iter().filter(|column| input.schema().has_column(column)).cloned().collect();
-        let Some(Told { plan, scales }) = self.told(input, &wanted)? else { return Ok(None) };
+        let Some(Told { plan, scales }) = self.told(input, &among(wanted, input.schema()))? else { return Ok(None) };
         Ok(Some(Told { plan: over(Arc::new(plan))?, scales }))
     }
 
-    fn alias(&mut self, alias: &SubqueryAlias, wanted: &[Column]) -> Result<Option<Told>> {
+    fn alias(&mut self, alias: &SubqueryAlias, wanted: &HashSet<Column>) -> Result<Option<Told>> {
         let inner = alias.input.schema().columns();
         let renamed: HashMap<Column, Column> = inner.into_iter().zip(alias.schema.columns()).collect();
-        let below: Vec<Column> =
-            renamed.iter().filter(|(_, outer)| wanted.contains(outer)).map(|(inner, _)| inner.clone()).collect();
+        let asked = renamed.iter().filter(|(_, outer)| wanted.contains(outer));
+        let below = asked.map(|(inner, _)| inner.clone()).collect();
         let Some(Told { plan, scales }) = self.told(&alias.input, &below)? else { return Ok(None) };
         let scales = scales.into_iter().filter_map(|(of, By { column, plain })| {
             let column = Column::new(Some(alias.alias.clone()), column.name);
@@ -161,12 +182,11 @@ impl Tell {
         Ok(Some(Told { plan, scales }))
     }
 
-    fn join(&mut self, join: &Join, wanted: &[Column]) -> Result<Option<Told>> {
+    fn join(&mut self, join: &Join, wanted: &HashSet<Column>) -> Result<Option<Told>> {
         let mut sides = [&join.left, &join.right].map(Arc::clone);
         let mut scales = HashMap::new();
         for side in &mut sides {
-            let wanted: Vec<Column> =
-                wanted.iter().filter(|column| side.schema().has_column(column)).cloned().collect();
+            let wanted = among(wanted, side.schema());
             if let Some(told) = self.told(side, &wanted)? {
                 scales.extend(told.scales);
                 *side = Arc::new(told.plan);
@@ -183,19 +203,18 @@ impl Tell {
         Ok(Some(Told { plan: LogicalPlan::Join(over()?), scales }))
     }
 
-    fn projection(&mut self, projection: &Projection, wanted: &[Column]) -> Result<Option<Told>> {
+    fn projection(&mut self, projection: &Projection, wanted: &HashSet<Column>) -> Result<Option<Told>> {
         let columns = projection.schema.columns();
         let asked = || columns.iter().zip(&projection.expr).filter(|(column, _)| wanted.contains(column));
-        let read: Vec<Column> = numerics(projection.input.schema())
-            .filter(|column| asked().any(|(_, expr)| expr.column_refs().contains(column)))
-            .collect();
+        let read: HashSet<&Column> = asked().flat_map(|(_, expr)| expr.column_refs()).collect();
+        let read = numerics(projection.input.schema()).filter(|column| read.contains(column)).collect();
         let below = self.told(&projection.input, &read)?;
         let (input, known) = match below {
             Some(Told { plan, scales }) => (Arc::new(plan), scales),
             None => (Arc::clone(&projection.input), HashMap::new()),
         };
         let (mut exprs, mut scales) = (projection.expr.clone(), HashMap::new());
-        for (column, expr) in asked() {
+        for (column, expr) in asked().filter(|(_, expr)| may_choose(expr, &known)) {
             if let Scale::Chosen { by, plain } = scale(expr, projection.input.schema(), &known)? {
                 let name = self.name();
                 exprs.push(by.alias(&name));
@@ -209,7 +228,7 @@ impl Tell {
     }
 
     /// Sums have the most decimals of what they are of.
-    fn aggregate(&mut self, aggregate: &Aggregate, wanted: &[Column]) -> Result<Option<Told>> {
+    fn aggregate(&mut self, aggregate: &Aggregate, wanted: &HashSet<Column>) -> Result<Option<Told>> {
         let columns = aggregate.schema.columns();
         let groups = columns.len() - aggregate.aggr_expr.len();
         let asked: Vec<(&Column, &AggregateFunction)> = columns[groups..]
@@ -218,15 +237,14 @@ impl Tell {
             .filter(|(column, _)| wanted.contains(column))
             .filter_map(|(column, expr)| Some((column, sum(expr)?)))
             .collect();
-        let read: Vec<Column> = numerics(aggregate.input.schema())
-            .filter(|column| asked.iter().any(|(_, sum)| sum.params.args[0].column_refs().contains(column)))
-            .collect();
+        let read: HashSet<&Column> = asked.iter().flat_map(|(_, sum)| sum.params.args[0].column_refs()).collect();
+        let read = numerics(aggregate.input.schema()).filter(|column| read.contains(column)).collect();
         let (input, known) = match self.told(&aggregate.input, &read)? {
             Some(Told { plan, scales }) => (Arc::new(plan), scales),
             None => (Arc::clone(&aggregate.input), HashMap::new()),
         };
         let (mut exprs, mut scales) = (aggregate.aggr_expr.clone(), HashMap::new());
-        for (column, sum) in asked {
+        for (column, sum) in asked.into_iter().filter(|(_, sum)| may_choose(&sum.params.args[0], &known)) {
             let of = scale(&sum.params.args[0], aggregate.input.schema(), &known)?;
             if let Scale::Chosen { by, plain: true } = of {
                 let name = self.name();
@@ -245,7 +263,7 @@ impl Tell {
         Ok(Some(Told { plan, scales }))
     }
 
-    fn union(&mut self, union: &Union, wanted: &[Column]) -> Result<Option<Told>> {
+    fn union(&mut self, union: &Union, wanted: &HashSet<Column>) -> Result<Option<Told>> {
         let columns = union.schema.columns();
         let places: Vec<usize> = (0..columns.len()).filter(|place| wanted.contains(&columns[*place])).collect();
         let (mut inputs, mut of_inputs) = (Vec::new(), Vec::new());
@@ -254,7 +272,7 @@ impl Tell {
             let Some(numbers) = places.iter().map(|place| own.get(*place).cloned()).collect::<Option<Vec<_>>>() else {
                 return Ok(None);
             };
-            let told = self.told(input, &numbers)?;
+            let told = self.told(input, &numbers.iter().cloned().collect())?;
             let (input, known) = match told {
                 Some(Told { plan, scales }) => (Arc::new(plan), scales),
                 None => (Arc::clone(input), HashMap::new()),
@@ -294,6 +312,17 @@ fn sum(expr: &Expr) -> Option<&AggregateFunction> {
         }
         _ => None,
     }
+}
+
+/// Whether there is anything in an expression that chooses among scales: most have nothing, and their types are not asked for.
+fn may_choose(expr: &Expr, known: &Scales) -> bool {
+    let chooses = |expr: &Expr| match expr {
+        Expr::Case(_) => true,
+        Expr::ScalarFunction(call) => CHOICES.contains(&call.func.name()),
+        Expr::Column(column) => known.contains_key(column),
+        _ => false,
+    };
+    expr.exists(|expr| Ok(chooses(expr))).unwrap_or(true)
 }
 
 /// How an expression over columns is shown, of some of which it is known which column tells it.

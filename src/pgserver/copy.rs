@@ -42,7 +42,7 @@ impl Connection {
         let mut data = BytesMut::new();
         format.put_header(stream.schema().fields().iter().map(|field| field.name().as_str()), &mut row_bytes);
         encoding.put(&row_bytes, &mut data)?;
-        if *format != CopyFormat::Binary && !data.is_empty() {
+        if *format != CopyFormat::Binary {
             // a line is a message, the first one too
             self.link.writer.put_copy_data(&mut data);
         }

@@ -313,3 +313,44 @@ insert into chosen (id, s) select 9, coalesce(null::numeric(5,2), 0);
 drop materialized view chosen_too;
 
 drop table chosen;
+
+-- Quoted literals of INSERT … SELECT are what the columns are.
+create table typed_rows (d date, n numeric(8,2), b boolean, j jsonb, u uuid, a int[], t timestamptz, v varchar(3));
+
+insert into typed_rows select '2024-02-29', '1.505', 'yes', '{"b":1,"a":2}', 'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11', '{1,2}', '2024-01-01 12:00+02', 'abc';
+
+insert into typed_rows (d, v) select '2024-01-01', 'x' from departments order by id limit 1;
+
+insert into typed_rows (d) select 'nodate';
+
+insert into typed_rows (v) select 'toolong';
+
+insert into typed_rows (d, n) select hired, '7' from employees where id < 3;
+
+insert into typed_rows (d) with w as (select 1) select '2024-01-03' from w;
+
+select * from typed_rows order by d, n;
+
+drop table typed_rows;
+
+create table oc2 (i int, t text);
+
+insert into oc2 select '7', 'x' on conflict do nothing;
+
+insert into oc2 select '8' as i, 'x' as t on conflict do nothing returning *;
+
+drop table oc2;
+
+select array_cat(array[1], null), array_cat(null, array[1]);
+
+create table locked (id int, locked_by text);
+
+create table locks_of (locked text, id int);
+
+insert into locked values (1, 'a');
+
+insert into locks_of values ('x', 1);
+
+select locked.id from locked where exists (select 1 from locks_of where locks_of.id = locked.id) for update of locked;
+
+drop table locked, locks_of;

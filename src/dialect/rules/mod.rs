@@ -242,7 +242,11 @@ pub fn is_parameter(expr: &Expr) -> bool {
 }
 
 pub fn is_null(expr: &Expr) -> bool {
-    matches!(expr, Expr::Value(value) if value.value == Value::Null)
+    match expr {
+        Expr::Nested(inner) => is_null(inner),
+        Expr::Value(value) => value.value == Value::Null,
+        _ => false,
+    }
 }
 
 /// A call without anything but its arguments.

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::DataType;
-use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::error::Result;
 use datafusion::functions_window::expr_fn::row_number;
 use datafusion::logical_expr::{
@@ -17,20 +17,28 @@ const NUMBER: &str = "\u{1}number";
 
 /// The plan with such limits as conditions.
 pub(super) fn counted(plan: LogicalPlan) -> Result<LogicalPlan> {
+    let mut found = false;
+    plan.apply_with_subqueries(|node| {
+        found |= matches!(node, LogicalPlan::Limit(limit) if is_computed(limit));
+        Ok(if found { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
+    })?;
+    if !found {
+        return Ok(plan);
+    }
     let counting = |node| match node {
-        LogicalPlan::Limit(Limit { skip, fetch, input })
-            if [&skip, &fetch].into_iter().flatten().any(|part| is_computed(part)) =>
-        {
-            numbered(skip.map(|skip| *skip), fetch.map(|fetch| *fetch), Arc::unwrap_or_clone(input))
-                .map(Transformed::yes)
+        LogicalPlan::Limit(limit) if is_computed(&limit) => {
+            let Limit { skip, fetch, input } = limit;
+            let (skip, fetch) = (skip.map(|skip| *skip), fetch.map(|fetch| *fetch));
+            numbered(skip, fetch, Arc::unwrap_or_clone(input)).map(Transformed::yes)
         }
         other => Ok(Transformed::no(other)),
     };
     Ok(plan.transform_up_with_subqueries(counting)?.data)
 }
 
-fn is_computed(limit: &Expr) -> bool {
-    limit.exists(|expr| Ok(matches!(expr, Expr::ScalarSubquery(_)))).unwrap_or(false)
+fn is_computed(limit: &Limit) -> bool {
+    let is_subquery = |expr: &Expr| Ok(matches!(expr, Expr::ScalarSubquery(_)));
+    [&limit.skip, &limit.fetch].into_iter().flatten().any(|part| part.exists(is_subquery).unwrap_or(false))
 }
 
 fn numbered(skip: Option<Expr>, fetch: Option<Expr>, input: LogicalPlan) -> Result<LogicalPlan> {

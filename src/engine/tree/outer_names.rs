@@ -116,6 +116,15 @@ impl VisitorMut for Renamer {
         ControlFlow::Continue(())
     }
 
+    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
+        for lock in query.locks.iter_mut().filter_map(|lock| lock.of.as_mut()) {
+            if let Some(renamed) = lock.0.last().and_then(|part| part.as_ident()).and_then(|last| self.renamed(last)) {
+                *lock = ObjectName(vec![ObjectNamePart::Identifier(renamed)]);
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
         for item in &mut select.projection {
             if let SelectItem::QualifiedWildcard(SelectItemQualifiedWildcardKind::ObjectName(name), _) = item

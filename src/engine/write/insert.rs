@@ -8,7 +8,8 @@ use std::sync::Arc;
 use datafusion::common::DFSchema;
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::error::Result as DataFusionResult;
-use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder, Projection, Values};
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, Projection, Values};
+use datafusion::scalar::ScalarValue;
 use datafusion::sql::sqlparser::ast::{self, Ident};
 
 use super::effects::Layout;
@@ -193,8 +194,46 @@ async fn from_source(
     };
     let planned = planned.transform_up(values_with_nulls).map_err(errors::from_datafusion)?.data;
     let LogicalPlan::Dml(dml) = planned else { return Err(Error::internal("an INSERT was planned as something else")) };
-    assign::check(&dml.input)?;
-    Ok(Arc::unwrap_or_clone(dml.input))
+    let rows = with_literals(Arc::unwrap_or_clone(dml.input)).map_err(errors::from_datafusion)?;
+    assign::check(&rows)?;
+    Ok(rows)
+}
+
+/// `INSERT INTO t SELECT '2024-01-01', …`: quoted literals of the query's own list are what the columns are.
+fn with_literals(rows: LogicalPlan) -> DataFusionResult<LogicalPlan> {
+    let LogicalPlan::Projection(Projection { expr, input, .. }) = rows else { return Ok(rows) };
+    let exprs = expr.into_iter().map(|expr| {
+        let name = expr.schema_name().to_string();
+        let written = expr.transform(|expr| {
+            Ok(match &expr {
+                Expr::Column(column) => match literal(&input, column) {
+                    Some(literal) => Transformed::yes(literal),
+                    None => Transformed::no(expr),
+                },
+                _ => Transformed::no(expr),
+            })
+        })?;
+        Ok(if written.transformed { written.data.alias(name) } else { written.data })
+    });
+    let exprs = exprs.collect::<DataFusionResult<_>>()?;
+    Projection::try_new(exprs, input).map(LogicalPlan::Projection)
+}
+
+/// The quoted literal that a column of the query's list is; those of a query within are text.
+fn literal(plan: &LogicalPlan, column: &datafusion::common::Column) -> Option<Expr> {
+    match plan {
+        LogicalPlan::Projection(projection) => {
+            let index = projection.schema.maybe_index_of_column(column)?;
+            match projection.expr.get(index)?.clone().unalias() {
+                text @ Expr::Literal(ScalarValue::Utf8(_), _) => Some(text),
+                Expr::Column(inner) => literal(&projection.input, &inner),
+                _ => None,
+            }
+        }
+        LogicalPlan::Sort(sort) => literal(&sort.input, column),
+        LogicalPlan::Limit(limit) => literal(&limit.input, column),
+        _ => None,
+    }
 }
 
 /// DataFusion gives VALUES the columns of the table they go to, NOT NULL too, and fails on a null before the table's own
