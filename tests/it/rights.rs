@@ -246,6 +246,13 @@ async fn schemas_and_sequences_are_everybody_s_until_something_is_taken_away() {
     run(&owner, "grant usage on sequence s.q to ann").await;
     assert_eq!(value(&ann, "select nextval('s.q')").await, "2");
     forbidden(&ann, "select setval('s.q', 9)").await;
+    // what a transaction sees is no way around what was taken away since it began
+    run(&owner, "create sequence s.r").await;
+    run(&ann, "begin; select 1 from s.t").await;
+    run(&owner, "revoke all on sequence s.r from public").await;
+    forbidden(&ann, "select nextval('s.r')").await;
+    run(&ann, "rollback").await;
+
     run(&owner, "drop owned by ann").await;
     forbidden(&ann, "select a from s.t").await;
 }

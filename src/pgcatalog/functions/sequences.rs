@@ -12,9 +12,10 @@ use uuid::Uuid;
 
 use super::awaited::{Work, function, row};
 use super::{Definition, acting, number_of, oid_of, text_of};
-use crate::catalog::{Position, Privilege, Sequence};
+use crate::catalog::{Position, Privilege, Rights, Sequence};
 use crate::engine::SessionInfo;
 use crate::error::{Error, ErrorKind, Result};
+use crate::names::TableName;
 use crate::pgcatalog::Relation;
 
 /// What one needs to look at a sequence.
@@ -86,7 +87,19 @@ fn sequence<'a>(
 /// # Errors
 /// `42501`. What an identity column takes of its sequence is the table's.
 fn check_right(session: &SessionInfo, sequence: &Relation, wanted: &[Privilege]) -> Result<()> {
-    let Some(rights) = sequence.rights.as_ref().filter(|_| !session.is_owner(session.user())) else { return Ok(()) };
+    if session.is_owner(session.user()) {
+        return Ok(());
+    }
+    let newest = session.running().catalog.current();
+    let now = newest.objects.get(&TableName::new(&sequence.schema, &sequence.name));
+    let now = now.filter(|object| Some(object.id) == sequence.id);
+    let now = now.or_else(|| newest.objects.values().find(|object| Some(object.id) == sequence.id));
+    // what the session sees may be older than what was taken away
+    let mut rights =
+        sequence.rights.as_ref().into_iter().chain(now.and_then(|object| object.rights.as_ref())).peekable();
+    if rights.peek().is_none() {
+        return Ok(());
+    }
     let owner = sequence.sequence.as_ref().and_then(|declared| declared.owned_by.as_ref());
     let of_identity = owner.is_some_and(|owner| {
         let table = session.metadata().relations().iter().find(|relation| relation.id == Some(owner.table));
@@ -94,7 +107,8 @@ fn check_right(session: &SessionInfo, sequence: &Relation, wanted: &[Privilege])
         column.is_some_and(|column| column.identity.is_some())
     });
     let memberships = session.memberships();
-    if of_identity || wanted.iter().any(|privilege| memberships.allow(session.user(), rights, *privilege)) {
+    let allows = |rights: &Rights| wanted.iter().any(|privilege| memberships.allow(session.user(), rights, *privilege));
+    if of_identity || rights.all(allows) {
         return Ok(());
     }
     let message = format!("permission denied for sequence {}", sequence.name);
