@@ -7,6 +7,7 @@
 //!
 //! Invariant: a subquery that is not understood stays as it is, and DataFusion says so.
 
+mod apart;
 mod conditions;
 mod domain;
 mod lateral;
@@ -34,6 +35,7 @@ use self::domain::Domain;
 /// The plan without such subqueries.
 pub(super) fn decorrelated(plan: LogicalPlan) -> DataFusionResult<LogicalPlan> {
     let count = Cell::new(0);
+    let plan = apart::told_apart(plan)?;
     plan.transform_up_with_subqueries(|node| changed(node, &count)).map(|transformed| transformed.data)
 }
 
