@@ -13,6 +13,9 @@ use datafusion::logical_expr::{
     ColumnarValue, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
 };
 
+use crate::pgfunctions::JsonType;
+use crate::pgtypes::PG_TYPE_KEY;
+
 /// DataFusion's function, which takes texts for what they may be.
 pub(super) fn function(inner: Arc<ScalarUDF>) -> ScalarUDF {
     ScalarUDF::from(Coalesce { inner })
@@ -34,7 +37,16 @@ impl ScalarUDFImpl for Coalesce {
         self.inner.return_type(types)
     }
     fn return_field_from_args(&self, args: ReturnFieldArgs) -> Result<FieldRef> {
-        self.inner.return_field_from_args(args)
+        let json =
+            args.arg_fields.iter().find(|field| JsonType::of_field(field).is_some() && !field.data_type().is_nested());
+        let said = json.and_then(|field| field.metadata().get(PG_TYPE_KEY)).cloned();
+        let field = self.inner.return_field_from_args(args)?;
+        Ok(match said {
+            Some(said) if field.data_type().is_string() => {
+                Arc::new(field.as_ref().clone().with_metadata([(PG_TYPE_KEY.to_owned(), said)].into()))
+            }
+            _ => field,
+        })
     }
     fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
         self.inner.coerce_types(types).or_else(|error| {

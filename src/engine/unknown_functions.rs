@@ -113,6 +113,14 @@ const OPERATORS: &[(&str, &str)] = &[
     ("jsonb_object_field", "->"),
     ("json_object_field_text", "->>"),
     ("jsonb_object_field_text", "->>"),
+    ("json_array_element", "->"),
+    ("jsonb_array_element", "->"),
+    ("json_array_element_text", "->>"),
+    ("jsonb_array_element_text", "->>"),
+    ("json_extract_array_path", "#>"),
+    ("jsonb_extract_array_path", "#>"),
+    ("json_extract_array_path_text", "#>>"),
+    ("jsonb_extract_array_path_text", "#>>"),
 ];
 
 /// Functions of which PostgreSQL has several that a literal without a type may be meant for, so that it takes none.

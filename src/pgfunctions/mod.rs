@@ -84,7 +84,7 @@ pub fn relation_planner() -> Arc<dyn RelationPlanner> {
 pub use array_order::ARRAY_ORDER;
 pub use composite::COMPOSITE;
 pub use json::{JsonType, check_path, rewrite_casts as rewrite_json_casts};
-pub use operators::matching_part;
+pub use operators::{matching_part, settled_jsonb, settled_reading};
 pub use sets::laterals_unfolded;
 pub use text::{RECORD_OUT, TO_HEX_OF_BIGINT};
 pub use unknown::{is_stand_in, stand_in};

@@ -23,6 +23,10 @@ impl ExprPlanner for Operators {
         let RawBinaryExpr { op, left, right } = &expr;
         let (l, r) = (JsonType::of(left, schema), JsonType::of(right, schema));
         let planned = match (l, r) {
+            // a text may turn out to be one of the two
+            (None, None) if reads(op) && matches!(left, Expr::Column(_)) && type_of(left, schema).is_string() => {
+                Some(read(JsonType::Json, op, left, right, schema)?)
+            }
             (None, None) => values(op, left, right, schema)?,
             (Some(json), _) if reads(op) => Some(read(json, op, left, right, schema)?),
             (Some(JsonType::Json), _) | (_, Some(JsonType::Json)) => match refused(op) {
@@ -83,6 +87,37 @@ impl ExprPlanner for Operators {
     }
 }
 
+/// The function that an operator is of a left side which turned out to be jsonb once its types were settled: `s.a || '[1]'`
+/// where `a` is `CASE … THEN jsonb_agg(b) ELSE '[]' END` in a subquery.
+pub fn settled_jsonb(op: Operator, left: &Expr, right: &Expr, schema: &DFSchema) -> DataFusionResult<Option<Expr>> {
+    let op = match op {
+        Operator::AtArrow => Op::AtArrow,
+        Operator::ArrowAt => Op::ArrowAt,
+        Operator::Question => Op::Question,
+        Operator::QuestionAnd => Op::QuestionAnd,
+        Operator::QuestionPipe => Op::QuestionPipe,
+        Operator::AtQuestion => Op::AtQuestion,
+        Operator::AtAt => Op::AtAt,
+        Operator::HashMinus => Op::HashMinus,
+        Operator::Minus => Op::Minus,
+        Operator::StringConcat => Op::StringConcat,
+        _ => return Ok(None),
+    };
+    match JsonType::of(left, schema) {
+        Some(JsonType::Jsonb) => jsonb(&op, left, right, schema),
+        _ => Ok(None),
+    }
+}
+
+/// [`read`] of a json that turned out to be jsonb.
+pub fn settled_reading(function: &str, args: &[Expr], schema: &DFSchema) -> DataFusionResult<Option<Expr>> {
+    let known = READING.iter().find(|name| function.strip_prefix("json") == Some(name));
+    match (known, args.first().and_then(|json| JsonType::of(json, schema))) {
+        (Some(name), Some(JsonType::Jsonb)) => call(&format!("jsonb{name}"), args.to_vec()).map(Some),
+        _ => Ok(None),
+    }
+}
+
 /// `substring(text from pattern)` and `substring(text similar pattern escape escape)`.
 pub fn matching_part(args: &[Expr]) -> DataFusionResult<Expr> {
     match args {
@@ -110,6 +145,16 @@ fn is_bare_null(expr: &Expr) -> bool {
 fn reads(op: &Op) -> bool {
     matches!(op, Op::Arrow | Op::LongArrow | Op::HashArrow | Op::HashLongArrow)
 }
+
+/// What [`read`] calls, without the name of the type.
+const READING: [&str; 6] = [
+    "_object_field",
+    "_object_field_text",
+    "_array_element",
+    "_array_element_text",
+    "_extract_array_path",
+    "_extract_array_path_text",
+];
 
 fn read(json: JsonType, op: &Op, left: &Expr, right: &Expr, schema: &DFSchema) -> DataFusionResult<Expr> {
     let path = matches!(op, Op::HashArrow | Op::HashLongArrow);

@@ -197,16 +197,47 @@ class Queries:
             scope.append((alias, columns))
         return text, scope
 
-    def lateral(self, scope):
-        text, inner = self.joined(0)
+    def asked(self, scope, inner):
+        """Conditions of a subquery on the rows around it, of which there may be several on columns of one name."""
         left, right = self.column(scope, "int"), self.column(inner, "int")
-        where = f" where {right[0]}.{right[1]} = {left[0]}.{left[1]}" if left and right else ""
-        if self.r.random() < 0.5 and right:
-            function = self.r.choice(["max", "min", "count"])
-            return f"select {function}({right[0]}.{right[1]}) as m from {text}{where}", [("m", "int")]
-        a, b = self.column(inner), self.column(inner)
-        query = f"select {a[0]}.{a[1]} as x, {b[0]}.{b[1]} as y from {text}{where} order by 1, 2"
-        return f"{query} limit {self.r.randint(1, 3)}", [("x", a[2]), ("y", b[2])]
+        conditions = [f"{right[0]}.{right[1]} = {left[0]}.{left[1]}"]
+        while self.r.random() < 0.4:
+            left, right = self.column(scope, "int"), self.column(inner, "int")
+            conditions.append(f"{right[0]}.{right[1]} {self.r.choice(['=', '=', '<>', '<', '>='])} {left[0]}.{left[1]}")
+        self.r.shuffle(conditions)
+        return " and ".join(conditions)
+
+    def lateral(self, scope, depth=1):
+        text, inner = self.joined(0)
+        where = f" where {self.asked(scope, inner)}"
+        if depth > 0 and self.r.random() < 0.3:
+            # the rows of this one, and those around it
+            self.aliases += 1
+            alias = f"t{self.aliases}"
+            query, columns = self.lateral(inner + scope, depth - 1)
+            text += f" {self.r.choice(['left join', 'join'])} lateral ({query}) {alias} on true"
+            inner = inner + [(alias, columns)]
+        x, (alias, column, kind) = self.r.random(), self.column(inner)
+        name = self.r.choice(["id", "ref", "name", "m"])
+        if x < 0.4:
+            functions = ["max", "min", "count"] if kind != "text" else ["count"]
+            function = self.r.choice(functions)
+            told = "int" if function == "count" else kind
+            return f"select {function}({alias}.{column}) as {name} from {text}{where}", [(name, told)]
+        other = self.column(inner)
+        second = "x" if name != "x" else "y"
+        columns = [(name, kind), (second, other[2])]
+        query = f"{alias}.{column} as {name}, {other[0]}.{other[1]} as {second} from {text}{where}"
+        if x < 0.5:
+            more, of = self.joined(0)
+            found = [self.column(of, kind) for _, kind in columns]
+            if all(found):
+                values = ", ".join(f"{a}.{c}" for a, c, _ in found)
+                word = self.r.choice(SET_OPERATIONS)
+                return f"select {query} {word} select {values} from {more} where {self.asked(scope, of)}", columns
+        if x < 0.6:
+            return f"select distinct on ({alias}.{column}) {query} order by {alias}.{column}, 2", columns
+        return f"select {query} order by 1, 2 limit {self.r.randint(1, 3)}", columns
 
     def subquery(self, scope, depth=1):
         """A condition with a subquery; one within that one depends on rows of both."""
@@ -218,15 +249,21 @@ class Queries:
         more = f" and {self.condition(inner, 0)}" if self.r.random() < 0.5 else ""
         if depth > 0 and self.r.random() < 0.3:
             more += f" and {self.subquery(inner + scope, depth - 1)}"
+        asked, named = self.asked(scope, inner), self.r.choice(["", "", " as id", " as ref"])
         x = self.r.random()
         if x < 0.45:
-            return f"{self.r.choice(['', 'not '])}exists (select 1 from {text} where {right} = {left}{more})"
+            shown = self.r.choice(["1", "1", f"{right}{named}", f"{right} + 1 as id", "count(*)", "distinct 1"])
+            rest = self.r.choice(["", "", "", "", " limit 1", " offset 1"])
+            if shown == "1" and self.r.random() < 0.2:
+                rest = f" group by {right}{self.r.choice(['', f' having count(*) > {self.r.randint(0, 2)}'])}"
+            return f"{self.r.choice(['', 'not '])}exists (select {shown} from {text} where {asked}{more}{rest})"
         if x < 0.8:
-            word = self.r.choice(["", "not "])
-            return f"{left} {word}in (select {right} from {text} where {right} is not null{more})"
+            where = f"where {right} is not null{more}"
+            where += f" and {asked}" if self.r.random() < 0.5 else ""
+            return f"{left} {self.r.choice(['', 'not '])}in (select {right}{named} from {text} {where})"
         function = self.r.choice(["max", "min", "count", "avg"])
         value = self.expr(scope, "int", 0)
-        return f"{value} > (select {function}({right}) from {text} where {right} = {left}{more})"
+        return f"{value} > (select {function}({right}){named} from {text} where {asked}{more})"
 
     def select(self, depth, inner=False):
         text, scope = self.joined(depth)
@@ -285,7 +322,7 @@ class Queries:
                 if left and right:
                     function = self.r.choice(["max", "count", "sum"])
                     of = f"{right[0]}.{right[1]}"
-                    value = f"(select {function}({of}) from {other} where {of} = {left[0]}.{left[1]})"
+                    value = f"(select {function}({of}) from {other} where {self.asked(scope, inner)})"
                     items.append((f"{value}::numeric", "numeric", None))
             else:
                 kind = self.r.choice(["int", "text", "numeric", "date"])

@@ -6,6 +6,7 @@ mod distinct_counts;
 mod dynamic_filters;
 mod filter_pushdown;
 mod join_keys;
+mod lateral_fields;
 mod lone_inputs;
 mod null_equality;
 mod nulls;
@@ -33,6 +34,7 @@ pub(super) fn logical_rules() -> Vec<Logical> {
     let last: Logical = Arc::new(predicates::Rule);
     let rules = rules.into_iter().map(distinct_counts::limited).map(null_equality::apart).map(totals::below);
     let rules = rules.map(zoned_literals::apart).map(lone_inputs::by_name).map(join_keys::kept);
+    let rules = rules.map(lateral_fields::said);
     rules.chain([last]).collect()
 }
 

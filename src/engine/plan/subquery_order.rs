@@ -13,7 +13,7 @@ use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::error::Result;
 use datafusion::logical_expr::expr::Sort as SortKey;
 use datafusion::logical_expr::{
-    Aggregate, Distinct, DistinctOn, Expr, Filter, Limit, LogicalPlan, LogicalPlanBuilder, Projection, Sort,
+    Aggregate, Distinct, DistinctOn, Expr, Filter, Join, Limit, LogicalPlan, LogicalPlanBuilder, Projection, Sort,
     SubqueryAlias, Union, Window, WindowFunctionDefinition,
 };
 
@@ -94,6 +94,7 @@ fn has_order(plan: &LogicalPlan, within: bool) -> bool {
             LogicalPlan::Filter(filter) => &filter.input,
             LogicalPlan::Limit(limit) => &limit.input,
             LogicalPlan::Window(window) if window.window_expr.iter().all(is_of_all_rows) => &window.input,
+            LogicalPlan::Join(join) if is_lateral(&join.right) => &join.left,
             _ => return false,
         }
     }
@@ -279,8 +280,36 @@ fn carried(input: &LogicalPlan) -> Result<Option<(LogicalPlan, Vec<SortKey>)>> {
             Some((below, keys)) => Some((over(below, window, &keys)?, keys)),
             None => None,
         },
+        LogicalPlan::Join(join) if is_lateral(&join.right) => match carried(&join.left)? {
+            Some((below, keys)) => Some((beside(below, join)?, keys)),
+            None => None,
+        },
         _ => None,
     })
+}
+
+/// Whether the side of a join is computed for each row of the other, which keep their order.
+fn is_lateral(side: &LogicalPlan) -> bool {
+    match side {
+        LogicalPlan::Subquery(_) => true,
+        LogicalPlan::SubqueryAlias(alias) => is_lateral(&alias.input),
+        _ => false,
+    }
+}
+
+/// The join with another left side, which has the columns of its own and more.
+fn beside(left: LogicalPlan, join: &Join) -> Result<LogicalPlan> {
+    let joined = Join::try_new(
+        Arc::new(left),
+        join.right.clone(),
+        join.on.clone(),
+        join.filter.clone(),
+        join.join_type,
+        join.join_constraint,
+        join.null_equality,
+        join.null_aware,
+    )?;
+    Ok(LogicalPlan::Join(joined))
 }
 
 /// The plan with the keys among its columns.

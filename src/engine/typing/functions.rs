@@ -174,6 +174,9 @@ pub(super) fn scalar(typing: &Typing, call: ScalarFunction, schema: &DFSchema) -
     if let Some(other) = otherwise(typing, &call, schema)? {
         return Ok(Transformed::yes(other));
     }
+    if let Some(of_jsonb) = pgfunctions::settled_reading(call.func.name(), &call.args, schema)? {
+        return Ok(Transformed::yes(of_jsonb));
+    }
     casts::check_reg(typing, &call, schema)?;
     let function = call.func.name();
     if let "coalesce" | "greatest" | "least" = function {

@@ -20,6 +20,9 @@ const CHOICE_HINT: &str = "Could not choose a best candidate operator. You might
 
 pub(super) fn binary(typing: &Typing, binary: BinaryExpr, schema: &DFSchema) -> Result<Transformed<Expr>> {
     let BinaryExpr { left, op, right } = binary;
+    if let Some(function) = pgfunctions::settled_jsonb(op, &left, &right, schema)? {
+        return Ok(Transformed::yes(function));
+    }
     let (had_left, had_right) = (is_unknown(&left), is_unknown(&right));
     let symbol = symbol(op);
     let (left, right) = operands(typing, &symbol, *left, *right, schema)?;

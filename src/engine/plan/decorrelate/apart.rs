@@ -11,8 +11,10 @@ use datafusion::common::Column;
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::error::Result;
 use datafusion::logical_expr::utils::{conjunction, split_conjunction_owned};
-use datafusion::logical_expr::{Expr, Filter, LogicalPlan, LogicalPlanBuilder, Subquery};
+use datafusion::logical_expr::{Expr, Filter, LogicalPlan, LogicalPlanBuilder, Subquery, SubqueryAlias};
 use datafusion::prelude::lit;
+
+use super::all_outer_columns;
 
 /// What begins the names. No client writes it.
 const KEY: &str = "\u{1}key";
@@ -23,11 +25,7 @@ pub(super) fn told_apart(plan: LogicalPlan) -> Result<LogicalPlan> {
     let within = |node| match node {
         LogicalPlan::Subquery(Subquery { subquery, outer_ref_columns, spans }) if !outer_ref_columns.is_empty() => {
             let plan = renamed(Arc::unwrap_or_clone(subquery), &[], &mut number)?;
-            Ok(Transformed::yes(LogicalPlan::Subquery(Subquery {
-                subquery: Arc::new(plan),
-                outer_ref_columns,
-                spans,
-            })))
+            Ok(Transformed::yes(LogicalPlan::Subquery(Subquery { subquery: Arc::new(plan), outer_ref_columns, spans })))
         }
         other => Ok(Transformed::no(other)),
     };
@@ -45,8 +43,17 @@ fn renamed(node: LogicalPlan, above: &[Column], number: &mut usize) -> Result<Lo
     let node = node.map_children(|input| renamed(input, &shown, number).map(Transformed::yes))?.data;
     match node {
         LogicalPlan::Filter(filter) => keyed(filter, &shown, number),
+        LogicalPlan::SubqueryAlias(alias) if !all_outer_columns(&alias.input).is_empty() => named(alias),
         other => Ok(other),
     }
+}
+
+/// The columns under the alias, as a projection: DataFusion puts what it pulls up beside those of a projection only.
+fn named(alias: SubqueryAlias) -> Result<LogicalPlan> {
+    let columns = alias.input.schema().columns().into_iter().zip(alias.schema.columns());
+    let columns = columns.map(|(column, name)| Expr::Column(column).alias_qualified(name.relation, name.name));
+    let columns = columns.collect::<Vec<_>>();
+    LogicalPlanBuilder::from(alias.input).project(columns)?.build()
 }
 
 /// The filter over columns that are named anew where others of those shown have their names.

@@ -1,12 +1,17 @@
-//! Subqueries in the condition of a join: each is computed below, on the side whose columns it depends on.
+//! Subqueries in the condition of a join: each is computed below, on the side whose columns it depends on. Of pairs of rows
+//! are asked those that depend on both.
 
 use std::cell::Cell;
 use std::sync::Arc;
 
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
-use datafusion::common::{Column, DFSchema};
+use datafusion::common::{Column, DFSchema, Spans};
 use datafusion::error::Result;
-use datafusion::logical_expr::{Expr, Join, LogicalPlan, LogicalPlanBuilder, Projection, Subquery};
+use datafusion::logical_expr::utils::conjunction;
+use datafusion::logical_expr::{
+    Expr, ExprSchemable, Filter, Join, JoinType, LogicalPlan, LogicalPlanBuilder, Projection, Subquery,
+};
+use datafusion::prelude::lit;
 
 use super::{changed, holds_any};
 
@@ -34,6 +39,9 @@ pub(super) fn computed(join: &Join, count: &Cell<usize>) -> Result<Option<Logica
             None => Transformed::no(expr),
         })
     })?;
+    if holds_any(&condition.data) && depends_on_both(&condition.data, join) {
+        return above(join, count);
+    }
     if !condition.transformed {
         return Ok(None);
     }
@@ -50,6 +58,52 @@ pub(super) fn computed(join: &Join, count: &Cell<usize>) -> Result<Option<Logica
     )?;
     let columns = join.schema.columns().into_iter().map(Expr::Column);
     LogicalPlanBuilder::from(LogicalPlan::Join(joined)).project(columns)?.build().map(Some)
+}
+
+/// Whether a subquery of the condition looks at columns of both sides.
+fn depends_on_both(condition: &Expr, join: &Join) -> bool {
+    let of = |side: &LogicalPlan, outer: &[Column]| outer.iter().any(|column| side.schema().has_column(column));
+    let both = condition.exists(|expr| {
+        let outer = match expr {
+            Expr::ScalarSubquery(subquery) => outer_columns(subquery),
+            Expr::Exists(exists) => outer_columns(&exists.subquery),
+            Expr::InSubquery(tested) => outer_columns(&tested.subquery)
+                .into_iter()
+                .chain(tested.expr.column_refs().into_iter().cloned())
+                .collect(),
+            _ => Vec::new(),
+        };
+        Ok(of(&join.left, &outer) && of(&join.right, &outer))
+    });
+    both.unwrap_or(false)
+}
+
+/// The join with its condition asked of pairs of rows: above it, or of the rows of the right side for each of the left.
+fn above(join: &Join, count: &Cell<usize>) -> Result<Option<LogicalPlan>> {
+    let on = join.on.iter().map(|(left, right)| left.clone().eq(right.clone()));
+    let Some(condition) = conjunction(on.chain(join.filter.clone())) else { return Ok(None) };
+    let plan = match join.join_type {
+        JoinType::Inner => {
+            let all = LogicalPlan::Join(Join { filter: None, ..join.clone() });
+            LogicalPlan::Filter(Filter::try_new(join.filter.clone().unwrap_or_else(|| lit(true)), Arc::new(all))?)
+        }
+        JoinType::Left => {
+            let named = condition.transform(|expr| match &expr {
+                Expr::Column(column) if join.left.schema().has_column(column) => {
+                    let (_, field) = expr.to_field(join.left.schema())?;
+                    Ok(Transformed::yes(Expr::OuterReferenceColumn(field, column.clone())))
+                }
+                _ => Ok(Transformed::no(expr)),
+            })?;
+            let right = LogicalPlan::Filter(Filter::try_new(named.data, join.right.clone())?);
+            let outer_ref_columns = right.all_out_ref_exprs();
+            let right = Subquery { subquery: Arc::new(right), outer_ref_columns, spans: Spans::new() };
+            let lateral = LogicalPlanBuilder::from(join.left.as_ref().clone());
+            lateral.join_on(LogicalPlan::Subquery(right), JoinType::Left, [lit(true)])?.build()?
+        }
+        _ => return Ok(None),
+    };
+    changed(plan, count).map(|changed| Some(changed.data))
 }
 
 fn outer_columns(subquery: &Subquery) -> Vec<Column> {

@@ -4,13 +4,15 @@ use std::sync::Arc;
 
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::tree_node::{Transformed, TreeNode};
-use datafusion::common::{Column, NullEquality};
+use datafusion::common::{Column, DFSchema, NullEquality};
 use datafusion::error::Result as DataFusionResult;
 use datafusion::functions::expr_fn::coalesce;
 use datafusion::functions_window::expr_fn::row_number;
+use datafusion::logical_expr::expr_rewriter::NamePreserver;
+use datafusion::logical_expr::utils::conjunction;
 use datafusion::logical_expr::{
-    Aggregate, Distinct, Expr, ExprFunctionExt, Filter, Join, JoinType, Limit, LogicalPlan, LogicalPlanBuilder,
-    Operator, Projection, Sort, SortExpr, Subquery, Union, Window, binary_expr, cast,
+    Aggregate, Distinct, DistinctOn, Expr, ExprFunctionExt, Filter, GroupingSet, Join, JoinConstraint, JoinType, Limit,
+    LogicalPlan, LogicalPlanBuilder, Operator, Projection, Sort, SortExpr, Subquery, Union, Window, binary_expr, cast,
 };
 use datafusion::prelude::lit;
 
@@ -99,21 +101,37 @@ impl Domain {
 
     /// A subquery within the plan: it depends on the domain's columns in place of those further out.
     fn within(&self, subquery: &Subquery) -> DataFusionResult<Subquery> {
-        let plan = subquery.subquery.as_ref().clone().transform_down_with_subqueries(|node| {
-            node.map_expressions(|expr| {
-                expr.transform(|expr| {
-                    Ok(match expr {
-                        Expr::OuterReferenceColumn(field, outer) => match self.column(&outer) {
-                            Some(column) => Transformed::yes(Expr::OuterReferenceColumn(field, column)),
-                            None => Transformed::no(Expr::OuterReferenceColumn(field, outer)),
-                        },
-                        other => Transformed::no(other),
-                    })
+        let plan = self.further_in(subquery.subquery.as_ref().clone(), &DFSchema::empty())?;
+        let outer_ref_columns = plan.all_out_ref_exprs();
+        Ok(Subquery { subquery: Arc::new(plan), outer_ref_columns, spans: subquery.spans.clone() })
+    }
+
+    /// The plan, which depends on the domain's columns in place of those further out than `around`.
+    fn further_in(&self, plan: LogicalPlan, around: &DFSchema) -> DataFusionResult<LogicalPlan> {
+        let replace = |expr: Expr| {
+            expr.transform(|expr| {
+                let Expr::OuterReferenceColumn(field, outer) = expr else { return Ok(Transformed::no(expr)) };
+                Ok(match self.column(&outer).filter(|_| !around.has_column(&outer)) {
+                    Some(column) => Transformed::yes(Expr::OuterReferenceColumn(field, column)),
+                    None => Transformed::no(Expr::OuterReferenceColumn(field, outer)),
                 })
             })
+        };
+        let replaced = plan.transform_down_with_subqueries(|node| match node {
+            LogicalPlan::Subquery(Subquery { subquery, outer_ref_columns, spans }) => {
+                let outer = outer_ref_columns.into_iter().map(|column| replace(column).map(|column| column.data));
+                let outer_ref_columns = outer.collect::<DataFusionResult<_>>()?;
+                Ok(Transformed::yes(LogicalPlan::Subquery(Subquery { subquery, outer_ref_columns, spans })))
+            }
+            node => {
+                let names = NamePreserver::new(&node);
+                node.map_expressions(|expr| {
+                    let name = names.save(&expr);
+                    Ok(replace(expr)?.update_data(|expr| name.restore(expr)))
+                })
+            }
         })?;
-        let outer_ref_columns = plan.data.all_out_ref_exprs();
-        Ok(Subquery { subquery: Arc::new(plan.data), outer_ref_columns, spans: subquery.spans.clone() })
+        Ok(replaced.data)
     }
 
     /// Whether a subquery in the plan names a column of the plan as the domain's columns are named further out.
@@ -131,6 +149,10 @@ impl Domain {
         exprs.iter().map(|expr| self.replaced(expr)).collect()
     }
 
+    fn sorted(&self, keys: &[SortExpr]) -> DataFusionResult<Vec<SortExpr>> {
+        keys.iter().map(|key| Ok(SortExpr { expr: self.replaced(&key.expr)?, ..key.clone() })).collect()
+    }
+
     /// The plan for all combinations at once, whose columns it has besides its own; `None` where it is not understood.
     pub fn pushed(&self, plan: &LogicalPlan) -> DataFusionResult<Option<LogicalPlan>> {
         if all_outer_columns(plan).is_empty() {
@@ -138,6 +160,7 @@ impl Domain {
         }
         Ok(Some(match plan {
             LogicalPlan::Filter(filter) => {
+                let filter = super::lateral::asked_before(filter)?;
                 let Some(input) = self.pushed(&filter.input)? else { return Ok(None) };
                 LogicalPlan::Filter(Filter::try_new(self.replaced(&filter.predicate)?, Arc::new(input))?)
             }
@@ -166,6 +189,9 @@ impl Domain {
             LogicalPlan::Aggregate(aggregate) => {
                 let Some(input) = self.pushed(&aggregate.input)? else { return Ok(None) };
                 let of_all = aggregate.group_expr.is_empty();
+                if aggregate.group_expr.iter().any(has_empty_set) {
+                    return Ok(None);
+                }
                 let groups = self.exprs().chain(self.all_replaced(&aggregate.group_expr)?).collect();
                 let mut values = Vec::with_capacity(aggregate.aggr_expr.len());
                 for expr in &aggregate.aggr_expr {
@@ -188,9 +214,22 @@ impl Domain {
                 let Some(input) = self.pushed(input)? else { return Ok(None) };
                 LogicalPlan::Distinct(Distinct::All(Arc::new(input)))
             }
+            LogicalPlan::Distinct(Distinct::On(distinct)) => {
+                let Some(input) = self.pushed(&distinct.input)? else { return Ok(None) };
+                let keys = self.exprs().chain(self.all_replaced(&distinct.on_expr)?).collect();
+                let values = self.all_replaced(&distinct.select_expr)?.into_iter().chain(self.exprs()).collect();
+                let order = match &distinct.sort_expr {
+                    Some(order) => {
+                        let first = self.exprs().map(|key| key.sort(true, false));
+                        Some(first.chain(self.sorted(order)?).collect())
+                    }
+                    None => None,
+                };
+                LogicalPlan::Distinct(Distinct::On(DistinctOn::try_new(keys, values, order, Arc::new(input))?))
+            }
             LogicalPlan::Sort(sort) if sort.fetch.is_none() => {
                 let Some(input) = self.pushed(&sort.input)? else { return Ok(None) };
-                LogicalPlan::Sort(Sort { expr: sort.expr.clone(), input: Arc::new(input), fetch: None })
+                LogicalPlan::Sort(Sort { expr: self.sorted(&sort.expr)?, input: Arc::new(input), fetch: None })
             }
             LogicalPlan::Union(union) => return self.pushed_union(union),
             LogicalPlan::Limit(limit) => return self.pushed_limit(limit),
@@ -241,8 +280,30 @@ impl Domain {
         whole.clone().project(named.collect::<Vec<_>>())?.build().map(Some)
     }
 
+    /// Rows of the left side meet those of a subquery that depends on them, and on the combination beside them.
+    fn pushed_lateral(&self, join: &Join) -> DataFusionResult<Option<LogicalPlan>> {
+        let Some(left) = self.pushed(&join.left)? else { return Ok(None) };
+        let right = self.further_in(join.right.as_ref().clone(), join.left.schema())?;
+        let on = join.on.iter().map(|(left, right)| Ok((self.replaced(left)?, self.replaced(right)?)));
+        let joined = Join::try_new(
+            Arc::new(left),
+            Arc::new(right),
+            on.collect::<DataFusionResult<_>>()?,
+            join.filter.as_ref().map(|filter| self.replaced(filter)).transpose()?,
+            join.join_type,
+            join.join_constraint,
+            join.null_equality,
+            join.null_aware,
+        )?;
+        let columns = join.schema.columns().into_iter().map(Expr::Column).chain(self.exprs());
+        LogicalPlanBuilder::from(LogicalPlan::Join(joined)).project(columns)?.build().map(Some)
+    }
+
     /// Rows meet those of their own combination. The side whose rows stay without a partner has to know it.
     fn pushed_join(&self, join: &Join) -> DataFusionResult<Option<LogicalPlan>> {
+        if super::lateral::is_lateral(join) {
+            return self.pushed_lateral(join);
+        }
         let depends = [&join.left, &join.right].map(|side| !all_outer_columns(side).is_empty());
         let [on_left, on_right] = match join.join_type {
             JoinType::Inner => {
@@ -254,37 +315,55 @@ impl Domain {
             }
             JoinType::Left | JoinType::LeftSemi | JoinType::LeftAnti => [true, depends[1]],
             JoinType::Right => [depends[0], true],
+            JoinType::Full => [true, true],
             _ => return Ok(None),
         };
         let side = |input: &LogicalPlan, pushed| if pushed { self.pushed(input) } else { Ok(Some(input.clone())) };
         let (Some(mut left), Some(mut right)) = (side(&join.left, on_left)?, side(&join.right, on_right)?) else {
             return Ok(None);
         };
-        let mut conditions = Vec::new();
+        let mut conditions: Vec<Expr> = Vec::new();
+        let mut keys: Vec<Expr> = self.exprs().collect();
+        let on = join.on.iter().map(|(left, right)| Ok((self.replaced(left)?, self.replaced(right)?)));
+        let mut on = on.collect::<DataFusionResult<Vec<_>>>()?;
         if on_left && on_right {
-            let hidden = if join.join_type == JoinType::Right { &mut left } else { &mut right };
-            let own = if join.join_type == JoinType::Right { join.left.schema() } else { join.right.schema() };
+            let on_right = join.join_type != JoinType::Right;
+            let hidden = if on_right { &mut right } else { &mut left };
+            let own = if on_right { join.right.schema() } else { join.left.schema() };
             let columns = own.columns().into_iter().map(Expr::Column);
             let beside = self.columns.iter().map(|key| format!("{}_beside", key.name)).collect::<Vec<_>>();
-            let keys = self.exprs().zip(&beside).map(|(key, name)| key.alias(name));
+            let named = self.exprs().zip(&beside).map(|(key, name)| key.alias(name));
             *hidden =
-                LogicalPlanBuilder::from(hidden.clone()).project(columns.chain(keys).collect::<Vec<_>>())?.build()?;
-            for (key, name) in self.exprs().zip(beside) {
-                conditions.push(same(key, Expr::Column(Column::new_unqualified(name))));
+                LogicalPlanBuilder::from(hidden.clone()).project(columns.chain(named).collect::<Vec<_>>())?.build()?;
+            for (key, name) in keys.iter_mut().zip(beside) {
+                let beside = Expr::Column(Column::new_unqualified(name));
+                match join.null_equality {
+                    NullEquality::NullEqualsNull if on_right => on.push((key.clone(), beside.clone())),
+                    NullEquality::NullEqualsNull => on.push((beside.clone(), key.clone())),
+                    NullEquality::NullEqualsNothing => conditions.push(same(key.clone(), beside.clone())),
+                }
+                if join.join_type == JoinType::Full {
+                    // a row without a partner has one of them
+                    let (relation, name) = key.qualified_name();
+                    *key = coalesce(vec![key.clone(), beside]).alias_qualified(relation, name);
+                }
             }
-        }
-        for (left, right) in &join.on {
-            let (left, right) = (self.replaced(left)?, self.replaced(right)?);
-            conditions.push(match join.null_equality {
-                NullEquality::NullEqualsNull => same(left, right),
-                NullEquality::NullEqualsNothing => left.eq(right),
-            });
         }
         if let Some(filter) = &join.filter {
             conditions.push(self.replaced(filter)?);
         }
-        let columns: Vec<Expr> = join.schema.columns().into_iter().map(Expr::Column).chain(self.exprs()).collect();
-        LogicalPlanBuilder::from(left).join_on(right, join.join_type, conditions)?.project(columns)?.build().map(Some)
+        let columns: Vec<Expr> = join.schema.columns().into_iter().map(Expr::Column).chain(keys).collect();
+        let joined = Join::try_new(
+            Arc::new(left),
+            Arc::new(right),
+            on,
+            conjunction(conditions),
+            join.join_type,
+            JoinConstraint::On,
+            join.null_equality,
+            join.null_aware,
+        )?;
+        LogicalPlanBuilder::from(LogicalPlan::Join(joined)).project(columns)?.build().map(Some)
     }
 
     /// The windows of each combination by themselves.
@@ -321,8 +400,7 @@ impl Domain {
             _ => (&[][..], &limit.input),
         };
         let Some(pushed) = self.pushed(input)? else { return Ok(None) };
-        let keys = keys.iter().map(|key| Ok(SortExpr { expr: self.replaced(&key.expr)?, ..key.clone() }));
-        let keys = keys.collect::<DataFusionResult<Vec<_>>>()?;
+        let keys = self.sorted(keys)?;
         let columns: Vec<Expr> = pushed.schema().columns().into_iter().map(Expr::Column).collect();
         let number = row_number().partition_by(self.exprs().collect());
         let number = if keys.is_empty() { number.build()? } else { number.order_by(keys).build()? };
@@ -340,6 +418,15 @@ impl Domain {
             });
         }
         LogicalPlanBuilder::from(pushed).window([number])?.filter(stays)?.project(columns)?.build().map(Some)
+    }
+}
+
+/// Whether one of the sets that rows are grouped by has no columns: it has a row where there are none.
+fn has_empty_set(group: &Expr) -> bool {
+    match group {
+        Expr::GroupingSet(GroupingSet::Rollup(_) | GroupingSet::Cube(_)) => true,
+        Expr::GroupingSet(GroupingSet::GroupingSets(sets)) => sets.iter().any(Vec::is_empty),
+        _ => false,
     }
 }
 

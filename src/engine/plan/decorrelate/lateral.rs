@@ -1,32 +1,36 @@
 //! `JOIN LATERAL (SELECT … LIMIT n)`: subqueries of FROM that DataFusion does not join by itself.
 
 use std::cell::Cell;
+use std::sync::Arc;
 
-use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, NullEquality, TableReference};
 use datafusion::error::Result as DataFusionResult;
-use datafusion::logical_expr::utils::conjunction;
-use datafusion::logical_expr::{Expr, Join, JoinType, LogicalPlan, LogicalPlanBuilder};
+use datafusion::logical_expr::utils::{conjunction, split_conjunction_owned};
+use datafusion::logical_expr::{Expr, Filter, Join, JoinType, LogicalPlan, LogicalPlanBuilder};
+use datafusion::prelude::lit;
 
 use super::domain::Domain;
-use super::{all_outer_columns, for_all, is_hard};
+use super::pulled_up::{Asked, is_joined};
+use super::{all_outer_columns, for_all, holds_any};
 
 /// The rows of the left side with those of the subquery; `None` where DataFusion does it, or the subquery is not understood.
 pub(super) fn joined(join: &Join, count: &Cell<usize>) -> DataFusionResult<Option<LogicalPlan>> {
     // DataFusion marks none that depends on the left side in a subquery of its own only
-    let (subquery, alias) = subquery_of(&join.right).unwrap_or((&join.right, None));
+    let marked = subquery_of(&join.right);
+    let (subquery, alias) = marked.clone().unwrap_or((&join.right, None));
     let outer: Vec<Column> = all_outer_columns(subquery).into_iter().collect();
     let ours = !outer.is_empty() && outer.iter().all(|column| join.left.schema().has_column(column));
     // what stands within a subquery that depends on rows itself is to be a plain join for that one
     let is_within = || !all_outer_columns(&join.left).is_empty();
     let is_lateral = ours && matches!(join.join_type, JoinType::Inner | JoinType::Left);
-    if !is_lateral || !is_ours(subquery) && !is_within() {
+    let is_datafusions = marked.is_some() && is_joined(subquery, Asked::Beside);
+    if !is_lateral || is_datafusions && !is_within() {
         return Ok(None);
     }
     count.set(count.get() + 1);
     let result_name = format!("lateral_{}", count.get());
     let domain = Domain::of(&join.left, outer.clone(), count.get())?;
-    let Some(plan) = for_all(&domain, subquery, count)? else { return Ok(None) };
+    let plan = for_all(&domain, subquery, count)?;
     let own = subquery.schema().columns().into_iter().map(|column| {
         let name = column.name.clone();
         let qualifier = alias.clone().or_else(|| column.relation.clone());
@@ -46,6 +50,29 @@ pub(super) fn joined(join: &Join, count: &Cell<usize>) -> DataFusionResult<Optio
         .map(Some)
 }
 
+/// Whether the right side depends on rows of the left one.
+pub(super) fn is_lateral(join: &Join) -> bool {
+    let depends = all_outer_columns(&join.right).iter().any(|column| join.left.schema().has_column(column));
+    depends && matches!(join.join_type, JoinType::Inner | JoinType::Left)
+}
+
+/// The filter with its conditions on the left side of such a join asked there: the right side is then computed for those rows
+/// only.
+pub(super) fn asked_before(filter: &Filter) -> DataFusionResult<Filter> {
+    let LogicalPlan::Join(join) = filter.input.as_ref() else { return Ok(filter.clone()) };
+    if !is_lateral(join) {
+        return Ok(filter.clone());
+    }
+    let of_left = |part: &Expr| part.column_refs().iter().all(|column| join.left.schema().has_column(column));
+    let (before, after): (Vec<Expr>, Vec<Expr>) = split_conjunction_owned(filter.predicate.clone())
+        .into_iter()
+        .partition(|part| of_left(part) && !holds_any(part));
+    let Some(before) = conjunction(before) else { return Ok(filter.clone()) };
+    let left = LogicalPlan::Filter(Filter::try_new(before, join.left.clone())?);
+    let join = LogicalPlan::Join(Join { left: Arc::new(left), ..join.clone() });
+    Filter::try_new(conjunction(after).unwrap_or_else(|| lit(true)), Arc::new(join))
+}
+
 fn subquery_of(plan: &LogicalPlan) -> Option<(&LogicalPlan, Option<TableReference>)> {
     match plan {
         LogicalPlan::Subquery(subquery) => Some((&subquery.subquery, None)),
@@ -55,14 +82,4 @@ fn subquery_of(plan: &LogicalPlan) -> Option<(&LogicalPlan, Option<TableReferenc
         }
         _ => None,
     }
-}
-
-/// Whether DataFusion leaves it as it is.
-fn is_ours(plan: &LogicalPlan) -> bool {
-    let mut limits = false;
-    let _ = plan.apply(|node| {
-        limits |= matches!(node, LogicalPlan::Limit(_) | LogicalPlan::Distinct(_) | LogicalPlan::Window(_));
-        Ok(TreeNodeRecursion::Continue)
-    });
-    limits || is_hard(plan)
 }

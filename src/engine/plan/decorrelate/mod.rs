@@ -3,15 +3,18 @@
 //! DataFusion joins such a subquery where each dependence is an equality of columns. The others are computed here for every
 //! combination of the outer values there is: the distinct values are joined into the subquery, which is grouped by them, and
 //! its result is joined back to the rows. [`predicates`] makes such subqueries of EXISTS and IN, [`lateral`] joins those of FROM,
-//! [`conditions`] computes those of ON, [`values`] are lists of them. Blocked by: DataFusion's decorrelation. Remove when it takes any condition.
+//! [`conditions`] computes those of ON, [`values`] are lists of them; [`pulled_up`] says which DataFusion joins, [`apart`] under
+//! which names, [`inlined`] which are expressions. Blocked by: DataFusion's decorrelation. Remove when it takes any condition.
 //!
-//! Invariant: a subquery that is not understood stays as it is, and DataFusion says so.
+//! Invariant: a subquery that is not understood is an error, never other rows.
 
 mod apart;
 mod conditions;
 mod domain;
+mod inlined;
 mod lateral;
 mod predicates;
+mod pulled_up;
 mod values;
 
 use std::cell::Cell;
@@ -19,23 +22,24 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
-use datafusion::common::{Column, NullEquality};
+use datafusion::common::{Column, NullEquality, not_impl_err};
 use datafusion::error::Result as DataFusionResult;
 use datafusion::logical_expr::expr::AggregateFunction;
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::split_conjunction;
 use datafusion::logical_expr::{
-    Aggregate, BinaryExpr, Distinct, DistinctOn, Expr, Filter, JoinType, LogicalPlan, LogicalPlanBuilder, Operator,
-    Projection, SortExpr, Subquery, when,
+    Aggregate, Distinct, DistinctOn, Expr, Filter, JoinType, LogicalPlan, LogicalPlanBuilder, Projection, SortExpr,
+    Subquery, Window, when,
 };
 use datafusion::prelude::lit;
 
 use self::domain::Domain;
+use self::pulled_up::{Asked, is_joined};
 
 /// The plan without such subqueries.
 pub(super) fn decorrelated(plan: LogicalPlan) -> DataFusionResult<LogicalPlan> {
     let count = Cell::new(0);
-    let plan = apart::told_apart(plan)?;
+    let plan = inlined::inlined(plan).and_then(apart::told_apart)?;
     plan.transform_up_with_subqueries(|node| changed(node, &count)).map(|transformed| transformed.data)
 }
 
@@ -84,14 +88,22 @@ fn changed(node: LogicalPlan, count: &Cell<usize>) -> DataFusionResult<Transform
             Ok(Transformed::yes(changed(exists, count)?.data))
         }
         LogicalPlan::Filter(filter)
-            if holds_hard(&filter.predicate) || predicates::holds_such(&filter.predicate, is_beyond_conditions) =>
+            if holds_hard(&filter.predicate) || predicates::holds_such(&filter.predicate, is_counted) =>
         {
             let columns: Vec<Expr> = filter.input.schema().columns().into_iter().map(Expr::Column).collect();
             let mut input = filter.input.as_ref().clone();
-            let predicate = predicates::counted_condition(filter.predicate, &input, is_beyond_conditions)?;
+            let predicate = predicates::counted_condition(filter.predicate, &input, is_counted)?;
             let predicate = in_place(predicate, &mut input, count)?;
             let filtered = LogicalPlan::Filter(Filter::try_new(predicate, Arc::new(input))?);
             Ok(Transformed::yes(LogicalPlanBuilder::from(filtered).project(columns)?.build()?))
+        }
+        LogicalPlan::Window(window) if window.window_expr.iter().any(holds_any) => {
+            let columns: Vec<Expr> = window.schema.columns().into_iter().map(Expr::Column).collect();
+            let mut below = Below::new(&window.input);
+            let values = below.all(window.window_expr, &names)?;
+            let input = changed(below.projection()?, count)?.data;
+            let numbered = LogicalPlan::Window(Window::try_new(values, Arc::new(input))?);
+            LogicalPlanBuilder::from(numbered).project(columns)?.build().map(Transformed::yes)
         }
         LogicalPlan::Join(join) => {
             let changed = match lateral::joined(&join, count)? {
@@ -168,8 +180,16 @@ fn holds_any(expr: &Expr) -> bool {
 
 /// Whether a subquery that is to be taken apart here is in it.
 fn holds_hard(expr: &Expr) -> bool {
-    expr.exists(|expr| Ok(matches!(expr, Expr::ScalarSubquery(subquery) if is_hard(&subquery.subquery))))
-        .unwrap_or(false)
+    expr.exists(|expr| Ok(matches!(expr, Expr::ScalarSubquery(subquery) if is_hard(subquery)))).unwrap_or(false)
+}
+
+fn is_hard(subquery: &Subquery) -> bool {
+    !is_joined(&subquery.subquery, Asked::Value)
+}
+
+/// Whether EXISTS or IN of the subquery is to be taken apart here.
+fn is_counted(rows: &LogicalPlan) -> bool {
+    !is_joined(rows, Asked::Rows)
 }
 
 /// The expression with columns in place of such subqueries, which are joined to the input.
@@ -180,7 +200,7 @@ fn joined(expr: Expr, input: &mut LogicalPlan, count: &Cell<usize>) -> DataFusio
 
 fn in_place(expr: Expr, input: &mut LogicalPlan, count: &Cell<usize>) -> DataFusionResult<Expr> {
     let replaced = expr.transform_down(|expr| match &expr {
-        Expr::ScalarSubquery(subquery) if is_hard(&subquery.subquery) => match join(subquery, input, count)? {
+        Expr::ScalarSubquery(subquery) if is_hard(subquery) => match join(subquery, input, count)? {
             Some((plan, value)) => {
                 *input = plan;
                 Ok(Transformed::yes(value))
@@ -252,57 +272,6 @@ fn subqueries(node: &LogicalPlan) -> Vec<Subquery> {
     found
 }
 
-/// Whether DataFusion cannot join it: it depends on the outer row otherwise than by `column = outer column` in a WHERE.
-fn is_hard(plan: &LogicalPlan) -> bool {
-    let mut hard = false;
-    let _ = plan.apply(|node| {
-        hard |= !further_columns(node).is_empty();
-        match node {
-            LogicalPlan::Filter(filter) => {
-                hard |= split_conjunction(&filter.predicate).into_iter().any(|part| !is_equality(part));
-            }
-            // a condition that is taken out of them counts other rows
-            LogicalPlan::Limit(_) | LogicalPlan::Window(_) => hard |= !all_outer_columns(node).is_empty(),
-            // DataFusion does not find the column through a query in FROM
-            LogicalPlan::SubqueryAlias(_) => hard |= !all_outer_columns(node).is_empty(),
-            node => {
-                let _ = node.apply_expressions(|expr| {
-                    hard |= !outer_columns(expr).is_empty();
-                    Ok(TreeNodeRecursion::Continue)
-                });
-            }
-        }
-        Ok(if hard { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
-    });
-    hard
-}
-
-/// Whether it looks at the outer row elsewhere than in conditions of its own.
-fn is_beyond_conditions(plan: &LogicalPlan) -> bool {
-    let mut beyond = false;
-    let _ = plan.apply(|node| {
-        beyond |= !further_columns(node).is_empty();
-        if !matches!(node, LogicalPlan::Filter(_) | LogicalPlan::Join(_)) {
-            let _ = node.apply_expressions(|expr| {
-                beyond |= !outer_columns(expr).is_empty();
-                Ok(TreeNodeRecursion::Continue)
-            });
-        }
-        Ok(if beyond { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
-    });
-    beyond
-}
-
-fn is_equality(expr: &Expr) -> bool {
-    if outer_columns(expr).is_empty() {
-        return true;
-    }
-    let Expr::BinaryExpr(BinaryExpr { left, op: Operator::Eq, right }) = expr else { return false };
-    let inner = |side: &Expr| outer_columns(side).is_empty() && matches!(side, Expr::Column(_));
-    let outer = |side: &Expr| matches!(side, Expr::OuterReferenceColumn(..));
-    inner(left) && outer(right) || outer(left) && inner(right)
-}
-
 /// The input joined to the subquery's values, and the column they are in.
 fn join(
     subquery: &Subquery,
@@ -317,7 +286,7 @@ fn join(
     count.set(count.get() + 1);
     let result_name = format!("subquery_{}", count.get());
     let domain = Domain::of(input, outer.clone(), count.get())?;
-    let Some(plan) = for_all(&domain, &subquery.subquery, count)? else { return Ok(None) };
+    let plan = for_all(&domain, &subquery.subquery, count)?;
     let keys = domain.keys();
     let value = Expr::Column(Column::from(subquery.subquery.schema().qualified_field(0)));
     let keyed = domain.exprs().zip(&keys).map(|(column, key)| column.alias(key));
@@ -339,16 +308,17 @@ fn join(
 
 /// The plan for all combinations of the domain at once. What its subqueries knew of the rows around it is then a column
 /// beside them, and they are taken apart in their turn.
-fn for_all(domain: &Domain, plan: &LogicalPlan, count: &Cell<usize>) -> DataFusionResult<Option<LogicalPlan>> {
-    if domain.is_hidden(plan)? {
-        return Ok(None);
+///
+/// # Errors
+/// `0A000` for a plan that is not understood: DataFusion would take other rows for its own.
+fn for_all(domain: &Domain, plan: &LogicalPlan, count: &Cell<usize>) -> DataFusionResult<LogicalPlan> {
+    let pushed = if domain.is_hidden(plan)? { None } else { domain.pushed(plan)? };
+    let Some(pushed) = pushed else { return not_impl_err!("undecorrelated Subquery") };
+    let is_nested = |node: &LogicalPlan| matches!(node, LogicalPlan::Subquery(_)) || !further_columns(node).is_empty();
+    if !plan.exists(|node| Ok(is_nested(node)))? {
+        return Ok(pushed);
     }
-    let further = plan.exists(|node| Ok(!further_columns(node).is_empty()))?;
-    let Some(pushed) = domain.pushed(plan)? else { return Ok(None) };
-    if !further {
-        return Ok(Some(pushed));
-    }
-    pushed.transform_up_with_subqueries(|node| changed(node, count)).map(|changed| Some(changed.data))
+    pushed.transform_up_with_subqueries(|node| changed(node, count)).map(|changed| changed.data)
 }
 
 /// Whether the value is a count, which is 0 where there is nothing to count.

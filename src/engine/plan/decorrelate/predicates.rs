@@ -25,9 +25,8 @@ pub(super) fn holds(expr: &Expr) -> bool {
 /// Whether it holds one of the kind.
 pub(super) fn holds_such(expr: &Expr, is_such: impl Fn(&LogicalPlan) -> bool) -> bool {
     let found = expr.exists(|expr| match expr {
-        Expr::Exists(Exists { subquery, .. }) | Expr::InSubquery(InSubquery { subquery, .. }) => {
-            Ok(is_such(&subquery.subquery))
-        }
+        Expr::Exists(Exists { subquery, .. }) => Ok(is_such(unlimited(&subquery.subquery))),
+        Expr::InSubquery(InSubquery { subquery, .. }) => Ok(is_such(&subquery.subquery)),
         _ => Ok(false),
     });
     found.unwrap_or(false)
@@ -36,7 +35,7 @@ pub(super) fn holds_such(expr: &Expr, is_such: impl Fn(&LogicalPlan) -> bool) ->
 /// The expression with counts in place of those of the kind. `input`: what its columns are of.
 pub(super) fn counted(expr: Expr, input: &LogicalPlan, is_such: impl Fn(&LogicalPlan) -> bool) -> Result<Expr> {
     let counted = expr.transform_up(|expr| match expr {
-        Expr::Exists(Exists { subquery, negated }) if is_such(&subquery.subquery) => {
+        Expr::Exists(Exists { subquery, negated }) if is_such(unlimited(&subquery.subquery)) => {
             let rows = unlimited(subquery.subquery.as_ref());
             // one row is enough; a limit in a subquery that depends on its row, DataFusion does not take
             let rows = match subquery.outer_ref_columns.is_empty() {
