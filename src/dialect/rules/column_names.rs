@@ -103,14 +103,7 @@ fn figure_name(expr: &Expr) -> Option<String> {
         Expr::Tuple(_) => "row".to_owned(),
         Expr::QualifiedWildcard(name, _) => folded(name.0.last()?.as_ident()?),
         Expr::Exists { negated: false, .. } => "exists".to_owned(),
-        Expr::Subquery(query) => match query.body.as_ref() {
-            SetExpr::Select(select) => match select.projection.first()? {
-                SelectItem::UnnamedExpr(expr) => return figure_name(expr),
-                SelectItem::ExprWithAlias { alias, .. } => folded(alias),
-                _ => return None,
-            },
-            _ => return None,
-        },
+        Expr::Subquery(query) => return first_name(&query.body),
         Expr::Extract { .. } => "extract".to_owned(),
         Expr::Ceil { .. } => "ceil".to_owned(),
         Expr::Floor { .. } => "floor".to_owned(),
@@ -127,6 +120,21 @@ fn figure_name(expr: &Expr) -> Option<String> {
         _ => return None,
     };
     Some(name)
+}
+
+/// The name of a query's first column; those of a set operation have the names that its first query gives them.
+fn first_name(query: &SetExpr) -> Option<String> {
+    match query {
+        SetExpr::Select(select) => match select.projection.first()? {
+            SelectItem::UnnamedExpr(expr) => figure_name(expr),
+            SelectItem::ExprWithAlias { alias, .. } => Some(folded(alias)),
+            _ => None,
+        },
+        SetExpr::SetOperation { left, .. } => first_name(left),
+        SetExpr::Query(query) => first_name(&query.body),
+        SetExpr::Values(_) => Some("column1".to_owned()),
+        _ => None,
+    }
 }
 
 /// Whether the expression's name is that of its type, and gives way to another's.

@@ -96,7 +96,17 @@ impl VisitorMut for Expander<'_> {
                 let _ = expr.visit(&mut rows);
             }
         }
+        // functions and subqueries of FROM may look at the relations before them
+        let factors = select.from.iter_mut().flat_map(|from| {
+            std::iter::once(&mut from.relation).chain(from.joins.iter_mut().map(|join| &mut join.relation))
+        });
+        for factor in factors.filter(|factor| !matches!(factor, TableFactor::Derived { lateral: false, .. })) {
+            let _ = factor.visit(&mut rows);
+        }
         rows.here_only = true;
+        for join in select.from.iter_mut().flat_map(|from| &mut from.joins) {
+            let _ = VisitMut::visit(&mut join.join_operator, &mut rows);
+        }
         for condition in select.selection.iter_mut().chain(&mut select.having) {
             let _ = condition.visit(&mut rows);
         }

@@ -8,6 +8,7 @@ use datafusion::common::{DFSchema, NullEquality};
 use datafusion::error::Result;
 use datafusion::logical_expr::expr::{Cast, InList, InSubquery, ScalarFunction};
 use datafusion::logical_expr::{Case, Distinct, Expr, ExprSchemable, Join, JoinType, LogicalPlan, Projection, Union};
+use datafusion::optimizer::analyzer::type_coercion::TypeCoercionRewriter;
 use datafusion::scalar::ScalarValue;
 
 use super::casts;
@@ -233,6 +234,15 @@ pub(super) fn union(typing: &Typing, node: LogicalPlan) -> Result<Transformed<Lo
         return Ok(Transformed::no(LogicalPlan::Union(Union { inputs, schema })));
     }
     Ok(Transformed::yes(LogicalPlan::Union(Union::try_new_with_loose_types(inputs)?)))
+}
+
+/// A union whose queries have one type for each column, which DataFusion brings them to later otherwise: for those who have to
+/// know it at once.
+pub(super) fn brought_to_one_type(node: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
+    match node {
+        LogicalPlan::Union(union) => TypeCoercionRewriter::coerce_union(union).map(Transformed::yes),
+        other => Ok(Transformed::no(other)),
+    }
 }
 
 /// `x IN (SELECT …)` of a float in numerics: what no numeric can be is in none of them.

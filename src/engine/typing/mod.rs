@@ -20,6 +20,7 @@ mod kinds;
 mod lengths;
 mod literals;
 mod operators;
+mod outer_fields;
 mod place;
 mod recursion;
 mod rounding;
@@ -107,13 +108,49 @@ impl Typing {
     /// # Errors
     /// PostgreSQL's, [`Placed`] where the statement says it.
     pub fn settle(&self, plan: LogicalPlan, assigns: bool) -> DataFusionResult<LogicalPlan> {
+        let plan = match outer_fields::depends(&plan)? {
+            true => self.settle_inputs_first(plan, assigns)?,
+            false => self.settle_nodes(plan, |node| self.node(node, assigns))?,
+        };
+        if self.has_parameters.load(Ordering::Relaxed) { self.settle_parameters(plan) } else { Ok(plan) }
+    }
+
+    /// Subqueries that depend on rows around them are typed after those, and with their types.
+    fn settle_inputs_first(&self, plan: LogicalPlan, assigns: bool) -> DataFusionResult<LogicalPlan> {
+        let settle_node = |node| self.node(node, assigns)?.transform_data(choices::brought_to_one_type);
+        if !outer_fields::depends(&plan)? {
+            return self.settle_nodes(plan, settle_node);
+        }
+        let settle = |input| self.settle_inputs_first(input, assigns);
+        let plan = match plan {
+            LogicalPlan::Join(mut join) => {
+                join.left = Arc::new(settle(Arc::unwrap_or_clone(join.left))?);
+                let right = Arc::unwrap_or_clone(join.right);
+                join.right = Arc::new(settle(outer_fields::told(right, &[join.left.schema()])?)?);
+                LogicalPlan::Join(join)
+            }
+            other => other.map_children(|input| settle(input).map(Transformed::yes))?.data,
+        };
+        let plan = plan.recompute_schema()?;
+        let schemas: Vec<DFSchemaRef> = plan.inputs().into_iter().map(|input| input.schema().clone()).collect();
+        let around: Vec<&DFSchemaRef> = schemas.iter().collect();
+        let plan =
+            plan.map_subqueries(|subquery| settle(outer_fields::told(subquery, &around)?).map(Transformed::yes))?;
+        settle_node(plan.data)?.data.recompute_schema()
+    }
+
+    fn settle_nodes(
+        &self,
+        plan: LogicalPlan,
+        settle: impl Fn(LogicalPlan) -> DataFusionResult<Transformed<LogicalPlan>>,
+    ) -> DataFusionResult<LogicalPlan> {
         let mut below = false;
-        let plan = plan.transform_up_with_subqueries(|node| {
-            let settled = self.node(node, assigns)?;
+        let settled = plan.transform_up_with_subqueries(|node| {
+            let settled = settle(node)?;
             below |= settled.transformed;
             if below { settled.map_data(LogicalPlan::recompute_schema) } else { Ok(settled) }
         })?;
-        if self.has_parameters.load(Ordering::Relaxed) { self.settle_parameters(plan.data) } else { Ok(plan.data) }
+        Ok(settled.data)
     }
 
     /// A parameter takes the type that any place gives it; one that no place gives a type is text, unless a column of a

@@ -18,13 +18,18 @@ use super::all_outer_columns;
 
 /// What begins the names. No client writes it.
 const KEY: &str = "\u{1}key";
+/// The relation that the columns of a subquery's result are of here, whatever they were of.
+const RESULT: &str = "\u{1}result";
 
 /// The plan, whose subqueries ask for columns of the rows around them by names that are their own.
 pub(super) fn told_apart(plan: LogicalPlan) -> Result<LogicalPlan> {
     let mut number = 0;
     let within = |node| match node {
         LogicalPlan::Subquery(Subquery { subquery, outer_ref_columns, spans }) if !outer_ref_columns.is_empty() => {
-            let plan = renamed(Arc::unwrap_or_clone(subquery), &[], &mut number)?;
+            // what is compared with a value around the subquery may get another type, by its old name
+            let result: Vec<Column> =
+                subquery.schema().columns().into_iter().map(|column| Column::new(Some(RESULT), column.name)).collect();
+            let plan = renamed(Arc::unwrap_or_clone(subquery), &result, &mut number)?;
             Ok(Transformed::yes(LogicalPlan::Subquery(Subquery { subquery: Arc::new(plan), outer_ref_columns, spans })))
         }
         other => Ok(Transformed::no(other)),

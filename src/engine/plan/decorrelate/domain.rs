@@ -16,6 +16,7 @@ use datafusion::logical_expr::{
 };
 use datafusion::prelude::lit;
 
+use super::rows::before_others;
 use super::{all_outer_columns, is_count, outer_columns, subqueries};
 
 /// The combinations of outer values, and what stands for each of them.
@@ -24,31 +25,6 @@ pub(super) struct Domain {
     outer: Vec<Column>,
     columns: Vec<Column>,
 }
-
-/// The rows without the results of other subqueries that were joined to them, which say no more of these columns: a plan
-/// would else hold every subquery twice as often as the one before.
-fn before_others<'a>(plan: &'a LogicalPlan, outer: &[Column]) -> &'a LogicalPlan {
-    let has_all = |plan: &LogicalPlan| outer.iter().all(|column| plan.schema().has_column(column));
-    let is_result = |join: &Join| {
-        let mut keys = join.on.iter().filter_map(|(_, right)| right.try_as_col()?.relation.as_ref());
-        let ours = keys.next().is_some_and(|name| RESULTS.iter().any(|result| name.table().starts_with(result)));
-        ours && matches!(join.join_type, JoinType::Inner | JoinType::Left)
-    };
-    let plain = |projection: &Projection| projection.expr.iter().all(|expr| matches!(expr, Expr::Column(_)));
-    match plan {
-        LogicalPlan::Join(join) if is_result(join) && has_all(&join.left) => before_others(&join.left, outer),
-        LogicalPlan::Projection(projection) if plain(projection) && has_all(&projection.input) => {
-            match before_others(&projection.input, outer) {
-                below if std::ptr::eq(below, projection.input.as_ref()) => plan,
-                below => below,
-            }
-        }
-        other => other,
-    }
-}
-
-/// What the names of subqueries' results begin with, once they are joined to the rows; a number follows.
-pub(super) const RESULTS: [&str; 2] = ["subquery_", "lateral_"];
 
 impl Domain {
     /// The combinations that the input has of these columns; the number tells it from others in the plan.

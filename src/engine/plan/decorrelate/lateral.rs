@@ -11,7 +11,7 @@ use datafusion::prelude::lit;
 
 use super::domain::Domain;
 use super::pulled_up::{Asked, is_joined};
-use super::{all_outer_columns, for_all, holds_any};
+use super::{all_outer_columns, for_all, holds_any, rows};
 
 /// The rows of the left side with those of the subquery; `None` where DataFusion does it, or the subquery is not understood.
 pub(super) fn joined(join: &Join, count: &Cell<usize>) -> DataFusionResult<Option<LogicalPlan>> {
@@ -29,7 +29,8 @@ pub(super) fn joined(join: &Join, count: &Cell<usize>) -> DataFusionResult<Optio
     }
     count.set(count.get() + 1);
     let result_name = format!("lateral_{}", count.get());
-    let domain = Domain::of(&join.left, outer.clone(), count.get())?;
+    let left = rows::steady(&join.left, &outer)?;
+    let domain = Domain::of(&left, outer.clone(), count.get())?;
     let plan = for_all(&domain, subquery, count)?;
     let own = subquery.schema().columns().into_iter().map(|column| {
         let name = column.name.clone();
@@ -43,7 +44,7 @@ pub(super) fn joined(join: &Join, count: &Cell<usize>) -> DataFusionResult<Optio
     let on = join.on.iter().map(|(left, right)| left.clone().eq(right.clone()));
     let filter = conjunction(on.chain(join.filter.clone()));
     let columns = join.schema.columns().into_iter().map(Expr::Column);
-    LogicalPlanBuilder::from(join.left.as_ref().clone())
+    LogicalPlanBuilder::from(left)
         .join_detailed(result, join.join_type, (outer, right), filter, NullEquality::NullEqualsNull)?
         .project(columns.collect::<Vec<_>>())?
         .build()

@@ -4,7 +4,7 @@
 //! combination of the outer values there is: the distinct values are joined into the subquery, which is grouped by them, and
 //! its result is joined back to the rows. [`predicates`] makes such subqueries of EXISTS and IN, [`lateral`] joins those of FROM,
 //! [`conditions`] computes those of ON, [`values`] are lists of them; [`pulled_up`] says which DataFusion joins, [`apart`] under
-//! which names, [`inlined`] which are expressions. Blocked by: DataFusion's decorrelation. Remove when it takes any condition.
+//! which names, [`inlined`] which are expressions; [`rows`] are those around. Blocked by: DataFusion's decorrelation. Remove when it takes any condition.
 //!
 //! Invariant: a subquery that is not understood is an error, never other rows.
 
@@ -15,6 +15,7 @@ mod inlined;
 mod lateral;
 mod predicates;
 mod pulled_up;
+mod rows;
 mod values;
 
 use std::cell::Cell;
@@ -285,7 +286,8 @@ fn join(
     }
     count.set(count.get() + 1);
     let result_name = format!("subquery_{}", count.get());
-    let domain = Domain::of(input, outer.clone(), count.get())?;
+    let input = rows::steady(input, &outer)?;
+    let domain = Domain::of(&input, outer.clone(), count.get())?;
     let plan = for_all(&domain, &subquery.subquery, count)?;
     let keys = domain.keys();
     let value = Expr::Column(Column::from(subquery.subquery.schema().qualified_field(0)));
@@ -295,7 +297,7 @@ fn join(
         .alias(result_name.as_str())?
         .build()?;
     let right: Vec<Column> = keys.iter().map(|key| Column::new(Some(result_name.as_str()), key)).collect();
-    let joined = LogicalPlanBuilder::from(input.clone())
+    let joined = LogicalPlanBuilder::from(input)
         .join_detailed(result, JoinType::Left, (outer, right), None, NullEquality::NullEqualsNull)?
         .build()?;
     let value = Expr::Column(Column::new(Some(result_name.as_str()), "value"));
