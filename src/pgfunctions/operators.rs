@@ -99,7 +99,6 @@ pub fn settled_jsonb(op: Operator, left: &Expr, right: &Expr, schema: &DFSchema)
         Operator::AtQuestion => Op::AtQuestion,
         Operator::AtAt => Op::AtAt,
         Operator::HashMinus => Op::HashMinus,
-        Operator::Minus => Op::Minus,
         Operator::StringConcat => Op::StringConcat,
         _ => return Ok(None),
     };

@@ -200,6 +200,8 @@ class Queries:
     def asked(self, scope, inner):
         """Conditions of a subquery on the rows around it, of which there may be several on columns of one name."""
         left, right = self.column(scope, "int"), self.column(inner, "int")
+        if not left or not right:
+            return "true"
         conditions = [f"{right[0]}.{right[1]} = {left[0]}.{left[1]}"]
         while self.r.random() < 0.4:
             left, right = self.column(scope, "int"), self.column(inner, "int")

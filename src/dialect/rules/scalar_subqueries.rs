@@ -75,7 +75,19 @@ fn value_alone(query: &Query) -> Option<Expr> {
     };
     let only_value = select.from.is_empty() && select.selection.is_none() && select.having.is_none();
     let whole = query.with.is_none() && query.limit_clause.is_none() && query.fetch.is_none();
-    (only_value && whole && !aggregates(value)).then(|| value.clone())
+    // asked once for all rows, unless it looks at them
+    let once = holds(value, is_volatile)
+        && !holds(value, |inner| matches!(inner, Expr::Identifier(_) | Expr::CompoundIdentifier(_)));
+    (only_value && whole && !once && !aggregates(value)).then(|| value.clone())
+}
+
+/// Functions whose next value is another one.
+const VOLATILE: &[&str] = &["clock_timestamp", "gen_random_uuid", "nextval", "random", "timeofday", "uuid_generate_v4"];
+
+fn is_volatile(expr: &Expr) -> bool {
+    let Expr::Function(Function { name, .. }) = expr else { return false };
+    let name = name.0.last().and_then(|part| part.as_ident()).map(|ident| ident.value.to_lowercase());
+    name.is_some_and(|name| VOLATILE.contains(&name.as_str()))
 }
 
 /// Makes the one value of the query an aggregate, where its rows are plain.

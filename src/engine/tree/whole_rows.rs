@@ -97,11 +97,11 @@ impl VisitorMut for Expander<'_> {
             }
         }
         // functions and subqueries of FROM may look at the relations before them
-        let factors = select.from.iter_mut().flat_map(|from| {
-            std::iter::once(&mut from.relation).chain(from.joins.iter_mut().map(|join| &mut join.relation))
-        });
-        for factor in factors.filter(|factor| !matches!(factor, TableFactor::Derived { lateral: false, .. })) {
+        for factor in factors(select).filter(|factor| !matches!(factor, TableFactor::Derived { lateral: false, .. })) {
+            let own = name_of(factor).into_iter().collect();
+            rows.within.push(own);
             let _ = factor.visit(&mut rows);
+            rows.within.pop();
         }
         rows.here_only = true;
         for join in select.from.iter_mut().flat_map(|from| &mut from.joins) {
@@ -114,13 +114,32 @@ impl VisitorMut for Expander<'_> {
     }
 }
 
+/// What stands in a FROM, in its order.
+fn factors(select: &mut Select) -> impl Iterator<Item = &mut TableFactor> {
+    select.from.iter_mut().flat_map(|from| {
+        std::iter::once(&mut from.relation).chain(from.joins.iter_mut().map(|join| &mut join.relation))
+    })
+}
+
+/// The name that a relation of a FROM has there.
+fn name_of(factor: &TableFactor) -> Option<String> {
+    match factor {
+        TableFactor::Table { alias: Some(alias), .. }
+        | TableFactor::Derived { alias: Some(alias), .. }
+        | TableFactor::Function { alias: Some(alias), .. }
+        | TableFactor::UNNEST { alias: Some(alias), .. }
+        | TableFactor::NestedJoin { alias: Some(alias), .. } => Some(folded(&alias.name)),
+        TableFactor::Table { name, .. } => Some(folded(name.0.last()?.as_ident()?)),
+        _ => None,
+    }
+}
+
 /// The relations of a FROM that an outer join has NULL in the place of, where it finds no row of theirs.
 fn optional(select: &Select) -> HashSet<String> {
     let name = |factor: &TableFactor| match factor {
-        TableFactor::Table { alias: Some(alias), .. } => Some(folded(&alias.name)),
-        TableFactor::Table { name, .. } => Some(folded(name.0.last()?.as_ident()?)),
         // an aggregate without groups has a row always
-        TableFactor::Derived { subquery, alias: Some(alias), .. } if !is_one_row(subquery) => Some(folded(&alias.name)),
+        TableFactor::Derived { subquery, .. } if is_one_row(subquery) => None,
+        TableFactor::Table { .. } | TableFactor::Derived { .. } => name_of(factor),
         _ => None,
     };
     let mut optional = HashSet::new();
@@ -216,22 +235,31 @@ struct Rows {
     here_only: bool,
     /// Of subqueries.
     depth: usize,
+    /// The relations of the queries within, which come first.
+    within: Vec<HashSet<String>>,
 }
 
 impl Rows {
     fn members(&self, expr: &Expr) -> Option<Members> {
         match expr {
-            Expr::Identifier(name) => self.rows.get(&folded(name)).cloned(),
+            Expr::Identifier(name) => self.of(name).cloned(),
             Expr::QualifiedWildcard(name, _) => self.of_all(name).cloned(),
             Expr::Nested(inner) => self.members(inner),
             expr => self.written(expr),
         }
     }
 
+    /// The row of a relation, by the name that it has here.
+    fn of(&self, name: &Ident) -> Option<&Members> {
+        let name = folded(name);
+        let hidden = self.within.iter().any(|names| names.contains(&name));
+        self.rows.get(&name).filter(|_| !hidden)
+    }
+
     /// `t.*`
     fn of_all(&self, name: &ObjectName) -> Option<&Members> {
         match name.0.as_slice() {
-            [part] => self.rows.get(&folded(part.as_ident()?)),
+            [part] => self.of(part.as_ident()?),
             _ => None,
         }
     }
@@ -307,7 +335,7 @@ impl Rows {
             _ => return None,
         };
         let Expr::Identifier(relation) = row.as_ref() else { return None };
-        let members = self.rows.get(&folded(relation))?;
+        let members = self.of(relation)?;
         all(members, if is_null { Expr::IsNull } else { Expr::IsNotNull })
     }
 
@@ -321,7 +349,7 @@ impl Rows {
         let (Expr::Identifier(relation), Value::SingleQuotedString(wanted)) = (row.as_ref(), &wanted.value) else {
             return None;
         };
-        let members = self.rows.get(&folded(relation))?;
+        let members = self.of(relation)?;
         members.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.clone())
     }
 }
@@ -336,6 +364,16 @@ impl VisitorMut for Rows {
 
     fn post_visit_query(&mut self, _query: &mut Query) -> ControlFlow<()> {
         self.depth -= 1;
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
+        self.within.push(factors(select).filter_map(|factor| name_of(factor)).collect());
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_select(&mut self, _select: &mut Select) -> ControlFlow<()> {
+        self.within.pop();
         ControlFlow::Continue(())
     }
 
@@ -367,7 +405,7 @@ impl VisitorMut for Rows {
                 // count(t.*)
                 if let FunctionArg::Unnamed(FunctionArgExpr::QualifiedWildcard(name)) = argument
                     && let [part] = name.0.as_slice()
-                    && let Some(relation) = part.as_ident().filter(|name| self.rows.contains_key(&folded(name)))
+                    && let Some(relation) = part.as_ident().filter(|name| self.of(name).is_some())
                 {
                     *argument = FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Identifier(relation.clone())));
                 }

@@ -8,7 +8,7 @@
 use std::sync::Arc;
 
 use datafusion::common::Column;
-use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::error::Result;
 use datafusion::logical_expr::utils::{conjunction, split_conjunction_owned};
 use datafusion::logical_expr::{Expr, Filter, LogicalPlan, LogicalPlanBuilder, Subquery, SubqueryAlias};
@@ -23,7 +23,13 @@ const RESULT: &str = "\u{1}result";
 
 /// The plan, whose subqueries ask for columns of the rows around them by names that are their own.
 pub(super) fn told_apart(plan: LogicalPlan) -> Result<LogicalPlan> {
+    // a plan may come here in parts, and then as a whole
     let mut number = 0;
+    plan.apply_with_subqueries(|node| {
+        let keys = node.schema().fields().iter().filter_map(|field| field.name().strip_prefix(KEY)?.parse().ok());
+        number = keys.fold(number, usize::max);
+        Ok(TreeNodeRecursion::Continue)
+    })?;
     let within = |node| match node {
         LogicalPlan::Subquery(Subquery { subquery, outer_ref_columns, spans }) if !outer_ref_columns.is_empty() => {
             // what is compared with a value around the subquery may get another type, by its old name
@@ -66,7 +72,8 @@ fn keyed(filter: Filter, shown: &[Column], number: &mut usize) -> Result<Logical
     let parts = split_conjunction_owned(filter.predicate.clone());
     let mut keys: Vec<(Column, String)> = Vec::new();
     for column in parts.iter().filter(|part| part.contains_outer()).flat_map(Expr::column_refs) {
-        let is_shared = shown.iter().any(|other| other.name == column.name && other != column);
+        let is_shared =
+            !column.name.starts_with(KEY) && shown.iter().any(|other| other.name == column.name && other != column);
         if is_shared && !keys.iter().any(|(known, _)| known == column) {
             *number += 1;
             keys.push((column.clone(), format!("{KEY}{number}")));

@@ -162,25 +162,7 @@ impl Domain {
                 });
                 LogicalPlanBuilder::from(input).project(own.chain(self.exprs()).collect::<Vec<_>>())?.build()?
             }
-            LogicalPlan::Aggregate(aggregate) => {
-                let Some(input) = self.pushed(&aggregate.input)? else { return Ok(None) };
-                let of_all = aggregate.group_expr.is_empty();
-                if aggregate.group_expr.iter().any(has_empty_set) {
-                    return Ok(None);
-                }
-                let groups = self.exprs().chain(self.all_replaced(&aggregate.group_expr)?).collect();
-                let mut values = Vec::with_capacity(aggregate.aggr_expr.len());
-                for expr in &aggregate.aggr_expr {
-                    let replaced = self.replaced(expr)?;
-                    values.push(if &replaced == expr {
-                        replaced
-                    } else {
-                        replaced.alias(expr.schema_name().to_string())
-                    });
-                }
-                let groups = LogicalPlan::Aggregate(Aggregate::try_new(Arc::new(input), groups, values)?);
-                if of_all { self.with_empty(groups, aggregate)? } else { groups }
-            }
+            LogicalPlan::Aggregate(aggregate) => return self.pushed_aggregate(aggregate),
             LogicalPlan::Unnest(unnest) => {
                 let Some(input) = self.pushed(&unnest.input)? else { return Ok(None) };
                 let columns = unnest.exec_columns.clone();
@@ -190,19 +172,7 @@ impl Domain {
                 let Some(input) = self.pushed(input)? else { return Ok(None) };
                 LogicalPlan::Distinct(Distinct::All(Arc::new(input)))
             }
-            LogicalPlan::Distinct(Distinct::On(distinct)) => {
-                let Some(input) = self.pushed(&distinct.input)? else { return Ok(None) };
-                let keys = self.exprs().chain(self.all_replaced(&distinct.on_expr)?).collect();
-                let values = self.all_replaced(&distinct.select_expr)?.into_iter().chain(self.exprs()).collect();
-                let order = match &distinct.sort_expr {
-                    Some(order) => {
-                        let first = self.exprs().map(|key| key.sort(true, false));
-                        Some(first.chain(self.sorted(order)?).collect())
-                    }
-                    None => None,
-                };
-                LogicalPlan::Distinct(Distinct::On(DistinctOn::try_new(keys, values, order, Arc::new(input))?))
-            }
+            LogicalPlan::Distinct(Distinct::On(distinct)) => return self.pushed_distinct_on(distinct),
             LogicalPlan::Sort(sort) if sort.fetch.is_none() => {
                 let Some(input) = self.pushed(&sort.input)? else { return Ok(None) };
                 LogicalPlan::Sort(Sort { expr: self.sorted(&sort.expr)?, input: Arc::new(input), fetch: None })
@@ -213,6 +183,38 @@ impl Domain {
             LogicalPlan::Join(join) => return self.pushed_join(join),
             _ => return Ok(None),
         }))
+    }
+
+    /// The groups of each combination by themselves.
+    fn pushed_aggregate(&self, aggregate: &Aggregate) -> DataFusionResult<Option<LogicalPlan>> {
+        if aggregate.group_expr.iter().any(has_empty_set) {
+            return Ok(None);
+        }
+        let Some(input) = self.pushed(&aggregate.input)? else { return Ok(None) };
+        let groups = self.exprs().chain(self.all_replaced(&aggregate.group_expr)?).collect();
+        let mut values = Vec::with_capacity(aggregate.aggr_expr.len());
+        for expr in &aggregate.aggr_expr {
+            let replaced = self.replaced(expr)?;
+            values.push(if &replaced == expr { replaced } else { replaced.alias(expr.schema_name().to_string()) });
+        }
+        let groups = LogicalPlan::Aggregate(Aggregate::try_new(Arc::new(input), groups, values)?);
+        match aggregate.group_expr.is_empty() {
+            true => self.with_empty(groups, aggregate).map(Some),
+            false => Ok(Some(groups)),
+        }
+    }
+
+    /// The first rows of each combination's groups.
+    fn pushed_distinct_on(&self, distinct: &DistinctOn) -> DataFusionResult<Option<LogicalPlan>> {
+        let Some(input) = self.pushed(&distinct.input)? else { return Ok(None) };
+        let keys = self.exprs().chain(self.all_replaced(&distinct.on_expr)?).collect();
+        let values = self.all_replaced(&distinct.select_expr)?.into_iter().chain(self.exprs()).collect();
+        let order = match &distinct.sort_expr {
+            Some(order) => Some(self.exprs().map(|key| key.sort(true, false)).chain(self.sorted(order)?).collect()),
+            None => None,
+        };
+        let first = DistinctOn::try_new(keys, values, order, Arc::new(input))?;
+        Ok(Some(LogicalPlan::Distinct(Distinct::On(first))))
     }
 
     /// The aggregates with those of combinations that have no rows: counts are 0, all else is NULL.

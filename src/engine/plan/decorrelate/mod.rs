@@ -64,16 +64,7 @@ fn changed(node: LogicalPlan, count: &Cell<usize>) -> DataFusionResult<Transform
             Ok(Transformed::yes(LogicalPlan::Aggregate(Aggregate::try_new(Arc::new(input), groups, values)?)))
         }
         LogicalPlan::Distinct(Distinct::On(on)) if on.select_expr.iter().chain(&on.on_expr).any(holds_any) => {
-            let mut below = Below::new(&on.input);
-            let values = below.all(on.select_expr, &names)?;
-            let keys = below.all(on.on_expr, &names)?;
-            let order = match on.sort_expr {
-                Some(order) => Some(below.sorted(order)?),
-                None => None,
-            };
-            let input = changed(below.projection()?, count)?.data;
-            let distinct = DistinctOn::try_new(keys, values, order, Arc::new(input))?;
-            Ok(Transformed::yes(LogicalPlan::Distinct(Distinct::On(distinct))))
+            first_of_each(on, &names, count).map(Transformed::yes)
         }
         LogicalPlan::Sort(sort) if sort.expr.iter().any(|by| holds_any(&by.expr)) => {
             let columns: Vec<Expr> = sort.input.schema().columns().into_iter().map(Expr::Column).collect();
@@ -116,6 +107,20 @@ fn changed(node: LogicalPlan, count: &Cell<usize>) -> DataFusionResult<Transform
         LogicalPlan::Values(list) => values::chosen(list),
         other => Ok(Transformed::no(other)),
     }
+}
+
+/// DISTINCT ON over columns in place of subqueries.
+fn first_of_each(on: DistinctOn, names: &NamePreserver, count: &Cell<usize>) -> DataFusionResult<LogicalPlan> {
+    let mut below = Below::new(&on.input);
+    let values = below.all(on.select_expr, names)?;
+    let keys = below.all(on.on_expr, names)?;
+    let order = match on.sort_expr {
+        Some(order) => Some(below.sorted(order)?),
+        None => None,
+    };
+    let input = changed(below.projection()?, count)?.data;
+    let distinct = DistinctOn::try_new(keys, values, order, Arc::new(input))?;
+    Ok(LogicalPlan::Distinct(Distinct::On(distinct)))
 }
 
 /// A projection to be put below a node, which computes the node's subqueries beside all that it has.
