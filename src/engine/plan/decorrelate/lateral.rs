@@ -19,6 +19,9 @@ pub(super) fn joined(join: &Join, count: &Cell<usize>) -> DataFusionResult<Optio
     let marked = subquery_of(&join.right);
     let (subquery, alias) = marked.clone().unwrap_or((&join.right, None));
     let outer: Vec<Column> = all_outer_columns(subquery).into_iter().collect();
+    if let (Some((subquery, alias)), true) = (&marked, outer.is_empty()) {
+        return independent(join, subquery, alias.clone()).map(Some);
+    }
     let ours = !outer.is_empty() && outer.iter().all(|column| join.left.schema().has_column(column));
     // what stands within a subquery that depends on rows itself is to be a plain join for that one
     let is_within = || !all_outer_columns(&join.left).is_empty();
@@ -49,6 +52,15 @@ pub(super) fn joined(join: &Join, count: &Cell<usize>) -> DataFusionResult<Optio
         .project(columns.collect::<Vec<_>>())?
         .build()
         .map(Some)
+}
+
+/// The join with a subquery that depends on no row around it, and is no LATERAL one: what is within it may be.
+fn independent(join: &Join, subquery: &LogicalPlan, alias: Option<TableReference>) -> DataFusionResult<LogicalPlan> {
+    let right = match alias {
+        Some(alias) => LogicalPlanBuilder::from(subquery.clone()).alias(alias)?.build()?,
+        None => subquery.clone(),
+    };
+    Ok(LogicalPlan::Join(Join { right: Arc::new(right), ..join.clone() }))
 }
 
 /// Whether the right side depends on rows of the left one.
