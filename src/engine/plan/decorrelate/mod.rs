@@ -39,9 +39,22 @@ use self::pulled_up::{Asked, is_joined};
 
 /// The plan without such subqueries.
 pub(super) fn decorrelated(plan: LogicalPlan) -> DataFusionResult<LogicalPlan> {
+    if !plan.exists(has_subqueries)? {
+        return Ok(plan);
+    }
     let count = Cell::new(0);
     let plan = inlined::inlined(plan).and_then(apart::told_apart)?;
     plan.transform_up_with_subqueries(|node| changed(node, &count)).map(|transformed| transformed.data)
+}
+
+/// Whether the node has a subquery in its expressions, or is one of FROM.
+fn has_subqueries(node: &LogicalPlan) -> DataFusionResult<bool> {
+    let mut has = matches!(node, LogicalPlan::Subquery(_));
+    node.apply_expressions(|expr| {
+        has |= holds_any(expr);
+        Ok(if has { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
+    })?;
+    Ok(has)
 }
 
 fn changed(node: LogicalPlan, count: &Cell<usize>) -> DataFusionResult<Transformed<LogicalPlan>> {
