@@ -96,7 +96,7 @@ fn of_syntax(name: &str, types: &[String]) -> Option<Error> {
             return (!is_array).then(|| Error::new(ErrorKind::WrongObjectType, message));
         }
         _ => {
-            let (_, symbol) = OPERATORS.iter().find(|(function, _)| *function == name)?;
+            let symbol = operator(name)?;
             let [left, right] = types else { return None };
             return Some(Error::no_operator(left, symbol, right));
         }
@@ -105,6 +105,11 @@ fn of_syntax(name: &str, types: &[String]) -> Option<Error> {
     let other = types.iter().find(|name| *name != UNTYPED && *name != first)?;
     let message = format!("{construct} types {first} and {other} cannot be matched");
     Some(Error::new(ErrorKind::DatatypeMismatch, message))
+}
+
+/// The operator that is planned as the function.
+pub(super) fn operator(function: &str) -> Option<&'static str> {
+    OPERATORS.iter().find(|(name, _)| *name == function).map(|(_, symbol)| *symbol)
 }
 
 /// Functions that operators are planned as.
@@ -121,6 +126,10 @@ const OPERATORS: &[(&str, &str)] = &[
     ("jsonb_extract_array_path", "#>"),
     ("json_extract_array_path_text", "#>>"),
     ("jsonb_extract_array_path_text", "#>>"),
+    ("jsonb_exists", "?"),
+    ("jsonb_exists_all", "?&"),
+    ("jsonb_exists_any", "?|"),
+    ("jsonb_delete_path", "#-"),
 ];
 
 /// Functions of which PostgreSQL has several that a literal without a type may be meant for, so that it takes none.

@@ -27,6 +27,11 @@ impl ExprPlanner for Operators {
             (None, None) if reads(op) && matches!(left, Expr::Column(_)) && type_of(left, schema).is_string() => {
                 Some(read(JsonType::Json, op, left, right, schema)?)
             }
+            (None, None)
+                if is_jsonb_only(op) && matches!(left, Expr::Column(_)) && type_of(left, schema).is_string() =>
+            {
+                jsonb(op, left, right, schema)?
+            }
             (None, None) => values(op, left, right, schema)?,
             (Some(json), _) if reads(op) => Some(read(json, op, left, right, schema)?),
             (Some(JsonType::Json), _) | (_, Some(JsonType::Json)) => match refused(op) {
@@ -93,12 +98,6 @@ pub fn settled_jsonb(op: Operator, left: &Expr, right: &Expr, schema: &DFSchema)
     let op = match op {
         Operator::AtArrow => Op::AtArrow,
         Operator::ArrowAt => Op::ArrowAt,
-        Operator::Question => Op::Question,
-        Operator::QuestionAnd => Op::QuestionAnd,
-        Operator::QuestionPipe => Op::QuestionPipe,
-        Operator::AtQuestion => Op::AtQuestion,
-        Operator::AtAt => Op::AtAt,
-        Operator::HashMinus => Op::HashMinus,
         Operator::StringConcat => Op::StringConcat,
         _ => return Ok(None),
     };
@@ -143,6 +142,11 @@ fn is_bare_null(expr: &Expr) -> bool {
 /// Operators that both types have.
 fn reads(op: &Op) -> bool {
     matches!(op, Op::Arrow | Op::LongArrow | Op::HashArrow | Op::HashLongArrow)
+}
+
+/// Operators that no other type has.
+fn is_jsonb_only(op: &Op) -> bool {
+    matches!(op, Op::Question | Op::QuestionAnd | Op::QuestionPipe | Op::HashMinus)
 }
 
 /// What [`read`] calls, without the name of the type.

@@ -21,7 +21,7 @@ use super::candidates::parameters;
 use super::choices::{alike, condition, named};
 use super::kinds::{Kind, is_plain, kind, name};
 use super::lengths;
-use super::operators::{matches_any, operands};
+use super::operators::{matches_any, of_json, operands};
 use super::place::{Place, at};
 use super::rounding::{rounded, whole};
 use super::{Operand, Typing, field_of};
@@ -174,7 +174,7 @@ pub(super) fn scalar(typing: &Typing, call: ScalarFunction, schema: &DFSchema) -
     if let Some(other) = otherwise(typing, &call, schema)? {
         return Ok(Transformed::yes(other));
     }
-    if let Some(of_jsonb) = pgfunctions::settled_reading(call.func.name(), &call.args, schema)? {
+    if let Some(of_jsonb) = of_json(typing, &call, schema)? {
         return Ok(Transformed::yes(of_jsonb));
     }
     casts::check_reg(typing, &call, schema)?;

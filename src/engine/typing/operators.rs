@@ -4,6 +4,7 @@ use datafusion::arrow::datatypes::DataType;
 use datafusion::common::DFSchema;
 use datafusion::common::tree_node::Transformed;
 use datafusion::error::{DataFusionError, Result};
+use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::{Between, BinaryExpr, Cast, Expr, ExprSchemable, Like, Operator};
 use datafusion::prelude::lit;
 use datafusion::scalar::ScalarValue;
@@ -12,6 +13,7 @@ use super::kinds::{Kind, is_integer, is_plain, kind, name};
 use super::lengths;
 use super::place::{Place, at};
 use super::{Operand, Typing, field_of};
+use crate::engine::unknown_functions;
 use crate::error::{Error, ErrorKind};
 use crate::pgfunctions;
 use crate::pgtypes::{Type, arrow_type, element_of};
@@ -39,6 +41,25 @@ pub(super) fn binary(typing: &Typing, binary: BinaryExpr, schema: &DFSchema) -> 
     let changed = had_left && !is_unknown(&left) || had_right && !is_unknown(&right);
     let typed = Expr::BinaryExpr(BinaryExpr::new(Box::new(left), op, Box::new(right)));
     Ok(if changed { Transformed::yes(typed) } else { Transformed::no(typed) })
+}
+
+/// What the function of a JSON operator is, whose left side was of no settled type when it was planned.
+///
+/// # Errors
+/// `42883` where it is a text.
+pub(super) fn of_json(typing: &Typing, call: &ScalarFunction, schema: &DFSchema) -> Result<Option<Expr>> {
+    let (Some(symbol), [left, right]) = (unknown_functions::operator(call.func.name()), call.args.as_slice()) else {
+        return Ok(None);
+    };
+    let left_type = typing.operand(left, schema)?;
+    match left_type.known() {
+        Some((pg_type, _)) if [Type::TEXT, Type::VARCHAR, Type::BPCHAR].contains(pg_type) => {
+            let right_type = typing.operand(right, schema)?;
+            let right_name = right_type.known().map_or_else(|| "unknown".to_owned(), |(pg_type, _)| name(pg_type));
+            Err(missing(Sort::Containment, symbol, &name(pg_type), &right_name))
+        }
+        _ => pgfunctions::settled_reading(call.func.name(), &call.args, schema),
+    }
 }
 
 /// As integers, of which the lower half is kept with its sign.
