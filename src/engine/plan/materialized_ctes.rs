@@ -124,19 +124,10 @@ pub(super) fn shared(plan: LogicalPlan, repeated: &Repeated) -> Result<LogicalPl
     Ok(plan.transform_down_with_subqueries(sharing)?.data)
 }
 
-/// What a query gives when it is computed again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Again {
-    /// Rows that are other ones.
-    Others,
-    /// The same rows, though what depends on their order may differ.
-    Alike,
-}
-
-/// The query's rows, kept for all that read a clone of this plan.
-pub(super) fn kept(name: &str, input: LogicalPlan, again: Again) -> LogicalPlan {
+/// The query's rows, which would be others when computed again, kept for all that read a clone of this plan.
+pub(super) fn kept(name: &str, input: LogicalPlan) -> LogicalPlan {
     let id = NEXT.fetch_add(1, Atomic::Relaxed);
-    let node = Materialized { id, name: name.to_owned(), varies: again == Again::Others, input };
+    let node = Materialized { id, name: name.to_owned(), varies: true, input };
     LogicalPlan::Extension(Extension { node: Arc::new(node) })
 }
 

@@ -7,7 +7,7 @@ use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::error::Result;
 use datafusion::logical_expr::{Distinct, Expr, Join, JoinType, LogicalPlan, Projection};
 
-use super::super::materialized_ctes::{self, Again};
+use super::super::materialized_ctes;
 use super::all_outer_columns;
 
 /// What the names of subqueries' results begin with, once they are joined to the rows; a number follows.
@@ -23,32 +23,25 @@ pub(super) fn steady(rows: &LogicalPlan, outer: &[Column]) -> Result<LogicalPlan
     if !std::ptr::eq(base, rows) || !all_outer_columns(rows).is_empty() {
         return Ok(rows.clone());
     }
-    Ok(match again(rows)? {
-        Some(again) => materialized_ctes::kept("rows", rows.clone(), again),
-        None => rows.clone(),
-    })
+    Ok(if varies(rows)? { materialized_ctes::kept("rows", rows.clone()) } else { rows.clone() })
 }
 
-/// What reading the plan again may give; `None` for the same rows.
-fn again(plan: &LogicalPlan) -> Result<Option<Again>> {
-    let mut found = None;
+/// Whether reading the plan again may give other rows, or rows in another order to what depends on it.
+fn varies(plan: &LogicalPlan) -> Result<bool> {
+    let mut found = false;
     plan.apply(|node| {
-        let other = match node {
+        found |= match node {
+            // these are kept
             LogicalPlan::Extension(_) => return Ok(TreeNodeRecursion::Jump),
-            LogicalPlan::Limit(_) | LogicalPlan::Distinct(Distinct::On(_)) => Some(Again::Others),
-            LogicalPlan::Window(_) => Some(Again::Alike),
-            LogicalPlan::Aggregate(aggregate) if aggregate.aggr_expr.iter().any(is_in_order) => Some(Again::Alike),
-            _ => None,
+            LogicalPlan::Limit(_) | LogicalPlan::Distinct(Distinct::On(_)) | LogicalPlan::Window(_) => true,
+            LogicalPlan::Aggregate(aggregate) => aggregate.aggr_expr.iter().any(is_in_order),
+            _ => false,
         };
-        if found != Some(Again::Others) {
-            found = other.or(found);
-        }
         node.apply_expressions(|expr| {
-            if expr.is_volatile() {
-                found = Some(Again::Others);
-            }
+            found |= expr.is_volatile();
             Ok(TreeNodeRecursion::Continue)
-        })
+        })?;
+        Ok(if found { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
     })?;
     Ok(found)
 }
