@@ -14,7 +14,7 @@ use datafusion::logical_expr::utils::{conjunction, split_conjunction_owned};
 use datafusion::logical_expr::{Expr, Filter, LogicalPlan, LogicalPlanBuilder, Subquery, SubqueryAlias};
 use datafusion::prelude::lit;
 
-use super::all_outer_columns;
+use super::{all_outer_columns, under_alias};
 
 /// What begins the names. No client writes it.
 const KEY: &str = "\u{1}key";
@@ -61,9 +61,7 @@ fn renamed(node: LogicalPlan, above: &[Column], number: &mut usize) -> Result<Lo
 
 /// The columns under the alias, as a projection: DataFusion puts what it pulls up beside those of a projection only.
 fn named(alias: SubqueryAlias) -> Result<LogicalPlan> {
-    let columns = alias.input.schema().columns().into_iter().zip(alias.schema.columns());
-    let columns = columns.map(|(column, name)| Expr::Column(column).alias_qualified(name.relation, name.name));
-    let columns = columns.collect::<Vec<_>>();
+    let columns = under_alias(&alias);
     LogicalPlanBuilder::from(alias.input).project(columns)?.build()
 }
 

@@ -13,22 +13,14 @@ use datafusion::logical_expr::{
 };
 use datafusion::prelude::lit;
 
-use super::{changed, holds_any};
+use super::{changed, holds_any, outer_columns};
 
 /// The join with columns in place of such subqueries; `None` where there are none.
 pub(super) fn computed(join: &Join, count: &Cell<usize>) -> Result<Option<LogicalPlan>> {
     let Some(condition) = join.filter.as_ref().filter(|filter| holds_any(filter)) else { return Ok(None) };
     let mut sides = [Side::new(&join.left), Side::new(&join.right)];
     let condition = condition.clone().transform_down(|expr| {
-        let outer = match &expr {
-            Expr::ScalarSubquery(subquery) => outer_columns(subquery),
-            Expr::Exists(exists) => outer_columns(&exists.subquery),
-            Expr::InSubquery(tested) => match outer_columns(&tested.subquery) {
-                outer if outer.is_empty() => outer,
-                outer => outer.into_iter().chain(tested.expr.column_refs().into_iter().cloned()).collect(),
-            },
-            _ => Vec::new(),
-        };
+        let outer = looked_at(&expr);
         let side = sides.iter_mut().find(|side| !outer.is_empty() && outer.iter().all(|column| side.has(column)));
         Ok(match side {
             Some(side) => {
@@ -64,15 +56,7 @@ pub(super) fn computed(join: &Join, count: &Cell<usize>) -> Result<Option<Logica
 fn depends_on_both(condition: &Expr, join: &Join) -> bool {
     let of = |side: &LogicalPlan, outer: &[Column]| outer.iter().any(|column| side.schema().has_column(column));
     let both = condition.exists(|expr| {
-        let outer = match expr {
-            Expr::ScalarSubquery(subquery) => outer_columns(subquery),
-            Expr::Exists(exists) => outer_columns(&exists.subquery),
-            Expr::InSubquery(tested) => outer_columns(&tested.subquery)
-                .into_iter()
-                .chain(tested.expr.column_refs().into_iter().cloned())
-                .collect(),
-            _ => Vec::new(),
-        };
+        let outer = looked_at(expr);
         Ok(of(&join.left, &outer) && of(&join.right, &outer))
     });
     both.unwrap_or(false)
@@ -106,8 +90,17 @@ fn above(join: &Join, count: &Cell<usize>) -> Result<Option<LogicalPlan>> {
     changed(plan, count).map(|changed| Some(changed.data))
 }
 
-fn outer_columns(subquery: &Subquery) -> Vec<Column> {
-    subquery.outer_ref_columns.iter().flat_map(super::outer_columns).collect()
+/// The columns of the joined rows that the subquery is computed from; none for what is no subquery.
+fn looked_at(expr: &Expr) -> Vec<Column> {
+    let outer = |subquery: &Subquery| subquery.outer_ref_columns.iter().flat_map(outer_columns).collect::<Vec<_>>();
+    match expr {
+        Expr::ScalarSubquery(subquery) => outer(subquery),
+        Expr::Exists(exists) => outer(&exists.subquery),
+        Expr::InSubquery(tested) => {
+            outer(&tested.subquery).into_iter().chain(tested.expr.column_refs().into_iter().cloned()).collect()
+        }
+        _ => Vec::new(),
+    }
 }
 
 /// One input of the join, with what is computed on it.

@@ -17,7 +17,7 @@ use datafusion::logical_expr::{
 use datafusion::prelude::lit;
 
 use super::rows::before_others;
-use super::{all_outer_columns, is_count, outer_columns, subqueries};
+use super::{all_outer_columns, is_count, outer_columns, subqueries, under_alias};
 
 /// The combinations of outer values, and what stands for each of them.
 pub(super) struct Domain {
@@ -156,11 +156,9 @@ impl Domain {
             LogicalPlan::Subquery(subquery) => return self.pushed(&subquery.subquery),
             LogicalPlan::SubqueryAlias(alias) => {
                 let Some(input) = self.pushed(&alias.input)? else { return Ok(None) };
-                let own = alias.input.schema().columns().into_iter().map(|column| {
-                    let name = column.name.clone();
-                    Expr::Column(column).alias_qualified(Some(alias.alias.clone()), name)
-                });
-                LogicalPlanBuilder::from(input).project(own.chain(self.exprs()).collect::<Vec<_>>())?.build()?
+                LogicalPlanBuilder::from(input)
+                    .project(under_alias(alias).into_iter().chain(self.exprs()).collect::<Vec<_>>())?
+                    .build()?
             }
             LogicalPlan::Aggregate(aggregate) => return self.pushed_aggregate(aggregate),
             LogicalPlan::Unnest(unnest) => {

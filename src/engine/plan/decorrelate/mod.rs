@@ -30,7 +30,7 @@ use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::split_conjunction;
 use datafusion::logical_expr::{
     Aggregate, Distinct, DistinctOn, Expr, Filter, JoinType, LogicalPlan, LogicalPlanBuilder, Projection, SortExpr,
-    Subquery, Window, when,
+    Subquery, SubqueryAlias, Window, when,
 };
 use datafusion::prelude::lit;
 
@@ -272,6 +272,12 @@ fn further_columns(node: &LogicalPlan) -> BTreeSet<Column> {
         Ok(TreeNodeRecursion::Continue)
     });
     found
+}
+
+/// What the alias shows, as columns of a projection.
+fn under_alias(alias: &SubqueryAlias) -> Vec<Expr> {
+    let columns = alias.input.schema().columns().into_iter().zip(alias.schema.columns());
+    columns.map(|(column, shown)| Expr::Column(column).alias_qualified(shown.relation, shown.name)).collect()
 }
 
 /// The subqueries in the expressions of one node.
