@@ -9,23 +9,32 @@ use datafusion::arrow::compute::{CastOptions, cast, cast_with_options};
 use datafusion::arrow::datatypes::{
     ArrowPrimitiveType, DataType, Decimal128Type, Float32Type, Float64Type, Int16Type, Int32Type, Int64Type, i256,
 };
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::expr::ScalarFunction;
+use datafusion::logical_expr::expr_rewriter::NamePreserver;
+use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{
-    ColumnarValue, Expr, Operator, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+    ColumnarValue, Expr, ExprSchemable, LogicalPlan, Operator, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
+    Volatility,
 };
 use datafusion::scalar::ScalarValue;
 
 use crate::error::{Error, ErrorKind};
-use crate::pgtypes::{Exact, FREE, QUOTIENT, is_of_values, quotient, rescaled};
+use crate::pgtypes::{Exact, FREE, QUOTIENT, is_of_values, nearest_double, quotient, rescaled};
 
 const DIGITS: u8 = 38;
+
+/// The function that a product is.
+pub(super) const MULTIPLY: &str = "numeric_multiply";
 
 /// What is computed.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum Step {
     Divide,
     Multiply,
+    /// What a whole division leaves.
+    Remainder,
     /// To an integer, from a number of another kind or a wider one.
     Integer(DataType),
     /// To a numeric that keeps the decimals it has.
@@ -38,15 +47,18 @@ enum Step {
 
 /// The operator's call where DataFusion's answer would be another; `None` where it is the same.
 pub(super) fn operator(op: Operator, left: &DataType, right: &DataType) -> Option<Arc<ScalarUDF>> {
-    static CALLS: LazyLock<[Arc<ScalarUDF>; 2]> = LazyLock::new(|| [call(Step::Divide), call(Step::Multiply)]);
+    static CALLS: LazyLock<[Arc<ScalarUDF>; 3]> =
+        LazyLock::new(|| [Step::Divide, Step::Multiply, Step::Remainder].map(call));
     let exact = |data_type: &DataType| data_type.is_integer() || matches!(data_type, DataType::Decimal128(..));
     let is_numeric = left.is_decimal() || right.is_decimal();
     if !is_numeric || !exact(left) || !exact(right) {
         return None;
     }
-    let [divide, multiply] = &*CALLS;
+    let [divide, multiply, remainder] = &*CALLS;
     match op {
         Operator::Divide => Some(divide.clone()),
+        // which DataFusion takes for 0 where the divisor is 1
+        Operator::Modulo => Some(remainder.clone()),
         Operator::Multiply if is_of_values(left) || is_of_values(right) => Some(multiply.clone()),
         _ => None,
     }
@@ -67,13 +79,46 @@ pub(super) fn to_double(number: Expr) -> Expr {
     Expr::ScalarFunction(ScalarFunction::new_udf(call(Step::Double), vec![number]))
 }
 
+/// The plan, whose numerics beside floats become the nearest of them: coercion casts them as Arrow does, which rounds twice.
+pub(super) fn to_nearest_doubles(plan: LogicalPlan) -> Result<LogicalPlan> {
+    let is_cast = |expr: &Expr| Ok(matches!(expr, Expr::Cast(cast) if *cast.field.data_type() == DataType::Float64));
+    let mut has_casts = false;
+    plan.apply_with_subqueries(|node| {
+        node.apply_expressions(|expr| {
+            has_casts |= expr.exists(is_cast)?;
+            Ok(if has_casts { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
+        })
+    })?;
+    if !has_casts {
+        return Ok(plan);
+    }
+    let exact = plan.transform_up_with_subqueries(|node| {
+        let schema = merge_schema(&node.inputs());
+        let names = NamePreserver::new(&node);
+        node.map_expressions(|expr| {
+            let name = names.save(&expr);
+            let exact = expr.transform_up(|expr| match expr {
+                Expr::Cast(cast)
+                    if *cast.field.data_type() == DataType::Float64
+                        && matches!(cast.expr.get_type(&schema), Ok(DataType::Decimal128(..))) =>
+                {
+                    Ok(Transformed::yes(to_double(*cast.expr)))
+                }
+                other => Ok(Transformed::no(other)),
+            })?;
+            Ok(exact.update_data(|expr| name.restore(expr)))
+        })
+    })?;
+    Ok(exact.data)
+}
+
 /// The double precision as a real.
 pub(super) fn to_real(number: Expr) -> Expr {
     Expr::ScalarFunction(ScalarFunction::new_udf(call(Step::Real), vec![number]))
 }
 
 fn call(step: Step) -> Arc<ScalarUDF> {
-    let arguments = if matches!(step, Step::Divide | Step::Multiply) { 2 } else { 1 };
+    let arguments = if matches!(step, Step::Divide | Step::Multiply | Step::Remainder) { 2 } else { 1 };
     Arc::new(ScalarUDF::from(Computed { step, signature: Signature::any(arguments, Volatility::Immutable) }))
 }
 
@@ -87,7 +132,8 @@ impl ScalarUDFImpl for Computed {
     fn name(&self) -> &str {
         match self.step {
             Step::Divide => "numeric_divide",
-            Step::Multiply => "numeric_multiply",
+            Step::Multiply => MULTIPLY,
+            Step::Remainder => "numeric_remainder",
             Step::Integer(_) => "to_integer",
             Step::Free => "to_numeric",
             Step::Double => "to_double",
@@ -100,7 +146,10 @@ impl ScalarUDFImpl for Computed {
     fn return_type(&self, arg_types: &[DataType]) -> Result<DataType> {
         Ok(match (&self.step, arg_types) {
             (Step::Divide, _) => QUOTIENT,
-            (Step::Multiply, [left, right]) if *left == QUOTIENT || *right == QUOTIENT => QUOTIENT,
+            (Step::Multiply | Step::Remainder, [left, right]) if *left == QUOTIENT || *right == QUOTIENT => QUOTIENT,
+            (Step::Remainder, [left, right]) if !is_of_values(left) && !is_of_values(right) => {
+                DataType::Decimal128(DIGITS, scale_of(left).max(scale_of(right)))
+            }
             (Step::Integer(wanted), _) => wanted.clone(),
             (Step::Double, _) => DataType::Float64,
             (Step::Real, _) => DataType::Float32,
@@ -117,6 +166,11 @@ impl ScalarUDFImpl for Computed {
                 let wanted = args.return_field.data_type().clone();
                 let scale = scale_of(&wanted);
                 pairs(left, right, &wanted, |left, right| multiplied(left, right, scale))?
+            }
+            (Step::Remainder, [left, right]) => {
+                let wanted = args.return_field.data_type().clone();
+                let scale = scale_of(&wanted);
+                pairs(left, right, &wanted, |left, right| remainder(left, right, scale))?
             }
             (Step::Integer(DataType::List(item)), [list]) => {
                 let list = list.as_list::<i32>();
@@ -209,6 +263,17 @@ fn multiplied(left: Exact, right: Exact, scale: i8) -> Result<i128> {
         .ok_or_else(too_large)
 }
 
+/// It has the sign of what is divided.
+fn remainder(left: Exact, right: Exact, scale: i8) -> Result<i128> {
+    if right.number == 0 {
+        return Err(failed(ErrorKind::DivisionByZero, "division by zero"));
+    }
+    let common = left.scale.max(right.scale);
+    let of_common = |exact: Exact| rescaled(i256::from_i128(exact.number), exact.scale, common);
+    let left = of_common(left).zip(of_common(right)).and_then(|(left, right)| left.checked_rem(right));
+    left.and_then(|left| rescaled(left, common, scale)).and_then(i256::to_i128).ok_or_else(too_large)
+}
+
 /// Floats are rounded to even, numerics half away from zero.
 fn integers(number: &ArrayRef, wanted: &DataType) -> Result<ArrayRef> {
     let whole: ArrayRef = match number.data_type() {
@@ -282,16 +347,10 @@ fn doubles(number: &ArrayRef) -> ArrayRef {
     let scale = scale_of(number.data_type());
     let numbers = number.as_primitive::<Decimal128Type>().iter();
     Arc::new(
-        numbers.map(|number| number.map(|number| double_of(number, scale))).collect::<PrimitiveArray<Float64Type>>(),
+        numbers
+            .map(|number| number.map(|number| nearest_double(number, scale)))
+            .collect::<PrimitiveArray<Float64Type>>(),
     )
-}
-
-/// Both parts of the quotient are doubles themselves up to here, so that it is rounded once.
-fn double_of(number: i128, scale: i8) -> f64 {
-    if number.unsigned_abs() <= 1 << 53 && (0..=22).contains(&scale) {
-        return number as f64 / 10f64.powi(scale.into());
-    }
-    format!("{number}e{}", -i32::from(scale)).parse().unwrap_or(f64::NAN)
 }
 
 /// A float has fifteen significant digits, a real six.

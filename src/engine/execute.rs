@@ -17,11 +17,11 @@ use datafusion::optimizer::analyzer::type_coercion::TypeCoercion;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use tokio_util::sync::CancellationToken;
 
-use super::errors;
 use super::interrupt::interruptible;
 use super::runtime::Resources;
 use super::stream::{BatchStream, Guard};
 use super::system::SystemTableProvider;
+use super::{errors, exact};
 use crate::dialect::visible_name;
 use crate::error::Result;
 use crate::pgcatalog;
@@ -38,7 +38,7 @@ pub(super) fn output_schema(plan: &LogicalPlan) -> SchemaRef {
 
 /// The plan with its types settled, so that its columns are announced as they will come.
 pub(super) fn coerced(plan: LogicalPlan, options: &ConfigOptions) -> DataFusionResult<LogicalPlan> {
-    TypeCoercion::new().analyze(plan, options)
+    TypeCoercion::new().analyze(plan, options).and_then(exact::to_nearest_doubles)
 }
 
 /// [`output_schema`] for a client: a computed numeric has no declared precision, which PostgreSQL says by −1.

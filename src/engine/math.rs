@@ -18,8 +18,9 @@ use datafusion::scalar::ScalarValue;
 use crate::error::{Error, ErrorKind};
 
 /// The functions that are checked.
-const CHECKED: &[&str] =
-    &["ln", "log", "log2", "log10", "sqrt", "exp", "power", "asin", "acos", "sinh", "cosh", "acosh", "atanh"];
+const CHECKED: &[&str] = &[
+    "ln", "log", "log2", "log10", "sqrt", "exp", "power", "sin", "cos", "tan", "cot", "asin", "acos", "acosh", "atanh",
+];
 
 /// The function with a check of its results; `None` where it needs none.
 pub(super) fn checked(function: &Arc<ScalarUDF>) -> Option<Arc<ScalarUDF>> {

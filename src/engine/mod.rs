@@ -57,6 +57,7 @@ mod session;
 mod sessions;
 mod setting_values;
 mod settings;
+mod shown_numeric;
 mod shown_scales;
 mod single_value;
 mod sql_types;

@@ -9,24 +9,24 @@
 //! Where a scale is lost on the way (groups, `min`, windows), a number has that of its type.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
-use datafusion::arrow::array::AsArray;
-use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Int8Type};
+use datafusion::arrow::datatypes::{DataType, Field};
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, DFSchema};
-use datafusion::error::{DataFusionError, Result};
+use datafusion::error::Result;
 use datafusion::functions_aggregate::expr_fn::max;
 use datafusion::logical_expr::expr::{AggregateFunction, ScalarFunction};
 use datafusion::logical_expr::{
-    Aggregate, BinaryExpr, Case, ColumnarValue, Expr, ExprFunctionExt, ExprSchemable, Filter, Join, Limit, LogicalPlan,
-    Operator, Projection, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Sort,
-    SubqueryAlias, Union, Volatility, Window, when,
+    Aggregate, BinaryExpr, Case, Expr, ExprFunctionExt, ExprSchemable, Filter, Join, Limit, LogicalPlan, Operator,
+    Projection, Sort, SubqueryAlias, Union, Values, Window, when,
 };
 use datafusion::prelude::lit;
 use datafusion::scalar::ScalarValue;
 
-use crate::pgtypes::{PG_TYPE_KEY, TYPE_MODIFIER_KEY, scaled_texts, shown_scale};
+use super::exact;
+use super::shown_numeric;
+use crate::pgtypes::{FREE, TYPE_MODIFIER_KEY, shown_scale};
 
 /// What begins the names of the columns that say how others are shown.
 const NAME: &str = "\u{1}scale";
@@ -45,7 +45,7 @@ pub(super) fn shown(plan: LogicalPlan) -> Result<LogicalPlan> {
     let shown = columns.into_iter().map(|column| match scales.get(&column) {
         Some(scale) => {
             let arguments = vec![Expr::Column(column.clone()), Expr::Column(scale.column.clone())];
-            let text = Expr::ScalarFunction(ScalarFunction::new_udf(Arc::clone(&SHOWN), arguments));
+            let text = Expr::ScalarFunction(ScalarFunction::new_udf(shown_numeric::function(), arguments));
             text.alias_qualified(column.relation, column.name)
         }
         None => Expr::Column(column),
@@ -58,11 +58,11 @@ fn numerics(schema: &DFSchema) -> impl Iterator<Item = Column> {
     schema.iter().filter(|(_, field)| shown_scale(field.data_type()).is_some()).map(Column::from)
 }
 
-/// Whether the plan has a union, or an expression that chooses: nearly all have neither.
+/// Whether the plan has a union, a list of rows, or an expression that chooses: nearly all have neither.
 fn chooses_somewhere(plan: &LogicalPlan) -> Result<bool> {
     let (mut found, nothing) = (false, Scales::new());
     plan.apply(|node| {
-        found |= matches!(node, LogicalPlan::Union(_));
+        found |= matches!(node, LogicalPlan::Union(_) | LogicalPlan::Values(_));
         node.apply_expressions(|expr| {
             found |= may_choose(expr, &nothing);
             Ok(if found { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
@@ -138,6 +138,7 @@ impl Tell {
             LogicalPlan::Projection(projection) => self.projection(projection, wanted),
             LogicalPlan::Aggregate(aggregate) => self.aggregate(aggregate, wanted),
             LogicalPlan::Union(union) => self.union(union, wanted),
+            LogicalPlan::Values(values) => self.values(values, wanted),
             LogicalPlan::Join(join) => self.join(join, wanted),
             LogicalPlan::SubqueryAlias(alias) => self.alias(alias, wanted),
             LogicalPlan::Sort(Sort { expr, input, fetch }) => self.through(input, wanted, |input| {
@@ -263,6 +264,30 @@ impl Tell {
         Ok(Some(Told { plan, scales }))
     }
 
+    fn values(&mut self, list: &Values, wanted: &HashSet<Column>) -> Result<Option<Told>> {
+        let (mut values, mut scales, nothing) = (list.values.clone(), HashMap::new(), DFSchema::empty());
+        let mut fields: Vec<_> =
+            list.schema.iter().map(|(relation, field)| (relation.cloned(), Arc::clone(field))).collect();
+        for (place, column) in list.schema.columns().into_iter().enumerate().filter(|(_, own)| wanted.contains(own)) {
+            let common = list.schema.field(place).data_type();
+            let of = list.values.iter().map(|row| as_written(&row[place], &nothing, common));
+            let of = of.collect::<Result<Vec<_>>>()?;
+            if alike(of.iter()).is_some() {
+                continue;
+            }
+            let name = self.name();
+            fields.push((None, Arc::new(Field::new(&name, DataType::Int8, true))));
+            values.iter_mut().zip(&of).for_each(|(row, scale)| row.push(scale.expr()));
+            let plain = of.iter().all(Scale::is_plain);
+            scales.insert(column, By { column: Column::from_name(name), plain });
+        }
+        if scales.is_empty() {
+            return Ok(None);
+        }
+        let schema = Arc::new(DFSchema::new_with_metadata(fields, list.schema.metadata().clone())?);
+        Ok(Some(Told { plan: LogicalPlan::Values(Values { schema, values }), scales }))
+    }
+
     fn union(&mut self, union: &Union, wanted: &HashSet<Column>) -> Result<Option<Told>> {
         let columns = union.schema.columns();
         let places: Vec<usize> = (0..columns.len()).filter(|place| wanted.contains(&columns[*place])).collect();
@@ -299,6 +324,21 @@ impl Tell {
         let union = Union::try_new_with_loose_types(told.collect::<Result<_>>()?)?;
         let scales = scales.into_iter().map(|(place, (_, by))| (columns[place].clone(), by));
         Ok(Some(Told { scales: scales.collect(), plan: LogicalPlan::Union(union) }))
+    }
+}
+
+/// How a number in a list of rows is shown, which were cast to the type that holds them all.
+fn as_written(value: &Expr, schema: &DFSchema, common: &DataType) -> Result<Scale> {
+    match value {
+        // to have the scale of each they were cast once more
+        Expr::Cast(cast) if *common == FREE && matches!(&*cast.expr, Expr::Cast(_)) => {
+            as_written(&cast.expr, schema, &cast.expr.get_type(schema)?)
+        }
+        Expr::Cast(cast) if cast.field.data_type() == common => match scale(&cast.expr, schema, &Scales::new())? {
+            Scale::Other => of_type(value, schema),
+            written => Ok(written),
+        },
+        value => scale(value, schema, &Scales::new()),
     }
 }
 
@@ -346,6 +386,10 @@ fn scale(expr: &Expr, schema: &DFSchema, known: &Scales) -> Result<Scale> {
         Expr::Case(case) => chosen(case, schema, known),
         Expr::ScalarFunction(call) => match (call.func.name(), call.args.as_slice()) {
             ("abs" | "nullif", [of, ..]) => scale_of(of),
+            (exact::MULTIPLY, [left, right]) => {
+                let product = computed(scale_of(left)?, Operator::Multiply, scale_of(right)?)?;
+                product.map_or_else(|| of_type(expr, schema), Ok)
+            }
             ("greatest" | "least", values) if !values.iter().any(Expr::is_volatile) => {
                 let is_it = |value: &Expr| (Box::new(expr.clone().eq(value.clone())), Box::new(value.clone()));
                 chosen(&Case::new(None, values.iter().map(is_it).collect(), None), schema, known)
@@ -362,20 +406,25 @@ fn scale(expr: &Expr, schema: &DFSchema, known: &Scales) -> Result<Scale> {
             op: op @ (Operator::Plus | Operator::Minus | Operator::Multiply),
             right,
         }) => {
-            let (left, right) = (scale_of(left)?, scale_of(right)?);
-            let chosen = matches!(left, Scale::Chosen { .. }) || matches!(right, Scale::Chosen { .. });
-            if !chosen || !left.is_plain() || !right.is_plain() {
-                return of_type(expr, schema);
-            }
-            let (left, right) = (left.expr(), right.expr());
-            let by = match op {
-                Operator::Multiply => left + right,
-                _ => when(left.clone().gt(right.clone()), left).otherwise(right)?,
-            };
-            Ok(Scale::Chosen { by, plain: true })
+            let number = computed(scale_of(left)?, *op, scale_of(right)?)?;
+            number.map_or_else(|| of_type(expr, schema), Ok)
         }
         _ => of_type(expr, schema),
     }
+}
+
+/// How a sum or a product is shown, of which an operand chooses.
+fn computed(left: Scale, op: Operator, right: Scale) -> Result<Option<Scale>> {
+    let chosen = matches!(left, Scale::Chosen { .. }) || matches!(right, Scale::Chosen { .. });
+    if !chosen || !left.is_plain() || !right.is_plain() {
+        return Ok(None);
+    }
+    let (left, right) = (left.expr(), right.expr());
+    let by = match op {
+        Operator::Multiply => left + right,
+        _ => when(left.clone().gt(right.clone()), left).otherwise(right)?,
+    };
+    Ok(Some(Scale::Chosen { by, plain: true }))
 }
 
 fn of_type(expr: &Expr, schema: &DFSchema) -> Result<Scale> {
@@ -411,41 +460,4 @@ fn chosen(case: &Case, schema: &DFSchema, known: &Scales) -> Result<Scale> {
     let branches = conditions.zip(exprs.by_ref()).collect();
     let by = Expr::Case(Case { expr: case.expr.clone(), when_then_expr: branches, else_expr: exprs.next() });
     Ok(Scale::Chosen { by, plain })
-}
-
-static SHOWN: LazyLock<Arc<ScalarUDF>> = LazyLock::new(|| {
-    let signature = Signature::any(2, Volatility::Immutable);
-    Arc::new(ScalarUDF::from(ShownNumeric { signature }))
-});
-
-/// `(numeric, scale)` → its text, which is a numeric's.
-#[derive(Debug, PartialEq, Eq, Hash)]
-struct ShownNumeric {
-    signature: Signature,
-}
-
-impl ScalarUDFImpl for ShownNumeric {
-    fn name(&self) -> &str {
-        "shown_numeric"
-    }
-    fn signature(&self) -> &Signature {
-        &self.signature
-    }
-    fn return_type(&self, _arguments: &[DataType]) -> Result<DataType> {
-        Ok(DataType::Utf8)
-    }
-    fn return_field_from_args(&self, _arguments: ReturnFieldArgs<'_>) -> Result<FieldRef> {
-        let numeric = [(PG_TYPE_KEY.to_owned(), "numeric".to_owned())];
-        Ok(Arc::new(Field::new(self.name(), DataType::Utf8, true).with_metadata(numeric.into())))
-    }
-    fn invoke_with_args(&self, call: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let [numbers, scales] = call.args.as_slice() else {
-            return Err(DataFusionError::Internal("a number and its scale".to_owned()));
-        };
-        let (numbers, scales) = (numbers.to_array(call.number_rows)?, scales.to_array(call.number_rows)?);
-        let scales = scales.as_primitive_opt::<Int8Type>();
-        let scales = scales.ok_or_else(|| DataFusionError::Internal("a scale is a small number".to_owned()))?;
-        let texts = scaled_texts(&numbers, scales).map_err(|error| DataFusionError::External(Box::new(error)))?;
-        Ok(ColumnarValue::Array(texts))
-    }
 }

@@ -1,13 +1,15 @@
-//! `btarraycmp`: how two arrays stand in PostgreSQL's order, in which NULL is more than any other element.
+//! How arrays stand in PostgreSQL's order, in which NULL is more than any other element: `btarraycmp` of two, and a key to
+//! sort many by.
 //!
-//! Blocked by: DataFusion's `<` has NULL before all others. Remove when it can be told.
+//! Blocked by: DataFusion's `<` and its sorts have NULL before all others. Remove when they can be told.
 
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, Int32Array, make_comparator};
+use datafusion::arrow::array::{Array, BinaryArray, Int32Array, make_comparator};
 use datafusion::arrow::compute::{SortOptions, cast};
 use datafusion::arrow::datatypes::DataType;
+use datafusion::arrow::row::{RowConverter, SortField};
 use datafusion::common::exec_err;
 use datafusion::common::utils::ListCoercion;
 use datafusion::error::Result as DataFusionResult;
@@ -18,6 +20,13 @@ use datafusion::logical_expr::{
 
 /// What `a < b` asks of two arrays: less than zero where it holds.
 pub const ARRAY_ORDER: &str = "btarraycmp";
+
+/// Bytes whose order is that of the arrays.
+pub(super) const ARRAY_SORT_KEY: &str = "array_sort_key";
+
+pub(super) fn sort_key() -> ScalarUDF {
+    ScalarUDF::from(SortKey { signature: Signature::any(1, Volatility::Immutable) })
+}
 
 pub(super) fn function() -> ScalarUDF {
     let signature = TypeSignature::ArraySignature(ArrayFunctionSignature::Array {
@@ -60,5 +69,31 @@ impl ScalarUDFImpl for Compared {
             })
         };
         Ok(ColumnarValue::Array(Arc::new((0..left.len()).map(one).collect::<Int32Array>())))
+    }
+}
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct SortKey {
+    signature: Signature,
+}
+
+impl ScalarUDFImpl for SortKey {
+    fn name(&self) -> &str {
+        ARRAY_SORT_KEY
+    }
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+    fn return_type(&self, _arg_types: &[DataType]) -> DataFusionResult<DataType> {
+        Ok(DataType::Binary)
+    }
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> DataFusionResult<ColumnarValue> {
+        let arrays = ColumnarValue::values_to_arrays(&args.args)?;
+        let [lists] = arrays.as_slice() else { return exec_err!("{ARRAY_SORT_KEY} is of one array") };
+        let order = SortOptions { descending: false, nulls_first: false };
+        let converter = RowConverter::new(vec![SortField::new_with_options(lists.data_type().clone(), order)])?;
+        let rows = converter.convert_columns(std::slice::from_ref(lists))?;
+        let keys = rows.iter().enumerate().map(|(row, key)| lists.is_valid(row).then_some(key));
+        Ok(ColumnarValue::Array(Arc::new(keys.collect::<BinaryArray>())))
     }
 }

@@ -20,6 +20,7 @@ use datafusion::logical_expr::{
 use datafusion::scalar::ScalarValue;
 
 use super::external;
+use super::guarded::of_numbers;
 use super::row::{Env, Function, Output, Returns, Value, lax, strict};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -79,8 +80,8 @@ pub fn functions() -> Vec<ScalarUDF> {
         length::array_length_udf(),
         cardinality::cardinality_udf(),
         dimension::array_ndims_udf(),
-        position::array_position_udf(),
-        position::array_positions_udf(),
+        of_numbers(position::array_position_udf()),
+        of_numbers(position::array_positions_udf()),
     ];
     let narrowed = narrowed.map(|inner| ScalarUDF::from(Narrowed { inner }));
     let any = || Signature::new(TypeSignature::VariadicAny, Volatility::Immutable);
@@ -90,7 +91,7 @@ pub fn functions() -> Vec<ScalarUDF> {
         inner: array_has::array_has_udf(),
         signature: Signature::user_defined(Volatility::Immutable),
     });
-    let without = ScalarUDF::from(Without { inner: remove::array_remove_all_udf() });
+    let without = ScalarUDF::from(Without { inner: of_numbers(remove::array_remove_all_udf()) });
     narrowed.into_iter().chain(ours).chain([holds, without]).collect()
 }
 

@@ -6,16 +6,20 @@ use datafusion::arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int64Arra
 use datafusion::arrow::buffer::OffsetBuffer;
 use datafusion::arrow::compute::kernels::length::length;
 use datafusion::arrow::compute::{and, cast, filter, is_not_null, is_null, not, nullif};
-use datafusion::arrow::datatypes::{DataType, Int64Type};
+use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Int64Type};
 use datafusion::error::Result as DataFusionResult;
 use datafusion::functions::{string, unicode};
-use datafusion::functions_nested::array_has;
+use datafusion::functions_nested::{array_has, concat, replace};
 use datafusion::logical_expr::simplify::{ExprSimplifyResult, SimplifyContext};
-use datafusion::logical_expr::{ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature};
+use datafusion::logical_expr::type_coercion::functions::fields_with_udf;
+use datafusion::logical_expr::{
+    ColumnarValue, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+};
 use datafusion::scalar::ScalarValue;
 
 use super::external;
 use crate::error::{Error, ErrorKind};
+use crate::pgtypes::FREE;
 
 /// The greatest text that PostgreSQL makes (`MaxAllocSize`); here, the greatest of one batch.
 const MAX_BYTES: i64 = 0x3fff_ffff;
@@ -27,8 +31,21 @@ pub fn functions() -> impl Iterator<Item = ScalarUDF> {
         (unicode::lpad(), Guard::Length),
         (unicode::rpad(), Guard::Length),
         (string::repeat(), Guard::Repeated),
+        (concat::array_append_udf(), Guard::Numbers),
+        (concat::array_prepend_udf(), Guard::Numbers),
+        (concat::array_concat_udf(), Guard::Numbers),
+        (replace::array_replace_all_udf(), Guard::Numbers),
     ];
-    all.into_iter().map(|(inner, guard)| ScalarUDF::from(Guarded { inner, guard }))
+    all.into_iter().map(|(inner, guard)| guarded(inner, guard))
+}
+
+/// The function of arrays and elements, with numerics of several scales brought to one.
+pub(super) fn of_numbers(inner: Arc<ScalarUDF>) -> Arc<ScalarUDF> {
+    Arc::new(guarded(inner, Guard::Numbers))
+}
+
+fn guarded(inner: Arc<ScalarUDF>, guard: Guard) -> ScalarUDF {
+    ScalarUDF::from(Guarded { inner, guard, signature: Signature::user_defined(Volatility::Immutable) })
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -39,12 +56,16 @@ enum Guard {
     Length,
     /// The second argument is how often the first comes.
     Repeated,
+    /// Numerics of several scales meet in one array: each keeps the decimals it has.
+    Numbers,
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Guarded {
     inner: Arc<ScalarUDF>,
     guard: Guard,
+    /// Of [`Guard::Numbers`].
+    signature: Signature,
 }
 
 impl ScalarUDFImpl for Guarded {
@@ -55,13 +76,35 @@ impl ScalarUDFImpl for Guarded {
         self.inner.aliases()
     }
     fn signature(&self) -> &Signature {
-        self.inner.signature()
+        match self.guard {
+            Guard::Numbers => &self.signature,
+            _ => self.inner.signature(),
+        }
     }
     fn return_type(&self, arg_types: &[DataType]) -> DataFusionResult<DataType> {
         self.inner.inner().return_type(arg_types)
     }
+    fn return_field_from_args(&self, args: ReturnFieldArgs<'_>) -> DataFusionResult<FieldRef> {
+        self.inner.inner().return_field_from_args(args)
+    }
     fn coerce_types(&self, arg_types: &[DataType]) -> DataFusionResult<Vec<DataType>> {
-        self.inner.inner().coerce_types(arg_types)
+        match self.guard {
+            // where to begin is no element
+            Guard::Numbers if self.name() == "array_position" && arg_types.len() > 2 => {
+                let found = self.coerce_types(arg_types.get(..2).unwrap_or(arg_types))?;
+                Ok(found.into_iter().chain([DataType::Int64]).collect())
+            }
+            Guard::Numbers => match of_one_scale(arg_types) {
+                Some(types) => Ok(types),
+                None => {
+                    let field = |data_type: &DataType| Arc::new(Field::new("", data_type.clone(), true));
+                    let fields = arg_types.iter().map(field).collect::<Vec<_>>();
+                    let coerced = fields_with_udf(&fields, self.inner.as_ref())?;
+                    Ok(coerced.iter().map(|field| field.data_type().clone()).collect())
+                }
+            },
+            _ => self.inner.inner().coerce_types(arg_types),
+        }
     }
     fn simplify(&self, args: Vec<Expr>, info: &SimplifyContext) -> DataFusionResult<ExprSimplifyResult> {
         match self.guard {
@@ -88,16 +131,60 @@ impl ScalarUDFImpl for Guarded {
                 }
                 with_nulls(found, &given, rows)
             }
+            Guard::Numbers => self.inner.inner().invoke_with_args(args),
             Guard::Length | Guard::Repeated => {
                 let bytes = self.bytes(&given, rows)?;
                 if bytes > MAX_BYTES {
                     let message = "requested length too large";
                     return Err(external(Error::new(ErrorKind::ProgramLimitExceeded, message)));
                 }
+                if matches!(self.guard, Guard::Length)
+                    && let Some(length) = args.args.get_mut(1)
+                {
+                    *length = not_negative(length)?;
+                }
                 self.inner.inner().invoke_with_args(args)
             }
         }
     }
+}
+
+/// The types of arrays and elements of numbers, of which some are numerics, made one; `None` where they are one, or others.
+pub(super) fn of_one_scale(types: &[DataType]) -> Option<Vec<DataType>> {
+    fn innermost(data_type: &DataType) -> &DataType {
+        match data_type {
+            DataType::List(item) => innermost(item.data_type()),
+            other => other,
+        }
+    }
+    fn of(data_type: &DataType, number: &DataType) -> DataType {
+        match data_type {
+            DataType::List(item) => DataType::new_list(of(item.data_type(), number), true),
+            _ => number.clone(),
+        }
+    }
+    let numbers: Vec<&DataType> = types.iter().map(innermost).collect();
+    let first = *numbers.first()?;
+    let mixed = numbers.iter().all(|number| number.is_numeric()) && numbers.iter().any(|number| number.is_decimal());
+    if !mixed || numbers.iter().all(|number| *number == first) {
+        return None;
+    }
+    let common = if numbers.iter().any(|number| number.is_floating()) { DataType::Float64 } else { FREE };
+    Some(types.iter().map(|data_type| of(data_type, &common)).collect())
+}
+
+/// The lengths, of which negative ones are nought.
+fn not_negative(lengths: &ColumnarValue) -> DataFusionResult<ColumnarValue> {
+    Ok(match lengths.cast_to(&DataType::Int64, None)? {
+        ColumnarValue::Array(lengths) => {
+            let lengths = lengths.as_primitive::<Int64Type>().unary::<_, Int64Type>(|length| length.max(0));
+            ColumnarValue::Array(Arc::new(lengths))
+        }
+        ColumnarValue::Scalar(ScalarValue::Int64(length)) => {
+            ColumnarValue::Scalar(ScalarValue::Int64(length.map(|length| length.max(0))))
+        }
+        other => other,
+    })
 }
 
 impl Guarded {

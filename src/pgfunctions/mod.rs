@@ -21,6 +21,7 @@ mod operators;
 mod regex;
 mod row;
 mod sets;
+mod sort_keys;
 mod substr;
 mod text;
 pub mod time;
@@ -58,6 +59,7 @@ pub fn all() -> Vec<ScalarUDF> {
         .chain(of_bytes::functions())
         .chain([
             array_order::function(),
+            array_order::sort_key(),
             uuid::gen_random_uuid(),
             substr::function(),
             gathered::function(),
@@ -86,6 +88,7 @@ pub use composite::COMPOSITE;
 pub use json::{JsonType, check_path, rewrite_casts as rewrite_json_casts};
 pub use operators::{matching_part, settled_jsonb, settled_reading};
 pub use sets::laterals_unfolded;
+pub use sort_keys::{sort_by_keys, sorted};
 pub use text::{RECORD_OUT, TO_HEX_OF_BIGINT};
 pub use unknown::{is_stand_in, stand_in};
 

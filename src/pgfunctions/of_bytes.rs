@@ -111,6 +111,9 @@ impl ScalarUDFImpl for OfBytes {
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> DataFusionResult<ColumnarValue> {
         let data_type = args.arg_fields.first().map(|field| field.data_type());
         if !is_bytes(data_type) {
+            if matches!(self.act, Act::Overlay) {
+                check_places(&args)?;
+            }
             return self.inner.inner().invoke_with_args(args);
         }
         let arrays = ColumnarValue::values_to_arrays(&args.args)?;
@@ -173,13 +176,41 @@ fn position(bytes: &[u8], wanted: &[u8]) -> usize {
     bytes.windows(wanted.len()).position(|part| part == wanted).map_or(0, |at| at + 1)
 }
 
+/// Whether the places are such that a text can be overlaid there.
+fn check_places(args: &ScalarFunctionArgs) -> DataFusionResult<()> {
+    let integers = |arg: &ColumnarValue| cast(&arg.to_array(args.number_rows)?, &DataType::Int64);
+    let places = args.args.iter().skip(2).map(integers).collect::<Result<Vec<_>, _>>()?;
+    let places: Vec<_> = places.iter().map(|places| places.as_primitive::<Int64Type>()).collect();
+    let is_null = |arg: &ColumnarValue, row: usize| match arg {
+        ColumnarValue::Array(array) => array.is_null(row),
+        ColumnarValue::Scalar(value) => value.is_null(),
+    };
+    for row in (0..args.number_rows).filter(|row| !args.args.iter().any(|arg| is_null(arg, *row))) {
+        let mut at = places.iter().map(|places| places.is_valid(row).then(|| places.value(row)));
+        if let (Some(Some(from)), length @ (None | Some(Some(_)))) = (at.next(), at.next()) {
+            check_place(from, length.flatten().unwrap_or(0)).map_err(external)?;
+        }
+    }
+    Ok(())
+}
+
 /// # Errors
-/// `22011` for a place before the first byte.
-fn overlay(bytes: &[u8], by: &[u8], from: i64, length: Option<i64>) -> Result<Vec<u8>> {
+/// `22011` for a place before the first, `22003` for an end that no integer holds.
+fn check_place(from: i64, length: i64) -> Result<()> {
     if from <= 0 {
         return Err(Error::new(ErrorKind::SubstringError, "negative substring length not allowed"));
     }
+    if i32::try_from(from.saturating_add(length)).is_err() {
+        return Err(Error::new(ErrorKind::NumericOutOfRange, "integer out of range"));
+    }
+    Ok(())
+}
+
+/// # Errors
+/// [`check_place`]'s.
+fn overlay(bytes: &[u8], by: &[u8], from: i64, length: Option<i64>) -> Result<Vec<u8>> {
     let length = length.unwrap_or(by.len() as i64);
+    check_place(from, length)?;
     let within = |at: i64| usize::try_from(at.max(0)).unwrap_or(usize::MAX).min(bytes.len());
     let (start, end) = (within(from - 1), within(from.saturating_add(length).saturating_sub(1)));
     Ok([bytes.get(..start), Some(by), bytes.get(end..)].into_iter().flatten().flatten().copied().collect())

@@ -9,6 +9,7 @@ use datafusion::logical_expr::{Expr, ExprSchemable, GetFieldAccess, Operator, bi
 use datafusion::scalar::ScalarValue;
 use datafusion::sql::sqlparser::ast::BinaryOperator as Op;
 
+use super::guarded::of_one_scale;
 use super::json::JsonType;
 use super::regex::is_plain;
 use super::{call, external};
@@ -230,10 +231,11 @@ fn jsonb(op: &Op, left: &Expr, right: &Expr, schema: &DFSchema) -> DataFusionRes
     }
 }
 
-/// `~` and its kin, where the pattern is constant and says to PostgreSQL something else than to DataFusion.
+/// `~` and its kin, but where the pattern is constant and says to DataFusion what it says to PostgreSQL.
 fn matching(left: &Expr, right: &Expr, negated: bool, flags: &str) -> DataFusionResult<Option<Expr>> {
-    let Expr::Literal(ScalarValue::Utf8(Some(pattern)), _) = right else { return Ok(None) };
-    if is_plain(pattern).map_err(external)? {
+    if let Expr::Literal(ScalarValue::Utf8(Some(pattern)), _) = right
+        && is_plain(pattern).map_err(external)?
+    {
         return Ok(None);
     }
     let found = call("regexp_like", vec![left.clone(), right.clone(), lit(flags)])?;
@@ -253,6 +255,14 @@ fn values(op: &Op, left: &Expr, right: &Expr, schema: &DFSchema) -> DataFusionRe
         // the operator joins arrays, whatever the NULL is: a NULL element has to have its type
         Op::StringConcat if lists && is_bare_null(right) => Ok(Some(left.clone())),
         Op::StringConcat if lists && is_bare_null(left) => Ok(Some(right.clone())),
+        Op::StringConcat if lists && of_one_scale(&[type_of(left, schema), type_of(right, schema)]).is_some() => {
+            let function = match (is_list(&type_of(left, schema)), is_list(&type_of(right, schema))) {
+                (true, true) => "array_concat",
+                (true, false) => "array_append",
+                _ => "array_prepend",
+            };
+            call(function, vec![left.clone(), right.clone()]).map(Some)
+        }
         Op::PGOverlap if lists => call("array_has_any", vec![left.clone(), right.clone()]).map(Some),
         Op::AtArrow if lists => call("array_has_all", vec![left.clone(), right.clone()]).map(Some),
         Op::ArrowAt if lists => call("array_has_all", vec![right.clone(), left.clone()]).map(Some),

@@ -58,6 +58,8 @@ impl Shown {
             Self::Quotient => least_of_quotient(value),
             Self::Root => (15 - 2 * weight(value, scale).div_euclid(2)).clamp(0, scale),
             // the variance is 1 as well, which is shown like what is less
+            // where nothing deviates, PostgreSQL computes nothing
+            Self::Deviation if value == 0 => 0,
             Self::Deviation if value == self::power(scale) => QUOTIENT_SCALE,
             Self::Deviation => (16 - 4 * weight(value, scale).div_euclid(2)).clamp(0, QUOTIENT_SCALE),
             Self::Function => (16 - towards_one(value, scale)).clamp(0, scale),
@@ -71,6 +73,15 @@ impl Shown {
         }
         (value / power, shown)
     }
+}
+
+/// The double precision that is nearest to `number / 10^scale`.
+pub fn nearest_double(number: i128, scale: i8) -> f64 {
+    // both are doubles themselves up to here, so that the quotient is rounded once
+    if number.unsigned_abs() <= 1 << 53 && (0..=22).contains(&scale) {
+        return number as f64 / 10f64.powi(scale.into());
+    }
+    format!("{number}e{}", -i32::from(scale)).parse().unwrap_or(f64::NAN)
 }
 
 /// Whether each value of the type has a scale of its own.

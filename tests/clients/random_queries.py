@@ -15,10 +15,10 @@ import sys
 import psycopg
 
 TABLES = {
-    "fa": ["id", "ref", "name", "amount", "day"],
-    "fb": ["id", "ref", "name", "amount", "day"],
-    "fc": ["id", "ref", "name", "amount", "day"],
-    "fd": ["id", "ref", "name", "qty"],
+    "fa": ["id", "ref", "name", "amount", "day", "at", "doc"],
+    "fb": ["id", "ref", "name", "amount", "day", "list", "ok"],
+    "fc": ["id", "ref", "name", "amount", "day", "at", "doc"],
+    "fd": ["id", "ref", "name", "qty", "list", "ok"],
 }
 TYPES = {
     "id": ("int", "int"),
@@ -27,9 +27,25 @@ TYPES = {
     "name": ("text", "text"),
     "amount": ("numeric(10,2)", "numeric"),
     "day": ("date", "date"),
+    "at": ("timestamp", "time"),
+    "ok": ("boolean", "bool"),
+    "doc": ("jsonb", "json"),
+    "list": ("int[]", "list"),
 }
 SET_OPERATIONS = ["union", "union all", "intersect", "except", "intersect all", "except all"]
-LITERALS = {"int": "5", "text": "'b'", "numeric": "1.50", "date": "date '2024-05-05'"}
+LITERALS = {
+    "int": "5",
+    "text": "'b'",
+    "numeric": "1.50",
+    "date": "date '2024-05-05'",
+    "time": "timestamp '2024-05-05 12:30'",
+    "bool": "true",
+    "json": """'{"a": 3, "b": "q"}'::jsonb""",
+    "list": "array[3, 5]",
+}
+DOCUMENTS = ['{"a": 1, "b": "q"}', '{"a": 7}', "[1, 2]", "[]", "{}", '"zed"', "12", "null", "true", '{"b": "a", "c": [5]}']
+KEYS = ["'a'", "'b'", "'c'", "0", "-1"]
+LISTS = ["{}", "{1}", "{3,5}", "{3,1,2}", "{3,NULL}", "{26}"]
 
 
 def statements_of_tables():
@@ -44,6 +60,14 @@ def statements_of_tables():
             return str(row)
         if kind == "int":
             return str(r.randint(1, 26))
+        if kind == "json":
+            return "'" + r.choice(DOCUMENTS) + "'"
+        if kind == "list":
+            return "'" + r.choice(LISTS) + "'"
+        if kind == "bool":
+            return r.choice(["true", "false"])
+        if kind == "time":
+            return f"'2024-{r.randint(1, 12):02}-{r.randint(1, 28):02} {r.randint(0, 23):02}:{r.choice([0, 15, 30])}:00.5'"
         if kind == "text":
             return "'" + r.choice(["a", "b", "Bo", "zed", "q", "", "x y"]) + "'"
         if kind == "numeric":
@@ -114,6 +138,11 @@ class Queries:
                 lambda: f"extract(month from {e('date')})::int",
                 lambda: f"({e('date')} - date '2024-01-01')",
                 lambda: f"{e('numeric')}::int",
+                lambda: f"extract(hour from {e('time')})::int",
+                lambda: f"cardinality({e('list')})",
+                lambda: f"({e('list')})[{n} % 3]",
+                lambda: f"length({e('json')}::text)",
+                lambda: f"{e('bool')}::int",
             ],
             "text": [
                 lambda: f"upper({e('text')})",
@@ -126,6 +155,10 @@ class Queries:
                 lambda: f"lpad({e('int')}::text, 4, '0')",
                 lambda: f"concat_ws('/', {e('text')}, {e('text')})",
                 lambda: f"nullif({e('text')}, 'a')",
+                lambda: f"({e('json')} ->> {self.r.choice(KEYS)})",
+                lambda: f"to_char({e('time')}, 'DD HH24:MI')",
+                lambda: f"array_to_string({e('list')}, '-', 'x')",
+                lambda: f"jsonb_typeof({e('json')})",
                 lambda: f"(case {e('int')} % 3 when 0 then 'zero' when 1 then {e('text')} end)",
             ],
             "numeric": [
@@ -144,6 +177,34 @@ class Queries:
                 lambda: f"date_trunc('month', {e('date')})::date",
                 lambda: f"coalesce({e('date')}, date '2024-02-29')",
                 lambda: f"least({e('date')}, date '2024-06-01')",
+                lambda: f"{e('time')}::date",
+            ],
+            "time": [
+                lambda: f"({e('time')} + interval '{n} hours')",
+                lambda: f"date_trunc('day', {e('time')})",
+                lambda: f"({e('date')} + interval '90 minutes')",
+                lambda: f"greatest({e('time')}, {e('date')})",
+                lambda: f"coalesce({e('time')}, timestamp '2024-03-03')",
+            ],
+            "bool": [
+                lambda: f"({self.condition(scope, depth - 1)})",
+                lambda: f"coalesce({e('bool')}, {e('bool')})",
+                lambda: f"({e('json')} ? '{self.r.choice(['a', 'b', 'zed'])}')",
+                lambda: f"({e('list')} && array[{n}, 3])",
+            ],
+            "json": [
+                lambda: f"({e('json')} -> {self.r.choice(KEYS)})",
+                lambda: f"to_jsonb({e(self.r.choice(['int', 'bool', 'list', 'date']))})",
+                lambda: f"jsonb_build_object('k', {e('int')}, 'l', {e('list')})",
+                lambda: f"coalesce({e('json')}, '[]')",
+                lambda: f"({e('json')} || {e('json')})",
+            ],
+            "list": [
+                lambda: f"array[{e('int')}::int, {n}]",
+                lambda: f"({e('list')} || {n})",
+                lambda: f"coalesce({e('list')}, '{{}}')",
+                lambda: f"array_remove({e('list')}, 3)",
+                lambda: f"({e('list')})[1:2]",
             ],
         }
         return self.r.choice(forms[kind])()
@@ -155,7 +216,7 @@ class Queries:
             return f"({self.condition(scope, depth - 1)} {word} {self.condition(scope, depth - 1)})"
         if depth > 0 and x < 0.32:
             return f"not ({self.condition(scope, depth - 1)})"
-        kind = self.r.choice(["int", "int", "text", "numeric", "date"])
+        kind = self.r.choice(["int", "int", "int", "text", "text", "numeric", "date", "time", "bool", "json", "list"])
         left, x = self.expr(scope, kind), self.r.random()
         if x < 0.15:
             return f"{left} is {self.r.choice(['', 'not '])}null"
@@ -222,7 +283,7 @@ class Queries:
         x, (alias, column, kind) = self.r.random(), self.column(inner)
         name = self.r.choice(["id", "ref", "name", "m"])
         if x < 0.4:
-            functions = ["max", "min", "count"] if kind != "text" else ["count"]
+            functions = ["count"] if kind in ("text", "bool", "json", "list") else ["max", "min", "count"]
             function = self.r.choice(functions)
             told = "int" if function == "count" else kind
             return f"select {function}({alias}.{column}) as {name} from {text}{where}", [(name, told)]
@@ -280,7 +341,7 @@ class Queries:
         return query, columns
 
     def grouped(self, scope, text, where):
-        kinds = self.r.sample(["int", "text", "date"], self.r.randint(0, 2))
+        kinds = self.r.sample(["int", "text", "date", "time", "bool", "json", "list"], self.r.randint(0, 2))
         items = [(self.expr(scope, kind), kind) for kind in kinds if self.column(scope, kind)]
         keys = [expr for expr, _ in items]
         for _ in range(self.r.randint(1, 3)):
@@ -299,7 +360,9 @@ class Queries:
             else:
                 function = self.r.choice(["sum", "min", "max"])
                 told = "int" if kind == "int" and function != "sum" else "numeric"
-                items.append((f"{function}({distinct}{value}){only}", told))
+                # of bigints it is a numeric, of integers a bigint
+                cast = "::numeric" if function == "sum" else ""
+                items.append((f"({function}({distinct}{value}){only}){cast}", told))
         query = f"select {', '.join(f'{expr} as c{n}' for n, (expr, _) in enumerate(items))} from {text}{where}"
         if keys:
             sets = self.r.choice(["rollup", "cube"]) if self.r.random() < 0.12 else None
@@ -327,7 +390,7 @@ class Queries:
                     value = f"(select {function}({of}) from {other} where {self.asked(scope, inner)})"
                     items.append((f"{value}::numeric", "numeric", None))
             else:
-                kind = self.r.choice(["int", "text", "numeric", "date"])
+                kind = self.r.choice(["int", "text", "numeric", "date", "time", "bool", "json", "list"])
                 items.append((self.expr(scope, kind, 2), kind, None))
         items = items or [("1", "int", None)]
         names = []
@@ -344,9 +407,9 @@ class Queries:
         return f"select {distinct}{shown} from {text}{where}", [(n, kind) for (_, kind, _), n in zip(items, names)]
 
     def window(self, scope):
-        over = f"partition by {self.expr(scope, self.r.choice(['int', 'text', 'date']), 0)} "
+        over = f"partition by {self.expr(scope, self.r.choice(['int', 'text', 'date', 'bool', 'json', 'list']), 0)} "
         over = over if self.r.random() < 0.6 else ""
-        order = f"order by {self.expr(scope, self.r.choice(['int', 'date']), 0)}"
+        order = f"order by {self.expr(scope, self.r.choice(['int', 'date', 'time', 'json']), 0)}"
         function = self.r.choice(["sum", "count", "min", "max", "rank", "dense_rank"])
         if "rank" in function:
             return f"{function}() over ({over}{order})"

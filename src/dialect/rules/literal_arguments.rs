@@ -37,8 +37,10 @@ pub const OF_TEXT: &[(&str, &str)] = &[
 ];
 
 /// Functions of one number, of which PostgreSQL prefers the one of a `double precision`.
-const OF_NUMBER: &[&str] =
-    &["abs", "cbrt", "ceiling", "degrees", "exp", "ln", "log", "radians", "round", "sign", "sqrt"];
+const OF_NUMBER: &[&str] = &[
+    "abs", "acos", "acosh", "asin", "asinh", "atan", "atanh", "cbrt", "ceiling", "cos", "cosh", "cot", "degrees",
+    "exp", "ln", "log", "radians", "round", "sign", "sin", "sinh", "sqrt", "tan", "tanh",
+];
 
 pub struct Rewriter;
 

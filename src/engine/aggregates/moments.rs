@@ -84,6 +84,23 @@ impl Moments {
 
     /// `(n Σx² − (Σx)²) / (n (n − 1))`, or `/ n²`.
     fn variance(&self, sample: bool) -> Result<Option<i128>> {
+        let scale = 2 * scale_of(&self.data_type);
+        let of = |(above, below)| quotient_of(above, scale, below, 0).ok_or_else(overflow);
+        self.ratio(sample)?.map(of).transpose()
+    }
+
+    /// The root of the variance, which may be too great to be shown itself.
+    fn deviation(&self, sample: bool) -> Result<Option<i128>> {
+        let scale = 2 * scale_of(&self.data_type);
+        let of = |(above, below)| match quotient_of(above, scale, below, 0) {
+            Some(variance) => root(variance),
+            None => root_of_great(above, below, scale).ok_or_else(overflow),
+        };
+        self.ratio(sample)?.map(of).transpose()
+    }
+
+    /// What the variance is a quotient of: the first has twice the decimals of the values.
+    fn ratio(&self, sample: bool) -> Result<Option<(i256, i256)>> {
         if self.count == 0 || sample && self.count == 1 {
             return Ok(None);
         }
@@ -94,9 +111,8 @@ impl Moments {
             .checked_mul(n)
             .and_then(|squares| squares.checked_sub(square(self.sum).ok()?))
             .filter(|above| *above > i256::ZERO);
-        let Some(above) = above else { return Ok(Some(0)) };
         let below = n.checked_mul(divisor).ok_or_else(overflow)?;
-        quotient_of(above, 2 * scale_of(&self.data_type), below, 0).map(Some).ok_or_else(overflow)
+        Ok(Some((above.unwrap_or(i256::ZERO), below)))
     }
 }
 
@@ -105,24 +121,41 @@ fn square(value: i128) -> Result<i256> {
     value.checked_mul(value).ok_or_else(overflow)
 }
 
+/// The root of `above / below` that has more than 18 digits before the point: it has the decimals of `above`.
+fn root_of_great(above: i256, below: i256, scale: i8) -> Option<i128> {
+    /// Decimals of the root that are computed.
+    const DECIMALS: i32 = 12;
+    let variance = divide_exact(above, below, -i32::from(scale))?;
+    let wide = variance.checked_mul(i256::from_i128(10i128.pow(2 * DECIMALS.unsigned_abs())))?;
+    let near = (variance.to_i128()? as f64).sqrt() * 10f64.powi(DECIMALS);
+    let rounded = divide_exact(whole_root(wide, near), i256::from_i128(1), i32::from(scale) - DECIMALS)?;
+    divide_exact(rounded, i256::from_i128(1), i32::from(DEVIATION_SCALE) - i32::from(scale))?.to_i128()
+}
+
+/// The whole part of the root, found from a number near to it.
+fn whole_root(of: i256, near: f64) -> i256 {
+    let two = i256::from_i128(2);
+    let mut guess = i256::from_i128(near.max(1.0) as i128);
+    for _ in 0..100 {
+        let Some(next) = of.checked_div(guess).and_then(|other| guess.checked_add(other)?.checked_div(two)) else {
+            break;
+        };
+        let change = next.wrapping_sub(guess);
+        guess = next;
+        if change <= i256::from_i128(1) && change >= i256::from_i128(-1) {
+            break;
+        }
+    }
+    guess
+}
+
 /// The root of a quotient, with the decimals that PostgreSQL gives it.
 fn root(value: i128) -> Result<i128> {
     // √(v / 10^20) = √(v × 10^20) / 10^20
     let wide = i256::from_i128(value)
         .checked_mul(i256::from_i128(10i128.pow(u32::from(QUOTIENT_SCALE.unsigned_abs()))))
         .ok_or_else(overflow)?;
-    let two = i256::from_i128(2);
-    let mut guess = i256::from_i128((value as f64 / 1e20).sqrt().mul_add(1e20, 1.0) as i128);
-    for _ in 0..100 {
-        let Some(next) = wide.checked_div(guess).and_then(|other| guess.checked_add(other)?.checked_div(two)) else {
-            break;
-        };
-        let near = next.wrapping_sub(guess);
-        guess = next;
-        if near <= i256::from_i128(1) && near >= i256::from_i128(-1) {
-            break;
-        }
-    }
+    let guess = whole_root(wide, (value as f64 / 1e20).sqrt().mul_add(1e20, 1.0));
     // as many decimals as the variance has
     let shown = Exact::new(value, &QUOTIENT).scale;
     let rounded = divide_exact(guess, i256::from_i128(1), i32::from(shown) - i32::from(QUOTIENT_SCALE));
@@ -195,7 +228,7 @@ impl Accumulator for Moments {
             Moment::Average if self.count == 0 => None,
             Moment::Average => Some(average(self.sum, self.count, &self.data_type)?),
             Moment::Variance { sample } => self.variance(sample)?,
-            Moment::Deviation { sample } => self.variance(sample)?.map(root).transpose()?,
+            Moment::Deviation { sample } => self.deviation(sample)?,
         };
         let scale = if matches!(self.moment, Moment::Deviation { .. }) { DEVIATION_SCALE } else { QUOTIENT_SCALE };
         Ok(ScalarValue::Decimal128(value, SUM_DIGITS, scale))

@@ -23,7 +23,6 @@ pub(super) use materialized_ctes::{MaterializedPlanner, Repeated, repeated};
 use super::aggregates;
 use super::typing::Typing;
 use crate::pgfunctions;
-use crate::pgfunctions::time::sort_intervals;
 
 /// The plan of a statement. `assigns`: the columns of the topmost projection go to a table's columns; `repeated`: the queries
 /// of WITH that it reads more than once.
@@ -40,7 +39,7 @@ pub(super) fn rewritten(plan: LogicalPlan, typing: &Typing, assigns: bool, repea
         .and_then(|plan| typing.settle(plan, assigns))
         .and_then(awaited_choices::minded)
         .and_then(aggregates::over_moving_frames)
-        .and_then(sort_intervals)
+        .and_then(pgfunctions::sorted)
         .and_then(subquery_order::kept)
         .and_then(decorrelate::decorrelated)
         .and_then(|plan| materialized_ctes::shared(plan, repeated))
@@ -52,7 +51,7 @@ pub(super) fn settled(plan: LogicalPlan) -> Result<LogicalPlan> {
     Typing::outside_sessions()
         .settle(plan, true)
         .and_then(awaited_choices::minded)
-        .and_then(sort_intervals)
+        .and_then(pgfunctions::sorted)
         .and_then(decorrelate::decorrelated)
 }
 

@@ -13,8 +13,8 @@ use datafusion::logical_expr::{Expr, ExprSchemable};
 use super::choices::alike;
 use super::functions::narrowed;
 use super::operators::check_equality;
-use super::{Operand, Typing, field_named, lengths};
-use crate::pgtypes::{PG_TYPE_KEY, Type, array_type, arrow_type, column_type, element_of};
+use super::{Operand, Typing, field_named, lengths, scales};
+use crate::pgtypes::{FREE, PG_TYPE_KEY, Type, array_type, arrow_type, column_type, element_of};
 
 /// What an array's element is cast to, to have its type: one that texts stand for (`uuid`, `jsonb`), or numbers (`oid`).
 /// `item`: the Arrow type that it has.
@@ -45,6 +45,9 @@ fn said(array: Expr, pg_type: &Type, schema: &DFSchema) -> Result<Expr> {
 pub(super) fn array_of(typing: &Typing, call: ScalarFunction, schema: &DFSchema) -> Result<Transformed<Expr>> {
     let (args, of) = alike(typing, call.args.clone(), schema, "ARRAY")?;
     let pg_type = of.and_then(|field| array_type(&column_type(&field)));
+    let are_free = pg_type == Some(Type::NUMERIC_ARRAY) && scales::are_free(args.iter());
+    let free = |value| if are_free { Expr::Cast(Cast::new(Box::new(value), FREE)) } else { value };
+    let args = args.into_iter().map(free).collect();
     let array = narrowed(typing, ScalarFunction::new_udf(call.func, args), schema)?.data;
     Ok(Transformed::yes(match pg_type {
         Some(pg_type) => said(array, &pg_type, schema)?,

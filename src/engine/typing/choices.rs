@@ -228,6 +228,10 @@ pub(super) fn union(typing: &Typing, node: LogicalPlan) -> Result<Transformed<Lo
     let mut changed = false;
     for column in 0..width {
         changed |= settle_column(typing, &mut inputs, column, "UNION")?.1;
+        // lists whose items became narrower within
+        let now = inputs.first().map(|input| input.schema().field(column).data_type());
+        let before = schema.field(column).data_type();
+        changed |= matches!(now, Some(now @ DataType::List(_)) if now != before);
     }
     let inputs = inputs.into_iter().map(Arc::new).collect::<Vec<_>>();
     if !changed {

@@ -32,7 +32,6 @@ use crate::engine::{math, powers};
 use crate::error::{Error, ErrorKind};
 use crate::pgcatalog::TYPE_OF;
 use crate::pgfunctions;
-use crate::pgfunctions::time::span_of;
 use crate::pgtypes::{PG_TYPE_KEY, Type, arrow_type};
 
 /// Of vectors of the catalogs the elements are counted from 0.
@@ -275,6 +274,8 @@ pub(super) fn aggregate(typing: &Typing, mut call: AggregateFunction, schema: &D
     {
         (call.func, changed) = (in_order, true);
     }
+    // of distinct values, the order is one of the values themselves
+    changed |= !call.params.distinct && pgfunctions::sort_by_keys(&mut call.params.order_by, schema)?;
     let typed = Expr::AggregateFunction(call);
     Ok(if changed { Transformed::yes(typed) } else { Transformed::no(typed) })
 }
@@ -300,11 +301,10 @@ fn order_by_numbers(window: &mut WindowFunctionParams, schema: &DFSchema) -> Res
     if frame.units == WindowFrameUnits::Range && (is_offset(&frame.start_bound) || is_offset(&frame.end_bound)) {
         return Ok(false);
     }
-    let mut changed = false;
+    let mut changed = pgfunctions::sort_by_keys(&mut window.order_by, schema)?;
     for key in &mut window.order_by {
         let value = || key.expr.clone();
         key.expr = match key.expr.get_type(schema)? {
-            DataType::Interval(_) => span_of(value())?,
             DataType::Time64(_) => Expr::Cast(Cast::new(Box::new(value()), DataType::Int64)),
             DataType::Binary | DataType::LargeBinary | DataType::BinaryView => {
                 pgfunctions::call("encode", vec![value(), lit("hex")])?
@@ -381,7 +381,9 @@ fn compact(data_type: &DataType) -> Option<DataType> {
 fn widen(args: &mut [Expr], schema: &DFSchema) -> Result<bool> {
     let [argument] = args else { return Ok(false) };
     let whole = matches!(argument.get_type(schema)?, DataType::Int64 | DataType::UInt64);
-    if whole && !matches!(argument, Expr::Literal(..)) {
+    let is_small =
+        matches!(argument, Expr::Literal(ScalarValue::Int64(Some(number)), _) if i32::try_from(*number).is_ok());
+    if whole && !is_small {
         *argument = Expr::Cast(Cast::new(Box::new(argument.clone()), DataType::Decimal128(20, 0)));
         return Ok(true);
     }

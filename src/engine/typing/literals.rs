@@ -10,7 +10,7 @@ use datafusion::arrow::datatypes::{DataType, Field, FieldRef, i256};
 use datafusion::common::metadata::FieldMetadata;
 use datafusion::common::tree_node::Transformed;
 use datafusion::error::{DataFusionError, Result};
-use datafusion::logical_expr::expr::ScalarFunction;
+use datafusion::logical_expr::expr::{Cast, ScalarFunction};
 use datafusion::logical_expr::{
     ColumnarValue, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
@@ -86,8 +86,11 @@ pub(super) fn read(
         return Ok(Expr::ScalarFunction(ScalarFunction::new_udf(Arc::new(ScalarUDF::from(reader)), vec![text])));
     };
     let value = pgtypes::read_text(pg_type, &text, style).map_err(|error| at(error, Place::Literal(text)))?;
-    let value = with_documents(value, pg_type)?;
-    Ok(Expr::Literal(as_wanted(value, data_type)?, None))
+    let value = as_wanted(with_documents(value, pg_type)?, data_type)?;
+    // a bare number that an integer holds would be one
+    let is_small = matches!(value, ScalarValue::Int64(Some(number)) if i32::try_from(number).is_ok());
+    let value = Expr::Literal(value, None);
+    Ok(if is_small { Expr::Cast(Cast::new(Box::new(value), data_type.clone())) } else { value })
 }
 
 /// The value with the documents of a `jsonb[]` as `jsonb` has them.

@@ -24,6 +24,7 @@ mod outer_fields;
 mod place;
 mod recursion;
 mod rounding;
+mod scales;
 mod unnested;
 
 use std::collections::HashMap;
@@ -49,7 +50,7 @@ use super::context::SessionInfo;
 use super::{arithmetic, text_casts};
 use crate::pgfunctions::time::rewrite_casts;
 use crate::pgfunctions::{self, session_style};
-use crate::pgtypes::{Style, Type, arrow_type, column_type};
+use crate::pgtypes::{FREE, Style, Type, arrow_type, column_type};
 
 /// Field metadata of a parameter that is text for want of anything better.
 const UNSETTLED: &str = "pg_unsettled";
@@ -220,9 +221,11 @@ impl Typing {
             let mut exprs = rows.iter().filter_map(|row: &Vec<Expr>| row.get(index));
             exprs.any(|expr: &Expr| expr.get_type(schema).is_ok_and(|given| given.is_floating()))
         };
+        let are_free = |index: usize| scales::are_free(rows.iter().filter_map(|row| row.get(index)));
         let fields = columns.iter().enumerate().map(|(index, (qualifier, field))| {
             let wanted = match field.data_type() {
                 decimal if decimal.is_decimal() && is_float(index) => Some(DataType::Float64),
+                decimal if decimal.is_decimal() && !assigns && are_free(index) => Some(FREE),
                 // there are not enough nanoseconds for all dates
                 DataType::Timestamp(TimeUnit::Nanosecond, zone) => {
                     Some(DataType::Timestamp(TimeUnit::Microsecond, zone.clone()))
@@ -363,6 +366,9 @@ impl ExprPlanner for Typing {
         let RawBinaryExpr { op, left, right } = expr;
         let (left, left_written) = self.operand_settled(left, schema)?;
         let (right, right_written) = self.operand_settled(right, schema)?;
+        if [&left, &right].iter().any(|side| is_open_array(side, schema)) {
+            return Ok(PlannerResult::Original(RawBinaryExpr { op, left, right }));
+        }
         let (left, right) = operators::operands(self, &op.to_string(), left, right, schema)?;
         let left = as_written(left, left_written, schema);
         let right = as_written(right, right_written, schema);
@@ -383,6 +389,12 @@ impl Typing {
             }
         }
     }
+}
+
+/// Whether it is a column that may become one of integers, once the types of the query it comes from are settled.
+fn is_open_array(side: &Expr, schema: &DFSchema) -> bool {
+    matches!(side, Expr::Column(_))
+        && matches!(side.get_type(schema), Ok(DataType::List(item)) if *item.data_type() == DataType::Int64)
 }
 
 /// An operand as it is written, and with its types settled.

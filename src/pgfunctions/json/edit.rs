@@ -9,7 +9,7 @@ pub const FUNCTIONS: &[Function] = &[
     strict("jsonb_concat", "json json", Returns::Jsonb, |_, args| shown(concat(jsonb(args, 0)?, jsonb(args, 1)?))),
     strict("jsonb_delete", "json int|json text|json text[]", Returns::Jsonb, |_, args| delete(args)),
     strict("jsonb_delete_path", "json text[]", Returns::Jsonb, |_, args| {
-        let (value, path) = (jsonb(args, 0)?, steps(at(args, 1))?);
+        let (value, path) = (jsonb(args, 0)?, at(args, 1).texts());
         match value.is_scalar() {
             true => Err(parameter("cannot delete path in scalar")),
             false => shown(change(value, &path, 1, &Change::Delete)?),
@@ -18,7 +18,7 @@ pub const FUNCTIONS: &[Function] = &[
     strict("jsonb_set", "json text[] json bool?", Returns::Jsonb, |_, args| set(args)),
     lax("jsonb_set_lax", "json text[] json bool? text?", Returns::Jsonb, |_, args| set_lax(args)),
     strict("jsonb_insert", "json text[] json bool?", Returns::Jsonb, |_, args| {
-        let (value, path, new) = (jsonb(args, 0)?, steps(at(args, 1))?, jsonb(args, 2)?);
+        let (value, path, new) = (jsonb(args, 0)?, at(args, 1).texts(), jsonb(args, 2)?);
         match value.is_scalar() {
             true => Err(parameter("cannot set path in scalar")),
             false => shown(change(value, &path, 1, &Change::Insert { new, after: at(args, 3).bool() })?),
@@ -85,13 +85,6 @@ fn position(length: usize, index: i64) -> Option<usize> {
     usize::try_from(if index < 0 { length + index } else { index }).ok()
 }
 
-fn steps(path: Value<'_>) -> Result<Vec<String>> {
-    let null =
-        |nth: usize| Error::new(ErrorKind::NullNotAllowed, format!("path element at position {} is null", nth + 1));
-    let steps = path.texts().into_iter().enumerate();
-    steps.map(|(nth, step)| step.map(str::to_owned).ok_or_else(|| null(nth))).collect()
-}
-
 enum Change {
     Delete,
     Set { new: Jsonb, create: bool },
@@ -99,7 +92,7 @@ enum Change {
 }
 
 fn set(args: &[Value<'_>]) -> Result<Output> {
-    let (value, path, new) = (jsonb(args, 0)?, steps(at(args, 1))?, jsonb(args, 2)?);
+    let (value, path, new) = (jsonb(args, 0)?, at(args, 1).texts(), jsonb(args, 2)?);
     if value.is_scalar() {
         return Err(parameter("cannot set path in scalar"));
     }
@@ -121,10 +114,10 @@ fn set_lax(args: &[Value<'_>]) -> Result<Output> {
                 "To avoid, either change the null_value_treatment argument or ensure that an SQL NULL is not passed.",
             )),
         "return_target" => shown(jsonb(args, 0)?),
-        "delete_key" => shown(change(jsonb(args, 0)?, &steps(at(args, 1))?, 1, &Change::Delete)?),
+        "delete_key" => shown(change(jsonb(args, 0)?, &at(args, 1).texts(), 1, &Change::Delete)?),
         "use_json_null" => {
             let create = args.get(3).is_none_or(Value::bool);
-            shown(change(jsonb(args, 0)?, &steps(at(args, 1))?, 1, &Change::Set { new: Jsonb::Null, create })?)
+            shown(change(jsonb(args, 0)?, &at(args, 1).texts(), 1, &Change::Set { new: Jsonb::Null, create })?)
         }
         _ => Err(parameter(
             "null_value_treatment must be \"delete_key\", \"return_target\", \"use_json_null\", or \"raise_exception\"",
@@ -133,7 +126,7 @@ fn set_lax(args: &[Value<'_>]) -> Result<Output> {
 }
 
 /// The value with the change made where the path leads; unchanged where it leads nowhere.
-fn change(value: Jsonb, path: &[String], depth: usize, what: &Change) -> Result<Jsonb> {
+fn change(value: Jsonb, path: &[Option<&str>], depth: usize, what: &Change) -> Result<Jsonb> {
     let Some((step, rest)) = path.split_first() else { return Ok(value) };
     // where there is nothing yet, a step that cannot be is not looked at
     let is_empty = matches!(&value, Jsonb::Array(items) if items.is_empty());
@@ -141,6 +134,8 @@ fn change(value: Jsonb, path: &[String], depth: usize, what: &Change) -> Result<
     if is_empty && !makes && depth == 1 {
         return Ok(value);
     }
+    let step =
+        step.ok_or_else(|| Error::new(ErrorKind::NullNotAllowed, format!("path element at position {depth} is null")))?;
     match value {
         Jsonb::Object(members) => change_member(members, step, rest, depth, what),
         Jsonb::Array(items) => change_item(items, step, rest, depth, what),
@@ -151,7 +146,7 @@ fn change(value: Jsonb, path: &[String], depth: usize, what: &Change) -> Result<
 fn change_member(
     mut members: Vec<(String, Jsonb)>,
     step: &str,
-    rest: &[String],
+    rest: &[Option<&str>],
     depth: usize,
     what: &Change,
 ) -> Result<Jsonb> {
@@ -177,7 +172,7 @@ fn change_member(
     Ok(Jsonb::object(members))
 }
 
-fn change_item(mut items: Vec<Jsonb>, step: &str, rest: &[String], depth: usize, what: &Change) -> Result<Jsonb> {
+fn change_item(mut items: Vec<Jsonb>, step: &str, rest: &[Option<&str>], depth: usize, what: &Change) -> Result<Jsonb> {
     let index: i64 = step.trim().parse().map_err(|_| {
         Error::new(
             ErrorKind::InvalidTextRepresentation,

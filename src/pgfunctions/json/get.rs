@@ -11,9 +11,9 @@ pub const FUNCTIONS: &[Function] = &[
     strict("json_object_field_text", "json text", Returns::Text, |_, args| field(args, as_text)),
     strict("jsonb_object_field_text", "json text", Returns::Text, |_, args| field(args, normalized_text)),
     strict("json_array_element", "json int", Returns::Json, |_, args| element(args, shown)),
-    strict("jsonb_array_element", "json int", Returns::Jsonb, |_, args| element(args, normalized)),
+    strict("jsonb_array_element", "json int", Returns::Jsonb, |_, args| element_of_jsonb(args, normalized)),
     strict("json_array_element_text", "json int", Returns::Text, |_, args| element(args, as_text)),
-    strict("jsonb_array_element_text", "json int", Returns::Text, |_, args| element(args, normalized_text)),
+    strict("jsonb_array_element_text", "json int", Returns::Text, |_, args| element_of_jsonb(args, normalized_text)),
     strict("json_extract_path", "json text*", Returns::Json, |_, args| path(args, shown)),
     strict("jsonb_extract_path", "json text*", Returns::Jsonb, |_, args| path(args, normalized)),
     strict("json_extract_path_text", "json text*", Returns::Text, |_, args| path(args, as_text)),
@@ -36,8 +36,9 @@ pub const FUNCTIONS: &[Function] = &[
         Ok(Output::Bool(jsonb(args, 1)?.contains(&jsonb(args, 0)?)))
     }),
     strict("jsonb_cmp", "json json", Returns::Int, |_, args| {
-        Ok(Output::Int(jsonb(args, 0)?.cmp(&jsonb(args, 1)?) as i64))
+        Ok(Output::Int(jsonb(args, 0)?.order(&jsonb(args, 1)?) as i64))
     }),
+    strict(JSONB_SORT_KEY, "json", Returns::Text, |_, args| Ok(Output::Text(jsonb(args, 0)?.sort_key()))),
     strict("jsonb_eq", "json json", Returns::Bool, |_, args| Ok(Output::Bool(jsonb(args, 0)? == jsonb(args, 1)?))),
     strict("json_in", "json", Returns::Json, |_, args| checked(args)),
     strict("jsonb_in", "json", Returns::Jsonb, |_, args| Ok(Output::Text(jsonb(args, 0)?.to_text()))),
@@ -64,6 +65,9 @@ pub const FUNCTIONS: &[Function] = &[
     strict("jsonb_mark", "any", Returns::Jsonb, |_, args| Ok(Output::from(at(args, 0).text()))),
     strict("json_out", "any", Returns::Text, |_, args| Ok(Output::from(at(args, 0).text()))),
 ];
+
+/// The function of a jsonb that gives texts whose order is that of the documents.
+pub const JSONB_SORT_KEY: &str = "jsonb_sort_key";
 
 const JSON_PAIRS: Returns = Returns::Table(&[("key", Returns::Text), ("value", Returns::Json)]);
 const JSONB_PAIRS: Returns = Returns::Table(&[("key", Returns::Text), ("value", Returns::Jsonb)]);
@@ -131,6 +135,16 @@ fn field(args: &[Value<'_>], show: Show) -> Result<Output> {
 
 fn element(args: &[Value<'_>], show: Show) -> Result<Output> {
     found(json(args, 0)?.element(at(args, 1).int()), show)
+}
+
+/// [`element`] of a jsonb: of a scalar it is the scalar.
+fn element_of_jsonb(args: &[Value<'_>], show: Show) -> Result<Output> {
+    let json = json(args, 0)?;
+    match (&json.kind, at(args, 1).int()) {
+        (Kind::Array(_) | Kind::Object(_), place) => found(json.element(place), show),
+        (_, 0 | -1) => show(&json),
+        _ => Ok(Output::Null),
+    }
 }
 
 fn walk<'a>(json: &Json<'_>, steps: impl Iterator<Item = Option<&'a str>>, show: Show) -> Result<Output> {

@@ -16,6 +16,7 @@ mod types;
 pub mod value;
 
 use super::row::Function;
+pub use get::JSONB_SORT_KEY;
 pub use query::{LastPath, check_path};
 pub use types::{JsonType, rewrite_casts};
 

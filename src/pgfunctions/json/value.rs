@@ -174,6 +174,62 @@ impl Value {
         }
     }
 
+    /// PostgreSQL's order of whole documents: that of values, but for the empty array, which comes before all others.
+    pub fn order(&self, other: &Self) -> Ordering {
+        let is_empty = |value: &Self| matches!(value, Self::Array(items) if items.is_empty());
+        match (is_empty(self), is_empty(other)) {
+            (false, false) => self.cmp(other),
+            (left, right) => right.cmp(&left),
+        }
+    }
+
+    /// A text, whose order is that of the documents ([`Self::order`]): bytes in hexadecimal.
+    pub fn sort_key(&self) -> String {
+        let mut key = Vec::new();
+        match self {
+            Self::Array(items) if items.is_empty() => {}
+            value => value.put_sort_key(&mut key),
+        }
+        key.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// Its kind, then what tells it from others of it. Texts end with a byte that none has within.
+    fn put_sort_key(&self, out: &mut Vec<u8>) {
+        let put_length = |out: &mut Vec<u8>, length: usize| {
+            out.extend(u32::try_from(length).unwrap_or(u32::MAX).to_be_bytes());
+        };
+        out.push(self.rank() + 1);
+        match self {
+            Self::Null => {}
+            Self::Bool(value) => out.push(u8::from(*value)),
+            Self::String(string) => {
+                out.extend(string.as_bytes());
+                out.push(0);
+            }
+            Self::Number(digits) => {
+                let Plain { negative, whole, fraction } = Plain::of(digits);
+                let mut size = Vec::with_capacity(digits.len() + 5);
+                put_length(&mut size, whole.len());
+                size.extend(whole.bytes().chain(fraction.bytes()));
+                size.push(0);
+                out.push(u8::from(!negative));
+                out.extend(size.iter().map(|byte| if negative { !byte } else { *byte }));
+            }
+            Self::Array(items) => {
+                put_length(out, items.len());
+                items.iter().for_each(|item| item.put_sort_key(out));
+            }
+            Self::Object(members) => {
+                put_length(out, members.len());
+                for (key, value) in members {
+                    out.extend(key.as_bytes());
+                    out.push(0);
+                    value.put_sort_key(out);
+                }
+            }
+        }
+    }
+
     fn rank(&self) -> u8 {
         match self {
             Self::Null => 0,
@@ -201,7 +257,7 @@ impl PartialOrd for Value {
 }
 
 impl Ord for Value {
-    /// PostgreSQL's order: Object > Array > Boolean > Number > String > Null; of two arrays or objects the longer is greater.
+    /// PostgreSQL's order within documents: Object > Array > Boolean > Number > String > Null; of two arrays or objects the longer is greater.
     fn cmp(&self, other: &Self) -> Ordering {
         match (self, other) {
             (Self::Bool(left), Self::Bool(right)) => left.cmp(right),
@@ -209,7 +265,7 @@ impl Ord for Value {
             (Self::String(left), Self::String(right)) => left.cmp(right),
             (Self::Array(left), Self::Array(right)) => left.len().cmp(&right.len()).then_with(|| left.cmp(right)),
             (Self::Object(left), Self::Object(right)) => left.len().cmp(&right.len()).then_with(|| {
-                let mut pairs = left.iter().zip(right).map(|((a, x), (b, y))| key_order(a, b).then_with(|| x.cmp(y)));
+                let mut pairs = left.iter().zip(right).map(|((a, x), (b, y))| a.cmp(b).then_with(|| x.cmp(y)));
                 pairs.find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
             }),
             _ => self.rank().cmp(&other.rank()),
@@ -221,21 +277,30 @@ fn key_order(left: &str, right: &str) -> Ordering {
     left.len().cmp(&right.len()).then_with(|| left.cmp(right))
 }
 
-/// Two plain numbers of any length.
-fn number_order(left: &str, right: &str) -> Ordering {
-    let parts = |text: &str| {
-        let negative = text.starts_with('-');
+/// A number as it is compared: digits without zeros before or after them. Nought is not negative.
+struct Plain<'a> {
+    negative: bool,
+    whole: &'a str,
+    fraction: &'a str,
+}
+
+impl<'a> Plain<'a> {
+    fn of(text: &'a str) -> Self {
         let digits = text.trim_start_matches('-');
         let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
-        (negative, whole.trim_start_matches('0').to_owned(), fraction.trim_end_matches('0').to_owned())
-    };
-    let ((left_minus, a, x), (right_minus, b, y)) = (parts(left), parts(right));
-    let zero = |whole: &str, fraction: &str| whole.is_empty() && fraction.is_empty();
-    let (left_minus, right_minus) = (left_minus && !zero(&a, &x), right_minus && !zero(&b, &y));
-    let size = a.len().cmp(&b.len()).then_with(|| a.cmp(&b)).then_with(|| x.cmp(&y));
-    match (left_minus, right_minus) {
-        (false, false) => size,
-        (true, true) => size.reverse(),
+        let (whole, fraction) = (whole.trim_start_matches('0'), fraction.trim_end_matches('0'));
+        let is_zero = whole.is_empty() && fraction.is_empty();
+        Self { negative: text.starts_with('-') && !is_zero, whole, fraction }
+    }
+}
+
+/// Two plain numbers of any length.
+fn number_order(left: &str, right: &str) -> Ordering {
+    let (left, right) = (Plain::of(left), Plain::of(right));
+    let size = |of: &Plain<'_>| (of.whole.len(), of.whole.to_owned(), of.fraction.to_owned());
+    match (left.negative, right.negative) {
+        (false, false) => size(&left).cmp(&size(&right)),
+        (true, true) => size(&right).cmp(&size(&left)),
         (true, false) => Ordering::Less,
         (false, true) => Ordering::Greater,
     }

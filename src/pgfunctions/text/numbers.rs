@@ -4,11 +4,16 @@ use super::degrees;
 use crate::error::{Error, ErrorKind, Result};
 use crate::pgfunctions::row::{Env, Function, Output, Returns, Value, strict};
 
+/// As PostgreSQL writes it.
+const RADIANS_PER_DEGREE: f64 = 0.017_453_292_519_943_295;
+
 pub const FUNCTIONS: &[Function] = &[
     strict("div", "numeric numeric", Returns::Numeric(0), div),
     strict("scale", "numeric", Returns::Int, |_, args| Ok(Output::Int(numeric(args, 0).1.into()))),
     strict("min_scale", "numeric", Returns::Int, |_, args| Ok(Output::Int(trimmed(numeric(args, 0)).1.into()))),
     strict("width_bucket", "float float float int|float text[]", Returns::Int, width_bucket),
+    strict("degrees", "float", Returns::Float, |_, args| Ok(Output::Float(float(args, 0) / RADIANS_PER_DEGREE))),
+    strict("radians", "float", Returns::Float, |_, args| Ok(Output::Float(float(args, 0) * RADIANS_PER_DEGREE))),
     strict("sind", "float", Returns::Float, |_, args| angle(args, degrees::sine)),
     strict("cosd", "float", Returns::Float, |_, args| angle(args, degrees::cosine)),
     strict("tand", "float", Returns::Float, |_, args| angle(args, degrees::tangent)),
@@ -70,6 +75,9 @@ fn width_bucket(_: &Env, args: &[Value<'_>]) -> Result<Output> {
     let (low, high, count) = (float(args, 1), float(args, 2), args.get(3).map_or(0, Value::int));
     if count <= 0 {
         return Err(wrong("count must be greater than zero"));
+    }
+    if low.is_infinite() || high.is_infinite() {
+        return Err(wrong("lower and upper bounds must be finite"));
     }
     if low == high {
         return Err(wrong("lower bound cannot equal upper bound"));

@@ -1,9 +1,11 @@
 //! `sum` and `avg` of intervals, which DataFusion's have not.
 
+use std::collections::HashMap;
 use std::mem::size_of_val;
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, IntervalMonthDayNanoArray, ListArray};
+use datafusion::arrow::buffer::OffsetBuffer;
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Int64Type, IntervalMonthDayNanoType};
 use datafusion::error::Result as DataFusionResult;
 use datafusion::logical_expr::expr::AggregateFunction;
@@ -60,11 +62,16 @@ impl AggregateUDFImpl for WithIntervals {
     }
     fn accumulator(&self, args: AccumulatorArgs) -> DataFusionResult<Box<dyn Accumulator>> {
         if is_interval(args.return_type()) {
-            return Ok(Box::new(Total { sum: Interval::default(), count: 0, average: self.name() == "avg" }));
+            let seen = args.is_distinct.then(HashMap::new);
+            return Ok(Box::new(Total { sum: Interval::default(), count: 0, seen, average: self.name() == "avg" }));
         }
         self.inner.accumulator(args)
     }
     fn state_fields(&self, args: StateFieldsArgs) -> DataFusionResult<Vec<FieldRef>> {
+        if is_interval(args.return_type()) && args.is_distinct {
+            let seen = DataType::new_list(Ty::Interval.arrow(), true);
+            return Ok(vec![Arc::new(Field::new(format!("{}[seen]", args.name), seen, true))]);
+        }
         if is_interval(args.return_type()) {
             let sum = Field::new(format!("{}[sum]", args.name), Ty::Interval.arrow(), true);
             let count = Field::new(format!("{}[count]", args.name), DataType::Int64, true);
@@ -118,6 +125,8 @@ impl AggregateUDFImpl for WithIntervals {
 struct Total {
     sum: Interval,
     count: i64,
+    /// Those that are counted once, by their length.
+    seen: Option<HashMap<i128, Interval>>,
     average: bool,
 }
 
@@ -128,14 +137,21 @@ fn each(intervals: &ArrayRef, mut take: impl FnMut(Interval) -> crate::error::Re
     Ok(())
 }
 
+impl Total {
+    fn add(&mut self, value: Interval) -> crate::error::Result<()> {
+        let is_new = self.seen.as_mut().is_none_or(|seen| seen.insert(value.span(), value).is_none());
+        if is_new {
+            self.sum = self.sum.plus(value)?;
+            self.count += 1;
+        }
+        Ok(())
+    }
+}
+
 impl Accumulator for Total {
     fn update_batch(&mut self, values: &[ArrayRef]) -> DataFusionResult<()> {
         let [intervals] = values else { return Ok(()) };
-        self.count += (intervals.len() - intervals.null_count()) as i64;
-        each(intervals, |value| {
-            self.sum = self.sum.plus(value)?;
-            Ok(())
-        })
+        each(intervals, |value| self.add(value))
     }
     fn retract_batch(&mut self, values: &[ArrayRef]) -> DataFusionResult<()> {
         let [intervals] = values else { return Ok(()) };
@@ -146,9 +162,14 @@ impl Accumulator for Total {
         })
     }
     fn supports_retract_batch(&self) -> bool {
-        true
+        self.seen.is_none()
     }
     fn merge_batch(&mut self, states: &[ArrayRef]) -> DataFusionResult<()> {
+        if self.seen.is_some() {
+            let lists = states.first().and_then(|lists| lists.as_list_opt::<i32>());
+            let mut lists = lists.into_iter().flat_map(|lists| lists.iter().flatten());
+            return lists.try_for_each(|seen| each(&seen, |value| self.add(value)));
+        }
         let [sums, counts] = states else { return Ok(()) };
         self.count += counts.as_primitive::<Int64Type>().iter().flatten().sum::<i64>();
         each(sums, |value| {
@@ -157,6 +178,13 @@ impl Accumulator for Total {
         })
     }
     fn state(&mut self) -> DataFusionResult<Vec<ScalarValue>> {
+        if let Some(seen) = &self.seen {
+            let seen = seen.values().map(|value| value.to_arrow().map(Some).map_err(external));
+            let seen: IntervalMonthDayNanoArray = seen.collect::<DataFusionResult<Vec<_>>>()?.into();
+            let item = Arc::new(Field::new_list_field(Ty::Interval.arrow(), true));
+            let list = ListArray::new(item, OffsetBuffer::from_lengths([seen.len()]), Arc::new(seen), None);
+            return Ok(vec![ScalarValue::List(Arc::new(list))]);
+        }
         let sum = self.sum.to_arrow().map_err(external)?;
         Ok(vec![ScalarValue::IntervalMonthDayNano(Some(sum)), ScalarValue::Int64(Some(self.count))])
     }
@@ -169,6 +197,6 @@ impl Accumulator for Total {
         Ok(ScalarValue::IntervalMonthDayNano(Some(result)))
     }
     fn size(&self) -> usize {
-        size_of_val(self)
+        size_of_val(self) + self.seen.as_ref().map_or(0, |seen| seen.capacity() * size_of::<(i128, Interval)>())
     }
 }

@@ -15,8 +15,8 @@ use datafusion::error::{DataFusionError, Result as DataFusionResult};
 use datafusion::logical_expr::expr::{InList, ScalarFunction};
 use datafusion::logical_expr::simplify::{ExprSimplifyResult, SimplifyContext};
 use datafusion::logical_expr::{
-    Between, Cast, ColumnarValue, Expr, ExprSchemable, LogicalPlan, Operator, ReturnFieldArgs, ScalarFunctionArgs,
-    ScalarUDF, ScalarUDFImpl, Signature, Volatility, binary_expr, cast,
+    Between, Cast, ColumnarValue, Expr, ExprSchemable, Operator, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF,
+    ScalarUDFImpl, Signature, Volatility, binary_expr, cast,
 };
 use datafusion::scalar::ScalarValue;
 
@@ -51,23 +51,6 @@ pub fn rewrite_casts(expr: Expr, schema: &DFSchema) -> DataFusionResult<Transfor
         }
         other => Ok(Transformed::no(other)),
     }
-}
-
-/// The plan with intervals sorted by their length.
-pub fn sort_intervals(plan: LogicalPlan) -> DataFusionResult<LogicalPlan> {
-    let sorted = plan.transform_up_with_subqueries(|node| {
-        let LogicalPlan::Sort(mut sort) = node else { return Ok(Transformed::no(node)) };
-        let mut changed = false;
-        for key in &mut sort.expr {
-            if ty_of(&key.expr, sort.input.schema()) == Some(Ty::Interval) {
-                key.expr = span_of(key.expr.clone())?;
-                changed = true;
-            }
-        }
-        let node = LogicalPlan::Sort(sort);
-        Ok(if changed { Transformed::yes(node) } else { Transformed::no(node) })
-    })?;
-    Ok(sorted.data)
 }
 
 /// An interval's length, by which intervals are compared, as a whole number.

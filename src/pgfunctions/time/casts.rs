@@ -7,7 +7,7 @@ use datafusion::arrow::compute::{CastOptions, cast_with_options};
 use datafusion::arrow::datatypes::{DataType, TimeUnit};
 use datafusion::error::Result as DataFusionResult;
 
-use super::call::{Context, Date, Intervals, Text, Time, Timestamp, Timestamptz, Ty, map1};
+use super::call::{Context, Date, Intervals, Read, Text, Time, Timestamp, Timestamptz, Ty, each, map1};
 use crate::error::{Error, ErrorKind, Result};
 use crate::pgtypes::time::{
     self, Input, Interval, IntervalFields, MICROS_PER_DAY, is_finite, parse_date, parse_interval, parse_time,
@@ -39,14 +39,21 @@ pub fn convert(array: &ArrayRef, to: Ty, context: &Context) -> Result<ArrayRef> 
         (Ty::Timestamptz, Ty::Timestamp) => map1::<Timestamptz, Timestamp>(one, |at| Ok(local(at, zone))),
         (Ty::Timestamp, Ty::Date) => map1::<Timestamp, Date>(one, day),
         (Ty::Timestamptz, Ty::Date) => map1::<Timestamptz, Date>(one, |at| day(local(at, zone))),
-        (Ty::Timestamp, Ty::Time) => map1::<Timestamp, Time>(one, |at| Ok(split(at).1)),
-        (Ty::Timestamptz, Ty::Time) => map1::<Timestamptz, Time>(one, |at| Ok(split(local(at, zone)).1)),
+        (Ty::Timestamp, Ty::Time) => each::<Time>(one, |args, row| Ok(time_of_day(Timestamp::get(&args[0], row)))),
+        (Ty::Timestamptz, Ty::Time) => {
+            each::<Time>(one, |args, row| Ok(time_of_day(local(Timestamptz::get(&args[0], row), zone))))
+        }
         (Ty::Time, Ty::Interval) => map1::<Time, Intervals>(one, |micros| Ok(Interval::of_micros(micros))),
         (Ty::Interval, Ty::Time) => {
             map1::<Intervals, Time>(one, |interval| Ok(interval.micros.rem_euclid(MICROS_PER_DAY)))
         }
         (_, to) => plain(array, &to.arrow()),
     }
+}
+
+/// What is always or never has no time.
+fn time_of_day(at: i64) -> Option<i64> {
+    is_finite(at).then(|| split(at).1)
 }
 
 /// Whether PostgreSQL casts one type to the other.

@@ -86,12 +86,22 @@ fn make_date(year: i32, month: i32, day: i32) -> Result<i32> {
 
 fn make_time(hours: i32, minutes: i32, seconds: f64) -> Result<i64> {
     let micros = (seconds * 1e6).round();
-    let total = i64::from(hours) * MICROS_PER_HOUR + i64::from(minutes) * MICROS_PER_MINUTE + micros as i64;
-    let fits = (0..=24).contains(&hours) && (0..60).contains(&minutes) && (0.0..=60e6).contains(&micros);
-    if fits && total <= MICROS_PER_DAY {
-        return Ok(total);
+    if (0..=24).contains(&hours) && (0..60).contains(&minutes) && (0.0..=60e6).contains(&micros) {
+        let total = i64::from(hours) * MICROS_PER_HOUR + i64::from(minutes) * MICROS_PER_MINUTE + micros as i64;
+        if total <= MICROS_PER_DAY {
+            return Ok(total);
+        }
     }
-    let message = format!("time field value out of range: {hours}:{minutes:02}:{:0>2}", seconds);
+    let seconds = match seconds {
+        _ if seconds.is_infinite() => if seconds > 0.0 { "Infinity" } else { "-Infinity" }.to_owned(),
+        _ if seconds.abs() >= 1e6 => {
+            let shown = format!("{seconds:e}");
+            let (digits, exponent) = shown.split_once('e').unwrap_or((&shown, "0"));
+            format!("{digits}e+{exponent:0>2}")
+        }
+        _ => format!("{seconds:0>2}"),
+    };
+    let message = format!("time field value out of range: {hours}:{minutes:02}:{seconds}");
     Err(Error::new(ErrorKind::DatetimeOutOfRange, message))
 }
 

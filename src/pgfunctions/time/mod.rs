@@ -24,7 +24,7 @@ use datafusion::logical_expr::ScalarUDF;
 
 pub use aggregates::with_intervals;
 pub use cast::with_modifier;
-pub use cast::{rewrite_casts, sort_intervals, span_of, value_of_clock};
+pub use cast::{rewrite_casts, span_of, value_of_clock};
 pub use planner::TimePlanner;
 pub use series::{TimeSeries, series_function};
 

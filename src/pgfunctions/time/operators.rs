@@ -3,8 +3,8 @@
 use datafusion::arrow::array::ArrayRef;
 
 use super::call::{
-    Bigint, Boolean, Context, Date, Float, Integer, Intervals, Read, Row, Time, Timestamp, Timestamptz, Ty, each, map1,
-    map2, row,
+    Bigint, Boolean, Context, Date, Float, Integer, Intervals, Read, Row, Time, Timestamp, Timestamptz, Ty, Write,
+    map1, map2, row,
 };
 use super::casts::midnight;
 use crate::error::{Error, ErrorKind, Result};
@@ -38,7 +38,7 @@ pub const ROWS: &[Row] = &[
     row(PLUS, &[V, V], V, |_, args| map2::<Intervals, Intervals, Intervals>(args, Interval::plus)),
 
     row(MINUS, &[D, I], D, |_, args| map2::<Date, Integer, Date>(args, |date, days| {
-        plus_days(date, days.checked_neg().ok_or_else(|| out_of_range("date"))?)
+        if is_finite_date(date) { checked_date(i64::from(date) - i64::from(days)) } else { Ok(date) }
     })),
     row(MINUS, &[D, D], I, |_, args| map2::<Date, Date, Integer>(args, days_between)),
     row(MINUS, &[D, V], TS, |_, args| map2::<Date, Intervals, Timestamp>(args, |date, by| by.negated()?.after(midnight(date)?))),
@@ -99,22 +99,31 @@ fn around(time: i64, micros: i64) -> i64 {
     (time + micros % MICROS_PER_DAY).rem_euclid(MICROS_PER_DAY)
 }
 
-/// Whether two periods, each given by its ends in either order, have a moment in common; the later end is not in it.
-fn common(a: [i64; 2], b: [i64; 2]) -> bool {
-    let (a, b) = ([a[0].min(a[1]), a[0].max(a[1])], [b[0].min(b[1]), b[0].max(b[1])]);
-    // a period without length is a moment
-    match a[0].cmp(&b[0]) {
-        std::cmp::Ordering::Equal => true,
-        std::cmp::Ordering::Less => b[0] < a[1],
-        std::cmp::Ordering::Greater => a[0] < b[1],
+/// Whether two periods, each given by its ends in either order, have a moment in common; the later end is not in it. Of an
+/// end that is not known it may not matter where it is.
+///
+/// Source: PostgreSQL 15, `overlaps_timestamp`.
+fn common(a: [Option<i64>; 2], b: [Option<i64>; 2]) -> Option<bool> {
+    let in_order = |ends: [Option<i64>; 2]| match ends {
+        [Some(from), Some(to)] => Some((from.min(to), Some(from.max(to)))),
+        [Some(known), None] | [None, Some(known)] => Some((known, None)),
+        [None, None] => None,
+    };
+    let ((a, a_end), (b, b_end)) = (in_order(a)?, in_order(b)?);
+    let within = |later: i64, end: Option<i64>, others: Option<i64>| match end? {
+        end if later < end => Some(true),
+        _ => others.map(|_| false),
+    };
+    match a.cmp(&b) {
+        // a period without length is a moment
+        std::cmp::Ordering::Equal => a_end.and(b_end).map(|_| true),
+        std::cmp::Ordering::Less => within(b, a_end, b_end),
+        std::cmp::Ordering::Greater => within(a, b_end, a_end),
     }
 }
 
 fn overlaps<R: for<'a> Read<Item<'a> = i64>>(args: &[ArrayRef]) -> Result<ArrayRef> {
-    each::<Boolean>(args, |args, row| {
-        let at = |nth: usize| R::get(&args[nth], row);
-        Ok(Some(common([at(0), at(1)], [at(2), at(3)])))
-    })
+    overlaps_from::<R>(args, [false; 2], |from, _| Ok(from))
 }
 
 fn overlaps_of_instants(context: &Context, args: &[ArrayRef], by_length: [bool; 2]) -> Result<ArrayRef> {
@@ -131,15 +140,18 @@ fn overlaps_from<R: for<'a> Read<Item<'a> = i64>>(
     by_length: [bool; 2],
     after: impl Fn(i64, Interval) -> Result<i64>,
 ) -> Result<ArrayRef> {
-    each::<Boolean>(args, |args, row| {
-        let period = |nth: usize, by_length: bool| -> Result<[i64; 2]> {
-            let from = R::get(&args[nth], row);
-            let to = match by_length {
-                true => after(from, Intervals::get(&args[nth + 1], row))?,
-                false => R::get(&args[nth + 1], row),
-            };
-            Ok([from, to])
+    let known = |nth: usize, row: usize| args[nth].is_valid(row);
+    let period = |nth: usize, row: usize, by_length: bool| -> Result<[Option<i64>; 2]> {
+        let from = known(nth, row).then(|| R::get(&args[nth], row));
+        let to = match (from, by_length) {
+            _ if !known(nth + 1, row) => None,
+            (_, false) => Some(R::get(&args[nth + 1], row)),
+            (None, true) => None,
+            (Some(from), true) => Some(after(from, Intervals::get(&args[nth + 1], row))?),
         };
-        Ok(Some(common(period(0, by_length[0])?, period(2, by_length[1])?)))
-    })
+        Ok([from, to])
+    };
+    let rows = args.first().map_or(1, |first| first.len());
+    let value = |row| Ok(common(period(0, row, by_length[0])?, period(2, row, by_length[1])?));
+    Boolean::build((0..rows).map(value), rows)
 }

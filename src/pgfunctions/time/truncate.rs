@@ -84,18 +84,21 @@ fn unknown(name: &str, ty: Ty) -> Error {
 }
 
 fn local(parts: &Parts, name: &str, at: i64, ty: Ty) -> Result<i64> {
+    if !is_finite(at) {
+        return Ok(at);
+    }
     let part = parts.named(name).ok_or_else(|| unknown(name, ty))?;
     let (days, micros) = split(at);
     let truncated = match length(part) {
         Some(length) => Some(at - micros % length),
         None => timestamp_of(first_day(part, days).ok_or_else(|| unknown(name, ty))?, 0),
     };
-    if is_finite(at) { checked_timestamp(truncated) } else { Ok(at) }
+    checked_timestamp(truncated)
 }
 
 fn in_zone(parts: &Parts, name: &str, at: i64, zone: Zone) -> Result<i64> {
     if !is_finite(at) {
-        return local(parts, name, at, Ty::Timestamptz);
+        return Ok(at);
     }
     let shown = zone.local(at);
     let truncated = local(parts, name, shown, Ty::Timestamptz)?;

@@ -23,7 +23,7 @@ pub(in super::super) fn to_char(number: Number, pattern: &str) -> Result<String>
     let digits = if whole.len() > pattern.before || whole.is_empty() {
         let point = if pattern.point { "." } else { "" };
         format!("{}{point}{}", "#".repeat(pattern.before), "#".repeat(pattern.after))
-    } else if pattern.point {
+    } else if pattern.point && pattern.after > 0 {
         format!("{whole}.{decimals}")
     } else {
         whole.clone()
