@@ -28,6 +28,11 @@ use crate::error::{Error, ErrorKind};
 /// The expression with an operator that checks, where it computes with machine numbers.
 pub(super) fn check(expr: Expr, schema: &DFSchema) -> DataFusionResult<Transformed<Expr>> {
     match expr {
+        // DataFusion takes it for 0, though it is NULL where the operand is
+        Expr::BinaryExpr(BinaryExpr { left, op: Operator::BitwiseXor, right }) if left == right => {
+            let none = Box::new(Expr::Literal(ScalarValue::new_zero(&left.get_type(schema)?)?, None));
+            Ok(Transformed::yes(Expr::BinaryExpr(BinaryExpr { left, op: Operator::BitwiseAnd, right: none })))
+        }
         Expr::BinaryExpr(BinaryExpr { left, op, right }) => {
             let operands = (left.get_type(schema), right.get_type(schema));
             match operands {

@@ -88,7 +88,8 @@ pub(super) fn numeric_overflow() -> Error {
 }
 
 pub(super) fn no_dimensions() -> Error {
-    Error::new(ErrorKind::FeatureNotSupported, "parameters that are arrays of several dimensions are not supported")
+    let message = "an array of several dimensions is supported neither as text nor as a parameter";
+    Error::new(ErrorKind::FeatureNotSupported, message).with_hint("Write it as ARRAY[[1, 2], [3, 4]].")
 }
 
 fn parse_bool(text: &str) -> Result<bool> {
@@ -258,6 +259,11 @@ fn parse_array(element: &Type, text: &str, style: &Style) -> Result<ScalarValue>
             match next {
                 None if in_quotes => return Err(bad("Unexpected end of input.")),
                 None => break false,
+                // quotes are around an element, or there are none
+                Some(char) if !in_quotes && quoted && !matches!(char, ',' | '}') => {
+                    return Err(bad("Unexpected array element."));
+                }
+                Some('"') if !in_quotes && !item.is_empty() => return Err(bad("Unexpected array element.")),
                 Some('\\') => item.push(chars.next().ok_or_else(|| bad("Unexpected end of input."))?),
                 Some('"') => (quoted, in_quotes) = (true, !in_quotes),
                 Some('{') if !in_quotes => return Err(no_dimensions()),

@@ -71,3 +71,7 @@ select '{joe, " x" , brian}'::text[], '{ a b , c }'::text[], ('{' || chr(160) ||
 select array[1,null] < array[1,2], array[1,null] = array[1,null], array[1] < array[1,2], array[]::int[] < array[1], array['b'] >= array['a','z'], array[1,2] > null;
 select x from (values (array[1,null]),(array[1,2]),(array[3])) v(x) where x <= array[1,null] order by x;
 select array[1.5] < array[2], '{1,2}'::int[] < '{1,3}', array[1::int8] < array[2::int4], array[1,2] < '{1,3}';
+select '{"a" "b"}'::text[];
+select '{a"b"}'::text[];
+select '{"a"b}'::text[];
+select '{"a" , "b" }'::text[], '{ "a" }'::text[], '{a b, c}'::text[], '{"a\"b", "c\\d"}'::text[], '{a\"b}'::text[];

@@ -51,3 +51,5 @@ select array_positions(array['a', 'b', 'a'], 'a'), pg_typeof(array_positions(arr
 select array_remove(a, 3), a || 6 from (values (array[3, 5])) v(a) union all select array_remove(a, 1), a || 7 from (values (array[1])) v(a);
 select a && array[5], a @> array[3], a = array[5] from (select array_remove(array[3, 5], 3) as a) t;
 select to_char(1234, '9999.'), to_char(-7, '9,999.'), to_char(1234567, 'FM9,999,999.'), to_char(0.5, '0.'), to_char(5, 'FM999.99');
+select x # x, x & 0, x - x, x * 0, x % 1 from (values (5), (null)) v(x);
+select x # x, sum(x # x) over () from (values (5::bigint), (null)) v(x) order by 1;

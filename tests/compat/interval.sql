@@ -110,3 +110,6 @@ select interval '1 day'::int;
 select 1::interval;
 select '1 day'::text::interval, cast('3 hours' as interval) + interval '1 hour';
 select array[interval '1 day', interval '2 hours'], array_agg(i) from (values (interval '1 day')) v(i);
+select interval '1h30m', interval '1d2h', interval '2h30m15s', interval '1d 2h', interval '1y2mon3d', '-1h30m'::interval, '1.5h30m'::interval, '3d4h5m6.5s ago'::interval;
+select '1h-30m'::interval;
+select '1day2hours'::interval;

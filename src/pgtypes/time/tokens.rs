@@ -121,7 +121,7 @@ fn word(reader: &mut Reader<'_>) -> Kind {
     reader.take_while(letter);
     let goes_on = match reader.peek() {
         Some('-' | '/' | '.') => true,
-        Some(c) if c == '+' || digit(c) => words::date_word(&reader.text).is_none(),
+        Some(c) if c == '+' || digit(c) => !words::ends_before_number(&reader.text),
         _ => false,
     };
     if !goes_on {

@@ -93,6 +93,14 @@ fn find<T: Copy>(table: &[(&str, T)], word: &str) -> Option<T> {
     table.iter().find(|(known, _)| *known == word).map(|(_, meaning)| *meaning)
 }
 
+/// Letters of units that a number may follow at once: `1h30m`. Of PostgreSQL's words of dates they are those that mean none.
+const UNIT_LETTERS: [&str; 5] = ["d", "h", "m", "s", "y"];
+
+/// Whether the word is whole where a number follows it at once.
+pub(super) fn ends_before_number(word: &str) -> bool {
+    date_word(word).is_some() || UNIT_LETTERS.contains(&word)
+}
+
 pub(super) fn date_word(word: &str) -> Option<DateWord> {
     find(DATE_WORDS, word)
 }
