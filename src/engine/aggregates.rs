@@ -5,6 +5,7 @@
 //! all aggregates are [`sliding`].
 
 mod distinct_lists;
+mod extremes;
 mod floats;
 mod moments;
 mod sliding;
@@ -25,6 +26,7 @@ use datafusion::logical_expr::{
 };
 
 pub(super) use self::distinct_lists::in_order;
+pub(super) use self::extremes::max_of_floats;
 use self::floats::Figure;
 use self::moments::{Averages, Moments};
 pub(super) use self::sliding::over_moving_frames;

@@ -15,13 +15,13 @@ mod composite;
 mod gathered;
 mod guarded;
 mod json;
+mod keys;
 pub mod numeric_series;
 mod of_bytes;
 mod operators;
 mod regex;
 mod row;
 mod sets;
-mod sort_keys;
 mod substr;
 mod text;
 pub mod time;
@@ -86,9 +86,9 @@ pub fn relation_planner() -> Arc<dyn RelationPlanner> {
 pub use array_order::ARRAY_ORDER;
 pub use composite::COMPOSITE;
 pub use json::{JsonType, check_path, rewrite_casts as rewrite_json_casts};
+pub use keys::{both_by_keys, by_keys, in_subquery_by_keys, sort_by_keys};
 pub use operators::{matching_part, settled_jsonb, settled_reading};
 pub use sets::laterals_unfolded;
-pub use sort_keys::{sort_by_keys, sorted};
 pub use text::{RECORD_OUT, TO_HEX_OF_BIGINT};
 pub use unknown::{is_stand_in, stand_in};
 

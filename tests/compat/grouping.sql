@@ -50,3 +50,29 @@ select region, product, quantity, grouping(region, product), count(*) from sales
 select region, product, count(*) from sales group by grouping sets (rollup(region, product), region) order by 1, 2, 3;
 select region, product, count(*) from sales group by grouping sets (cube(region, product), ()) order by 1, 2, 3;
 select region, product, count(*) from sales group by region, rollup(product) order by 1, 2, 3;
+
+-- Values that are equal, though they are written otherwise.
+select count(*) from (select distinct i from (values (interval '1 mon'), ('30 days'), ('720:00'), ('1 day'), ('24:00'), (null)) v(i)) s;
+select count(*), count(i) from (values (interval '1 mon'), ('30 days'), ('1 day'), (null)) v(i) group by i order by 1, 2;
+select extract(epoch from i), count(*) from (values (interval '1 mon', 1), ('30 days', 2), ('1 day', 3)) v(i, n) group by i order by i;
+select count(distinct i), count(distinct d) from (values (interval '1 mon', jsonb '1'), ('30 days', '1.0'), ('1 day', '2')) v(i, d);
+select n, row_number() over (partition by i order by n), count(*) over (partition by d) from (values (1, interval '1 mon', jsonb '1'), (2, '30 days', '1.0'), (3, '1 day', '2')) v(n, i, d) order by n;
+select count(*) from (select interval '1 mon' union select interval '30 days') s;
+select count(*) from (select i from (values (interval '1 mon'), ('1 day')) v(i) intersect select interval '30 days') s;
+select count(*) from (select i from (values (interval '1 mon'), ('1 day')) v(i) except select interval '30 days') s;
+select n from (values (1, interval '1 mon'), (2, '30 days'), (3, '1 day')) v(n, i) where i in (select interval '720:00') order by n;
+select n from (values (1, interval '1 mon'), (2, '30 days'), (3, '1 day')) v(n, i) where i not in (select interval '720:00') order by n;
+select interval '1 mon' is not distinct from interval '30 days', interval '1 mon' is distinct from null, jsonb '1' is distinct from jsonb '1.0';
+select count(*) from (select distinct d from (values (jsonb '1'), ('1.0'), ('[1]'), ('[1.00]'), ('{"a": 1, "b": 2}'), ('{"b": 2, "a": 1.0}'), ('"1"'), (null)) v(d)) s;
+select count(*) from (values (jsonb '1'), ('1.0'), ('[1]'), ('[1.00]'), ('"1"'), (null)) v(d) group by d order by d;
+select d -> 'k' as k, sum(n) from (values (jsonb '{"k": "x"}', 1), ('{"k": "y"}', 2), ('{"k": "x", "l": 1}', 3), ('{}', 4)) v(d, n) group by d -> 'k' order by 1;
+select distinct d -> 'k' as k, n % 2 as p from (values (jsonb '{"k": "x"}', 1), ('{"k": "y"}', 2), ('{"k": "x", "l": 1}', 3), ('{}', 4)) v(d, n) order by 1, 2;
+select jsonb_typeof(d), d, count(*) from (values (jsonb '[2]'), ('[2]'), ('"a"')) v(d) group by d, jsonb_typeof(d) having count(*) > 0 order by 2;
+select (select count(*) from (values (interval '1 mon'), ('2 mons')) w(j) where w.j = v.i) from (values (interval '30 days'), ('1 day')) v(i) group by i order by i;
+
+-- Floats that are no numbers, in groups of which few are wanted.
+select x from (values (float8 'nan'), (1), ('nan'), (5), (0), (null), (-1), ('infinity')) v(x) group by x order by x limit 2;
+select x from (values (float8 'nan'), (1), ('nan'), (5), (0), (null), (-1), ('infinity')) v(x) group by x order by x desc nulls last limit 3;
+select distinct x from (values (float8 'nan'), (1), ('nan'), (5), (0), (null), (-1), ('infinity')) v(x) order by x desc nulls last limit 2;
+select n % 2 as g, max(x) from (values (1, float8 'nan'), (2, 1), (3, 'nan'), (4, 5), (6, null), (8, 'infinity')) v(n, x) group by 1 order by 2 desc nulls last limit 1;
+select n, min(x) from (values (1, float8 'nan'), (2, 1), (3, 'nan'), (4, 5), (6, null), (8, '-infinity')) v(n, x) group by 1 order by 2, 1 limit 3;

@@ -29,3 +29,10 @@ merge into nm using (values ('NaN'::float8)) v(x) on nm.x = v.x when matched the
 select * from nm order by 1;
 merge into nm using (values ('NaN'::float8)) v(x) on nm.x = v.x when matched then delete;
 select * from nm order by 1;
+
+-- Groups of which a member is NaN.
+select n % 2, max(x), min(x), count(x) from (values (1, float8 'nan'), (2, 1), (3, 2), (4, 3), (6, null)) v(n, x) group by 1 order by 1;
+select n % 2, max(x::float4), min(x::float4) from (values (1, float8 '5'), (3, 'nan'), (2, 1), (4, 3)) v(n, x) group by 1 order by 1;
+select n, max(x), min(x) from (values (1, float8 'nan'), (2, null), (3, '-infinity')) v(n, x) group by n order by n;
+select n % 2, max(x) filter (where n > 1), max(distinct x) from (values (1, float8 'nan'), (2, 1), (3, 2), (4, 3)) v(n, x) group by 1 order by 1;
+select n, max(x) over (order by n rows between 1 preceding and current row), max(x) over (partition by n % 2) from (values (1, float8 'nan'), (2, 1), (3, 2), (4, 3)) v(n, x) order by n;

@@ -39,7 +39,7 @@ pub(super) fn rewritten(plan: LogicalPlan, typing: &Typing, assigns: bool, repea
         .and_then(|plan| typing.settle(plan, assigns))
         .and_then(awaited_choices::minded)
         .and_then(aggregates::over_moving_frames)
-        .and_then(pgfunctions::sorted)
+        .and_then(pgfunctions::by_keys)
         .and_then(subquery_order::kept)
         .and_then(decorrelate::decorrelated)
         .and_then(|plan| materialized_ctes::shared(plan, repeated))
@@ -51,7 +51,7 @@ pub(super) fn settled(plan: LogicalPlan) -> Result<LogicalPlan> {
     Typing::outside_sessions()
         .settle(plan, true)
         .and_then(awaited_choices::minded)
-        .and_then(pgfunctions::sorted)
+        .and_then(pgfunctions::by_keys)
         .and_then(decorrelate::decorrelated)
 }
 

@@ -17,8 +17,8 @@ use super::operators::{not_boolean, operands};
 use super::place::nowhere;
 use super::{Operand, Typing};
 use crate::error::{Error, ErrorKind};
-use crate::pgfunctions::JsonType;
 use crate::pgfunctions::time::rewrite_casts;
+use crate::pgfunctions::{JsonType, in_subquery_by_keys};
 use crate::pgtypes::{PG_TYPE_KEY, TYPE_MODIFIER_KEY, Type, column_modifier, column_type, is_reg};
 
 /// The type of a column that holds them all; `None` where all are unknown.
@@ -251,6 +251,9 @@ pub(super) fn brought_to_one_type(node: LogicalPlan) -> Result<Transformed<Logic
 
 /// `x IN (SELECT …)` of a float in numerics: what no numeric can be is in none of them.
 pub(super) fn in_subquery(typing: &Typing, within: InSubquery, schema: &DFSchema) -> Result<Transformed<Expr>> {
+    if let Some(keyed) = in_subquery_by_keys(&within, schema)? {
+        return Ok(Transformed::yes(keyed));
+    }
     let rows = &within.subquery.subquery;
     let is_float = matches!(typing.operand(&within.expr, schema)?.known(),
         Some((pg_type, _)) if [Type::FLOAT4, Type::FLOAT8].contains(pg_type));

@@ -27,7 +27,7 @@ use super::rounding::{rounded, whole};
 use super::{Operand, Typing, field_of};
 use super::{ambiguous, arrays, casts};
 use crate::dialect::OF_TEXT;
-use crate::engine::aggregates::{in_order, wide_sum};
+use crate::engine::aggregates::{in_order, max_of_floats, wide_sum};
 use crate::engine::{math, powers};
 use crate::error::{Error, ErrorKind};
 use crate::pgcatalog::TYPE_OF;
@@ -265,8 +265,8 @@ pub(super) fn aggregate(typing: &Typing, mut call: AggregateFunction, schema: &D
         condition(filter, schema, "FILTER")?;
     }
     let mut changed = arguments(typing, call.func.name(), &mut call.params.args, schema)?;
-    if let Some(wide) = sum_of(call.func.name(), &call.params.args, schema)? {
-        (call.func, changed) = (wide, true);
+    if let Some(ours) = ours_of(call.func.name(), &call.params.args, schema)? {
+        (call.func, changed) = (ours, true);
     }
     if call.params.distinct
         && !call.params.order_by.is_empty()
@@ -283,8 +283,8 @@ pub(super) fn aggregate(typing: &Typing, mut call: AggregateFunction, schema: &D
 /// [`aggregate`] over a window.
 pub(super) fn window(typing: &Typing, mut call: Box<WindowFunction>, schema: &DFSchema) -> Result<Transformed<Expr>> {
     let mut changed = arguments(typing, call.fun.name(), &mut call.params.args, schema)?;
-    if let Some(wide) = sum_of(call.fun.name(), &call.params.args, schema)? {
-        (call.fun, changed) = (WindowFunctionDefinition::AggregateUDF(wide), true);
+    if let Some(ours) = ours_of(call.fun.name(), &call.params.args, schema)? {
+        (call.fun, changed) = (WindowFunctionDefinition::AggregateUDF(ours), true);
     }
     changed |= order_by_numbers(&mut call.params, schema)?;
     let typed = Expr::WindowFunction(call);
@@ -316,10 +316,11 @@ fn order_by_numbers(window: &mut WindowFunctionParams, schema: &DFSchema) -> Res
     Ok(changed)
 }
 
-/// The `sum` of such values, where it is not DataFusion's.
-fn sum_of(function: &str, args: &[Expr], schema: &DFSchema) -> Result<Option<Arc<AggregateUDF>>> {
+/// The `sum` or `max` of such values, where it is not DataFusion's.
+fn ours_of(function: &str, args: &[Expr], schema: &DFSchema) -> Result<Option<Arc<AggregateUDF>>> {
     match args {
         [value] if function == "sum" => Ok(wide_sum(&value.get_type(schema)?)),
+        [value] if function == "max" => Ok(max_of_floats(&value.get_type(schema)?)),
         _ => Ok(None),
     }
 }

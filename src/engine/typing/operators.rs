@@ -38,6 +38,11 @@ pub(super) fn binary(typing: &Typing, binary: BinaryExpr, schema: &DFSchema) -> 
         let order = pgfunctions::call(pgfunctions::ARRAY_ORDER, vec![left, right])?;
         return Ok(Transformed::yes(Expr::BinaryExpr(BinaryExpr::new(Box::new(order), op, Box::new(lit(0i32))))));
     }
+    if let Operator::IsDistinctFrom | Operator::IsNotDistinctFrom = op
+        && let Some((left, right)) = pgfunctions::both_by_keys(&left, &right, schema)?
+    {
+        return Ok(Transformed::yes(Expr::BinaryExpr(BinaryExpr::new(Box::new(left), op, Box::new(right)))));
+    }
     let changed = had_left && !is_unknown(&left) || had_right && !is_unknown(&right);
     let typed = Expr::BinaryExpr(BinaryExpr::new(Box::new(left), op, Box::new(right)));
     Ok(if changed { Transformed::yes(typed) } else { Transformed::no(typed) })
