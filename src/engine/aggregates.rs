@@ -26,7 +26,7 @@ use datafusion::logical_expr::{
 };
 
 pub(super) use self::distinct_lists::in_order;
-pub(super) use self::extremes::max_of_floats;
+pub(super) use self::extremes::extreme_of_floats;
 use self::floats::Figure;
 use self::moments::{Averages, Moments};
 pub(super) use self::sliding::over_moving_frames;

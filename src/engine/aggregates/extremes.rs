@@ -1,6 +1,7 @@
-//! `max` of floats in groups: NaN is the greatest, as in PostgreSQL.
+//! `min` and `max` of floats in groups: NaN is the greatest, as in PostgreSQL.
 //!
-//! Blocked by: DataFusion's passes over NaN where there are groups, and does not where there are none. Remove when it never does.
+//! Blocked by: where there are groups, DataFusion takes NaN for neither more nor less than any other. Remove when it does as it
+//! does where there are none.
 
 use std::fmt::Debug;
 use std::mem::size_of;
@@ -11,29 +12,33 @@ use datafusion::arrow::datatypes::{
     ArrowNativeTypeOp, ArrowPrimitiveType, DataType, FieldRef, Float32Type, Float64Type,
 };
 use datafusion::error::Result;
-use datafusion::functions_aggregate::min_max::max_udaf;
+use datafusion::functions_aggregate::min_max::{max_udaf, min_udaf};
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::utils::AggregateOrderSensitivity;
 use datafusion::logical_expr::{
     Accumulator, AggregateUDF, AggregateUDFImpl, EmitTo, GroupsAccumulator, ReversedUDAF, Signature, Volatility,
 };
 
-/// The function for values of the type, where DataFusion's will not do; it is called `max`.
-pub(in crate::engine) fn max_of_floats(of: &DataType) -> Option<Arc<AggregateUDF>> {
-    static FUNCTION: LazyLock<Arc<AggregateUDF>> = LazyLock::new(|| {
-        let signature = Signature::uniform(1, vec![DataType::Float32, DataType::Float64], Volatility::Immutable);
-        Arc::new(AggregateUDF::from(Greatest { inner: max_udaf(), signature }))
+/// The function of the name for values of the type, where DataFusion's will not do.
+pub(in crate::engine) fn extreme_of_floats(name: &str, of: &DataType) -> Option<Arc<AggregateUDF>> {
+    static FUNCTIONS: LazyLock<[Arc<AggregateUDF>; 2]> = LazyLock::new(|| {
+        [(min_udaf(), false), (max_udaf(), true)].map(|(inner, greatest)| {
+            let signature = Signature::uniform(1, vec![DataType::Float32, DataType::Float64], Volatility::Immutable);
+            Arc::new(AggregateUDF::from(Extreme { inner, greatest, signature }))
+        })
     });
-    matches!(of, DataType::Float32 | DataType::Float64).then(|| FUNCTION.clone())
+    let is_float = matches!(of, DataType::Float32 | DataType::Float64);
+    is_float.then(|| FUNCTIONS.iter().find(|function| function.name() == name).cloned()).flatten()
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]
-struct Greatest {
+struct Extreme {
     inner: Arc<AggregateUDF>,
+    greatest: bool,
     signature: Signature,
 }
 
-impl AggregateUDFImpl for Greatest {
+impl AggregateUDFImpl for Extreme {
     fn name(&self) -> &str {
         self.inner.name()
     }
@@ -54,8 +59,8 @@ impl AggregateUDFImpl for Greatest {
     }
     fn create_groups_accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn GroupsAccumulator>> {
         Ok(match args.return_type() {
-            DataType::Float32 => Box::new(Groups::<Float32Type> { values: Vec::new() }),
-            _ => Box::new(Groups::<Float64Type> { values: Vec::new() }),
+            DataType::Float32 => Box::new(Groups::<Float32Type> { values: Vec::new(), greatest: self.greatest }),
+            _ => Box::new(Groups::<Float64Type> { values: Vec::new(), greatest: self.greatest }),
         })
     }
     fn create_sliding_accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
@@ -69,9 +74,10 @@ impl AggregateUDFImpl for Greatest {
     }
 }
 
-/// The greatest value of each group so far.
+/// The least or greatest value of each group so far.
 struct Groups<T: ArrowPrimitiveType> {
     values: Vec<Option<T::Native>>,
+    greatest: bool,
 }
 
 /// Whether the row is not NULL and passes the filter.
@@ -94,12 +100,14 @@ impl<T: ArrowPrimitiveType> GroupsAccumulator for Groups<T> {
         total: usize,
     ) -> Result<()> {
         let is_nan = |value: T::Native| value != value;
+        let is_more = |a: T::Native, b: T::Native| !is_nan(b) && (is_nan(a) || a.is_gt(b));
+        let greatest = self.greatest;
         self.values.resize(total, None);
         let Some(values) = values.first().map(|values| values.as_primitive::<T>()) else { return Ok(()) };
         for (row, group) in groups.iter().enumerate().filter(|(row, _)| is_wanted(values, filter, *row)) {
             let value = values.value(row);
             if let Some(known) = self.values.get_mut(*group)
-                && known.is_none_or(|known| is_nan(value) || !is_nan(known) && value.is_gt(known))
+                && known.is_none_or(|known| if greatest { is_more(value, known) } else { is_more(known, value) })
             {
                 *known = Some(value);
             }

@@ -27,7 +27,7 @@ use super::rounding::{rounded, whole};
 use super::{Operand, Typing, field_of};
 use super::{ambiguous, arrays, casts};
 use crate::dialect::OF_TEXT;
-use crate::engine::aggregates::{in_order, max_of_floats, wide_sum};
+use crate::engine::aggregates::{extreme_of_floats, in_order, wide_sum};
 use crate::engine::{math, powers};
 use crate::error::{Error, ErrorKind};
 use crate::pgcatalog::TYPE_OF;
@@ -316,11 +316,11 @@ fn order_by_numbers(window: &mut WindowFunctionParams, schema: &DFSchema) -> Res
     Ok(changed)
 }
 
-/// The `sum` or `max` of such values, where it is not DataFusion's.
+/// The `sum`, `min` or `max` of such values, where it is not DataFusion's.
 fn ours_of(function: &str, args: &[Expr], schema: &DFSchema) -> Result<Option<Arc<AggregateUDF>>> {
     match args {
         [value] if function == "sum" => Ok(wide_sum(&value.get_type(schema)?)),
-        [value] if function == "max" => Ok(max_of_floats(&value.get_type(schema)?)),
+        [value] => Ok(extreme_of_floats(function, &value.get_type(schema)?)),
         _ => Ok(None),
     }
 }
