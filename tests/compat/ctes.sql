@@ -35,3 +35,12 @@ execute pm(5);
 prepare pr as with r as (select random() x) select a.x = b.x, a.x = $1 from r a, r b;
 execute pr(0);
 execute pr(1);
+
+-- Conditions without columns, of one of several readers of the same rows.
+with c as (select distinct region, quantity % 3 as q from sales) select count(*), count(b.q) from c a left join c b on a.q = b.q and false;
+with c as (select distinct region, quantity % 3 as q from sales) select count(*), count(b.q) from c a left join c b on a.q = b.q and 1 > 2;
+with c as (select distinct region from sales) select count(*) from (select region from c union all select region from c where false) u;
+with c as (select distinct region from sales) select (select count(*) from c where 1 = 0), (select count(*) from c), (select count(*) from c where (select count(*) from c) > 1000);
+with c as materialized (select region, random() as r from sales) select count(*) from c a right join c b on a.r = b.r and false;
+with c as (select distinct region from sales) select count(*), count(a.region), count(b.region) from c a full join c b on a.region = b.region and false;
+with c as (select distinct region from sales) select count(*) from c where false or exists (select 1 from c where false);
