@@ -99,7 +99,7 @@ impl<T: ArrowPrimitiveType> GroupsAccumulator for Groups<T> {
         filter: Option<&BooleanArray>,
         total: usize,
     ) -> Result<()> {
-        let is_nan = |value: T::Native| value != value;
+        let is_nan = |value: T::Native| value.partial_cmp(&value).is_none();
         let is_more = |a: T::Native, b: T::Native| !is_nan(b) && (is_nan(a) || a.is_gt(b));
         let greatest = self.greatest;
         self.values.resize(total, None);
