@@ -106,13 +106,10 @@ impl Moments {
         }
         let n = i256::from_i128(self.count.into());
         let divisor = if sample { n.wrapping_sub(i256::from_i128(1)) } else { n };
-        let above = self
-            .squares
-            .checked_mul(n)
-            .and_then(|squares| squares.checked_sub(square(self.sum).ok()?))
-            .filter(|above| *above > i256::ZERO);
+        let squares = self.squares.checked_mul(n).ok_or_else(overflow)?;
+        let above = squares.checked_sub(square(self.sum)?).ok_or_else(overflow)?;
         let below = n.checked_mul(divisor).ok_or_else(overflow)?;
-        Ok(Some((above.unwrap_or(i256::ZERO), below)))
+        Ok(Some((above.max(i256::ZERO), below)))
     }
 }
 

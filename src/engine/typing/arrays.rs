@@ -12,7 +12,7 @@ use datafusion::logical_expr::{Expr, ExprSchemable};
 
 use super::choices::alike;
 use super::functions::narrowed;
-use super::operators::check_equality;
+use super::operators::{check_containment, check_equality};
 use super::{Operand, Typing, field_named, lengths, scales};
 use crate::pgtypes::{FREE, PG_TYPE_KEY, Type, array_type, arrow_type, column_type, element_of};
 
@@ -108,6 +108,20 @@ fn beside_null(null: &Expr, other: &Expr) -> Option<Expr> {
 /// The type whose operators compare values of the type.
 fn compared_as(pg_type: &Type) -> &Type {
     if *pg_type == Type::VARCHAR { &Type::TEXT } else { pg_type }
+}
+
+/// The two arrays of `&&` and `@>`, which were of one type when they were planned.
+///
+/// # Errors
+/// `42883` where they are not, once the types of the queries they come from are settled.
+pub(super) fn both(typing: &Typing, function: &str, args: &[Expr], schema: &DFSchema) -> Result<Option<Vec<Expr>>> {
+    if let [left, right] = args
+        && let (Operand::Known(left, _), Operand::Known(right, _)) =
+            (typing.operand(left, schema)?, typing.operand(right, schema)?)
+    {
+        check_containment(if function == "array_has_any" { "&&" } else { "@>" }, &left, &right)?;
+    }
+    Ok(None)
 }
 
 /// The list and the item of `item = ANY (list)`: an unknown list holds items, an unknown item is one of the list.

@@ -209,6 +209,7 @@ pub(super) fn scalar(typing: &Typing, call: ScalarFunction, schema: &DFSchema) -
         },
         // x = ANY (list)
         "array_has" => arrays::any(typing, &call.args, schema)?,
+        "array_has_any" | "array_has_all" => arrays::both(typing, function, &call.args, schema)?,
         _ => match OF_TEXT.iter().find(|(name, _)| *name == function) {
             Some((_, signature)) => Some(of_text(typing, function, signature, &call.args, schema)?),
             None => parameters(typing, function, &call.args, schema)?,
@@ -405,7 +406,6 @@ const INTEGER: &[&str] = &[
     "bit_length",
 ];
 const INTEGER_OF_INTEGERS: &[&str] = &["gcd", "lcm"];
-/// How many digits the longest bigint has.
 const INT8_DIGITS: u8 = 19;
 /// Functions whose result is of integers where all that they are given is.
 const INTEGERS_OF_INTEGERS: &[&str] =

@@ -366,10 +366,11 @@ impl ExprPlanner for Typing {
         let RawBinaryExpr { op, left, right } = expr;
         let (left, left_written) = self.operand_settled(left, schema)?;
         let (right, right_written) = self.operand_settled(right, schema)?;
-        if [&left, &right].iter().any(|side| is_open_array(side, schema)) {
-            return Ok(PlannerResult::Original(RawBinaryExpr { op, left, right }));
-        }
-        let (left, right) = operators::operands(self, &op.to_string(), left, right, schema)?;
+        let (left, right) = if is_open_array(&left, &right, schema) || is_open_array(&right, &left, schema) {
+            (left, right)
+        } else {
+            operators::operands(self, &op.to_string(), left, right, schema)?
+        };
         let left = as_written(left, left_written, schema);
         let right = as_written(right, right_written, schema);
         Ok(PlannerResult::Original(RawBinaryExpr { op, left, right }))
@@ -391,10 +392,14 @@ impl Typing {
     }
 }
 
-/// Whether it is a column that may become one of integers, once the types of the query it comes from are settled.
-fn is_open_array(side: &Expr, schema: &DFSchema) -> bool {
-    matches!(side, Expr::Column(_))
-        && matches!(side.get_type(schema), Ok(DataType::List(item)) if *item.data_type() == DataType::Int64)
+/// Whether the side is a column of bigints beside integers, which may become one of integers once the types of the query it
+/// comes from are settled: then it is asked for the operator again.
+fn is_open_array(side: &Expr, other: &Expr, schema: &DFSchema) -> bool {
+    let items = |array: &Expr| match array.get_type(schema) {
+        Ok(DataType::List(item)) => Some(item.data_type().clone()),
+        _ => None,
+    };
+    matches!(side, Expr::Column(_)) && items(side) == Some(DataType::Int64) && items(other) == Some(DataType::Int32)
 }
 
 /// An operand as it is written, and with its types settled.

@@ -316,6 +316,14 @@ pub(super) fn check_equality(left: &Type, right: &Type) -> Result<()> {
     }
 }
 
+/// [`check_equality`] of the operator of arrays.
+pub(super) fn check_containment(symbol: &str, left: &Type, right: &Type) -> Result<()> {
+    match exists(Sort::Containment, symbol, left, right) {
+        true => Ok(()),
+        false => Err(missing(Sort::Containment, symbol, &name(left), &name(right))),
+    }
+}
+
 /// The error where there is no operator for operands of these types.
 fn missing(sort: Sort, symbol: &str, left: &str, right: &str) -> DataFusionError {
     if sort == Sort::Logic {

@@ -292,15 +292,19 @@ impl<'a> Plain<'a> {
         let is_zero = whole.is_empty() && fraction.is_empty();
         Self { negative: text.starts_with('-') && !is_zero, whole, fraction }
     }
+
+    /// What numbers of one sign are told apart by.
+    fn size(&self) -> (usize, &'a str, &'a str) {
+        (self.whole.len(), self.whole, self.fraction)
+    }
 }
 
 /// Two plain numbers of any length.
 fn number_order(left: &str, right: &str) -> Ordering {
     let (left, right) = (Plain::of(left), Plain::of(right));
-    let size = |of: &Plain<'_>| (of.whole.len(), of.whole.to_owned(), of.fraction.to_owned());
     match (left.negative, right.negative) {
-        (false, false) => size(&left).cmp(&size(&right)),
-        (true, true) => size(&right).cmp(&size(&left)),
+        (false, false) => left.size().cmp(&right.size()),
+        (true, true) => right.size().cmp(&left.size()),
         (true, false) => Ordering::Less,
         (false, true) => Ordering::Greater,
     }
