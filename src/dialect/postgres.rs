@@ -142,6 +142,16 @@ impl Dialect for Postgres {
     fn get_next_precedence(&self, parser: &Parser) -> Option<Result<u8, ParserError>> {
         match &parser.peek_token_ref().token {
             Token::Word(word) if NO_OPERATORS.contains(&word.keyword) => Some(Ok(0)),
+            // as all operators but those of arithmetic and comparison: `a = b ~ c` is `a = (b ~ c)`
+            Token::Word(word) if word.keyword == Keyword::OPERATOR => Some(Ok(self.prec_value(Precedence::PgOther))),
+            Token::Tilde
+            | Token::TildeAsterisk
+            | Token::ExclamationMarkTilde
+            | Token::ExclamationMarkTildeAsterisk
+            | Token::DoubleTilde
+            | Token::DoubleTildeAsterisk
+            | Token::ExclamationMarkDoubleTilde
+            | Token::ExclamationMarkDoubleTildeAsterisk => Some(Ok(self.prec_value(Precedence::PgOther))),
             _ => PostgreSqlDialect {}.get_next_precedence(parser),
         }
     }

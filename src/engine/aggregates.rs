@@ -13,6 +13,7 @@ mod wide_sums;
 
 use std::sync::Arc;
 
+use datafusion::arrow::array::{Array, BooleanArray};
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::error::{DataFusionError, Result};
 use datafusion::functions_aggregate::average::avg_udaf;
@@ -51,6 +52,16 @@ pub(super) fn functions() -> Vec<AggregateUDF> {
     }
     functions.extend(floats::of_pairs());
     functions
+}
+
+/// Whether the aggregate takes the row: it has a value, and FILTER lets it pass.
+fn is_wanted(values: &dyn Array, filter: Option<&BooleanArray>, row: usize) -> bool {
+    values.is_valid(row) && passes(filter, row)
+}
+
+/// Whether the aggregate's FILTER lets the row pass.
+fn passes(filter: Option<&BooleanArray>, row: usize) -> bool {
+    filter.is_none_or(|filter| filter.is_valid(row) && filter.value(row))
 }
 
 /// What is computed of the values.

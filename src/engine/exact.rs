@@ -21,7 +21,7 @@ use datafusion::logical_expr::{
 use datafusion::scalar::ScalarValue;
 
 use crate::error::{Error, ErrorKind};
-use crate::pgtypes::{Exact, FREE, QUOTIENT, is_of_values, nearest_double, quotient, rescaled};
+use crate::pgtypes::{Exact, FREE, QUOTIENT, is_of_values, nearest_doubles, quotient, rescaled};
 
 const DIGITS: u8 = 38;
 
@@ -180,7 +180,7 @@ impl ScalarUDFImpl for Computed {
             }
             (Step::Integer(wanted), [number]) => integers(number, wanted)?,
             (Step::Free, [number]) => free(number)?,
-            (Step::Double, [number]) => doubles(number),
+            (Step::Double, [number]) => Arc::new(nearest_doubles(number.as_primitive(), scale_of(number.data_type()))),
             (Step::Real, [number]) => reals(number)?,
             _ => return Err(DataFusionError::Internal("an operator without its operands".to_owned())),
         };
@@ -340,17 +340,6 @@ fn out_of_range(wanted: &DataType) -> DataFusionError {
         _ => "bigint",
     };
     failed(ErrorKind::NumericOutOfRange, format!("{name} out of range"))
-}
-
-/// The doubles nearest to the numerics.
-fn doubles(number: &ArrayRef) -> ArrayRef {
-    let scale = scale_of(number.data_type());
-    let numbers = number.as_primitive::<Decimal128Type>().iter();
-    Arc::new(
-        numbers
-            .map(|number| number.map(|number| nearest_double(number, scale)))
-            .collect::<PrimitiveArray<Float64Type>>(),
-    )
 }
 
 /// A float has fifteen significant digits, a real six.

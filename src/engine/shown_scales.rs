@@ -264,6 +264,7 @@ impl Tell {
         Ok(Some(Told { plan, scales }))
     }
 
+    /// `VALUES`: a column of scales beside each whose rows are not alike.
     fn values(&mut self, list: &Values, wanted: &HashSet<Column>) -> Result<Option<Told>> {
         let (mut values, mut scales, nothing) = (list.values.clone(), HashMap::new(), DFSchema::empty());
         let mut fields: Vec<_> =

@@ -206,10 +206,7 @@ impl Column {
             Kind::Float => {
                 let array = if unknown { &parsed(array, &Type::FLOAT8, style)? } else { array };
                 Self::Float(match array.data_type() {
-                    DataType::Decimal128(_, scale) => {
-                        let numbers = array.as_primitive::<Decimal128Type>();
-                        numbers.unary(|number| pgtypes::nearest_double(number, *scale))
-                    }
+                    DataType::Decimal128(_, scale) => pgtypes::nearest_doubles(array.as_primitive(), *scale),
                     _ => cast(array, &DataType::Float64)?.as_primitive::<Float64Type>().clone(),
                 })
             }

@@ -184,19 +184,24 @@ fn are_keyed(values: &[Expr], schema: &DFSchema) -> Result<bool> {
     values.iter().try_fold(false, |found, value| Ok(found || equal_key(value, schema)?.is_some()))
 }
 
-/// The key of equal values. An array is equal to another as the engine has it.
-fn equal_key(value: &Expr, schema: &DFSchema) -> Result<Option<Expr>> {
-    match value.get_type(schema) {
-        Ok(DataType::List(_)) => Ok(None),
-        _ => sort_key(value, schema),
-    }
-}
-
+/// What values are sorted by.
 fn sort_key(value: &Expr, schema: &DFSchema) -> Result<Option<Expr>> {
     match value.get_type(schema) {
         Ok(DataType::List(_)) => call(ARRAY_SORT_KEY, vec![value.clone()]).map(Some),
-        Ok(DataType::Interval(_)) => time::span_of(value.clone()).map(Some),
-        Ok(data_type) if data_type.is_string() && JsonType::of(value, schema) == Some(JsonType::Jsonb) => {
+        Ok(data_type) => key_of(value, &data_type, schema),
+        Err(_) => Ok(None),
+    }
+}
+
+/// What values that are equal have in common. An array is equal to another as the engine has it.
+fn equal_key(value: &Expr, schema: &DFSchema) -> Result<Option<Expr>> {
+    value.get_type(schema).map_or(Ok(None), |data_type| key_of(value, &data_type, schema))
+}
+
+fn key_of(value: &Expr, data_type: &DataType, schema: &DFSchema) -> Result<Option<Expr>> {
+    match data_type {
+        DataType::Interval(_) => time::span_of(value.clone()).map(Some),
+        _ if data_type.is_string() && JsonType::of(value, schema) == Some(JsonType::Jsonb) => {
             call(JSONB_SORT_KEY, vec![value.clone()]).map(Some)
         }
         _ => Ok(None),

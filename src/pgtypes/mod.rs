@@ -35,7 +35,7 @@ pub use encoding::Encoding;
 pub use input::read_text;
 pub use numeric::{
     DEVIATION, DEVIATION_SCALE, Exact, FREE, FUNCTION, QUOTIENT, QUOTIENT_SCALE, ROOT, divide as divide_exact,
-    is_of_values, nearest_double, quotient, quotient_of, rescaled,
+    is_held_free, is_of_values, nearest_doubles, quotient, quotient_of, rescaled,
 };
 pub use params::decode_parameter;
 pub(crate) use params::utf8;

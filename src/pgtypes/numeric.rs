@@ -7,6 +7,7 @@
 
 use std::ops::Neg;
 
+use datafusion::arrow::array::{Decimal128Array, Float64Array};
 use datafusion::arrow::datatypes::{DataType, i256};
 
 /// Decimals of a quotient, the most that is kept.
@@ -75,13 +76,25 @@ impl Shown {
     }
 }
 
+/// The doubles nearest to numerics of the scale.
+pub fn nearest_doubles(numbers: &Decimal128Array, scale: i8) -> Float64Array {
+    numbers.unary(|number| nearest_double(number, scale))
+}
+
 /// The double precision that is nearest to `number / 10^scale`.
-pub fn nearest_double(number: i128, scale: i8) -> f64 {
+fn nearest_double(number: i128, scale: i8) -> f64 {
     // both are doubles themselves up to here, so that the quotient is rounded once
     if number.unsigned_abs() <= 1 << 53 && (0..=22).contains(&scale) {
         return number as f64 / 10f64.powi(scale.into());
     }
     format!("{number}e{}", -i32::from(scale)).parse().unwrap_or(f64::NAN)
+}
+
+/// Whether [`FREE`] holds `number / 10^scale`, rounding nothing.
+pub fn is_held_free(number: i128, scale: i8) -> bool {
+    let more = u32::try_from(FREE_SCALE - scale).ok().filter(|_| scale >= 0);
+    let wide = more.and_then(|more| number.unsigned_abs().checked_mul(10u128.pow(more)));
+    wide.is_some_and(|wide| wide < 10u128.pow(DIGITS.into()))
 }
 
 /// Whether each value of the type has a scale of its own.

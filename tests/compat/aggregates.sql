@@ -72,3 +72,6 @@ select sum(a::int), sum(a::bigint), sum(a::real), sum(a) from (values (1.5), (2.
 select array_agg(x order by x desc), array_agg(distinct x order by x) from (values ('b'),('a'),('a'),(null)) v(x);
 select array_agg(distinct x order by x), array_agg(distinct x order by x desc) from (values ('b'),('a'),('a')) v(x);
 select string_agg(name, ',' order by name desc), string_agg(distinct name, ',') from employees group by manager_id order by 1;
+select count(*) filter (where n > 5), max(n) filter (where n > 500) from (select count(*) as n from employees) q;
+select sum(n) filter (where n > 1), count(*) from (select max(id) as n from employees) q;
+select avg(least_id), string_agg('x', '|' order by least_id) from (select min(id) as least_id, string_agg(name, '|' order by salary) as names from employees) q;

@@ -23,3 +23,5 @@ select interval '1 day' * 2 + interval '1 hour', 2 * interval '1 day' > interval
 select 1::numeric / 3 * 3, 1.5 + 1.5 = 3, 2 || '' || 3, 'a' || null is null, 1 + 2 || 'x';
 select case when 1 = 1 and not 2 = 3 then 'y' else 'n' end || 'z', case 1 + 1 when 2 then 'two' end = 'two';
 select extract(year from date '2024-01-01') + 1 = 2025, substring('abc' from 1 for 2) || 'd' = 'abd', position('b' in 'abc') + 1;
+select true = 'abc' ~ 'b', 'abc' ~ 'b' = true, 'x' || 'abc' ~ 'xa', 'abc' ~ 'a' || 'x', 'a' ~~ 'a' is true, 'b' || 'c' !~ 'c' || 'x', 1 = 2 operator(pg_catalog.+) 3, 5 operator(pg_catalog.-) 3 = 2 and true, not 'a' ~ 'b' or false;
+select id from employees where id > 0 = true and name ~* 'a' || '' = 'true' or name !~ 'x' = false order by id;

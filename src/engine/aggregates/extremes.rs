@@ -7,7 +7,7 @@ use std::fmt::Debug;
 use std::mem::size_of;
 use std::sync::{Arc, LazyLock};
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, BooleanArray, PrimitiveArray};
+use datafusion::arrow::array::{ArrayRef, AsArray, BooleanArray, PrimitiveArray};
 use datafusion::arrow::datatypes::{
     ArrowNativeTypeOp, ArrowPrimitiveType, DataType, FieldRef, Float32Type, Float64Type,
 };
@@ -18,6 +18,8 @@ use datafusion::logical_expr::utils::AggregateOrderSensitivity;
 use datafusion::logical_expr::{
     Accumulator, AggregateUDF, AggregateUDFImpl, EmitTo, GroupsAccumulator, ReversedUDAF, Signature, Volatility,
 };
+
+use super::is_wanted;
 
 /// The function of the name for values of the type, where DataFusion's will not do.
 pub(in crate::engine) fn extreme_of_floats(name: &str, of: &DataType) -> Option<Arc<AggregateUDF>> {
@@ -78,11 +80,6 @@ impl AggregateUDFImpl for Extreme {
 struct Groups<T: ArrowPrimitiveType> {
     values: Vec<Option<T::Native>>,
     greatest: bool,
-}
-
-/// Whether the row is not NULL and passes the filter.
-fn is_wanted(values: &dyn Array, filter: Option<&BooleanArray>, row: usize) -> bool {
-    values.is_valid(row) && filter.is_none_or(|filter| filter.is_valid(row) && filter.value(row))
 }
 
 impl<T: ArrowPrimitiveType> Groups<T> {

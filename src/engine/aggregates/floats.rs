@@ -19,6 +19,7 @@ use datafusion::logical_expr::{
 };
 use datafusion::scalar::ScalarValue;
 
+use super::passes;
 use crate::error::{Error, ErrorKind};
 
 /// What is computed of the sums.
@@ -309,12 +310,9 @@ impl GroupsAccumulator for Groups {
     ) -> Result<()> {
         self.sums.resize(total, Sums::default());
         let sums = &mut self.sums;
-        each(self.figure, values, |row, x, y| {
-            let is_wanted = filter.is_none_or(|filter| filter.is_valid(row) && filter.value(row));
-            match groups.get(row) {
-                Some(group) if is_wanted => Self::group(sums, *group)?.add(x, y),
-                _ => Ok(()),
-            }
+        each(self.figure, values, |row, x, y| match groups.get(row) {
+            Some(group) if passes(filter, row) => Self::group(sums, *group)?.add(x, y),
+            _ => Ok(()),
         })
     }
     fn merge_batch(&mut self, states: &[ArrayRef], groups: &[usize], total: usize) -> Result<()> {

@@ -12,7 +12,7 @@ use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::{Accumulator, EmitTo, GroupsAccumulator};
 use datafusion::scalar::ScalarValue;
 
-use super::Moment;
+use super::{Moment, is_wanted};
 use crate::error::{Error, ErrorKind};
 use crate::pgtypes::{DEVIATION_SCALE, Exact, QUOTIENT, QUOTIENT_SCALE, divide_exact, quotient, quotient_of};
 
@@ -275,11 +275,8 @@ impl GroupsAccumulator for Averages {
         self.grow(total);
         let Some(values) = values.first() else { return Ok(()) };
         let values = values.as_primitive::<Decimal128Type>();
-        for (row, group) in groups.iter().enumerate() {
-            let wanted = filter.is_none_or(|filter| filter.is_valid(row) && filter.value(row));
-            if wanted && values.is_valid(row) {
-                self.add(*group, 1, values.value(row))?;
-            }
+        for (row, group) in groups.iter().enumerate().filter(|(row, _)| is_wanted(values, filter, *row)) {
+            self.add(*group, 1, values.value(row))?;
         }
         Ok(())
     }
@@ -317,8 +314,7 @@ impl GroupsAccumulator for Averages {
     fn convert_to_state(&self, values: &[ArrayRef], filter: Option<&BooleanArray>) -> Result<Vec<ArrayRef>> {
         let Some(values) = values.first() else { return Ok(Vec::new()) };
         let values = values.as_primitive::<Decimal128Type>();
-        let wanted =
-            |row| filter.is_none_or(|filter| filter.is_valid(row) && filter.value(row)) && values.is_valid(row);
+        let wanted = |row| is_wanted(values, filter, row);
         let counts: UInt64Array = (0..values.len()).map(|row| Some(u64::from(wanted(row)))).collect();
         let sums: Decimal128Array =
             (0..values.len()).map(|row| Some(if wanted(row) { values.value(row) } else { 0 })).collect();

@@ -5,7 +5,9 @@ mod dependencies;
 mod distinct_counts;
 mod dynamic_filters;
 mod filter_pushdown;
+mod filtered_totals;
 mod join_keys;
+mod kept_filters;
 mod lateral_fields;
 mod lone_inputs;
 mod null_equality;
@@ -14,7 +16,6 @@ mod pass;
 mod predicates;
 mod repair;
 mod top_groups;
-mod totals;
 mod unions;
 mod zoned_literals;
 
@@ -32,7 +33,7 @@ use around::{Logical, Physical};
 pub(super) fn logical_rules() -> Vec<Logical> {
     let rules = dependencies::strip_before_use(Optimizer::new().rules);
     let last: Logical = Arc::new(predicates::Rule);
-    let rules = rules.into_iter().map(distinct_counts::limited).map(null_equality::apart).map(totals::below);
+    let rules = rules.into_iter().map(distinct_counts::limited).map(null_equality::apart).map(kept_filters::kept);
     let rules = rules.map(zoned_literals::apart).map(lone_inputs::by_name).map(join_keys::kept);
     let rules = rules.map(lateral_fields::said);
     rules.chain([last]).collect()
@@ -41,7 +42,8 @@ pub(super) fn logical_rules() -> Vec<Logical> {
 /// What is done to physical plans, in order.
 pub(super) fn physical_rules() -> Vec<Physical> {
     let rules = PhysicalOptimizer::new().rules.into_iter();
-    let rules = rules.map(filter_pushdown::fenced).map(top_groups::limited).map(repair::repaired);
+    let rules =
+        rules.map(filter_pushdown::fenced).map(top_groups::limited).map(filtered_totals::kept).map(repair::repaired);
     // once it is settled which side is which, and before anything is made of what they say of themselves
     let after_joins = |rule: Physical| {
         let next: Option<Physical> = (rule.name() == JoinSelection::new().name()).then(|| Arc::new(nulls::Rule) as _);

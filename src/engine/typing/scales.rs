@@ -7,10 +7,7 @@ use datafusion::arrow::datatypes::DataType;
 use datafusion::logical_expr::Expr;
 use datafusion::scalar::ScalarValue;
 
-use crate::pgtypes::{FREE, TYPE_MODIFIER_KEY};
-
-/// Digits before the point that [`FREE`] holds.
-const WHOLE_DIGITS: u32 = 21;
+use crate::pgtypes::{FREE, TYPE_MODIFIER_KEY, is_held_free};
 
 /// Whether the values are such constants.
 pub(super) fn are_free<'a>(values: impl Iterator<Item = &'a Expr>) -> bool {
@@ -37,9 +34,11 @@ enum Constant {
 
 fn constant(value: &Expr) -> Constant {
     let number = |number: i128, scale: i8| {
-        let whole = number.unsigned_abs() / 10u128.pow(u32::from(scale.unsigned_abs()));
-        let fits = (0..=17).contains(&scale) && whole < 10u128.pow(WHOLE_DIGITS);
-        if fits && (scale == 0 || number % 10 != 0) { Constant::Needs(scale) } else { Constant::Other }
+        if is_held_free(number, scale) && (scale == 0 || number % 10 != 0) {
+            Constant::Needs(scale)
+        } else {
+            Constant::Other
+        }
     };
     match value {
         Expr::Literal(value, _) if value.is_null() => Constant::Null,

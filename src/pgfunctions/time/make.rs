@@ -94,15 +94,18 @@ fn make_time(hours: i32, minutes: i32, seconds: f64) -> Result<i64> {
     }
     let seconds = match seconds {
         _ if seconds.is_infinite() => if seconds > 0.0 { "Infinity" } else { "-Infinity" }.to_owned(),
-        _ if seconds.abs() >= 1e6 => {
-            let shown = format!("{seconds:e}");
-            let (digits, exponent) = shown.split_once('e').unwrap_or((&shown, "0"));
-            format!("{digits}e+{exponent:0>2}")
-        }
+        _ if seconds.abs() >= 1e6 => with_exponent(seconds),
         _ => format!("{seconds:0>2}"),
     };
     let message = format!("time field value out of range: {hours}:{minutes:02}:{seconds}");
     Err(Error::new(ErrorKind::DatetimeOutOfRange, message))
+}
+
+/// A great number as messages show it: `1e+06`.
+fn with_exponent(number: f64) -> String {
+    let shown = format!("{number:e}");
+    let (digits, exponent) = shown.split_once('e').unwrap_or((&shown, "0"));
+    format!("{digits}e+{exponent:0>2}")
 }
 
 /// The local time of six arguments.
@@ -149,9 +152,7 @@ fn of_epoch(seconds: f64) -> Result<i64> {
         return Err(Error::new(ErrorKind::DatetimeOutOfRange, "timestamp cannot be NaN"));
     }
     finite_micros(seconds).and_then(in_range).ok_or_else(|| {
-        let shown = format!("{seconds:e}");
-        let (digits, exponent) = shown.split_once('e').unwrap_or((&shown, "0"));
-        let message = format!("timestamp out of range: \"{digits}e+{exponent:0>2}\"");
+        let message = format!("timestamp out of range: \"{}\"", with_exponent(seconds));
         Error::new(ErrorKind::DatetimeOutOfRange, message)
     })
 }

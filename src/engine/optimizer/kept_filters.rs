@@ -1,5 +1,5 @@
-//! Aggregates that give a row whatever they read: `SELECT count(*) FROM t`, `GROUP BY ROLLUP (a)`; and queries of WITH whose rows
-//! several readers share.
+//! Filters that stay above what they stand on: aggregates that give a row whatever they read (`SELECT count(*) FROM t`,
+//! `GROUP BY ROLLUP (a)`), and queries of WITH whose rows several readers share.
 //!
 //! Blocked by: DataFusion 55 hands down below them the conditions that name no column, `HAVING (SELECT max(id) FROM u) > 100`
 //! or what is known to be false. The row of nothing read, which they do not let through, comes out; and what is true for one
@@ -11,8 +11,8 @@ use datafusion::optimizer::push_down_filter::PushDownFilter;
 
 use super::around::{self, Logical};
 
-/// The rule, kept off such aggregates where it is the one that hands conditions down.
-pub(super) fn below(rule: Logical) -> Logical {
+/// The rule, kept off such filters where it is the one that hands conditions down.
+pub(super) fn kept(rule: Logical) -> Logical {
     around::logical(rule, &PushDownFilter::new(), |rule, plan, config| match &plan {
         LogicalPlan::Filter(filter) if is_total(&filter.input) || is_shared(&filter.input) => Ok(Transformed::no(plan)),
         _ => rule.rewrite(plan, config),
