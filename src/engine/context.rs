@@ -7,9 +7,11 @@ use datafusion::common::config::{ConfigEntry, ConfigExtension, ConfigOptions, Ex
 use datafusion::error::{DataFusionError, Result};
 use datafusion::sql::sqlparser::ast::Ident;
 
+use super::NoticeSink;
 use super::modes::ExportedSnapshot;
 use super::postgres_settings::{confidential, is_confidential};
 use super::running::Running;
+use super::session::{Notice, Severity};
 use super::sessions::SessionEntry;
 use super::settings::Settings;
 use crate::catalog::Memberships;
@@ -26,6 +28,7 @@ pub struct SessionInfo(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     entry: Option<Arc<SessionEntry>>,
+    notices: Option<NoticeSink>,
     running: Arc<Running>,
     settings: Settings,
     search_path: Vec<String>,
@@ -43,12 +46,13 @@ pub struct Role {
 impl SessionInfo {
     pub fn new(
         entry: Option<Arc<SessionEntry>>,
+        notices: Option<NoticeSink>,
         running: Arc<Running>,
         settings: Settings,
         metadata: Arc<Metadata>,
     ) -> Self {
         let search_path = settings.search_path();
-        Self(Arc::new(Inner { entry, running, settings, search_path, metadata }))
+        Self(Arc::new(Inner { entry, notices, running, settings, search_path, metadata }))
     }
 
     /// Of the session whose plan is being evaluated. `None` for plans made outside the engine.
@@ -71,6 +75,12 @@ impl SessionInfo {
     /// The session in the list of sessions.
     pub fn entry(&self) -> Option<&Arc<SessionEntry>> {
         self.0.entry.as_ref()
+    }
+    /// Tells the client something beside the statement's result.
+    pub fn warn(&self, message: String) {
+        let notice = Notice { severity: Severity::Warning, sqlstate: "01000", message, detail: None, hint: None };
+        // nobody listens once the connection is gone, and nobody minds
+        let _ = self.0.notices.as_ref().map(|notices| notices.send(notice));
     }
     /// Schemas that names without one are looked for in, in order.
     pub fn search_path(&self) -> &[String] {

@@ -293,7 +293,7 @@ impl Shared {
 
     fn internal_state(self: &Arc<Self>, scope: &Scope) -> SessionState {
         let settings = self.settings.of_session(&self.running.roles, INTERNAL_USER);
-        let info = SessionInfo::new(None, self.running.clone(), settings, self.metadata(scope));
+        let info = SessionInfo::new(None, None, self.running.clone(), settings, self.metadata(scope));
         let mut state = self.state_for(scope, info);
         state.register_catalog_list(Arc::new(ScopeCatalog::new(self.clone(), scope.clone())));
         state

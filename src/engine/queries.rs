@@ -164,6 +164,7 @@ impl Session {
         let states = known.unwrap_or_else(|| {
             let info = SessionInfo::new(
                 self.entry.clone(),
+                Some(self.notice_sink()),
                 self.shared.running.clone(),
                 self.settings.clone(),
                 self.shared.metadata(scope),

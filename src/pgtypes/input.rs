@@ -4,7 +4,8 @@ use datafusion::arrow::datatypes::i256;
 use datafusion::scalar::ScalarValue;
 use pgwire::api::Type;
 
-use super::params::list;
+use super::array_text::ArrayText;
+use super::params::array_of;
 use super::style::Style;
 use super::time::{self, Input};
 use super::types::element_of;
@@ -85,11 +86,6 @@ pub(super) fn not_finite() -> Error {
 pub(super) fn numeric_overflow() -> Error {
     Error::new(ErrorKind::NumericOutOfRange, "value overflows numeric format")
         .with_detail(format!("A numeric holds up to {DIGITS_256} digits."))
-}
-
-pub(super) fn no_dimensions() -> Error {
-    let message = "an array of several dimensions is supported neither as text nor as a parameter";
-    Error::new(ErrorKind::FeatureNotSupported, message).with_hint("Write it as ARRAY[[1, 2], [3, 4]].")
 }
 
 fn parse_bool(text: &str) -> Result<bool> {
@@ -225,69 +221,12 @@ fn parse_hex(hex: &str) -> Result<Vec<u8>> {
 }
 
 fn parse_array(element: &Type, text: &str, style: &Style) -> Result<ScalarValue> {
-    let bad = |detail: &str| {
-        Error::new(ErrorKind::InvalidTextRepresentation, format!("malformed array literal: \"{text}\""))
-            .with_detail(detail)
+    let array = ArrayText::read(text)?;
+    let value = |text: &Option<String>| {
+        super::decode_parameter(element, super::Format::Text, text.as_deref().map(str::as_bytes), 1, style)
     };
-    let body = text.trim().strip_prefix('{').ok_or_else(|| bad("Array value must start with \"{\"."))?;
-    let body = body.strip_suffix('}').ok_or_else(|| bad("Unexpected end of input."))?;
-    let mut values = Vec::new();
-    let mut chars = body.chars().peekable();
-    while chars.peek().is_some_and(|char| char.is_ascii_whitespace()) {
-        chars.next();
-    }
-    if chars.peek().is_none() {
-        return list(element, &values);
-    }
-    loop {
-        let (mut item, mut quoted, mut in_quotes) = (String::new(), false, false);
-        // those between the letters of an element count, if more letters come
-        let mut blanks = String::new();
-        let more = loop {
-            let next = chars.next();
-            let is_blank = next.is_some_and(|char| char.is_ascii_whitespace() || char == '\u{b}');
-            match next {
-                Some(char) if is_blank && !in_quotes => {
-                    if quoted || !item.is_empty() {
-                        blanks.push(char);
-                    }
-                    continue;
-                }
-                Some(char) if !in_quotes && !matches!(char, ',' | '}') => item.push_str(&std::mem::take(&mut blanks)),
-                _ => {}
-            }
-            match next {
-                None if in_quotes => return Err(bad("Unexpected end of input.")),
-                None => break false,
-                // quotes are around an element, or there are none
-                Some(char) if !in_quotes && quoted && !matches!(char, ',' | '}') => {
-                    return Err(bad("Unexpected array element."));
-                }
-                Some('"') if !in_quotes && !item.is_empty() => return Err(bad("Unexpected array element.")),
-                Some('\\') => item.push(chars.next().ok_or_else(|| bad("Unexpected end of input."))?),
-                Some('"') => (quoted, in_quotes) = (true, !in_quotes),
-                Some('{') if !in_quotes => return Err(no_dimensions()),
-                Some('}') if !in_quotes => return Err(bad("Junk after closing right brace.")),
-                Some(',') if !in_quotes => break true,
-                Some(char) => item.push(char),
-            }
-        };
-        let item = item.as_str();
-        if item.is_empty() && !quoted {
-            return Err(bad("Unexpected \",\" character."));
-        }
-        let null = !quoted && item.eq_ignore_ascii_case("null");
-        values.push(super::decode_parameter(
-            element,
-            super::Format::Text,
-            (!null).then_some(item.as_bytes()),
-            1,
-            style,
-        )?);
-        if !more {
-            return list(element, &values);
-        }
-    }
+    let values = array.elements.iter().map(value).collect::<Result<Vec<_>>>()?;
+    array_of(element, &array.dimensions, &values)
 }
 
 /// A UUID, perhaps in braces: a hyphen may follow every four digits.

@@ -9,6 +9,7 @@
 //! Invariant: text is what PostgreSQL 15 prints under the same settings.
 
 mod array;
+mod array_text;
 mod binary;
 mod column;
 mod copy;

@@ -1,13 +1,12 @@
 //! Parameters of Bind as values, in text and in binary.
 
-use std::sync::Arc;
-
 use bytes::Buf;
 use datafusion::arrow::datatypes::{DataType, i256};
 use datafusion::scalar::ScalarValue;
 use pgwire::api::Type;
 
 use super::Format;
+use super::array_text::{MAX_DIMENSIONS, too_deep};
 use super::input;
 use super::style::Style;
 use super::time::{INFINITY, Interval, MICROS_PER_DAY, MINUS_INFINITY, POSTGRES_EPOCH_DAYS};
@@ -161,22 +160,29 @@ fn receive_array(pg_type: &Type, mut bytes: &[u8], number: usize) -> Result<Scal
         return Err(Error::new(ErrorKind::DatatypeMismatch, "binary data has array element type that is not expected")
             .with_detail(format!("Parameter ${number} is {}, its elements have type OID {sent}.", pg_type.name())));
     }
-    let mut values = Vec::new();
-    match dimensions {
-        0 => {}
-        1 if bytes.len() >= 8 => {
-            let (count, _lower_bound) = (bytes.get_i32(), bytes.get_i32());
-            for _ in 0..count {
-                values.push(receive_element(&element, &mut bytes, number)?);
-            }
+    let dimensions = usize::try_from(dimensions).map_err(|_| malformed(number))?;
+    if dimensions > MAX_DIMENSIONS {
+        return Err(too_deep(dimensions));
+    }
+    let mut lengths = Vec::new();
+    for _ in 0..dimensions {
+        if bytes.len() < 8 {
+            return Err(malformed(number));
         }
-        1 => return Err(malformed(number)),
-        _ => return Err(input::no_dimensions()),
+        let (length, _lower_bound) = (bytes.get_i32(), bytes.get_i32());
+        lengths.push(usize::try_from(length).map_err(|_| malformed(number))?);
+    }
+    let mut values = Vec::new();
+    if !lengths.is_empty() && !lengths.contains(&0) {
+        let count = lengths.iter().try_fold(1usize, |count, length| count.checked_mul(*length));
+        for _ in 0..count.ok_or_else(|| malformed(number))? {
+            values.push(receive_element(&element, &mut bytes, number)?);
+        }
     }
     if !bytes.is_empty() {
         return Err(malformed(number));
     }
-    list(&element, &values)
+    array_of(&element, &lengths, &values)
 }
 
 fn receive_element(element: &Type, bytes: &mut &[u8], number: usize) -> Result<ScalarValue> {
@@ -194,21 +200,27 @@ fn receive_element(element: &Type, bytes: &mut &[u8], number: usize) -> Result<S
     decode_parameter(element, Format::Binary, value, number, &Style::default())
 }
 
-/// A list of values, all brought to one type: decimals may come with scales of their own.
-pub(super) fn list(element: &Type, values: &[ScalarValue]) -> Result<ScalarValue> {
+/// An array of values, which are brought to one type: decimals may come with scales of their own. One of several dimensions,
+/// whose lengths are given, is a list of lists; its values come row by row.
+pub(super) fn array_of(element: &Type, lengths: &[usize], values: &[ScalarValue]) -> Result<ScalarValue> {
     let declared = arrow_type(element).ok_or_else(|| Error::internal("an element type that is not supported"))?;
     let scale = values.iter().filter_map(|value| match value.data_type() {
         DataType::Decimal128(_, scale) if !value.is_null() => Some(scale),
         _ => None,
     });
-    let data_type = match (&declared, scale.max()) {
+    let mut data_type = match (&declared, scale.max()) {
         (DataType::Decimal128(precision, _), Some(scale)) => DataType::Decimal128(*precision, scale),
         _ => declared,
     };
     let cast =
         |value: &ScalarValue| value.cast_to(&data_type).map_err(|error| input::numeric_overflow().with_source(error));
-    let values = values.iter().map(cast).collect::<Result<Vec<_>>>()?;
-    Ok(ScalarValue::List(Arc::clone(&ScalarValue::new_list(&values, &data_type, true))))
+    let mut values = values.iter().map(cast).collect::<Result<Vec<_>>>()?;
+    let listed = |values: &[ScalarValue], of: &DataType| ScalarValue::List(ScalarValue::new_list(values, of, true));
+    for length in lengths.iter().skip(1).rev() {
+        values = values.chunks((*length).max(1)).map(|row| listed(row, &data_type)).collect();
+        data_type = DataType::new_list(data_type, true);
+    }
+    Ok(listed(&values, &data_type))
 }
 
 #[cfg(test)]

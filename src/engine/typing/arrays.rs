@@ -30,7 +30,7 @@ pub(super) fn named_element(array: &Type, item: &DataType) -> Option<FieldRef> {
 }
 
 /// The array, said to be of the type where its elements' Arrow type does not tell theirs.
-fn said(array: Expr, pg_type: &Type, schema: &DFSchema) -> Result<Expr> {
+pub(super) fn said(array: Expr, pg_type: &Type, schema: &DFSchema) -> Result<Expr> {
     let data_type = array.get_type(schema)?;
     let DataType::List(item) = &data_type else { return Ok(array) };
     let of_rows = matches!(item.data_type(), DataType::Struct(_));

@@ -17,6 +17,7 @@ use super::kinds::{Kind, is_integer, is_text, kind, name};
 use super::lengths;
 use super::literals;
 use super::place::{Place, at};
+use super::subscripts::depth;
 use super::{Operand, Typing};
 use crate::dialect::rules::{JSONPATH_IN, REG_IN};
 use crate::engine::exact;
@@ -64,6 +65,7 @@ pub(super) fn cast(typing: &Typing, cast: Cast, schema: &DFSchema, assigns: bool
         Operand::Unknown => return unknown(typing, *expr, &target, declared(field), assigns),
         Operand::Known(from, given) => (from, given),
     };
+    let field = as_deep(field, given.data_type(), assigns)?;
     let from_padded = from == Type::BPCHAR && matches!(target, Type::TEXT | Type::VARCHAR | Type::NAME) && !assigns;
     let expr = if from_padded { Box::new(lengths::unpadded(*expr)) } else { expr };
     let said = said(&field, &given, &target);
@@ -72,6 +74,19 @@ pub(super) fn cast(typing: &Typing, cast: Cast, schema: &DFSchema, assigns: bool
     // the plan's schema is to tell the type's name
     cast.transformed |= renamed;
     Ok(cast)
+}
+
+/// The type for arrays of as many dimensions as those given have: `int[]` is that of all.
+fn as_deep(field: FieldRef, given: &DataType, assigns: bool) -> Result<FieldRef> {
+    let (wanted, had) = (depth(field.data_type()), depth(given));
+    if wanted == 0 || had <= wanted {
+        return Ok(field);
+    }
+    if assigns {
+        return Err(literals::not_supported(had, wanted));
+    }
+    let deep = (wanted..had).fold(field.data_type().clone(), |of, _| DataType::new_list(of, true));
+    Ok(Arc::new(field.as_ref().clone().with_data_type(deep)))
 }
 
 /// Arrays of times have no precision of their own: what says one would be another Arrow type than that of the values.
@@ -263,6 +278,7 @@ fn unknown(typing: &Typing, expr: Expr, target: &Type, field: FieldRef, assigns:
             {
                 return Ok(Transformed::yes(read));
             }
+            let field = literals::type_of(&read).map_or(Ok(field.clone()), |given| as_deep(field, &given, assigns))?;
             match (same && field.metadata().is_empty(), &read) {
                 (true, _) => Ok(Transformed::yes(read)),
                 _ => Ok(Transformed::yes(Expr::Cast(Cast::new_from_field(Box::new(read), field)))),

@@ -1,18 +1,15 @@
 //! Calls of functions: what their unknown arguments are, and which calls PostgreSQL has no function for.
 
-use std::collections::HashMap;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-use datafusion::arrow::datatypes::{DataType, Field, FieldRef, IntervalUnit};
+use datafusion::arrow::datatypes::{DataType, FieldRef, IntervalUnit};
 use datafusion::common::DFSchema;
 use datafusion::common::tree_node::Transformed;
 use datafusion::error::Result;
-use datafusion::functions::unicode::expr_fn::substring;
 use datafusion::logical_expr::expr::{AggregateFunction, Cast, ScalarFunction, WindowFunction, WindowFunctionParams};
 use datafusion::logical_expr::{
-    AggregateUDF, Expr, ExprSchemable, Operator, ScalarUDF, WindowFrameBound, WindowFrameUnits,
-    WindowFunctionDefinition, binary_expr, when,
+    AggregateUDF, Expr, ExprSchemable, WindowFrameBound, WindowFrameUnits, WindowFunctionDefinition,
 };
 use datafusion::prelude::lit;
 use datafusion::scalar::ScalarValue;
@@ -24,6 +21,7 @@ use super::lengths;
 use super::operators::{matches_any, of_json, operands};
 use super::place::{Place, at};
 use super::rounding::{rounded, whole};
+use super::subscripts;
 use super::{Operand, Typing, field_of};
 use super::{ambiguous, arrays, casts};
 use crate::dialect::OF_TEXT;
@@ -32,38 +30,7 @@ use crate::engine::{math, powers};
 use crate::error::{Error, ErrorKind};
 use crate::pgcatalog::TYPE_OF;
 use crate::pgfunctions;
-use crate::pgtypes::{PG_TYPE_KEY, Type, arrow_type};
-
-/// Of vectors of the catalogs the elements are counted from 0.
-fn of_vector(func: Arc<ScalarUDF>, vector: &Expr, rest: &[Expr], schema: &DFSchema) -> Result<Expr> {
-    let mut args = vec![vector.clone()];
-    args.extend(rest.iter().cloned());
-    if func.name() == "generate_subscripts" {
-        return pgfunctions::call("vector_subscripts", args);
-    }
-    // plain arrays from here on, or it would be done again
-    let plain = vector.get_type(schema)?;
-    // of a slice a step follows the bounds
-    let places = args.split_off(1).into_iter().enumerate().map(|(nth, at)| if nth < 2 { at + lit(1i64) } else { at });
-    let plain = Expr::Cast(Cast::new(Box::new(vector.clone()), plain));
-    let args = std::iter::once(plain).chain(places).collect();
-    Ok(Expr::ScalarFunction(ScalarFunction::new_udf(func, args)))
-}
-
-/// `[1:2][1:3]`, where DataFusion's function gives `[2, 3]`.
-fn dimensions(call: Expr) -> Result<Expr> {
-    let lengths = pgfunctions::call("array_to_string", vec![call, lit("][1:")])?;
-    let joined = |left, right| binary_expr(left, Operator::StringConcat, right);
-    Ok(joined(joined(lit("[1:"), lengths), lit("]")))
-}
-
-/// `name[0]`: a name is an array of its characters, which are counted from 0.
-fn byte_of_name(name: Expr, at: Expr) -> Expr {
-    let character = substring(name, at + lit(1i64), lit(1i64));
-    let named = HashMap::from([(PG_TYPE_KEY.to_owned(), "char".to_owned())]);
-    let field = Field::new("", DataType::Utf8View, false).with_metadata(named);
-    Expr::Cast(Cast::new_from_field(Box::new(character), Arc::new(field)))
-}
+use crate::pgtypes::{Type, arrow_type};
 
 /// The bounds of a series are of one type, if only one of them says which; the step of instants is an interval.
 fn read_bounds(typing: &Typing, args: &mut [Expr], schema: &DFSchema) -> Result<()> {
@@ -97,45 +64,22 @@ fn series(typing: &Typing, mut call: ScalarFunction, schema: &DFSchema) -> Resul
     Ok(Transformed::yes(Expr::Cast(Cast::new(Box::new(series.data), integers))))
 }
 
-fn is_positive(place: &Expr) -> bool {
-    matches!(place, Expr::Literal(ScalarValue::Int64(Some(1..)) | ScalarValue::Int32(Some(1..)), _))
-}
-
-/// The element or the slice at places that count from one; DataFusion counts those below from the end.
-fn counted_from_one(typing: &Typing, func: Arc<ScalarUDF>, mut args: Vec<Expr>, schema: &DFSchema) -> Result<Expr> {
-    let integer = field_of(DataType::Int32);
-    for (nth, place) in args.iter_mut().enumerate().skip(1) {
-        *place = typing.read(place.clone(), &Type::INT4, &integer)?;
-        if is_positive(place) || !place.get_type(schema)?.is_integer() {
-            continue;
-        }
-        let given = place.clone();
-        let least = match (func.name(), nth) {
-            ("array_element", _) => lit(ScalarValue::Null.cast_to(&given.get_type(schema)?)?),
-            ("array_slice", 1) => lit(1i64),
-            _ => lit(0i64),
-        };
-        *place = when(given.clone().lt(lit(1i64)), least).otherwise(given)?;
-    }
-    Ok(Expr::ScalarFunction(ScalarFunction::new_udf(func, args)))
-}
-
 /// Functions that are planned as another expression than a call of theirs.
 fn otherwise(typing: &Typing, call: &ScalarFunction, schema: &DFSchema) -> Result<Option<Expr>> {
     let (function, [first, rest @ ..]) = (call.func.name(), call.args.as_slice()) else { return Ok(None) };
-    let others =
-        ["age", "array_dims", "array_element", "array_slice", "generate_subscripts", "substr", "to_hex", TYPE_OF];
-    if !others.contains(&function) {
+    if subscripts::OF_ARRAYS.contains(&function) {
+        return subscripts::otherwise(typing, call, schema);
+    }
+    if !["age", "substr", "to_hex", TYPE_OF].contains(&function) {
         return whole(call, schema);
     }
-    let (func, args) = (call.func.clone(), call.args.clone());
+    let args = call.args.clone();
     let call = || Expr::ScalarFunction(call.clone());
     let as_field = |expr: Expr, field: FieldRef| Expr::Cast(Cast::new_from_field(Box::new(expr), field));
     Ok(match (function, typing.operand(first, schema)?, rest) {
         ("age", of @ Operand::Known(Type::INT2 | Type::INT4 | Type::INT8, _), []) => {
             return Err(no_function("age", &[of]));
         }
-        ("array_dims", ..) => Some(dimensions(call())?),
         ("substr", _, rest) => {
             let types = rest.iter().map(|arg| typing.operand(arg, schema)).collect::<Result<Vec<_>>>()?;
             let is_text = |arg: &Operand| matches!(arg, Operand::Known(of, _) if kind(of) == Kind::Text);
@@ -148,22 +92,6 @@ fn otherwise(typing: &Typing, call: &ScalarFunction, schema: &DFSchema) -> Resul
         }
         ("to_hex", Operand::Known(Type::INT8, _), []) => {
             Some(pgfunctions::call(pgfunctions::TO_HEX_OF_BIGINT, vec![first.clone()])?)
-        }
-        ("array_element", Operand::Known(Type::NAME, _), [at]) => Some(byte_of_name(first.clone(), at.clone())),
-        (
-            "array_element" | "array_slice" | "generate_subscripts",
-            Operand::Known(Type::INT2_VECTOR | Type::OID_VECTOR, _),
-            rest,
-        ) => Some(of_vector(func, first, rest, schema)?),
-        ("array_element", Operand::Known(pg_type, _), [at]) => {
-            let element = counted_from_one(typing, func, args.clone(), schema)?;
-            match arrays::named_element(&pg_type, &element.get_type(schema)?) {
-                Some(field) => Some(as_field(element, field)),
-                None => (!is_positive(at)).then_some(element),
-            }
-        }
-        ("array_slice", Operand::Known(..), rest) if !rest.iter().all(is_positive) => {
-            Some(counted_from_one(typing, func, args, schema)?)
         }
         _ => None,
     })

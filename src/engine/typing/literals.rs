@@ -18,6 +18,8 @@ use datafusion::scalar::ScalarValue;
 
 use super::kinds::{Kind, is_integer, kind};
 use super::place::{Place, at};
+use super::subscripts::depth;
+use crate::error::{Error, ErrorKind};
 use crate::pgfunctions::time::value_of_clock;
 use crate::pgfunctions::{JsonType, session_style};
 use crate::pgtypes::{self, FREE, Style, Type};
@@ -99,6 +101,12 @@ fn with_documents(value: ScalarValue, pg_type: &Type) -> Result<ScalarValue> {
     if *pg_type != Type::JSONB_ARRAY || list.is_empty() || list.is_null(0) {
         return Ok(value);
     }
+    if let DataType::List(_) = list.value_type() {
+        let rows = list.value(0);
+        let rows = (0..rows.len()).map(|row| with_documents(ScalarValue::try_from_array(&rows, row)?, pg_type));
+        let rows = rows.collect::<Result<Vec<_>>>()?;
+        return Ok(ScalarValue::List(ScalarValue::new_list_nullable(&rows, &list.value_type())));
+    }
     let texts = cast(&list.value(0), &DataType::Utf8)?;
     let documents = texts.as_string::<i32>().iter().map(|text| {
         let read = text.map(|text| JsonType::Jsonb.read_text(text).map(Cow::into_owned)).transpose();
@@ -108,15 +116,31 @@ fn with_documents(value: ScalarValue, pg_type: &Type) -> Result<ScalarValue> {
     Ok(ScalarValue::List(ScalarValue::new_list_nullable(&documents, &DataType::Utf8)))
 }
 
-/// The value in the very type that is wanted, but for a numeric, which keeps the digits it came with.
+/// The value in the very type that is wanted, but for a numeric, which keeps the digits it came with, and an array of several
+/// dimensions, which keeps these.
 fn as_wanted(value: ScalarValue, data_type: &DataType) -> Result<ScalarValue> {
     match value {
+        ScalarValue::List(list) => {
+            let (wanted, had) = (depth(data_type), depth(list.data_type()));
+            if had < wanted && list.iter().flatten().any(|array| !array.is_empty()) {
+                return Err(not_supported(had, wanted));
+            }
+            let wanted = (wanted..had).fold(data_type.clone(), |of, _| DataType::new_list(of, true));
+            ScalarValue::List(list).cast_to(&wanted)
+        }
         ScalarValue::Decimal128(Some(number), _, scale) => {
             Ok(ScalarValue::Decimal128(Some(number), digits(number).max(scale.unsigned_abs()).max(1), scale))
         }
         value if data_type.is_decimal() || value.data_type() == *data_type => Ok(value),
         value => value.cast_to(data_type),
     }
+}
+
+/// An array that has more dimensions than it can have there, or fewer.
+pub(super) fn not_supported(had: usize, wanted: usize) -> DataFusionError {
+    let message = format!("an array of {had} dimensions is not supported where arrays have {wanted}");
+    let hint = "The lists of a Delta table are all equally deep.";
+    DataFusionError::External(Box::new(Error::new(ErrorKind::FeatureNotSupported, message).with_hint(hint)))
 }
 
 fn digits(number: i128) -> u8 {
@@ -207,7 +231,11 @@ impl Reader {
             Some(text) => {
                 let value = pgtypes::read_text(&pg_type, text, style)
                     .map_err(|error| DataFusionError::External(Box::new(error)))?;
-                with_documents(value, &pg_type)?.cast_to(data_type)
+                let value = as_wanted(with_documents(value, &pg_type)?, data_type)?;
+                match (depth(&value.data_type()), depth(data_type)) {
+                    (had, wanted) if had > wanted => Err(not_supported(had, wanted)),
+                    _ => value.cast_to(data_type),
+                }
             }
         });
         ScalarValue::iter_to_array(values.collect::<Result<Vec<_>>>()?)

@@ -25,6 +25,7 @@ mod place;
 mod recursion;
 mod rounding;
 mod scales;
+mod subscripts;
 mod unnested;
 
 use std::collections::HashMap;
@@ -189,6 +190,7 @@ impl Typing {
             _ => {}
         }
         let node = match node {
+            LogicalPlan::Unnest(unnest) => unnested::flat(unnest)?,
             LogicalPlan::Projection(projection) => {
                 unnested::named(projection)?.map_data(|projection| Ok(LogicalPlan::Projection(projection)))?
             }

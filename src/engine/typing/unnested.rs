@@ -1,19 +1,40 @@
-//! Columns of `unnest` whose type is one that texts stand for, or rows: what `unnest(uuids)` gives are uuids.
+//! `unnest`: of arrays of several dimensions, and of columns whose type is one that texts stand for, or rows: what `unnest(uuids)` gives are uuids.
 //!
 //! Blocked by: DataFusion's columns of it have the Arrow type only. Remove when they keep the field.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{DataType, FieldRef};
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::error::Result;
+use datafusion::logical_expr::builder::unnest_with_options;
 use datafusion::logical_expr::expr::Cast;
-use datafusion::logical_expr::{Expr, LogicalPlan, Projection};
+use datafusion::logical_expr::{Expr, LogicalPlan, Projection, Unnest};
 
 use super::arrays::named_element;
 use super::field_named;
+use super::subscripts::elements;
 use crate::pgtypes::{Type, column_type};
+
+/// Arrays of several dimensions give their elements, not arrays.
+pub(super) fn flat(unnest: Unnest) -> Result<Transformed<LogicalPlan>> {
+    let schema = unnest.input.schema();
+    let arrays: HashSet<usize> = unnest.list_type_columns.iter().map(|(index, _)| *index).collect();
+    let mut changed = false;
+    let columns = schema.columns().into_iter().enumerate().map(|(index, column)| {
+        let array = Expr::Column(column.clone());
+        let flat = if arrays.contains(&index) { elements(&array, schema)? } else { None };
+        changed |= flat.is_some();
+        Ok(flat.map_or(array, |flat| flat.alias_qualified(column.relation, column.name)))
+    });
+    let columns = columns.collect::<Result<Vec<_>>>()?;
+    if !changed {
+        return Ok(Transformed::no(LogicalPlan::Unnest(unnest)));
+    }
+    let flat = LogicalPlan::Projection(Projection::try_new(columns, unnest.input)?);
+    unnest_with_options(flat, unnest.exec_columns, unnest.options).map(Transformed::yes)
+}
 
 /// The projection with such columns of its input said to be of their types.
 pub(super) fn named(projection: Projection) -> Result<Transformed<Projection>> {

@@ -39,7 +39,11 @@ fn acquire(session: &SessionInfo, args: &[ScalarValue], shared: bool, in_transac
 }
 
 fn release(session: &SessionInfo, args: &[ScalarValue], shared: bool) -> bool {
-    session.running().locks.release(key(args), session.backend_pid(), shared)
+    let was_held = session.running().locks.release(key(args), session.backend_pid(), shared);
+    if !was_held {
+        session.warn(format!("you don't own a lock of type {}", if shared { "ShareLock" } else { "ExclusiveLock" }));
+    }
+    was_held
 }
 
 fn cancel(session: &SessionInfo, args: &[ScalarValue]) -> Result<ScalarValue> {
@@ -58,18 +62,21 @@ fn other(
     [superusers, whose]: [&str; 2],
     act: impl Fn(&crate::engine::SessionEntry),
 ) -> Result<ScalarValue> {
-    let pid = args.first().and_then(number_of).and_then(|pid| i32::try_from(pid).ok());
-    let entry = pid.and_then(|pid| session.running().sessions.get(pid));
-    if let Some(entry) = &entry {
-        let refuse = |message| Err(Error::new(ErrorKind::InsufficientPrivilege, message));
-        let me = session.user();
-        if session.is_owner(&entry.user) && !session.is_owner(me) {
-            return refuse(format!("must be a superuser to {superusers}"));
-        }
-        if !session.acts_as(me, &entry.user) && !session.acts_as(me, SIGNAL_BACKEND) {
-            return refuse(format!("must be a member of the role whose {whose} or member of {SIGNAL_BACKEND}"));
-        }
-        act(entry);
+    let Some(pid) = args.first().and_then(number_of).and_then(|pid| i32::try_from(pid).ok()) else {
+        return Ok(boolean(false));
+    };
+    let Some(entry) = session.running().sessions.get(pid) else {
+        session.warn(format!("PID {pid} is not a PostgreSQL backend process"));
+        return Ok(boolean(false));
+    };
+    let refuse = |message| Err(Error::new(ErrorKind::InsufficientPrivilege, message));
+    let me = session.user();
+    if session.is_owner(&entry.user) && !session.is_owner(me) {
+        return refuse(format!("must be a superuser to {superusers}"));
     }
-    Ok(boolean(entry.is_some()))
+    if !session.acts_as(me, &entry.user) && !session.acts_as(me, SIGNAL_BACKEND) {
+        return refuse(format!("must be a member of the role whose {whose} or member of {SIGNAL_BACKEND}"));
+    }
+    act(&entry);
+    Ok(boolean(true))
 }
