@@ -173,7 +173,7 @@ fn names_only(tokens: &[TokenWithSpan], open: usize, close: usize) -> bool {
         })
 }
 
-/// `LIKE u INCLUDING ALL` → `"like" u(all)`, for every item of the list.
+/// `LIKE u INCLUDING ALL EXCLUDING defaults` → `"like" u('all', '-defaults')`, for every item of the list.
 fn likes(tokens: &mut Vec<TokenWithSpan>, open: usize, mut close: usize) {
     let mut at = open + 1;
     while at < close {
@@ -191,9 +191,7 @@ fn likes(tokens: &mut Vec<TokenWithSpan>, open: usize, mut close: usize) {
             if end < tokens.len() {
                 let option = tokens.remove(end);
                 close -= 1;
-                if including {
-                    options.push(option);
-                }
+                options.push((if including { "" } else { "-" }, option));
             }
         }
         let Some(mark) = tokens.get(at).cloned() else { return };
@@ -202,11 +200,12 @@ fn likes(tokens: &mut Vec<TokenWithSpan>, open: usize, mut close: usize) {
         }
         if !options.is_empty() {
             let mut list = vec![token(Token::LParen, &mark)];
-            for (index, option) in options.iter().enumerate() {
+            for (index, (sign, option)) in options.iter().enumerate() {
                 if index > 0 {
                     list.push(token(Token::Comma, &mark));
                 }
-                list.push(token(Token::SingleQuotedString(option.token.to_string().to_lowercase()), option));
+                let told = format!("{sign}{}", option.token.to_string().to_lowercase());
+                list.push(token(Token::SingleQuotedString(told), option));
             }
             list.push(token(Token::RParen, &mark));
             close += list.len();

@@ -142,9 +142,9 @@ pub fn parse_single(sql: &str) -> Result<Statement> {
     }
 }
 
-/// A name as PostgreSQL takes it: in lower case where it is not quoted.
+/// A name as PostgreSQL takes it: in lower case where it is not quoted, but for letters beyond ASCII.
 pub fn folded(ident: &ast::Ident) -> String {
-    if ident.quote_style.is_some() { ident.value.clone() } else { ident.value.to_lowercase() }
+    if ident.quote_style.is_some() { ident.value.clone() } else { ident.value.to_ascii_lowercase() }
 }
 
 /// How DataFusion is to plan our statements.

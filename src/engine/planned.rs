@@ -17,7 +17,7 @@ use datafusion::logical_expr::{Expr, LogicalPlan};
 use datafusion::scalar::ScalarValue;
 
 use super::settings::Settings;
-use super::{errors, execute, frame_parameters};
+use super::{errors, execute, frame_parameters, typing};
 use crate::catalog::{Overlay, Release, Scope};
 use crate::dialect::Statement;
 use crate::error::{Error, ErrorKind, Result};
@@ -94,6 +94,12 @@ pub(super) fn same_columns(told: &SchemaRef, now: &SchemaRef) -> bool {
             .all(|(a, b)| a.name() == b.name() && pgtypes::column_type(a) == pgtypes::column_type(b))
 }
 
+/// The answer has other columns than the client was told.
+pub(super) fn other_columns() -> Error {
+    Error::new(ErrorKind::FeatureNotSupported, "cached plan must not change result type")
+        .with_hint("prepare the statement again: the columns of a table it reads have changed")
+}
+
 /// Coercion asks for no setting that sessions set.
 static DEFAULTS: LazyLock<ConfigOptions> = LazyLock::new(ConfigOptions::default);
 
@@ -113,7 +119,11 @@ pub(super) fn bind(plan: &LogicalPlan, statement: &Statement, params: &[ScalarVa
         true => execute::coerced(plan, &DEFAULTS),
         false => Ok(plan),
     };
-    bound.and_then(alike).map(Some).map_err(|error| errors::in_statement(error, statement))
+    let deep = |plan| match params.iter().any(|value| typing::depth(&value.data_type()) > 1) {
+        true => typing::casts_as_deep(plan),
+        false => Ok(plan),
+    };
+    bound.and_then(deep).and_then(alike).map(Some).map_err(|error| errors::in_statement(error, statement))
 }
 
 /// The values as what the plan takes them for, where their Arrow type does not tell: documents and UUIDs, which are text.
@@ -151,7 +161,7 @@ fn announced_values(plan: LogicalPlan) -> DataFusionResult<LogicalPlan> {
         let LogicalPlan::Values(mut values) = node else { return Ok(Transformed::no(node)) };
         let document = |value: &Expr| match value {
             Expr::Placeholder(Placeholder { field: Some(field), .. }) => {
-                JsonType::of_field(field).map(|_| Arc::clone(field))
+                field.metadata().contains_key(PG_TYPE_KEY).then(|| Arc::clone(field))
             }
             _ => None,
         };

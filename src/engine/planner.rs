@@ -32,7 +32,7 @@ use super::number_series::{integers, is_integer, numerics, widened};
 use super::sql_types::SqlTypes;
 use super::stream::Guard;
 use super::tree::calls::{Calls, call_key};
-use super::tree::{call_clauses, common_columns, values_parameters};
+use super::tree::{call_clauses, common_columns, value_rows, values_parameters};
 use super::typing::Typing;
 use super::{Shared, errors, execute, plan, shown_scales, time_travel, tree, unknown_functions};
 use crate::catalog::{Scope, Sequences};
@@ -205,7 +205,7 @@ impl Planner {
         known: HashMap<TableReference, Arc<dyn TableSource>>,
         depth: usize,
     ) -> Result<LogicalPlan> {
-        let mut names = self.names_in(statement, known, depth).await?;
+        let mut names = self.names_in(statement, known.clone(), depth).await?;
         self.add_system_columns(&statement.ast, &mut names.tables).await?;
         let mut ast = statement.ast.clone();
         call_clauses::check(&ast, &self.state).map_err(|error| errors::in_statement(error, statement))?;
@@ -215,10 +215,18 @@ impl Planner {
         tree::expand(&mut ast, &names.tables, &key_of, &|query| names.columns_of(query, statement))?;
         let repeated = plan::repeated(&ast);
         let assigns = matches!(ast, ast::Statement::Insert(_) | ast::Statement::Update(_));
-        SqlToRel::new_with_options(&names, dialect::parser_options(self.state.config_options()))
+        let planned = SqlToRel::new_with_options(&names, dialect::parser_options(self.state.config_options()))
             .statement_to_plan(DfStatement::Statement(Box::new(ast)))
-            .and_then(|made| plan::rewritten(made, &names.typing, assigns, &repeated))
-            .map_err(|error| errors::in_statement(error, statement))
+            .and_then(|made| plan::rewritten(made, &names.typing, assigns, &repeated));
+        match planned {
+            Err(error) if value_rows::is_refusal(&error) => {
+                let Some(ast) = value_rows::apart(&statement.ast) else {
+                    return Err(errors::in_statement(error, statement));
+                };
+                Box::pin(self.plan_over(&Statement { ast, ..statement.clone() }, known, depth)).await
+            }
+            planned => planned.map_err(|error| errors::in_statement(error, statement)),
+        }
     }
 
     /// Expressions over columns: what the items of the query's SELECT list are where a row has these.

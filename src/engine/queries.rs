@@ -10,14 +10,14 @@ use datafusion::execution::SessionState;
 use datafusion::scalar::ScalarValue;
 
 use super::context::SessionInfo;
-use super::planned::{Basis, Planned, bind, locate, same_columns};
+use super::planned::{Basis, Planned, bind, locate, other_columns, same_columns};
 use super::planner::Planner;
 use super::session::{Prepared, Session};
 use super::stream::Guard;
 use super::{BatchStream, execute, locks, reg_values, write};
 use crate::catalog::Scope;
 use crate::dialect::Statement;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::pgtypes::Type;
 
 /// DataFusion's states under one basis: making one copies every function registry.
@@ -55,8 +55,7 @@ impl Session {
                 let planned = guard.run(Box::pin(self.plan(&prepared.statement, &types))).await?;
                 let changed = prepared.schema.as_ref().is_some_and(|schema| !same_columns(schema, &planned.schema));
                 if changed {
-                    return Err(Error::new(ErrorKind::FeatureNotSupported, "cached plan must not change result type")
-                        .with_hint("prepare the statement again: the columns of a table it reads have changed"));
+                    return Err(other_columns());
                 }
                 planned
             }

@@ -266,6 +266,10 @@ impl Tell {
 
     /// `VALUES`: a column of scales beside each whose rows are not alike.
     fn values(&mut self, list: &Values, wanted: &HashSet<Column>) -> Result<Option<Told>> {
+        // once values are in their place, DataFusion would name the columns anew
+        if list.values.iter().flatten().any(is_open) {
+            return Ok(None);
+        }
         let (mut values, mut scales, nothing) = (list.values.clone(), HashMap::new(), DFSchema::empty());
         let mut fields: Vec<_> =
             list.schema.iter().map(|(relation, field)| (relation.cloned(), Arc::clone(field))).collect();
@@ -341,6 +345,11 @@ fn as_written(value: &Expr, schema: &DFSchema, common: &DataType) -> Result<Scal
         },
         value => scale(value, schema, &Scales::new()),
     }
+}
+
+/// Whether there is a parameter in it.
+fn is_open(expr: &Expr) -> bool {
+    expr.exists(|expr| Ok(matches!(expr, Expr::Placeholder(_)))).unwrap_or(true)
 }
 
 /// The sum that an aggregate's column is, if it is one of all that it reads.

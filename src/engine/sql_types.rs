@@ -56,6 +56,8 @@ impl TypePlanner for SqlTypes {
             // float(24) and less is real
             SqlType::Float(ExactNumberInfo::Precision(bits)) if *bits <= 24 => DataType::Float32,
             SqlType::Float(_) => DataType::Float64,
+            // as tables are read
+            SqlType::Bytea => DataType::BinaryView,
             SqlType::Uuid => return Ok(Some(marked(DataType::Utf8View, "uuid"))),
             SqlType::JSON => return Ok(Some(marked(DataType::Utf8View, "json"))),
             SqlType::JSONB => return Ok(Some(marked(DataType::Utf8View, "jsonb"))),

@@ -121,8 +121,9 @@ fn columns(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBatch> {
             _ => None,
         })
         .opt_int("numeric_precision", numeric_precision)
-        .opt_int("numeric_precision_radix", |a| {
-            numeric_precision(a).map(|_| if a.pg_type == Type::NUMERIC { 10 } else { 2 })
+        .opt_int("numeric_precision_radix", |a| match a.pg_type {
+            Type::NUMERIC => Some(10),
+            _ => numeric_precision(a).map(|_| 2),
         })
         .opt_int("numeric_scale", numeric_scale)
         .opt_int("datetime_precision", datetime_precision)
@@ -214,6 +215,11 @@ fn type_name(pg_type: &Type) -> String {
     if pg_type.name().starts_with('_') { "ARRAY".to_owned() } else { format_type(pg_type.oid(), -1) }
 }
 
+/// Whether it is a `numeric` without a precision, whatever is kept of it.
+fn is_undeclared(attribute: &Attribute<'_>) -> bool {
+    attribute.pg_type == Type::NUMERIC && pgtypes::column_modifier(&attribute.column.field()) < 0
+}
+
 fn numeric_precision(attribute: &Attribute<'_>) -> Option<i32> {
     match (&attribute.pg_type, &attribute.column.data_type) {
         (&Type::INT2, _) => Some(16),
@@ -221,6 +227,7 @@ fn numeric_precision(attribute: &Attribute<'_>) -> Option<i32> {
         (&Type::INT8, _) => Some(64),
         (&Type::FLOAT4, _) => Some(24),
         (&Type::FLOAT8, _) => Some(53),
+        _ if is_undeclared(attribute) => None,
         (_, DataType::Decimal128(precision, _) | DataType::Decimal256(precision, _)) => Some(i32::from(*precision)),
         _ => None,
     }
@@ -229,6 +236,7 @@ fn numeric_precision(attribute: &Attribute<'_>) -> Option<i32> {
 fn numeric_scale(attribute: &Attribute<'_>) -> Option<i32> {
     match (&attribute.pg_type, &attribute.column.data_type) {
         (&Type::INT2 | &Type::INT4 | &Type::INT8, _) => Some(0),
+        _ if is_undeclared(attribute) => None,
         (_, DataType::Decimal128(_, scale) | DataType::Decimal256(_, scale)) => Some(i32::from(*scale)),
         _ => None,
     }

@@ -119,7 +119,8 @@ impl Target {
         let metadata = definition.metadata(&old, &columns)?;
         let protocol = serde_json::to_value(base.protocol()).map_err(|error| Error::internal(error.to_string()))?;
         let widened = widened_for(protocol.clone(), &definition);
-        let changed = columns != *old_columns
+        // the kernel takes columns in another order for the same
+        let changed = !columns.fields().eq(old_columns.fields())
             || metadata.configuration() != old.configuration()
             || metadata.partition_columns() != old.partition_columns()
             || metadata.description() != old.description();

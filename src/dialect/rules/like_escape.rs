@@ -10,11 +10,16 @@ impl Rule for Rewriter {
     fn pre_visit_expr(&mut self, expr: &mut Expr) {
         if let Expr::Like { pattern, escape_char, .. } | Expr::ILike { pattern, escape_char, .. } = expr
             && let Some(ValueWithSpan { value, .. }) = &*escape_char
-            && let Value::SingleQuotedString(escape) | Value::EscapedStringLiteral(escape) = value
+            && let Value::SingleQuotedString(text) | Value::EscapedStringLiteral(text) | Value::Placeholder(text) =
+                value
         {
-            if escape != "\\" {
-                let literal = Expr::Value(Value::SingleQuotedString(escape.clone()).with_empty_span());
-                **pattern = call("like_escape", vec![pattern.as_ref().clone(), literal]);
+            if text != "\\" {
+                let escape = match value {
+                    Value::Placeholder(_) => value.clone(),
+                    _ => Value::SingleQuotedString(text.clone()),
+                };
+                let escape = Expr::Value(escape.with_empty_span());
+                **pattern = call("like_escape", vec![pattern.as_ref().clone(), escape]);
             }
             *escape_char = None;
         }

@@ -4,8 +4,8 @@
 //! parameters be unknown.
 
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, CaseWhen, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Select,
-    TimezoneInfo, UnaryOperator,
+    BinaryOperator, CaseWhen, DataType, ExactNumberInfo, Expr, Function, FunctionArg, FunctionArgExpr,
+    FunctionArguments, Select, TimezoneInfo, UnaryOperator,
 };
 
 use super::{Rule, cast, is_parameter};
@@ -52,6 +52,12 @@ impl Rule for Typer {
             }
             Expr::Function(Function { name, args: FunctionArguments::List(list), .. }) => {
                 let name = name.0.last().and_then(|part| part.as_ident()).map(|name| name.value.to_lowercase());
+                if let ([first, rest @ ..], Some("round" | "trunc")) = (list.args.as_mut_slice(), name.as_deref())
+                    && let FunctionArg::Unnamed(FunctionArgExpr::Expr(number)) = first
+                {
+                    let numeric = DataType::Numeric(ExactNumberInfo::None);
+                    give(number, if rest.is_empty() { &DataType::DoublePrecision } else { &numeric });
+                }
                 let wanted = ARGUMENTS.iter().filter(|(function, ..)| name.as_deref() == Some(*function));
                 for (_, at, data_type) in wanted {
                     if let Some(FunctionArg::Unnamed(FunctionArgExpr::Expr(argument))) = list.args.get_mut(*at) {

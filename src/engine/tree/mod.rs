@@ -13,6 +13,7 @@ mod outer_names;
 mod partial_aliases;
 mod repeated_columns;
 pub(super) mod system_columns;
+pub(super) mod value_rows;
 pub(super) mod values_parameters;
 pub(super) mod whole_rows;
 

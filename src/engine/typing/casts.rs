@@ -5,11 +5,12 @@ use std::sync::{Arc, LazyLock};
 
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::DFSchema;
-use datafusion::common::tree_node::Transformed;
+use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::error::Result;
 use datafusion::functions::unicode::expr_fn::substring;
 use datafusion::logical_expr::expr::{Cast, ScalarFunction};
-use datafusion::logical_expr::{Expr, ExprSchemable};
+use datafusion::logical_expr::expr_rewriter::NamePreserver;
+use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan};
 use datafusion::prelude::lit;
 use datafusion::scalar::ScalarValue;
 
@@ -18,7 +19,7 @@ use super::lengths;
 use super::literals;
 use super::place::{Place, at};
 use super::subscripts::depth;
-use super::{Operand, Typing};
+use super::{Operand, Typing, input_schema};
 use crate::dialect::rules::{JSONPATH_IN, REG_IN};
 use crate::engine::exact;
 use crate::engine::text_casts::text_of;
@@ -87,6 +88,29 @@ fn as_deep(field: FieldRef, given: &DataType, assigns: bool) -> Result<FieldRef>
     }
     let deep = (wanted..had).fold(field.data_type().clone(), |of, _| DataType::new_list(of, true));
     Ok(Arc::new(field.as_ref().clone().with_data_type(deep)))
+}
+
+/// Casts of what has turned out to be an array of several dimensions, as of a parameter that is known now.
+pub(in crate::engine) fn casts_as_deep(plan: LogicalPlan) -> Result<LogicalPlan> {
+    let deep = |node: LogicalPlan| {
+        let schema = input_schema(&node);
+        let names = NamePreserver::new(&node);
+        node.map_expressions(|expr| {
+            let name = names.save(&expr);
+            let changed = expr.transform_up(|expr| match expr {
+                Expr::Cast(Cast { expr, field }) => {
+                    let wanted = as_deep(field.clone(), &expr.get_type(&schema)?, false)?;
+                    let changed = wanted != field;
+                    let cast = Expr::Cast(Cast::new_from_field(expr, wanted));
+                    Ok(Transformed::new_transformed(cast, changed))
+                }
+                other => Ok(Transformed::no(other)),
+            })?;
+            Ok(changed.update_data(|expr| name.restore(expr)))
+        })?
+        .map_data(LogicalPlan::recompute_schema)
+    };
+    plan.transform_up_with_subqueries(deep).map(|changed| changed.data)
 }
 
 /// Arrays of times have no precision of their own: what says one would be another Arrow type than that of the values.

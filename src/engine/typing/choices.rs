@@ -11,11 +11,11 @@ use datafusion::logical_expr::{Case, Distinct, Expr, ExprSchemable, Join, JoinTy
 use datafusion::optimizer::analyzer::type_coercion::TypeCoercionRewriter;
 use datafusion::scalar::ScalarValue;
 
-use super::casts;
 use super::kinds::{Kind, is_plain, kind, name, number_rank};
 use super::operators::{not_boolean, operands};
 use super::place::nowhere;
 use super::{Operand, Typing};
+use super::{casts, lengths};
 use crate::error::{Error, ErrorKind};
 use crate::pgfunctions::time::rewrite_casts;
 use crate::pgfunctions::{JsonType, in_subquery_by_keys};
@@ -67,11 +67,33 @@ pub(super) fn alike(
                 Operand::Known(own, given) if becomes_timestamp(own, given, &field) => {
                     as_timestamp(expr, &field, schema)
                 }
+                Operand::Known(Type::BPCHAR, _) if is_unpadded(&pg_type) => Ok(lengths::unpadded(expr)),
+                Operand::Known(Type::BYTEA, given) if given.data_type() != field.data_type() => {
+                    Ok(Expr::Cast(Cast::new(Box::new(expr), field.data_type().clone())))
+                }
+                Operand::Unknown if pg_type == Type::JSONB => document(typing, expr, &field),
                 _ => typing.read(expr, &pg_type, &field),
             });
             Ok((read.collect::<Result<_>>()?, Some(field)))
         }
         None => Ok((exprs, None)),
+    }
+}
+
+/// Whether what is a `char(n)` loses its blanks at the end as a value of the type.
+fn is_unpadded(pg_type: &Type) -> bool {
+    matches!(*pg_type, Type::TEXT | Type::VARCHAR | Type::NAME)
+}
+
+/// What is unknown as a `jsonb`.
+fn document(typing: &Typing, expr: Expr, field: &FieldRef) -> Result<Expr> {
+    match expr {
+        Expr::Literal(ScalarValue::Utf8(Some(_)), _) => {
+            let cast = Expr::Cast(Cast::new_from_field(Box::new(expr.clone()), Arc::clone(field)));
+            casts::check_json(&cast)?;
+            JsonType::Jsonb.read(expr)
+        }
+        other => typing.read(other, &Type::JSONB, field),
     }
 }
 
@@ -111,12 +133,16 @@ fn documents(typing: &Typing, exprs: Vec<Expr>, schema: &DFSchema) -> Result<(Ve
     Ok((exprs, known))
 }
 
-/// `coalesce` with its values settled, before a mark of JSON around it makes another expression of it.
+/// `coalesce` and CASE of documents with their values settled, before a mark of JSON around them makes another expression of
+/// them.
 pub(super) fn chosen(typing: &Typing, expr: Expr, schema: &DFSchema) -> Result<Expr> {
     match expr {
         Expr::ScalarFunction(ScalarFunction { func, args }) if func.name() == "coalesce" => {
             let (args, _) = alike(typing, args, schema, "COALESCE")?;
             Ok(Expr::ScalarFunction(ScalarFunction { func, args }))
+        }
+        Expr::Case(choice) if JsonType::of(&Expr::Case(choice.clone()), schema).is_some() => {
+            case(typing, choice, schema).map(|settled| settled.data)
         }
         other => Ok(other),
     }
@@ -326,6 +352,10 @@ fn settle_column(
         }
     }
     for (input, operand) in inputs.iter_mut().zip(&known) {
+        if lengths::is_padded(operand) && is_unpadded(&pg_type) {
+            *input = with_column(input, column, |expr, _| Ok(lengths::unpadded(expr)))?;
+            changed = true;
+        }
         if matches!(operand, Operand::Unknown) {
             changed |= read_output(typing, input, column, &pg_type, &field)?;
         }
@@ -381,14 +411,21 @@ fn told_alike(inputs: &mut [LogicalPlan], column: usize, common: &FieldRef) -> R
 
 /// The input with one of its columns cast, all under the names that they had.
 fn cast_column(input: &LogicalPlan, column: usize, wanted: &FieldRef) -> Result<LogicalPlan> {
-    let exprs = input.schema().iter().enumerate().map(|(index, (qualifier, field))| {
-        let expr = Expr::Column((qualifier, field).into());
-        if index != column {
-            return Ok(expr);
-        }
+    with_column(input, column, |expr, field| {
         let wanted = Arc::new(wanted.as_ref().clone().with_nullable(field.is_nullable()));
         let cast = Expr::Cast(Cast::new_from_field(Box::new(expr), wanted));
-        Ok(rewrite_casts(cast, input.schema())?.data.alias_qualified(qualifier.cloned(), field.name()))
+        Ok(rewrite_casts(cast, input.schema())?.data)
+    })
+}
+
+/// The input with something else made of one of its columns, all under the names that they had.
+fn with_column(input: &LogicalPlan, column: usize, made: impl Fn(Expr, &Field) -> Result<Expr>) -> Result<LogicalPlan> {
+    let exprs = input.schema().iter().enumerate().map(|(index, (qualifier, field))| {
+        let expr = Expr::Column((qualifier, field).into());
+        match index == column {
+            true => Ok(made(expr, field)?.alias_qualified(qualifier.cloned(), field.name())),
+            false => Ok(expr),
+        }
     });
     let exprs = exprs.collect::<Result<_>>()?;
     Ok(LogicalPlan::Projection(Projection::try_new(exprs, Arc::new(input.clone()))?))

@@ -41,11 +41,13 @@ use datafusion::logical_expr::expr::{Cast, Placeholder};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
 use datafusion::logical_expr::utils::merge_schema;
-use datafusion::logical_expr::{Expr, ExprSchemable, Limit, LogicalPlan, Values};
+use datafusion::logical_expr::{Expr, ExprSchemable, Filter, Limit, LogicalPlan, Values};
 use datafusion::scalar::ScalarValue;
 use parking_lot::Mutex;
 
+pub(super) use casts::casts_as_deep;
 pub(super) use place::{Place, Placed, at};
+pub(super) use subscripts::depth;
 
 use super::context::SessionInfo;
 use super::{arithmetic, text_casts};
@@ -191,6 +193,10 @@ impl Typing {
         }
         let node = match node {
             LogicalPlan::Unnest(unnest) => unnested::flat(unnest)?,
+            LogicalPlan::Filter(Filter { predicate: parameter @ Expr::Placeholder(_), input, .. }) => {
+                let condition = self.read(parameter, &Type::BOOL, &field_of(DataType::Boolean))?;
+                Transformed::yes(LogicalPlan::Filter(Filter::try_new(condition, input)?))
+            }
             LogicalPlan::Projection(projection) => {
                 unnested::named(projection)?.map_data(|projection| Ok(LogicalPlan::Projection(projection)))?
             }

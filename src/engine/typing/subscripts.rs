@@ -56,7 +56,7 @@ pub(super) fn otherwise(typing: &Typing, call: &ScalarFunction, schema: &DFSchem
 }
 
 /// How many dimensions arrays of the type have; 0 of what is no array.
-pub(super) fn depth(data_type: &DataType) -> usize {
+pub(in crate::engine) fn depth(data_type: &DataType) -> usize {
     match data_type {
         DataType::List(item) => 1 + depth(item.data_type()),
         _ => 0,

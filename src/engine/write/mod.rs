@@ -94,12 +94,16 @@ pub(super) async fn prepare(
     {
         return Ok(Prepared { statement, parameters, schema: None, plan: None, query: None });
     }
-    let parts = with::Parts::plan_apart(&planner, &session.guard, &statement).await?;
+    let mut parts = with::Parts::plan_apart(&planner, &session.guard, &statement).await?;
     let parameters = parameters::types_in(&parts.plans(), &statement, hints)?;
-    let schema = match &parts.last {
-        with::Last::Change(work) => work.returning.as_ref().map(|returning| execute::client_schema(&returning.plan)),
-        with::Last::Query(plan) => Some(execute::client_schema(plan)),
-    };
+    let mut schema = parts.answer();
+    if schema.is_some() && hints.iter().flatten().count() < parameters.len() {
+        // RETURNING is planned apart from what tells its parameters' types
+        let known: Vec<_> = parameters.iter().cloned().map(Some).collect();
+        let planner = Arc::new(session.planner_now().await?.with_parameters(&known));
+        parts = with::Parts::plan_apart(&planner, &session.guard, &statement).await?;
+        schema = parts.answer();
+    }
     Ok(Prepared { statement, parameters, schema, plan: None, query: None })
 }
 
@@ -115,7 +119,7 @@ pub(super) async fn execute(session: &mut Session, prepared: &Prepared, params: 
             // rows are changed, and tables too, where they lie in files
             session.guard.clone().run(overlay.flush_all()).await?;
         }
-        return Change::new(session, overlay, types).apply(statement, params).await;
+        return Change::new(session, overlay, types).apply(prepared, params).await;
     }
     let _turn = if adds_only(&statement.ast) { None } else { turn(session, &statement.ast).await? };
     let temporary = session.temporary.clone();
@@ -132,7 +136,7 @@ pub(super) async fn execute(session: &mut Session, prepared: &Prepared, params: 
         }
         overlay.put_beside(temporary.as_ref());
         mind(session, &overlay, &statement.ast).await?;
-        let outcome = Change::new(session, overlay.clone(), types).apply(statement, params).await;
+        let outcome = Change::new(session, overlay.clone(), types).apply(prepared, params).await;
         let published = match outcome {
             Ok(outcome) => publish(&session.shared, overlay, operation(&statement.ast)).await.map(|()| outcome),
             Err(error) => Err(error),
@@ -286,11 +290,11 @@ impl Change {
         }
     }
 
-    async fn apply(&self, statement: &Statement, params: &[ScalarValue]) -> Result<Outcome> {
-        match &statement.ast {
-            ast if changes_rows(ast) => rows::change(self, statement, params).await,
+    async fn apply(&self, prepared: &Prepared, params: &[ScalarValue]) -> Result<Outcome> {
+        match &prepared.statement.ast {
+            ast if changes_rows(ast) => rows::change(self, prepared, params).await,
             ast::Statement::Truncate(truncate) => rows::truncate(self, truncate).await,
-            _ => define::apply(self, statement, params).await,
+            _ => define::apply(self, &prepared.statement, params).await,
         }
     }
 

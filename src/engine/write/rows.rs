@@ -10,6 +10,8 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, RecordBatch};
 use datafusion::arrow::compute::concat_batches;
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::common::TableReference;
 use datafusion::datasource::provider_as_source;
 use datafusion::functions_aggregate::expr_fn::max;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, cast, col, lit};
@@ -27,9 +29,9 @@ use super::with::Parts;
 use super::{Change, insert, merge, unsupported, update};
 use crate::catalog::{Column, Object, Position};
 use crate::dialect::Statement;
-use crate::engine::planned::bind;
+use crate::engine::planned::{bind, other_columns, same_columns};
 use crate::engine::planner::Planner;
-use crate::engine::session::Outcome;
+use crate::engine::session::{Outcome, Prepared};
 use crate::engine::stream::BatchStream;
 use crate::engine::{errors, execute};
 use crate::error::{Error, Result};
@@ -126,8 +128,15 @@ pub(super) fn target(statement: &ast::Statement) -> Option<&ast::ObjectName> {
     }
 }
 
+/// The rows of RETURNING, and their columns.
+pub(super) type Returned = (SchemaRef, Vec<RecordBatch>);
+
 /// Carries out an INSERT, UPDATE, DELETE or MERGE.
-pub(super) async fn change(change: &Change, statement: &Statement, params: &[ScalarValue]) -> Result<Outcome> {
+///
+/// # Errors
+/// `0A000` where the rows that it answers have other columns than the client was told.
+pub(super) async fn change(change: &Change, prepared: &Prepared, params: &[ScalarValue]) -> Result<Outcome> {
+    let statement = prepared.statement.as_ref();
     if let Some(constants) = Constants::of(&statement.ast)
         && let Some((target, columns)) = constants.columns(&change.planner, statement, params).await?
     {
@@ -138,16 +147,21 @@ pub(super) async fn change(change: &Change, statement: &Statement, params: &[Sca
         return Ok(Outcome::command(format!("INSERT 0 {rows}")));
     }
     let parts = Parts::plan_apart(&change.planner, &change.guard, statement).await?;
+    if let (Some(told), Some(now)) = (&prepared.schema, parts.answer())
+        && !same_columns(told, &now)
+    {
+        return Err(other_columns());
+    }
     parts.run(change, statement, params).await
 }
 
-/// Carries one change out: how many rows it took, and those that RETURNING asks for.
+/// Carries one change out: how many rows it took, and those that RETURNING asks for, with the columns that they have.
 pub(super) async fn run(
     change: &Change,
     work: &Work,
     statement: &Statement,
     params: &[ScalarValue],
-) -> Result<(u64, Option<Vec<RecordBatch>>)> {
+) -> Result<(u64, Option<Returned>)> {
     let changes = bind(&work.changes, statement, params)?.unwrap_or_else(|| work.changes.clone());
     if let Some(count) = work.all_rows {
         change
@@ -258,7 +272,7 @@ async fn replace(
 }
 
 /// The tag, or the rows of RETURNING.
-pub(super) fn outcome(work: &Work, count: u64, returned: Option<Vec<RecordBatch>>) -> Outcome {
+pub(super) fn outcome(work: &Work, count: u64, returned: Option<Returned>) -> Outcome {
     let tag = match work.verb {
         Verb::Insert => "INSERT 0",
         Verb::Update => "UPDATE",
@@ -267,13 +281,34 @@ pub(super) fn outcome(work: &Work, count: u64, returned: Option<Vec<RecordBatch>
         Verb::Truncate => "TRUNCATE TABLE",
         Verb::Copy => "COPY",
     };
-    match (&work.returning, returned) {
-        (Some(returning), Some(batches)) => {
-            let tag = tag.trim_end_matches(" 0");
-            Outcome::Rows { stream: BatchStream::of(execute::client_schema(&returning.plan), batches), tag }
+    match returned {
+        Some((schema, batches)) => {
+            Outcome::Rows { stream: BatchStream::of(schema, batches), tag: tag.trim_end_matches(" 0") }
         }
-        _ => Outcome::command(format!("{tag} {count}")),
+        None => Outcome::command(format!("{tag} {count}")),
     }
+}
+
+/// Adds the tables whose foreign keys lead to the tables, and those whose lead to them.
+fn add_referencing(change: &Change, tables: &mut Vec<(Arc<Object>, TableReference)>) -> Result<()> {
+    let mut objects = change.scope().objects();
+    objects.sort_by_key(|object| object.oid);
+    let mut at = 0;
+    while let Some((to, _)) = tables.get(at) {
+        let to = to.name.clone();
+        at += 1;
+        for object in &objects {
+            let leads = object.constraints.iter().any(|constraint| constraint.kind.target().as_ref() == Some(&to));
+            if leads && !tables.iter().any(|(known, _)| known.id == object.id) {
+                let (schema, name) = (object.name.schema.as_str(), object.name.name.as_str());
+                change.notice("00000", format!("truncate cascades to table \"{name}\""));
+                let name =
+                    ast::ObjectName::from(vec![ast::Ident::with_quote('"', schema), ast::Ident::with_quote('"', name)]);
+                tables.push((names::changed(&change.planner, &name, Verb::Truncate)?, names::reference(&name)?));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// What RETURNING makes of the changed rows.
@@ -283,7 +318,7 @@ async fn returned(
     statement: &Statement,
     params: &[ScalarValue],
     rows: Vec<RecordBatch>,
-) -> Result<Vec<RecordBatch>> {
+) -> Result<Returned> {
     // one batch, so that they come in the order in which they were changed
     let one = match rows.first() {
         Some(first) => vec![
@@ -297,7 +332,7 @@ async fn returned(
     let rows = execute::rows(&change.shared.resources, change.state(), &plan, change.guard.clone()).await?;
     let batches = rows.try_collect().await?;
     returning::fill(&returning.rows, Vec::new()).await;
-    Ok(batches)
+    Ok((execute::client_schema(&plan), batches))
 }
 
 /// Has the sequences that number the rows of the table go on behind the greatest numbers that are there: no index would
@@ -359,12 +394,15 @@ async fn greatest(change: &Change, target: &Target, column: &str) -> Result<i64>
 pub(super) async fn truncate(change: &Change, statement: &ast::Truncate) -> Result<Outcome> {
     let mut tables = Vec::new();
     for target in &statement.table_names {
-        tables.push((names::changed(&change.planner, &target.name, Verb::Truncate)?, &target.name));
+        tables.push((names::changed(&change.planner, &target.name, Verb::Truncate)?, names::reference(&target.name)?));
     }
-    for (table, name) in tables {
+    if matches!(statement.cascade, Some(ast::CascadeOption::Cascade)) {
+        add_referencing(change, &mut tables)?;
+    }
+    for (table, reference) in tables {
         // rows that others add meanwhile are to go, too
         change.overlay.mind(&table.name);
-        let provider = change.planner.source(&names::reference(name)?, 0).await?;
+        let provider = change.planner.source(&reference, 0).await?;
         let none = LogicalPlanBuilder::scan(table.name.quoted(), provider, None)
             .and_then(|scan| scan.filter(lit(false))?.build())
             .map_err(errors::from_datafusion)?;

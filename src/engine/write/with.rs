@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use datafusion::arrow::array::RecordBatch;
-use datafusion::arrow::datatypes::{Field, Schema};
+use datafusion::arrow::datatypes::{Field, Schema, SchemaRef};
 use datafusion::catalog::MemTable;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::scalar::ScalarValue;
@@ -126,6 +126,14 @@ impl Parts {
         }
     }
 
+    /// The columns of the rows that the statement answers.
+    pub fn answer(&self) -> Option<SchemaRef> {
+        match &self.last {
+            Last::Change(work) => work.returning.as_ref().map(|returning| execute::client_schema(&returning.plan)),
+            Last::Query(plan) => Some(execute::client_schema(plan)),
+        }
+    }
+
     /// Carries the parts out, one after another.
     pub async fn run(self, change: &Change, statement: &Statement, params: &[ScalarValue]) -> Result<Outcome> {
         for (work, table) in &self.before {
@@ -133,7 +141,7 @@ impl Parts {
             let schema = datafusion::catalog::TableProvider::schema(table.as_ref());
             let renamed = |batch: RecordBatch| RecordBatch::try_new(schema.clone(), batch.columns().to_vec());
             let batches: std::result::Result<Vec<_>, _> =
-                returned.unwrap_or_default().into_iter().map(renamed).collect();
+                returned.into_iter().flat_map(|(_, batches)| batches).map(renamed).collect();
             let failed = |error| Error::internal("returned rows do not fit").with_source(error);
             returning::fill(table, batches.map_err(failed)?).await;
         }
@@ -143,8 +151,8 @@ impl Parts {
                 Ok(rows::outcome(&work, count, returned))
             }
             Last::Query(plan) => {
-                let schema = execute::client_schema(&plan);
                 let plan = bind(&plan, statement, params)?.unwrap_or(plan);
+                let schema = execute::client_schema(&plan);
                 let rows = execute::rows(&change.shared.resources, change.state(), &plan, change.guard.clone()).await?;
                 let batches = rows.try_collect().await?;
                 Ok(Outcome::Rows { stream: BatchStream::of(schema, batches), tag: "SELECT" })

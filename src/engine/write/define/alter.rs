@@ -49,11 +49,29 @@ pub(super) async fn table(change: &Change, alter: &ast::AlterTable, kind: &str) 
         let missing = || Error::internal("a table vanished while it was altered");
         let object = change.overlay.scope().object(&name).ok_or_else(missing)?;
         match object.kind {
-            ObjectKind::View { .. } | ObjectKind::Sequence(_) => of_other(change, &object, operation)?,
+            ObjectKind::View { .. } | ObjectKind::Sequence(_) => of_other(change, &object, operation).await?,
+            _ if object.query.is_some() && changes_columns(operation) => {
+                return Err(not_performed(operation, &object.name.name, object.noun()));
+            }
             _ => one(change, &object, operation).await?,
         }
     }
     Ok(())
+}
+
+/// Whether it is one of those that a materialized view's query decides on.
+fn changes_columns(operation: &Operation) -> bool {
+    use ast::AlterColumnOperation as Of;
+    match operation {
+        Operation::AddColumn { .. }
+        | Operation::DropColumn { .. }
+        | Operation::AddConstraint { .. }
+        | Operation::DropConstraint { .. } => true,
+        Operation::AlterColumn { op, .. } => {
+            matches!(op, Of::SetNotNull | Of::DropNotNull | Of::DropDefault | Of::SetDataType { .. })
+        }
+        _ => false,
+    }
 }
 
 /// The index that is altered, if it is one.
@@ -107,12 +125,12 @@ pub(super) async fn set_schema(
 }
 
 /// What may be done to a view or a sequence.
-fn of_other(change: &Change, object: &Arc<Object>, operation: &Operation) -> Result<()> {
+async fn of_other(change: &Change, object: &Arc<Object>, operation: &Operation) -> Result<()> {
     let is_view = object.sequence().is_none();
     match operation {
         Operation::OwnerTo { new_owner } => owner_stays(change, new_owner),
         Operation::RenameColumn { old_column_name, new_column_name } if is_view => {
-            alter_columns::rename_in_view(change, object, &folded(old_column_name), &folded(new_column_name))
+            alter_columns::rename_in_view(change, object, &folded(old_column_name), &folded(new_column_name)).await
         }
         Operation::SetOptionsParens { options: given } if is_view => options::check_of_view(change, given).map(drop),
         Operation::ValidateConstraint { name } => match (alteration(name), is_view) {

@@ -11,12 +11,13 @@ use super::columns::{check_identity, declared, stored_name, typed};
 use super::constraints::Constraints;
 use super::drop::{cascades, depended_on, settle_readers};
 use super::expressions::{self, Place};
-use super::relations::{plan, quoted, readers, shown};
+use super::relations::{edit_foreign_keys, plan, quoted, readers, shown};
 use super::tables::select_from;
 use super::{alterations, sequences};
 use crate::catalog::{Object, ObjectKind, OwnedBy, Sequence};
 use crate::dialect::{self, alteration_of_column, folded};
 use crate::error::{Error, ErrorKind, Result};
+use crate::names::TableName;
 use crate::pgcatalog::format_type;
 use crate::pgtypes;
 use crate::table::{ConstraintKind, Definition, WriteMode, WriteSpec};
@@ -237,7 +238,19 @@ pub(super) async fn rename(change: &Change, table: &Arc<Object>, old: &str, new:
             change.overlay.put_sequence(&object.name, Sequence { owned_by, ..sequence.clone() });
         }
     }
-    for reader in readers(change, &table.name) {
+    edit_foreign_keys(change, &table.name, |key| {
+        if let ConstraintKind::ForeignKey { references, .. } = key {
+            *references = references.iter().map(renamed).collect();
+        }
+    })
+    .await?;
+    check_readers(change, &table.name).await
+}
+
+/// # Errors
+/// `0A000` where a view reads a column that has another name now.
+async fn check_readers(change: &Change, of: &TableName) -> Result<()> {
+    for reader in readers(change, of) {
         let Some(definition) = reader.defining_query() else { continue };
         if plan(change, definition).await.is_err() {
             let message = format!("renaming a column that view \"{}\" reads", reader.name.name);
@@ -279,7 +292,7 @@ fn renamed_in(text: &str, old: &str, new: &str) -> String {
     }
 }
 
-pub(super) fn rename_in_view(change: &Change, view: &Arc<Object>, old: &str, new: &str) -> Result<()> {
+pub(super) async fn rename_in_view(change: &Change, view: &Arc<Object>, old: &str, new: &str) -> Result<()> {
     if !has(view, old) {
         return Err(Error::new(ErrorKind::UndefinedColumn, format!("column \"{old}\" does not exist")));
     }
@@ -292,7 +305,8 @@ pub(super) fn rename_in_view(change: &Change, view: &Arc<Object>, old: &str, new
         if let ObjectKind::View { definition } = &mut object.kind {
             *definition = format!("SELECT * FROM ({definition}) AS view_query ({})", names.join(", "));
         }
-    })
+    })?;
+    check_readers(change, &view.name).await
 }
 
 pub(super) async fn alter(

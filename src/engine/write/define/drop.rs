@@ -252,7 +252,30 @@ fn defaults(change: &Change, gone: &[Arc<Object>]) -> Vec<Default> {
     gone.iter().filter(|object| object.sequence().is_some()).flat_map(of).collect()
 }
 
+/// # Errors
+/// `2BP01` for the sequence of an identity column that stays.
+fn check_identities(change: &Change, doomed: &[Arc<Object>]) -> Result<()> {
+    for (sequence, owner) in doomed.iter().filter_map(|object| Some((object, object.sequence()?.owned_by.as_ref()?))) {
+        let tables = change.overlay.scope().objects();
+        let table = tables.iter().find(|table| table.id == owner.table);
+        let is_identity = |table: &Object| {
+            table.columns.iter().any(|column| column.name == owner.column && column.identity.is_some())
+        };
+        let Some(table) = table.filter(|table| is_identity(table)) else { continue };
+        if doomed.iter().any(|other| other.id == table.id) {
+            continue;
+        }
+        let column = format!("column {} of {}", owner.column, told(change, table));
+        let message = format!("cannot drop {} because {column} requires it", told(change, sequence));
+        return Err(
+            Error::new(ErrorKind::DependentObjects, message).with_hint(format!("You can drop {column} instead."))
+        );
+    }
+    Ok(())
+}
+
 async fn drop_all(change: &Change, doomed: &[Arc<Object>], cascade: bool) -> Result<()> {
+    check_identities(change, doomed)?;
     let dependants = dependants(change, doomed);
     let mut gone: Vec<Arc<Object>> =
         doomed.iter().cloned().chain(dependants.iter().map(|(reader, _)| reader.clone())).collect();

@@ -16,6 +16,7 @@ use crate::engine::names::Relation;
 use crate::engine::session::Outcome;
 use crate::error::{Error, ErrorKind, Result};
 use crate::names::{TableName, quote_ident};
+use crate::table::{Constraint, ConstraintKind};
 
 /// What begins the name of a session's schema for what is gone at its end.
 const TEMPORARY: &str = "pg_temp_";
@@ -191,6 +192,29 @@ pub(super) async fn rename(change: &Change, old: &TableName, new: &TableName) ->
                 *query = renamed_in(query, old, new);
             }
         })?;
+    }
+    edit_foreign_keys(change, old, |key| {
+        if let ConstraintKind::ForeignKey { schema, table, .. } = key {
+            (*schema, *table) = (new.schema.clone(), new.name.clone());
+        }
+    })
+    .await
+}
+
+/// Changes the foreign keys that lead to the table.
+pub(super) async fn edit_foreign_keys(
+    change: &Change,
+    to: &TableName,
+    edit: impl Fn(&mut ConstraintKind),
+) -> Result<()> {
+    let leads = |constraint: &Constraint| constraint.kind.target().as_ref() == Some(to);
+    for table in change.overlay.scope().objects() {
+        if !table.constraints.iter().any(leads) {
+            continue;
+        }
+        let mut definition = change.definition(&table).await?;
+        definition.constraints.iter_mut().filter(|key| leads(key)).for_each(|key| edit(&mut key.kind));
+        change.overlay.redefine(&table.name, &definition).await?;
     }
     Ok(())
 }

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::super::Change;
 use super::columns::as_written;
 use super::relations::{existing, owned, owned_if, place};
-use crate::catalog::{Object, ObjectKind, OwnedBy, Position, Sequence};
+use crate::catalog::{Column, Object, ObjectKind, OwnedBy, Position, Sequence};
 use crate::dialect::{self, SequenceOption, sequence_options};
 use crate::engine::names::Relation;
 use crate::engine::session::Outcome;
@@ -54,11 +54,17 @@ pub(super) async fn apply(change: &Change, object: &Arc<Object>, options: &[Sequ
     if let Some(owner) = owner(change, &object.name, options)? {
         sequence.owned_by = owner;
     }
+    let sequences = change.shared.running.catalog.sequences();
+    if sequence.start != old.start {
+        // where a sequence starts is asked at RESTART only
+        let (at, _) = sequences.position(object.id, old).await?;
+        sequences.set(object.id, at).await?;
+    }
     for option in options {
         if let SequenceOption::Restart(value) = option {
             let value = value.unwrap_or(sequence.start);
             check_within("RESTART", value, &sequence)?;
-            change.shared.running.catalog.sequences().set(object.id, Position { value, is_called: false }).await?;
+            sequences.set(object.id, Position { value, is_called: false }).await?;
         }
     }
     if sequence != *old {
@@ -210,11 +216,21 @@ pub(super) fn make_for(
     let mut declared = Sequence::numbering(column.data_type());
     let options: Vec<String> = options.unwrap_or_default().iter().map(ToString::to_string).collect();
     declare(&mut declared, &sequence_options(&options.join(" "))?, true)?;
+    Ok(put_for(change, table, column.name(), declared))
+}
+
+/// [`make_for`] for a column that numbers itself as that of another table does.
+pub(super) fn make_like(change: &Change, table: &TableName, column: &Column, other: Option<&Sequence>) {
+    let declared = other.cloned().unwrap_or_else(|| Sequence::numbering(&column.data_type));
+    put_for(change, table, &column.name, declared);
+}
+
+fn put_for(change: &Change, table: &TableName, column: &str, declared: Sequence) -> TableName {
     let is_taken = |name: &str| change.overlay.scope().object(&TableName::new(table.schema.as_str(), name)).is_some();
-    let name = TableName::new(table.schema.as_str(), free_name(&table.name, column.name(), SEQUENCE_LABEL, is_taken));
-    let owned_by = Some(OwnedBy { table: Uuid::nil(), column: column.name().clone() });
+    let name = TableName::new(table.schema.as_str(), free_name(&table.name, column, SEQUENCE_LABEL, is_taken));
+    let owned_by = Some(OwnedBy { table: Uuid::nil(), column: column.to_owned() });
     change.overlay.put_sequence(&name, Sequence { owned_by, ..declared });
-    Ok(name)
+    name
 }
 
 /// Whether the default takes values of a sequence that was made for the column, and is no table's yet.

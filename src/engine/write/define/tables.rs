@@ -15,7 +15,7 @@ use super::columns::{Declared, declared};
 use super::constraints::Constraints;
 use super::relations::{self, existing, is_temporary, place, quoted};
 use super::{checks, expressions, options, sequences};
-use crate::catalog::Column;
+use crate::catalog::{Column, ObjectKind};
 use crate::dialect::{LIKE, Statement, folded, visible_name};
 use crate::engine::planned::bind;
 use crate::engine::session::Outcome;
@@ -237,12 +237,12 @@ async fn defined(change: &Change, name: &TableName, table: &ast::CreateTable) ->
     let mut columns: Vec<Declared> = Vec::new();
     let mut constraints = Constraints::new(name, column_names(change, table)?, Vec::new());
     if let Some(ast::CreateTableLikeKind::Plain(like) | ast::CreateTableLikeKind::Parenthesized(like)) = &table.like {
-        copied(change, &like.name, &[], &mut columns, &mut constraints).await?;
+        copied(change, name, &like.name, &[], &mut columns, &mut constraints)?;
     }
     for column in &table.columns {
         if column.name.value == LIKE {
             let (from, what) = like_of(&column.data_type)?;
-            copied(change, from, what, &mut columns, &mut constraints).await?;
+            copied(change, name, from, what, &mut columns, &mut constraints)?;
         } else {
             columns.push(declared(change, column, &mut constraints)?);
         }
@@ -299,17 +299,24 @@ fn like_of(data_type: &ast::DataType) -> Result<(&ast::ObjectName, &[String])> {
     }
 }
 
-/// The columns of another relation, with what INCLUDING says.
-async fn copied(
+/// The columns of another relation, with what INCLUDING and EXCLUDING say, the last of each.
+fn copied(
     change: &Change,
+    table: &TableName,
     from: &ast::ObjectName,
     what: &[String],
     columns: &mut Vec<Declared>,
     constraints: &mut Constraints,
 ) -> Result<()> {
     let object = relations::known(change, from)?;
+    let is_view = matches!(object.kind, ObjectKind::View { .. });
     let has = |word: &str| {
-        what.iter().any(|given| matches!(given.trim_matches('\''), given if given == word || given == "all"))
+        let said = what.iter().rev().find_map(|given| {
+            let given = given.trim_matches('\'');
+            let (is_in, given) = given.strip_prefix('-').map_or((true, given), |given| (false, given));
+            (given == word || given == "all").then_some(is_in)
+        });
+        said == Some(true)
     };
     for column in &object.columns {
         let definition = ColumnDefinition {
@@ -320,7 +327,13 @@ async fn copied(
             generated: column.generated.clone().filter(|_| has("generated")),
             identity: column.identity.clone().filter(|_| has("identity")),
         };
-        let nullable = column.nullable;
+        if definition.identity.is_some() {
+            let sequences = change.owned_sequences(&object, Some(&column.name));
+            let numbering = sequences.first().and_then(|sequence| sequence.sequence());
+            sequences::make_like(change, table, column, numbering);
+        }
+        // what a query is known to give is no constraint
+        let nullable = column.nullable || is_view;
         columns.push(Declared { field: Field::new(&column.name, column.data_type.clone(), nullable), definition });
     }
     for constraint in &object.constraints {

@@ -9,6 +9,7 @@ use super::tables::{Kept, fill, renamed};
 use super::{options, updatable};
 use crate::catalog::{Column, Object, ObjectKind};
 use crate::dialect::{self, folded};
+use crate::engine::execute;
 use crate::engine::session::Outcome;
 use crate::error::{Error, ErrorKind, Result};
 use crate::pgcatalog::format_type;
@@ -54,7 +55,7 @@ pub(super) async fn create(change: &Change, view: &ast::CreateView) -> Result<Ou
 }
 
 fn columns_of(plan: &LogicalPlan) -> Vec<Column> {
-    plan.schema().fields().iter().map(|field| Column::of_result(field)).collect()
+    execute::client_schema(plan).fields().iter().map(|field| Column::of_result(field)).collect()
 }
 
 /// The query with its columns named: `*` alone written out, and those of the view's own list.
