@@ -36,6 +36,8 @@ impl QueryPlanner for OperatorPlanner {
     ) -> DataFusionResult<Arc<dyn ExecutionPlan>> {
         let ours: Vec<Arc<dyn ExtensionPlanner + Send + Sync>> =
             vec![functions::extension_planner(), Arc::new(MaterializedPlanner::default())];
+        let guarded = optimizer::guarded(plan)?;
+        let plan = guarded.as_ref().unwrap_or(plan);
         DefaultPhysicalPlanner::with_extension_planners(ours).create_physical_plan(plan, session).await
     }
 }

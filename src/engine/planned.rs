@@ -119,7 +119,7 @@ pub(super) fn bind(plan: &LogicalPlan, statement: &Statement, params: &[ScalarVa
         true => execute::coerced(plan, &DEFAULTS),
         false => Ok(plan),
     };
-    let deep = |plan| match params.iter().any(|value| typing::depth(&value.data_type()) > 1) {
+    let deep = |plan| match params.iter().any(|value| pgtypes::dimensions(&value.data_type()) > 1) {
         true => typing::casts_as_deep(plan),
         false => Ok(plan),
     };

@@ -22,11 +22,13 @@ enum Kind {
     TimeZone,
     DateStyle,
     Encoding,
+    /// A switch that has no other side.
+    Off,
     /// Shown, never set.
     Fixed,
 }
 
-use Kind::{Choice, DateStyle, Encoding, Fixed, Postgres, Text, TimeZone};
+use Kind::{Choice, DateStyle, Encoding, Fixed, Off, Postgres, Text, TimeZone};
 
 struct Definition {
     /// As SHOW and ParameterStatus write it.
@@ -56,6 +58,7 @@ const DEFINITIONS: &[Definition] = &[
     told("client_encoding", "UTF8", Encoding, "the client's character set"),
     told("DateStyle", "ISO, MDY", DateStyle, "display format for dates"),
     own("default_transaction_isolation", "repeatable read", Postgres, "every transaction reads one release"),
+    own("default_with_oids", "off", Off, "tables have no oids"),
     told("default_transaction_read_only", "off", Postgres, "whether transactions are read-only"),
     told("in_hot_standby", "off", Fixed, "always off"),
     told("integer_datetimes", "on", Fixed, "always on"),
@@ -77,7 +80,7 @@ const DEFINITIONS: &[Definition] = &[
 ];
 
 /// Those that are shown by name only, as in PostgreSQL.
-const UNLISTED: [&str; 3] = ["is_superuser", ROLE, SESSION_AUTHORIZATION];
+const UNLISTED: [&str; 4] = ["default_with_oids", "is_superuser", ROLE, SESSION_AUTHORIZATION];
 
 /// Who the session is, and whom it acts for. Neither is changed by RESET ALL.
 pub const SESSION_AUTHORIZATION: &str = "session_authorization";
@@ -385,6 +388,7 @@ fn checked(name: &str, value: &str, current: &str) -> Result<(String, String)> {
     };
     let value = match definition.kind {
         Text => value.to_owned(),
+        Off => boolean(value).filter(|value| *value == "off").ok_or_else(bad)?.to_owned(),
         Postgres => theirs.map_or_else(|| Ok(value.to_owned()), |setting| setting.checked(value))?,
         Choice(choices) => {
             let lower = value.to_lowercase();

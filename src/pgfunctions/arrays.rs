@@ -11,6 +11,7 @@ use datafusion::arrow::compute::{self, CastOptions, cast_with_options, concat, n
 use datafusion::arrow::datatypes::{DataType, Field, Int32Type};
 use datafusion::common::plan_err;
 use datafusion::error::Result as DataFusionResult;
+use datafusion::functions_nested::flatten::flatten;
 use datafusion::functions_nested::{array_has, cardinality, dimension, length, position, remove};
 use datafusion::logical_expr::simplify::{ExprSimplifyResult, SimplifyContext};
 use datafusion::logical_expr::type_coercion::binary::comparison_coercion;
@@ -72,6 +73,11 @@ fn subscripts(_: &Env, args: &[Value<'_>]) -> Result<Output> {
         places.reverse();
     }
     Ok(Output::List(places))
+}
+
+/// The elements of an array of so many dimensions, row by row, as one of one dimension.
+pub fn elements(array: Expr, dimensions: usize) -> Expr {
+    (1..dimensions).fold(array, |array, _| flatten(array))
 }
 
 /// Those over arrays of any type.

@@ -84,6 +84,7 @@ pub fn relation_planner() -> Arc<dyn RelationPlanner> {
 }
 
 pub use array_order::ARRAY_ORDER;
+pub use arrays::elements;
 pub use composite::COMPOSITE;
 pub use json::{JsonType, check_path, rewrite_casts as rewrite_json_casts};
 pub use keys::{both_by_keys, by_keys, in_subquery_by_keys, sort_by_keys};

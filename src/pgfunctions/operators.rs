@@ -9,11 +9,13 @@ use datafusion::logical_expr::{Expr, ExprSchemable, GetFieldAccess, Operator, bi
 use datafusion::scalar::ScalarValue;
 use datafusion::sql::sqlparser::ast::BinaryOperator as Op;
 
+use super::arrays::elements;
 use super::guarded::of_one_scale;
 use super::json::JsonType;
 use super::regex::is_plain;
 use super::{call, external};
 use crate::error::Error;
+use crate::pgtypes;
 
 /// The planner of operators.
 #[derive(Debug)]
@@ -126,6 +128,11 @@ pub fn matching_part(args: &[Expr]) -> DataFusionResult<Expr> {
         }
         args => call("substring_matching", args.to_vec()),
     }
+}
+
+/// Arrays as arrays of their elements.
+fn flat(arrays: [&Expr; 2], schema: &DFSchema) -> Vec<Expr> {
+    arrays.map(|array| elements(array.clone(), pgtypes::dimensions(&type_of(array, schema)))).into()
 }
 
 fn type_of(expr: &Expr, schema: &DFSchema) -> DataType {
@@ -263,9 +270,9 @@ fn values(op: &Op, left: &Expr, right: &Expr, schema: &DFSchema) -> DataFusionRe
             };
             call(function, vec![left.clone(), right.clone()]).map(Some)
         }
-        Op::PGOverlap if lists => call("array_has_any", vec![left.clone(), right.clone()]).map(Some),
-        Op::AtArrow if lists => call("array_has_all", vec![left.clone(), right.clone()]).map(Some),
-        Op::ArrowAt if lists => call("array_has_all", vec![right.clone(), left.clone()]).map(Some),
+        Op::PGOverlap if lists => call("array_has_any", flat([left, right], schema)).map(Some),
+        Op::AtArrow if lists => call("array_has_all", flat([left, right], schema)).map(Some),
+        Op::ArrowAt if lists => call("array_has_all", flat([right, left], schema)).map(Some),
         // text is in the order of its bytes anyway
         Op::Custom(symbol) => Ok(by_bytes(symbol).map(|op| binary_expr(left.clone(), op, right.clone()))),
         Op::PGStartsWith => Ok(Some(datafusion::functions::expr_fn::starts_with(left.clone(), right.clone()))),

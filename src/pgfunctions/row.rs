@@ -9,7 +9,7 @@ use std::cell::RefCell;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use datafusion::arrow::array::ArrayRef;
+use datafusion::arrow::array::{ArrayRef, AsArray};
 use datafusion::arrow::datatypes::{DataType, FieldRef};
 use datafusion::error::Result as DataFusionResult;
 use datafusion::logical_expr::{
@@ -174,6 +174,11 @@ impl ScalarUDFImpl for RowFunction {
             outputs.push(if null { Output::Null } else { (self.row.eval)(&env, &values).map_err(external)? });
         }
         let array: ArrayRef = build(self.row.returns, outputs)?;
-        if constant { Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(&array, 0)?)) } else { Ok(array.into()) }
+        Ok(match (constant, array.as_list_opt::<i32>()) {
+            (false, _) => array.into(),
+            // a value made of it would not know what its elements are
+            (true, Some(list)) => ColumnarValue::Scalar(ScalarValue::List(Arc::new(list.clone()))),
+            (true, None) => ColumnarValue::Scalar(ScalarValue::try_from_array(&array, 0)?),
+        })
     }
 }

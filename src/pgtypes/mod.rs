@@ -47,8 +47,8 @@ pub use scales::{scaled_texts, shown_scale};
 pub use style::{ByteaOutput, DateFormat, DateOrder, IntervalStyle, Style};
 pub use text::{json_texts, put_json_string, texts};
 pub use types::{
-    PG_TYPE_KEY, TYPE_MODIFIER_KEY, array_type, arrow_type, column_modifier, column_origin, column_type, element_of,
-    is_reg, pg_type, type_modifier, type_named, type_size, with_origin,
+    PG_TYPE_KEY, TYPE_MODIFIER_KEY, array_type, arrow_type, column_modifier, column_origin, column_type, dimensions,
+    element_of, is_reg, pg_type, type_modifier, type_named, type_size, with_origin,
 };
 
 /// How a value travels: Bind's and RowDescription's format code.

@@ -124,6 +124,14 @@ pub fn type_modifier(data_type: &DataType) -> i32 {
 }
 
 /// The Arrow type that values of a PostgreSQL type become (parameters, casts); `None` for a type we cannot hold.
+/// How many dimensions arrays of the type have; 0 of what is no array.
+pub fn dimensions(data_type: &DataType) -> usize {
+    match data_type {
+        DataType::List(item) => 1 + dimensions(item.data_type()),
+        _ => 0,
+    }
+}
+
 /// A `numeric` without a modifier becomes [`FREE`]; a decoded parameter carries its own scale.
 pub fn arrow_type(pg_type: &Type) -> Option<DataType> {
     Some(match *pg_type {

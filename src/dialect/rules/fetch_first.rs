@@ -23,7 +23,9 @@ impl Rule for Rewriter {
         };
         match (query.body.as_mut(), &query.order_by) {
             (SetExpr::Select(select), Some(OrderBy { kind: OrderByKind::Expressions(order), .. }))
-                if select.distinct.is_none() && select.qualify.is_none() =>
+                if select.distinct.is_none()
+                    && select.qualify.is_none()
+                    && order.iter().all(|key| !matches!(meant(&key.expr, select), Expr::Value(_))) =>
             {
                 select.qualify = Some(among_first(select, order, quantity(fetch), offset));
             }

@@ -1,4 +1,4 @@
-//! `ROLLUP ((a, b), c)` → `GROUPING SETS ((a, b, c), (a, b), ())`, and `GROUPING SETS (CUBE (a, b), c)` → the sets that it
+//! `GROUP BY (a, b)` → `GROUP BY a, b`, `ROLLUP ((a, b), c)` → `GROUPING SETS ((a, b, c), (a, b), ())`, and `GROUPING SETS (CUBE (a, b), c)` → the sets that it
 //! stands for.
 //!
 //! Blocked by: DataFusion takes single columns in ROLLUP and CUBE, and neither within GROUPING SETS. Remove when it does.
@@ -19,6 +19,13 @@ type Sets = Vec<Vec<Expr>>;
 impl Rule for Rewriter {
     fn pre_visit_select(&mut self, select: &mut Select) {
         let GroupByExpr::Expressions(groups, _) = &mut select.group_by else { return };
+        if groups.iter().any(|group| matches!(group, Expr::Tuple(_))) {
+            let members = std::mem::take(groups).into_iter().flat_map(|group| match group {
+                Expr::Tuple(members) => members,
+                group => vec![group],
+            });
+            *groups = members.collect();
+        }
         for group in groups {
             let is_plain = |members: &Sets| members.iter().all(|member| member.len() == 1);
             let sets = match group {

@@ -7,8 +7,8 @@ use std::collections::HashMap;
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, Function, NamedWindowDefinition, NamedWindowExpr, Query, Select, SetExpr, WindowSpec, WindowType,
-    visit_expressions_mut,
+    Expr, Function, NamedWindowDefinition, NamedWindowExpr, Query, Select, SetExpr, WindowFrameBound, WindowSpec,
+    WindowType, visit_expressions_mut,
 };
 
 use super::Rule;
@@ -77,8 +77,23 @@ fn windows_of(select: &mut Select) -> Windows {
     windows
 }
 
+fn has_offset(window: &WindowSpec) -> bool {
+    use WindowFrameBound::{Following, Preceding};
+    let is_offset = |bound: &WindowFrameBound| matches!(bound, Preceding(Some(_)) | Following(Some(_)));
+    window
+        .window_frame
+        .as_ref()
+        .is_some_and(|frame| is_offset(&frame.start_bound) || frame.end_bound.as_ref().is_some_and(is_offset))
+}
+
 fn complete_call(expr: &mut Expr, windows: &Windows) {
     let Expr::Function(Function { over: Some(over), .. }) = expr else { return };
+    // what an offset is, is found where the call stands
+    if let WindowType::NamedWindow(name) = over
+        && let Some(spec) = windows.get(&folded(name)).filter(|spec| has_offset(spec))
+    {
+        *over = WindowType::WindowSpec(spec.clone());
+    }
     if let WindowType::WindowSpec(spec) = over {
         complete(spec, windows);
         // one that there is not, which the planner says

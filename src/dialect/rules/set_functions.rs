@@ -6,8 +6,8 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, ObjectName, TableFactor, Value, ValueWithSpan,
-    Visit, Visitor,
+    Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, ObjectName, TableFactor, Value,
+    ValueWithSpan, Visit, Visitor,
 };
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::Parser;
@@ -153,6 +153,12 @@ impl Rule for Rewriter {
     }
 
     fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) {
+        if let TableFactor::Table { name, args: Some(_), .. } = factor
+            && name_of(name).as_deref() == Some(SERIES)
+        {
+            // DataFusion knows it under this name only
+            *name = ObjectName::from(vec![Ident::new(SERIES)]);
+        }
         let (TableFactor::Table { name, args: Some(_), .. } | TableFactor::Function { name, .. }) = &*factor else {
             return;
         };

@@ -1,17 +1,20 @@
 //! The rules that optimize plans: DataFusion's, and ours where those go wrong.
 
 mod around;
+mod conditional_projections;
 mod dependencies;
 mod distinct_counts;
 mod dynamic_filters;
 mod filter_pushdown;
 mod filtered_totals;
+mod guards;
 mod join_keys;
 mod kept_filters;
 mod lateral_fields;
 mod lone_inputs;
 mod null_equality;
 mod nulls;
+mod offsets;
 mod pass;
 mod predicates;
 mod repair;
@@ -28,6 +31,8 @@ use datafusion::physical_optimizer::join_selection::JoinSelection;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 
 use around::{Logical, Physical};
+pub(super) use guards::guarded;
+pub(super) use offsets::ALL_ROWS;
 
 /// What is done to logical plans, in order.
 pub(super) fn logical_rules() -> Vec<Logical> {
@@ -42,8 +47,13 @@ pub(super) fn logical_rules() -> Vec<Logical> {
 /// What is done to physical plans, in order.
 pub(super) fn physical_rules() -> Vec<Physical> {
     let rules = PhysicalOptimizer::new().rules.into_iter();
-    let rules =
-        rules.map(filter_pushdown::fenced).map(top_groups::limited).map(filtered_totals::kept).map(repair::repaired);
+    let rules = rules
+        .map(filter_pushdown::fenced)
+        .map(top_groups::limited)
+        .map(filtered_totals::kept)
+        .map(offsets::fenced)
+        .map(conditional_projections::kept)
+        .map(repair::repaired);
     // once it is settled which side is which, and before anything is made of what they say of themselves
     let after_joins = |rule: Physical| {
         let next: Option<Physical> = (rule.name() == JoinSelection::new().name()).then(|| Arc::new(nulls::Rule) as _);

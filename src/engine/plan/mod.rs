@@ -10,6 +10,7 @@ mod materialized_ctes;
 pub(super) mod multisets;
 mod queries_in_values;
 mod same_names;
+mod skipped_rows;
 mod subquery_order;
 
 use std::sync::Arc;
@@ -41,6 +42,7 @@ pub(super) fn rewritten(plan: LogicalPlan, typing: &Typing, assigns: bool, repea
         .and_then(aggregates::over_moving_frames)
         .and_then(pgfunctions::by_keys)
         .and_then(subquery_order::kept)
+        .and_then(skipped_rows::sorted)
         .and_then(decorrelate::decorrelated)
         .and_then(|plan| materialized_ctes::shared(plan, repeated))
 }

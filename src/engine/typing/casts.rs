@@ -18,7 +18,6 @@ use super::kinds::{Kind, is_integer, is_text, kind, name};
 use super::lengths;
 use super::literals;
 use super::place::{Place, at};
-use super::subscripts::depth;
 use super::{Operand, Typing, input_schema};
 use crate::dialect::rules::{JSONPATH_IN, REG_IN};
 use crate::engine::exact;
@@ -26,7 +25,7 @@ use crate::engine::text_casts::text_of;
 use crate::error::{Error, ErrorKind};
 use crate::pgcatalog;
 use crate::pgfunctions::{self, JsonType};
-use crate::pgtypes::{PG_TYPE_KEY, TYPE_MODIFIER_KEY, Type, column_type, element_of, type_modifier};
+use crate::pgtypes::{PG_TYPE_KEY, TYPE_MODIFIER_KEY, Type, column_type, dimensions, element_of, type_modifier};
 
 /// A literal that is cast to JSON, or is a path, is looked at while planning, as those of other types are.
 pub(super) fn check_json(expr: &Expr) -> Result<()> {
@@ -79,7 +78,7 @@ pub(super) fn cast(typing: &Typing, cast: Cast, schema: &DFSchema, assigns: bool
 
 /// The type for arrays of as many dimensions as those given have: `int[]` is that of all.
 fn as_deep(field: FieldRef, given: &DataType, assigns: bool) -> Result<FieldRef> {
-    let (wanted, had) = (depth(field.data_type()), depth(given));
+    let (wanted, had) = (dimensions(field.data_type()), dimensions(given));
     if wanted == 0 || had <= wanted {
         return Ok(field);
     }

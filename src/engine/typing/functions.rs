@@ -193,7 +193,13 @@ pub(super) fn aggregate(typing: &Typing, mut call: AggregateFunction, schema: &D
     if let Some(filter) = &call.params.filter {
         condition(filter, schema, "FILTER")?;
     }
+    let given = call.params.args.clone();
     let mut changed = arguments(typing, call.func.name(), &mut call.params.args, schema)?;
+    for key in call.params.order_by.iter_mut().filter(|_| call.params.distinct) {
+        if let Some((_, now)) = given.iter().zip(&call.params.args).find(|(given, _)| **given == key.expr) {
+            key.expr = now.clone();
+        }
+    }
     if let Some(ours) = ours_of(call.func.name(), &call.params.args, schema)? {
         (call.func, changed) = (ours, true);
     }

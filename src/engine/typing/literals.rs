@@ -18,11 +18,10 @@ use datafusion::scalar::ScalarValue;
 
 use super::kinds::{Kind, is_integer, kind};
 use super::place::{Place, at};
-use super::subscripts::depth;
 use crate::error::{Error, ErrorKind};
 use crate::pgfunctions::time::value_of_clock;
 use crate::pgfunctions::{JsonType, session_style};
-use crate::pgtypes::{self, FREE, Style, Type};
+use crate::pgtypes::{self, FREE, Style, Type, dimensions};
 
 /// A whole number that does not fit a bigint is a `numeric`, and `1e3` has all its digits: what computes with decimals knows
 /// none of a scale below zero.
@@ -121,7 +120,7 @@ fn with_documents(value: ScalarValue, pg_type: &Type) -> Result<ScalarValue> {
 fn as_wanted(value: ScalarValue, data_type: &DataType) -> Result<ScalarValue> {
     match value {
         ScalarValue::List(list) => {
-            let (wanted, had) = (depth(data_type), depth(list.data_type()));
+            let (wanted, had) = (dimensions(data_type), dimensions(list.data_type()));
             if had < wanted && list.iter().flatten().any(|array| !array.is_empty()) {
                 return Err(not_supported(had, wanted));
             }
@@ -232,7 +231,7 @@ impl Reader {
                 let value = pgtypes::read_text(&pg_type, text, style)
                     .map_err(|error| DataFusionError::External(Box::new(error)))?;
                 let value = as_wanted(with_documents(value, &pg_type)?, data_type)?;
-                match (depth(&value.data_type()), depth(data_type)) {
+                match (dimensions(&value.data_type()), dimensions(data_type)) {
                     (had, wanted) if had > wanted => Err(not_supported(had, wanted)),
                     _ => value.cast_to(data_type),
                 }

@@ -47,7 +47,6 @@ use parking_lot::Mutex;
 
 pub(super) use casts::casts_as_deep;
 pub(super) use place::{Place, Placed, at};
-pub(super) use subscripts::depth;
 
 use super::context::SessionInfo;
 use super::{arithmetic, text_casts};

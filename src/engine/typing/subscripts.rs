@@ -8,7 +8,6 @@ use datafusion::arrow::datatypes::{DataType, Field};
 use datafusion::common::DFSchema;
 use datafusion::error::Result;
 use datafusion::functions::unicode::expr_fn::substring;
-use datafusion::functions_nested::flatten::flatten;
 use datafusion::logical_expr::expr::{Cast, ScalarFunction};
 use datafusion::logical_expr::{Expr, ExprSchemable, Operator, ScalarUDF, binary_expr, when};
 use datafusion::prelude::lit;
@@ -17,7 +16,7 @@ use datafusion::scalar::ScalarValue;
 use super::arrays::{named_element, said};
 use super::{Operand, Typing, field_of};
 use crate::pgfunctions;
-use crate::pgtypes::{PG_TYPE_KEY, Type, column_type};
+use crate::pgtypes::{self, PG_TYPE_KEY, Type, column_type};
 
 /// What [`otherwise`] knows.
 pub(super) const OF_ARRAYS: &[&str] = &[
@@ -55,23 +54,14 @@ pub(super) fn otherwise(typing: &Typing, call: &ScalarFunction, schema: &DFSchem
     })
 }
 
-/// How many dimensions arrays of the type have; 0 of what is no array.
-pub(in crate::engine) fn depth(data_type: &DataType) -> usize {
-    match data_type {
-        DataType::List(item) => 1 + depth(item.data_type()),
-        _ => 0,
-    }
-}
-
 /// The elements of an array of several dimensions, row by row; `None` for any other.
 pub(super) fn elements(array: &Expr, schema: &DFSchema) -> Result<Option<Expr>> {
     let Ok((_, field)) = array.to_field(schema) else { return Ok(None) };
-    let depth = depth(field.data_type());
-    if depth < 2 {
+    let dimensions = pgtypes::dimensions(field.data_type());
+    if dimensions < 2 {
         return Ok(None);
     }
-    let flat = (1..depth).fold(array.clone(), |array, _| flatten(array));
-    said(flat, &column_type(&field), schema).map(Some)
+    said(pgfunctions::elements(array.clone(), dimensions), &column_type(&field), schema).map(Some)
 }
 
 fn of_elements(call: &ScalarFunction, schema: &DFSchema) -> Result<Option<Expr>> {

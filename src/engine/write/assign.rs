@@ -10,7 +10,7 @@ use datafusion::logical_expr::{Cast, Expr, ExprSchemable, LogicalPlan, cast};
 use crate::engine::{errors, typing};
 use crate::error::{Error, ErrorKind, Result};
 use crate::pgcatalog::format_type;
-use crate::pgtypes::{PG_TYPE_KEY, pg_type};
+use crate::pgtypes::{PG_TYPE_KEY, dimensions, pg_type};
 
 /// Checks the values that a planned INSERT gives to the columns.
 ///
@@ -51,8 +51,14 @@ fn check_value(value: &Expr, to: &DataType, column: &str, schema: &dyn ExprSchem
 }
 
 /// # Errors
-/// `42804` where the column, of type `to`, takes no values of type `from`.
+/// `42804` where the column, of type `to`, takes no values of type `from`; `0A000` for arrays of other dimensions.
 pub(super) fn check_type(from: &DataType, to: &DataType, column: &str) -> Result<()> {
+    let (had, wanted) = (dimensions(from), dimensions(to));
+    if had != wanted && had.min(wanted) > 0 {
+        let message = format!("column \"{column}\" holds arrays of {wanted} dimensions: one of {had} is not supported");
+        let hint = "The lists of a Delta table are all equally deep.";
+        return Err(Error::new(ErrorKind::FeatureNotSupported, message).with_hint(hint));
+    }
     if assignable(from, to) {
         return Ok(());
     }

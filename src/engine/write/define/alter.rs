@@ -144,8 +144,17 @@ async fn of_other(change: &Change, object: &Arc<Object>, operation: &Operation) 
 /// `42809` for what cannot be done to relations of the kind.
 pub(super) fn not_performed(operation: &Operation, name: &str, noun: &str) -> Error {
     let words = match operation {
-        Operation::AlterColumn { op: ast::AlterColumnOperation::SetDataType { .. }, .. } => {
-            "ALTER COLUMN ... SET DATA TYPE".to_owned()
+        Operation::AddColumn { .. } => "ADD COLUMN".to_owned(),
+        Operation::DropColumn { .. } => "DROP COLUMN".to_owned(),
+        Operation::AddConstraint { .. } => "ADD CONSTRAINT".to_owned(),
+        Operation::AlterColumn { op, .. } => {
+            let what = match op {
+                ast::AlterColumnOperation::SetDataType { .. } => "SET DATA TYPE",
+                ast::AlterColumnOperation::SetNotNull => "SET NOT NULL",
+                ast::AlterColumnOperation::DropNotNull => "DROP NOT NULL",
+                _ => "SET DEFAULT",
+            };
+            format!("ALTER COLUMN ... {what}")
         }
         Operation::ValidateConstraint { name } => match alteration(name) {
             Some(Alteration::Kin { words, .. }) => words.to_owned(),
