@@ -307,7 +307,7 @@ mod tests {
     fn arrays() {
         let text = |values: &[Option<&str>]| {
             let values: Vec<_> = values.iter().map(|value| ScalarValue::Utf8(value.map(str::to_owned))).collect();
-            list(&Type::TEXT, &values).unwrap()
+            array_of(&Type::TEXT, &[], &values).unwrap()
         };
         assert_eq!(
             ok(&Type::TEXT_ARRAY, r#"{"a b",c\"d,"NULL", null}"#),

@@ -266,9 +266,24 @@ mod tests {
         for word in [1, 1, Type::INT4.oid() as i32, 2, 1, 4, 7, -1] {
             bytes.extend_from_slice(&i32::to_be_bytes(word));
         }
-        let expected = list(&Type::INT4, &[ScalarValue::Int32(Some(7)), ScalarValue::Int32(None)]).unwrap();
+        let expected = array_of(&Type::INT4, &[], &[ScalarValue::Int32(Some(7)), ScalarValue::Int32(None)]).unwrap();
         assert_eq!(binary(&Type::INT4_ARRAY, &bytes).unwrap(), expected);
         assert!(binary(&Type::INT4_ARRAY, &bytes[..21]).is_err());
+    }
+
+    #[test]
+    fn arrays_of_several_dimensions() {
+        let mut bytes = Vec::new();
+        for word in [2, 0, Type::INT4.oid() as i32, 2, 1, 1, 1, 4, 7, 4, 8] {
+            bytes.extend_from_slice(&i32::to_be_bytes(word));
+        }
+        let numbers = [ScalarValue::Int32(Some(7)), ScalarValue::Int32(Some(8))];
+        let read = binary(&Type::INT4_ARRAY, &bytes).unwrap();
+        assert_eq!(read, array_of(&Type::INT4, &[2, 1], &numbers).unwrap());
+        assert_eq!(crate::pgtypes::dimensions(&read.data_type()), 2);
+        // more than there are bytes for
+        bytes[12..16].copy_from_slice(&i32::to_be_bytes(i32::MAX));
+        assert!(binary(&Type::INT4_ARRAY, &bytes).is_err());
     }
 
     #[test]
