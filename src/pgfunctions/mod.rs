@@ -89,7 +89,7 @@ pub use composite::COMPOSITE;
 pub use json::{JsonType, check_path, rewrite_casts as rewrite_json_casts};
 pub use keys::{both_by_keys, by_keys, in_subquery_by_keys, sort_by_keys};
 pub use operators::{matching_part, settled_jsonb, settled_reading};
-pub use sets::laterals_unfolded;
+pub use sets::{ONE_ROW, laterals_unfolded};
 pub use text::{RECORD_OUT, TO_HEX_OF_BIGINT};
 pub use unknown::{is_stand_in, stand_in};
 

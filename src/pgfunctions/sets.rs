@@ -9,6 +9,7 @@
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::DataType;
+use datafusion::common::metadata::FieldMetadata;
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{Column, DFSchema, DFSchemaRef, NullHandling, UnnestOptions};
 use datafusion::error::{DataFusionError, Result as DataFusionResult};
@@ -99,6 +100,9 @@ fn expression(argument: &FunctionArg) -> Option<SqlExpr> {
     }
 }
 
+/// What the field of an array says whose one element is what a function gives, an array perhaps.
+pub const ONE_ROW: &str = "lakewire.one_row";
+
 /// Columns `__0`, `__1` … are the arrays.
 fn hidden(nth: usize) -> String {
     format!("__{nth}")
@@ -108,6 +112,7 @@ fn plan(call: Call, context: &mut dyn RelationPlannerContext) -> DataFusionResul
     let empty = DFSchema::empty();
     let args = call.args.iter().map(|arg| context.sql_expr_to_logical_expr(arg.clone(), &empty));
     let args = args.collect::<DataFusionResult<Vec<Expr>>>()?;
+    let mut is_one_row = false;
     let mut arrays =
         match call.name.as_str() {
             "unnest" if args.iter().any(is_unknown_literal) => {
@@ -121,13 +126,20 @@ fn plan(call: Call, context: &mut dyn RelationPlannerContext) -> DataFusionResul
             name if RECORD_FUNCTIONS.contains(&name) => vec![records(name, args)?],
             name if SET_FUNCTIONS.contains(&name) || name == "generate_series" => vec![named(name, args, context)?],
             // any other function is one row
-            name => vec![make_array(vec![named(name, args, context)?])],
+            name => {
+                is_one_row = true;
+                vec![make_array(vec![named(name, args, context)?])]
+            }
         };
     let count = arrays.len();
     if call.ordinality {
         arrays.push(super::call("array_ordinals", arrays.clone())?);
     }
-    let columns: Vec<Expr> = arrays.into_iter().enumerate().map(|(nth, array)| array.alias(hidden(nth))).collect();
+    // an array that is the row is no row of an array of arrays
+    let metadata = is_one_row.then(|| FieldMetadata::new([(ONE_ROW.to_owned(), String::new())].into()));
+    let columns = arrays.into_iter().enumerate();
+    let columns: Vec<Expr> =
+        columns.map(|(nth, array)| array.alias_with_metadata(hidden(nth), metadata.clone())).collect();
     let lists = (0..columns.len()).map(|nth| Column::from_name(hidden(nth))).collect();
     let one_row =
         LogicalPlan::EmptyRelation(EmptyRelation { produce_one_row: true, schema: Arc::new(DFSchema::empty()) });

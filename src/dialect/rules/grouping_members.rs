@@ -19,13 +19,11 @@ type Sets = Vec<Vec<Expr>>;
 impl Rule for Rewriter {
     fn pre_visit_select(&mut self, select: &mut Select) {
         let GroupByExpr::Expressions(groups, _) = &mut select.group_by else { return };
-        if groups.iter().any(|group| matches!(group, Expr::Tuple(_))) {
-            let members = std::mem::take(groups).into_iter().flat_map(|group| match group {
-                Expr::Tuple(members) => members,
-                group => vec![group],
-            });
-            *groups = members.collect();
-        }
+        let members = std::mem::take(groups).into_iter().flat_map(|group| match group {
+            Expr::Tuple(members) if !members.is_empty() => members,
+            group => vec![group],
+        });
+        *groups = members.collect();
         for group in groups {
             let is_plain = |members: &Sets| members.iter().all(|member| member.len() == 1);
             let sets = match group {

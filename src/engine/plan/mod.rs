@@ -42,8 +42,8 @@ pub(super) fn rewritten(plan: LogicalPlan, typing: &Typing, assigns: bool, repea
         .and_then(aggregates::over_moving_frames)
         .and_then(pgfunctions::by_keys)
         .and_then(subquery_order::kept)
-        .and_then(skipped_rows::sorted)
         .and_then(decorrelate::decorrelated)
+        .and_then(skipped_rows::sorted)
         .and_then(|plan| materialized_ctes::shared(plan, repeated))
 }
 

@@ -15,6 +15,8 @@ use datafusion::logical_expr::{Expr, LogicalPlan, Projection, Unnest};
 use super::arrays::named_element;
 use super::field_named;
 use super::subscripts::elements;
+use crate::dialect::SET_FUNCTIONS;
+use crate::pgfunctions;
 use crate::pgtypes::{Type, column_type};
 
 /// Arrays of several dimensions give their elements, not arrays.
@@ -24,7 +26,10 @@ pub(super) fn flat(unnest: Unnest) -> Result<Transformed<LogicalPlan>> {
     let mut changed = false;
     let columns = schema.columns().into_iter().enumerate().map(|(index, column)| {
         let array = Expr::Column(column.clone());
-        let flat = if arrays.contains(&index) { elements(&array, schema)? } else { None };
+        let is_row =
+            schema.field(index).metadata().contains_key(pgfunctions::ONE_ROW) || gives_rows(&unnest.input, index);
+        let is_array = arrays.contains(&index) && !is_row;
+        let flat = if is_array { elements(&array, schema)? } else { None };
         changed |= flat.is_some();
         Ok(flat.map_or(array, |flat| flat.alias_qualified(column.relation, column.name)))
     });
@@ -34,6 +39,15 @@ pub(super) fn flat(unnest: Unnest) -> Result<Transformed<LogicalPlan>> {
     }
     let flat = LogicalPlan::Projection(Projection::try_new(columns, unnest.input)?);
     unnest_with_options(flat, unnest.exec_columns, unnest.options).map(Transformed::yes)
+}
+
+/// Whether the column is what a function gives whose rows may be arrays themselves: `regexp_matches`.
+fn gives_rows(plan: &LogicalPlan, column: usize) -> bool {
+    let LogicalPlan::Projection(projection) = plan else { return false };
+    match projection.expr.get(column).map(|expr| expr.clone().unalias()) {
+        Some(Expr::ScalarFunction(call)) => SET_FUNCTIONS.contains(&call.func.name()),
+        _ => false,
+    }
 }
 
 /// The projection with such columns of its input said to be of their types.

@@ -5,6 +5,5 @@ select nspname from pg_catalog.pg_namespace where nspname not like 'pg_%' and ns
 select c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace where n.nspname = 'public' and c.relkind in ('r', 'p') order by 1;
 select c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace where n.nspname = 'public' and c.relkind in ('v', 'm') order by 1;
 select count(*) > 0 from pg_catalog.pg_stat_activity where pid = pg_backend_pid();
--- differs in notices: a process that is not there is false without a warning
 select pg_cancel_backend(-1);
 select date_trunc('day', ts) as __timestamp, count(*) as count from public.times where ts >= to_timestamp('2000-01-01 00:00:00.000000', 'YYYY-MM-DD HH24:MI:SS.US') group by date_trunc('day', ts) order by count desc, __timestamp limit 10;
