@@ -172,8 +172,12 @@ fn receive_array(pg_type: &Type, mut bytes: &[u8], number: usize) -> Result<Scal
         let (length, _lower_bound) = (bytes.get_i32(), bytes.get_i32());
         lengths.push(usize::try_from(length).map_err(|_| malformed(number))?);
     }
+    if lengths.contains(&0) {
+        // an empty array has no dimensions
+        lengths.clear();
+    }
     let mut values = Vec::new();
-    if !lengths.is_empty() && !lengths.contains(&0) {
+    if !lengths.is_empty() {
         let count = lengths.iter().try_fold(1usize, |count, length| count.checked_mul(*length));
         for _ in 0..count.ok_or_else(|| malformed(number))? {
             values.push(receive_element(&element, &mut bytes, number)?);

@@ -123,7 +123,6 @@ pub fn type_modifier(data_type: &DataType) -> i32 {
     }
 }
 
-/// The Arrow type that values of a PostgreSQL type become (parameters, casts); `None` for a type we cannot hold.
 /// How many dimensions arrays of the type have; 0 of what is no array.
 pub fn dimensions(data_type: &DataType) -> usize {
     match data_type {
@@ -132,6 +131,7 @@ pub fn dimensions(data_type: &DataType) -> usize {
     }
 }
 
+/// The Arrow type that values of a PostgreSQL type become (parameters, casts); `None` for a type we cannot hold.
 /// A `numeric` without a modifier becomes [`FREE`]; a decoded parameter carries its own scale.
 pub fn arrow_type(pg_type: &Type) -> Option<DataType> {
     Some(match *pg_type {

@@ -1,5 +1,5 @@
-//! `GROUP BY (a, b)` → `GROUP BY a, b`, `ROLLUP ((a, b), c)` → `GROUPING SETS ((a, b, c), (a, b), ())`, and `GROUPING SETS (CUBE (a, b), c)` → the sets that it
-//! stands for.
+//! `GROUP BY (a, b)` → `GROUP BY a, b`, `ROLLUP ((a, b), c)` → `GROUPING SETS ((a, b, c), (a, b), ())`, and
+//! `GROUPING SETS (CUBE (a, b), c)` → the sets that it stands for.
 //!
 //! Blocked by: DataFusion takes single columns in ROLLUP and CUBE, and neither within GROUPING SETS. Remove when it does.
 

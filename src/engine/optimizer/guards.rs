@@ -172,7 +172,6 @@ fn is_number(by: &Expr) -> bool {
         Expr::Literal(number, _) => {
             ScalarValue::new_zero(&number.data_type()).is_ok_and(|zero| !number.is_null() && *number != zero)
         }
-        Expr::Cast(cast) => is_number(&cast.expr),
         _ => false,
     }
 }

@@ -8,7 +8,6 @@ use std::sync::Arc;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::error::Result;
-use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::ensure_requirements::EnsureRequirements;
 use datafusion::physical_optimizer::sanity_checker::SanityCheckPlan;
 use datafusion::physical_plan::sorts::sort::SortExec;
@@ -18,6 +17,7 @@ use datafusion::physical_plan::{
 };
 
 use super::around::{self, Physical};
+use super::offsets;
 
 /// The rule, with what is missing added where it is the one that finds so.
 pub(super) fn repaired(rule: Physical) -> Physical {
@@ -30,7 +30,7 @@ fn checked(rule: &Physical, plan: Arc<dyn ExecutionPlan>, config: &ConfigOptions
     }
     let plan = plan.transform_up(sorted).data()?;
     rule.optimize(plan.clone(), config).or_else(|_| {
-        let plan = EnsureRequirements::new().optimize(plan, config)?;
+        let plan = offsets::fenced(Arc::new(EnsureRequirements::new())).optimize(plan, config)?;
         rule.optimize(plan, config)
     })
 }

@@ -71,7 +71,10 @@ pub(super) fn alike(
                 Operand::Known(Type::BYTEA, given) if given.data_type() != field.data_type() => {
                     Ok(Expr::Cast(Cast::new(Box::new(expr), field.data_type().clone())))
                 }
-                Operand::Unknown if pg_type == Type::JSONB => document(typing, expr, &field),
+                Operand::Unknown => match JsonType::of_field(&field) {
+                    Some(json) => document(typing, expr, json, (&pg_type, &field)),
+                    None => typing.read(expr, &pg_type, &field),
+                },
                 _ => typing.read(expr, &pg_type, &field),
             });
             Ok((read.collect::<Result<_>>()?, Some(field)))
@@ -85,15 +88,15 @@ fn is_unpadded(pg_type: &Type) -> bool {
     matches!(*pg_type, Type::TEXT | Type::VARCHAR | Type::NAME)
 }
 
-/// What is unknown as a `jsonb`.
-fn document(typing: &Typing, expr: Expr, field: &FieldRef) -> Result<Expr> {
+/// What is unknown as a document.
+fn document(typing: &Typing, expr: Expr, json: JsonType, (pg_type, field): (&Type, &FieldRef)) -> Result<Expr> {
     match expr {
         Expr::Literal(ScalarValue::Utf8(Some(_)), _) => {
             let cast = Expr::Cast(Cast::new_from_field(Box::new(expr.clone()), Arc::clone(field)));
             casts::check_json(&cast)?;
-            JsonType::Jsonb.read(expr)
+            json.read(expr)
         }
-        other => typing.read(other, &Type::JSONB, field),
+        other => typing.read(other, pg_type, field),
     }
 }
 

@@ -1,4 +1,5 @@
-//! `unnest`: of arrays of several dimensions, and of columns whose type is one that texts stand for, or rows: what `unnest(uuids)` gives are uuids.
+//! `unnest`: of arrays of several dimensions, and of columns whose type is one that texts stand for, or rows: what
+//! `unnest(uuids)` gives are uuids.
 //!
 //! Blocked by: DataFusion's columns of it have the Arrow type only. Remove when they keep the field.
 
