@@ -130,6 +130,10 @@ fn of_constraints(tokens: &mut Vec<TokenWithSpan>) {
         let begins_item = matches!(tokens.get(at - 1).map(|t| &t.token), Some(Token::LParen | Token::Comma));
         if is(tokens.get(at), "unique") || is(tokens.get(at), "key") && is(tokens.get(at - 1), "primary") {
             let mut from = at + 1;
+            if are(tokens, from, "nulls distinct") && opens(tokens, from + 2) {
+                // as without
+                tokens.drain(from..from + 2);
+            }
             if are(tokens, from, "nulls not distinct") && opens(tokens, from + 3) {
                 from += 3;
             }

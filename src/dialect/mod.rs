@@ -26,6 +26,7 @@ mod objects;
 mod places;
 mod position;
 mod postgres;
+pub mod quoted;
 mod refused;
 mod roles;
 pub mod rules;
@@ -175,6 +176,25 @@ pub fn relations(sql: &str) -> BTreeSet<TableName> {
             ControlFlow::<()>::Continue(())
         });
     }
+    found
+}
+
+/// What an expression names, folded: columns, by their own names; none where it cannot be parsed.
+pub fn names_in(expression: &str) -> BTreeSet<String> {
+    parse_expression(expression).map(|expression| columns_in(&expression)).unwrap_or_default()
+}
+
+/// [`names_in`] of what is parsed already.
+pub fn columns_in(expr: &ast::Expr) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    let _ = ast::visit_expressions(expr, |inner| {
+        match inner {
+            ast::Expr::Identifier(ident) => drop(found.insert(folded(ident))),
+            ast::Expr::CompoundIdentifier(parts) => found.extend(parts.last().map(folded)),
+            _ => {}
+        }
+        ControlFlow::<()>::Continue(())
+    });
     found
 }
 

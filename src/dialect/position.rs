@@ -51,7 +51,7 @@ impl Positions {
         self.lines.get(line)
     }
 
-    fn byte_at(&self, text: &str, location: Location) -> usize {
+    pub fn byte_at(&self, text: &str, location: Location) -> usize {
         let Some((_, start)) = self.line(location) else { return text.len() };
         let rest = text.get(*start..).unwrap_or_default();
         rest.char_indices().nth(column(location)).map_or(text.len(), |(byte, _)| start + byte)

@@ -12,12 +12,13 @@
 //! | `a IN (VALUES (1))`, `SELECT (VALUES (1))` | `a IN (SELECT * FROM (VALUES (1)) AS "values")` … |
 //! | `ORDER BY a USING >` | `ORDER BY a DESC` |
 //! | `FETCH FIRST (2) ROWS ONLY` | `FETCH FIRST 2 ROWS ONLY` |
+//! | `SET SCHEMA 'a'` | `SET search_path = 'a'` |
 //! | `RESET TIME ZONE`, `RESET SESSION AUTHORIZATION` | `RESET timezone`, `RESET session_authorization` |
 //! | `t.* IS NULL` | `t IS NULL` |
 //! | `(jsonb_each(a)).*` | `(jsonb_each(a)).all` |
 //! | `RANGE '1 day'::interval PRECEDING` | `RANGE interval '1 day' PRECEDING` |
 //! | `national character varying(9)`, `nchar(3)` | `character varying(9)`, `char(3)` |
-//! | `x::"text"[]`, `x::_int4`, `"id" "serial"` | `x::text[]`, `x::int4[]`, `"id" serial` |
+//! | `x::"text"[]`, `x::_int4`, `x::"pg_catalog"."varchar"`, `"id" "serial"` | `x::text[]`, `x::int4[]`, `x::varchar`, `"id" serial` |
 
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
 
@@ -124,6 +125,15 @@ fn name_settings(tokens: &mut Vec<TokenWithSpan>) {
     if words.iter().enumerate().all(|(at, word)| is_word(tokens.get(at), word)) {
         tokens[2].token = Token::make_word("session_authorization", None);
         tokens[3].token = Token::Eq;
+    }
+    let at = 1 + usize::from(is_word(tokens.get(1), "local") || is_word(tokens.get(1), "session"));
+    if is_word(tokens.first(), "set")
+        && is_word(tokens.get(at), "schema")
+        && matches!(token_at(tokens, at + 1), Some(Token::SingleQuotedString(_)))
+    {
+        let span = tokens[at].span;
+        tokens[at].token = Token::make_word("search_path", None);
+        tokens.insert(at + 1, TokenWithSpan { token: Token::Eq, span });
     }
     for (words, name) in RESETS {
         let named = words.iter().enumerate().all(|(at, word)| is_word(tokens.get(1 + at), word));
@@ -370,8 +380,9 @@ fn plain_types(tokens: &mut Vec<TokenWithSpan>) {
     let defines = is_word(tokens.first(), "create") || is_word(tokens.first(), "alter");
     for at in (1..tokens.len()).rev() {
         let mut after = at - 1;
-        if token_at(tokens, after) == Some(&Token::Period) && after > 1 && is_word(tokens.get(after - 1), "pg_catalog")
-        {
+        let of_catalog =
+            |at: usize| matches!(token_at(tokens, at), Some(Token::Word(word)) if word.value == "pg_catalog");
+        if token_at(tokens, after) == Some(&Token::Period) && after > 1 && of_catalog(after - 1) {
             after -= 2;
         }
         let of_cast = token_at(tokens, after) == Some(&Token::DoubleColon);
@@ -392,7 +403,9 @@ fn plain_types(tokens: &mut Vec<TokenWithSpan>) {
         if let (true, Some(element)) = (of_cast, element) {
             let array = [Token::make_word(&element, None), Token::LBracket, Token::RBracket];
             tokens.splice(after + 1..=at, array.map(|token| TokenWithSpan { token, span }));
-        } else if quoted && (of_cast && known(&value) && !is_byte || of_column && (known(&value) || is_serial)) {
+        } else if (quoted || after + 1 < at)
+            && (of_cast && known(&value) && !is_byte || of_column && (known(&value) || is_serial))
+        {
             let plain = TokenWithSpan { token: Token::make_keyword(&value), span };
             tokens.splice(after + 1..=at, [plain]);
         }

@@ -150,6 +150,7 @@ impl ScalarUDFImpl for Computed {
             (Step::Remainder, [left, right]) if !is_of_values(left) && !is_of_values(right) => {
                 DataType::Decimal128(DIGITS, scale_of(left).max(scale_of(right)))
             }
+            (Step::Multiply, [left, right]) if !is_of_values(left) && !is_of_values(right) => product(left, right),
             (Step::Integer(wanted), _) => wanted.clone(),
             (Step::Double, _) => DataType::Float64,
             (Step::Real, _) => DataType::Float32,
@@ -215,9 +216,24 @@ fn too_large() -> DataFusionError {
     DataFusionError::External(Box::new(error.with_detail("A quotient holds 18 digits before the point.")))
 }
 
+/// What holds the product of numbers whose digits are known: all of its decimals, where they fit.
+fn product(left: &DataType, right: &DataType) -> DataType {
+    let whole = |data_type: &DataType| match data_type {
+        DataType::Decimal128(precision, scale) | DataType::Decimal256(precision, scale) => {
+            precision.cast_signed().saturating_sub(*scale).max(0)
+        }
+        DataType::Int16 => 5,
+        DataType::Int32 => 10,
+        _ => 20,
+    };
+    let room = DIGITS.cast_signed().saturating_sub(whole(left)).saturating_sub(whole(right));
+    let scale = (scale_of(left) + scale_of(right)).min(room.max(scale_of(&FREE)));
+    DataType::Decimal128(DIGITS, scale)
+}
+
 fn scale_of(data_type: &DataType) -> i8 {
     match data_type {
-        DataType::Decimal128(_, scale) => *scale,
+        DataType::Decimal128(_, scale) | DataType::Decimal256(_, scale) => *scale,
         _ => 0,
     }
 }
@@ -226,6 +242,11 @@ fn scale_of(data_type: &DataType) -> i8 {
 fn decimals(array: &ArrayRef) -> Result<ArrayRef> {
     Ok(match array.data_type() {
         DataType::Decimal128(..) => array.clone(),
+        // as a parameter is that has so many digits
+        DataType::Decimal256(_, scale) => {
+            let options = CastOptions { safe: false, ..CastOptions::default() };
+            cast_with_options(array, &DataType::Decimal128(DIGITS, *scale), &options).map_err(|_| too_large())?
+        }
         _ => cast(array, &DataType::Decimal128(20, 0))?,
     })
 }

@@ -18,6 +18,7 @@ use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use tokio_util::sync::CancellationToken;
 
 use super::interrupt::interruptible;
+use super::optimizer::FewRows;
 use super::runtime::Resources;
 use super::stream::{BatchStream, Guard};
 use super::system::SystemTableProvider;
@@ -159,7 +160,9 @@ fn is_catalog(provider: &dyn TableProvider) -> bool {
 /// The state for plans whose rows are so few that to split them takes longer than to compute them.
 pub(super) fn in_one_partition(state: &SessionState) -> SessionState {
     let mut state = state.clone();
-    state.config_mut().options_mut().execution.target_partitions = 1;
+    let options = state.config_mut().options_mut();
+    options.execution.target_partitions = 1;
+    options.extensions.insert(FewRows::default());
     state
 }
 

@@ -19,6 +19,7 @@ mod errors;
 mod exact;
 mod execute;
 mod explain;
+mod fixed_literals;
 mod frame_parameters;
 mod from_entries;
 mod history;
@@ -34,7 +35,6 @@ mod number_series;
 mod optimizer;
 mod parameters;
 mod plan;
-mod plan_cache;
 mod plan_json;
 mod planned;
 mod planner;
@@ -47,6 +47,7 @@ mod procedures;
 mod queries;
 mod randoms;
 mod reg_values;
+mod remembered;
 mod rights;
 mod role_statements;
 mod roles;
@@ -109,8 +110,16 @@ use crate::functions;
 use crate::pgcatalog::{Facts, Metadata};
 use crate::pgfunctions::SessionStyle;
 use planner::Planner;
+use remembered::Remembered;
 use runtime::Resources;
 use scope_catalog::ScopeCatalog;
+
+/// Plans remembered, and how long the texts of their statements may be.
+const PLANS_MAX: usize = 1024;
+const PLAN_TEXT_BYTES_MAX: usize = 16 * 1024;
+/// The same of statements that are parsed only; a tree is some twenty times as large as its text.
+const STATEMENTS_MAX: usize = 512;
+const STATEMENT_BYTES_MAX: usize = 4 * 1024;
 
 /// Plans internal work under these; a lake's own schemas are always written out there.
 const INTERNAL_USER: &str = "lakewire";
@@ -133,7 +142,8 @@ struct Shared {
     settings: Settings,
     procedures: OnceLock<Arc<dyn Procedures>>,
     system: RwLock<Vec<Arc<dyn SystemTables>>>,
-    plans: plan_cache::PlanCache,
+    plans: Remembered<Arc<planned::Planned>>,
+    statements: Remembered<Arc<[Arc<Statement>]>>,
     running: Arc<Running>,
     /// PostgreSQL's catalogs of the last release asked for.
     metadata: Mutex<Option<(Arc<Release>, Arc<Metadata>)>>,
@@ -161,7 +171,8 @@ impl Engine {
             base,
             procedures: OnceLock::new(),
             system: RwLock::new(vec![Arc::new(system::CatalogTables { settings: config.entries().to_vec() })]),
-            plans: plan_cache::PlanCache::default(),
+            plans: Remembered::new(PLANS_MAX, PLAN_TEXT_BYTES_MAX),
+            statements: Remembered::new(STATEMENTS_MAX, STATEMENT_BYTES_MAX),
             metadata: Mutex::new(None),
         };
         Ok(Arc::new(Self { shared: Arc::new(shared) }))
@@ -199,6 +210,14 @@ impl Engine {
     pub async fn plan_statement(&self, scope: &Scope, statement: &Statement) -> Result<LogicalPlan> {
         let planner = self.shared.clone().planner_of(scope.clone(), &[]);
         planner.visible(planner.plan(statement).await?)
+    }
+
+    /// The query as every session reads it alike: literals that depend on time zone or formats are those of the server's.
+    ///
+    /// # Errors
+    /// As [`Engine::plan`].
+    pub async fn fixed(&self, scope: &Scope, sql: &str) -> Result<String> {
+        self.shared.clone().planner_of(scope.clone(), &[]).fixed(sql).await
     }
 
     /// Runs a plan made by [`Engine::plan`] in a state made by [`Engine::state`], until cancelled.

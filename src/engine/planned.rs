@@ -6,14 +6,16 @@ use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, LazyLock, OnceLock, Weak};
 
-use datafusion::arrow::datatypes::SchemaRef;
-use datafusion::common::ParamValues;
+use datafusion::arrow::datatypes::{DECIMAL128_MAX_PRECISION, DECIMAL256_MAX_PRECISION, DataType, SchemaRef};
+use datafusion::common::DFSchema;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::metadata::{FieldMetadata, ScalarAndMetadata};
+use datafusion::common::plan_err;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::error::{DataFusionError, Result as DataFusionResult};
 use datafusion::logical_expr::expr::{Cast, Placeholder};
-use datafusion::logical_expr::{Expr, LogicalPlan};
+use datafusion::logical_expr::expr_rewriter::NamePreserver;
+use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, Values};
 use datafusion::scalar::ScalarValue;
 
 use super::settings::Settings;
@@ -109,9 +111,7 @@ pub(super) fn bind(plan: &LogicalPlan, statement: &Statement, params: &[ScalarVa
         return Ok(None);
     }
     let values = told(plan, params).map_err(|error| errors::in_statement(error, statement))?;
-    let announced = values.iter().any(|value| value.metadata().is_some());
-    let plan = if announced { announced_values(plan.clone()) } else { Ok(plan.clone()) };
-    let bound = plan.and_then(|plan| plan.with_param_values(ParamValues::List(values)));
+    let bound = with_values(plan.clone(), &values);
     let bound = bound.and_then(|plan| frame_parameters::bind(plan, params));
     // a numeric comes with digits of its own, and an array with a name for its items: types beside it are made alike anew
     let is_shaped = |value: &ScalarValue| value.data_type().is_decimal() || value.data_type().is_nested();
@@ -155,25 +155,80 @@ fn told(plan: &LogicalPlan, params: &[ScalarValue]) -> DataFusionResult<Vec<Scal
     Ok(values)
 }
 
-/// The plan with all rows of a VALUES announced alike, which DataFusion asks for once values are in the place of parameters.
-fn announced_values(plan: LogicalPlan) -> DataFusionResult<LogicalPlan> {
-    let announced = |node: LogicalPlan| {
-        let LogicalPlan::Values(mut values) = node else { return Ok(Transformed::no(node)) };
-        let document = |value: &Expr| match value {
-            Expr::Placeholder(Placeholder { field: Some(field), .. }) => {
-                field.metadata().contains_key(PG_TYPE_KEY).then(|| Arc::clone(field))
+/// The plan with the values in place of its parameters. DataFusion's own way makes every VALUES anew, of which the columns
+/// would get other names, and the types of the values.
+fn with_values(plan: LogicalPlan, values: &[ScalarAndMetadata]) -> DataFusionResult<LogicalPlan> {
+    let value_of =
+        |id: &str| id.strip_prefix('$').and_then(|number| values.get(number.parse::<usize>().ok()?.checked_sub(1)?));
+    let bound = plan.transform_up_with_subqueries(|node| {
+        let names = NamePreserver::new(&node);
+        let bound = node.map_expressions(|expr| {
+            // a name is a text to be made, and most expressions have no parameter
+            if !expr.exists(|expr| Ok(matches!(expr, Expr::Placeholder(_))))? {
+                return Ok(Transformed::no(expr));
             }
-            _ => None,
+            let name = names.save(&expr);
+            let bound = expr.transform_up(|expr| match &expr {
+                Expr::Placeholder(Placeholder { id, .. }) => match value_of(id) {
+                    Some(value) => {
+                        let (value, metadata) = value.clone().into_inner();
+                        Ok(Transformed::yes(Expr::Literal(value, metadata)))
+                    }
+                    None => plan_err!("there is no parameter {id}"),
+                },
+                _ => Ok(Transformed::no(expr)),
+            })?;
+            Ok(bound.update_data(|expr| name.restore(expr)))
+        })?;
+        bound.map_data(|node| match node {
+            LogicalPlan::Values(list) => as_announced(list).map(LogicalPlan::Values),
+            other => other.recompute_schema(),
+        })
+    })?;
+    Ok(bound.data)
+}
+
+/// The list, its values in the types of its columns; a column of numerics is as wide as they are.
+fn as_announced(list: Values) -> DataFusionResult<Values> {
+    let Values { schema, mut values } = list;
+    let nothing = DFSchema::empty();
+    let mut fields = Vec::with_capacity(schema.fields().len());
+    for (at, (relation, field)) in schema.iter().enumerate() {
+        let cells = || values.iter().filter_map(|row| row.get(at));
+        let types = cells().map(|cell| cell.get_type(&nothing)).collect::<DataFusionResult<Vec<_>>>()?;
+        let wanted = match field.data_type().is_decimal() {
+            true => types.iter().try_fold(field.data_type().clone(), wider_decimal),
+            false => None,
         };
-        for at in 0..values.schema.fields().len() {
-            let Some(field) = values.values.iter().find_map(|row| document(row.get(at)?)) else { continue };
-            for value in values.values.iter_mut().filter_map(|row| row.get_mut(at)) {
-                *value = Expr::Cast(Cast::new_from_field(Box::new(std::mem::take(value)), Arc::clone(&field)));
+        let field = match wanted {
+            Some(wanted) => Arc::new(field.as_ref().clone().with_data_type(wanted)),
+            None => Arc::clone(field),
+        };
+        for (cell, data_type) in values.iter_mut().filter_map(|row| row.get_mut(at)).zip(types) {
+            if data_type != *field.data_type() {
+                *cell = Expr::Cast(Cast::new_from_field(Box::new(std::mem::take(cell)), Arc::clone(&field)));
             }
         }
-        Ok(Transformed::yes(LogicalPlan::Values(values)))
+        fields.push((relation.cloned(), field));
+    }
+    let schema = Arc::new(DFSchema::new_with_metadata(fields, schema.metadata().clone())?);
+    Ok(Values { schema, values })
+}
+
+/// The decimal that holds both; none where one is something else, or there is none so wide.
+fn wider_decimal(so_far: DataType, next: &DataType) -> Option<DataType> {
+    let parts = |data_type: &DataType| match data_type {
+        DataType::Decimal128(precision, scale) | DataType::Decimal256(precision, scale) => Some((*precision, *scale)),
+        _ => None,
     };
-    plan.transform_up_with_subqueries(announced).map(|plan| plan.data)
+    let ((precision, scale), (other_precision, other_scale)) = (parts(&so_far)?, parts(next)?);
+    let whole = |precision: u8, scale: i8| i16::from(precision) - i16::from(scale);
+    let digits = whole(precision, scale).max(whole(other_precision, other_scale)) + i16::from(scale.max(other_scale));
+    match u8::try_from(digits).ok()? {
+        digits @ ..=DECIMAL128_MAX_PRECISION => Some(DataType::Decimal128(digits, scale.max(other_scale))),
+        digits @ ..=DECIMAL256_MAX_PRECISION => Some(DataType::Decimal256(digits, scale.max(other_scale))),
+        _ => None,
+    }
 }
 
 /// Errors of the optimizer name columns too.

@@ -33,7 +33,7 @@ use super::sql_types::SqlTypes;
 use super::stream::Guard;
 use super::tree::calls::{Calls, call_key};
 use super::tree::{call_clauses, common_columns, value_rows, values_parameters};
-use super::typing::Typing;
+use super::typing::{Reads, Typing};
 use super::{Shared, errors, execute, plan, shown_scales, time_travel, tree, unknown_functions};
 use crate::catalog::{Scope, Sequences};
 use crate::dialect::{self, Statement};
@@ -59,6 +59,8 @@ pub(super) struct Planner {
     pub(super) follows_head: AtomicBool,
     /// What bare names stand for before all others: rows that parts of the statement return.
     given: HashMap<String, Arc<dyn TableProvider>>,
+    /// Where the literals are noted that were read as values, for who asks.
+    reads: Option<Reads>,
 }
 
 impl Planner {
@@ -84,6 +86,7 @@ impl Planner {
             follows_head: AtomicBool::new(false),
             parameters: Vec::new(),
             given: HashMap::new(),
+            reads: None,
         }
     }
 
@@ -99,7 +102,13 @@ impl Planner {
             follows_head: AtomicBool::new(self.follows_head()),
             parameters: self.parameters.clone(),
             given: self.given.clone(),
+            reads: None,
         }
+    }
+
+    /// The same planner, which notes the literals that it reads.
+    pub fn noting(&self, reads: &Reads) -> Self {
+        Self { reads: Some(reads.clone()), ..self.again() }
     }
 
     /// Lets a bare name stand for this table.
@@ -205,11 +214,14 @@ impl Planner {
         known: HashMap<TableReference, Arc<dyn TableSource>>,
         depth: usize,
     ) -> Result<LogicalPlan> {
+        if let Some(ast) = tree::out_parameters::left_out(&statement.ast, &self.parameters) {
+            return Box::pin(self.plan_over(&Statement { ast, ..statement.clone() }, known, depth)).await;
+        }
         let mut names = self.names_in(statement, known.clone(), depth).await?;
         self.add_system_columns(&statement.ast, &mut names.tables).await?;
         let mut ast = statement.ast.clone();
         call_clauses::check(&ast, &self.state).map_err(|error| errors::in_statement(error, statement))?;
-        values_parameters::settle(&mut ast, &self.parameters);
+        values_parameters::settle_whole(&mut ast, &self.parameters);
         tree::having_names::settle(&mut ast, &names.tables).map_err(|name| errors::undefined(&name, statement))?;
         let key_of = |name: &[String]| self.metadata.primary_key(name, &self.search_path);
         tree::expand(&mut ast, &names.tables, &key_of, &|query| names.columns_of(query, statement))?;
@@ -276,7 +288,7 @@ impl Planner {
         tables: HashMap<TableReference, Arc<dyn TableSource>>,
         functions: HashMap<String, Arc<dyn TableSource>>,
     ) -> Names<'_> {
-        let typing = Arc::new(Typing::new(self.state.config_options(), &self.parameters));
+        let typing = Arc::new(Typing::new(self.state.config_options(), &self.parameters, self.reads.clone()));
         let mut expr_planners: Vec<Arc<dyn ExprPlanner>> = vec![typing.clone()];
         expr_planners.extend(self.state.expr_planners().iter().cloned());
         Names { planner: self, tables, functions, typing, expr_planners }

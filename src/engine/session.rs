@@ -202,6 +202,22 @@ impl Session {
         &mut self.named
     }
 
+    /// The statements of a query string.
+    ///
+    /// # Errors
+    /// Those of [`dialect::parse`].
+    pub fn parse(&self, sql: &str) -> Result<Arc<[Arc<Statement>]>> {
+        if let Some(known) = self.shared.statements.get(sql) {
+            return Ok(known);
+        }
+        let statements: Arc<[Arc<Statement>]> = dialect::parse(sql)?.into_iter().map(Arc::new).collect();
+        // what is written comes with other values each time
+        if statements.iter().all(|statement| matches!(statement.ast, ast::Statement::Query(_))) {
+            self.shared.statements.put(sql, statements.clone());
+        }
+        Ok(statements)
+    }
+
     /// Plans a statement: its parameter types and result columns. `hints[i]` is the type the client gave for `$i+1`,
     /// if any (0 = unspecified).
     pub async fn prepare(&mut self, statement: Arc<Statement>, hints: &[Option<Type>]) -> Result<Prepared> {
@@ -374,7 +390,7 @@ impl Session {
     async fn prepare_inner(&mut self, whole: &Statement, hints: &[Option<Type>]) -> Result<Option<Arc<Prepared>>> {
         let ast = match &whole.ast {
             ast::Statement::Declare { stmts } => ast::Statement::Query(Box::new(cursors::query_of(stmts)?.clone())),
-            ast::Statement::Copy { source, to, target, .. } => match copy::query_of(source, *to, target)? {
+            ast::Statement::Copy { source, to, target, .. } => match copy::query_of(self, source, *to, target).await? {
                 Some(query) => query,
                 None => return Ok(None),
             },

@@ -67,7 +67,11 @@ fn tables(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBatch> {
         .text("table_catalog", |_| metadata.database.as_str())
         .text("table_schema", |r| &r.schema)
         .text("table_name", |r| &r.name)
-        .text("table_type", |r| if r.kind == "v" { "VIEW" } else { "BASE TABLE" })
+        .text("table_type", |r| match r.kind {
+            "v" => "VIEW",
+            _ if r.schema.starts_with("pg_temp_") => "LOCAL TEMPORARY",
+            _ => "BASE TABLE",
+        })
         .text("is_insertable_into", |r| if r.kind == "r" { "YES" } else { "NO" })
         .text("is_typed", |_| "NO")
         .build(schema)

@@ -169,6 +169,9 @@ pub fn all_attributes<'a>(relations: impl Iterator<Item = &'a Relation>) -> Vec<
 }
 
 /// What every table has beside its columns.
+/// The columns that every table has besides its own.
+pub const SYSTEM_COLUMNS: [&str; 6] = ["ctid", "xmin", "cmin", "xmax", "cmax", "tableoid"];
+
 fn system_attributes(relation: &Relation) -> impl Iterator<Item = Attribute<'_>> {
     static SYSTEM: LazyLock<[(Column, Type); 6]> = LazyLock::new(|| {
         let columns = [
@@ -202,7 +205,10 @@ fn attributes(relations: &[Relation], schema: &SchemaRef) -> Result<RecordBatch>
         .int("attstattarget", |a| if a.number < 0 { 0 } else { -1 })
         .small("attlen", |a| pgtypes::type_size(&a.pg_type))
         .small("attnum", |a| a.number)
-        .int("attndims", |a| i32::from(is_array(&a.pg_type)))
+        .int("attndims", |a| match pgtypes::dimensions(a.column.field().data_type()) {
+            0 => i32::from(is_array(&a.pg_type)),
+            several => i32::try_from(several).unwrap_or(1),
+        })
         .int("attcacheoff", |_| -1)
         .int("atttypmod", |a| pgtypes::column_modifier(&a.column.field()))
         .flag("attbyval", |a| a.pg_type != Type::TID && (1..=8).contains(&pgtypes::type_size(&a.pg_type)))

@@ -16,6 +16,7 @@ mod gathered;
 mod guarded;
 mod json;
 mod keys;
+mod letter_case;
 pub mod numeric_series;
 mod of_bytes;
 mod operators;
@@ -57,6 +58,7 @@ pub fn all() -> Vec<ScalarUDF> {
         .chain(time::functions())
         .chain(guarded::functions())
         .chain(of_bytes::functions())
+        .chain(letter_case::functions())
         .chain([
             array_order::function(),
             array_order::sort_key(),

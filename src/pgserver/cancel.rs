@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -13,6 +14,10 @@ use crate::engine::CancelHandle;
 /// Bytes of a secret key: four up to protocol 3.0, more since 3.2.
 const KEY_BYTES_3_0: usize = 4;
 const KEY_BYTES_3_2: usize = 32;
+
+/// How often, and after what time, a session that runs nothing is looked at again.
+const WAITS_MAX: usize = 5;
+const WAIT: Duration = Duration::from_millis(1);
 
 /// The running sessions by process id.
 #[derive(Debug, Default)]
@@ -45,13 +50,22 @@ impl CancelRegistry {
         CancelSlot { registry: Arc::clone(self), pid, key }
     }
 
-    /// Cancels what the session runs; a wrong id or key does nothing, and does not say so.
-    pub(super) fn cancel(&self, pid: i32, key: &[u8]) {
+    /// [`Self::cancel`], within a moment: a request may come through its own connection before the query that it is for has
+    /// come through the other. The client is not answered until then, so that none that waits cancels what it sends next.
+    pub(super) async fn cancel_soon(&self, pid: i32, key: &[u8]) {
+        for _ in 0..WAITS_MAX {
+            if self.cancel(pid, key) {
+                return;
+            }
+            tokio::time::sleep(WAIT).await;
+        }
+    }
+
+    /// Cancels what the session runs, and whether it runs anything; a wrong id or key does nothing, and does not say so.
+    fn cancel(&self, pid: i32, key: &[u8]) -> bool {
         let running =
             self.sessions.lock().get(&pid).filter(|entry| entry.key == key).and_then(|entry| entry.running.clone());
-        if let Some(running) = running {
-            running.cancel();
-        }
+        running.inspect(CancelHandle::cancel).is_some()
     }
 }
 

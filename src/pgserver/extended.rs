@@ -16,7 +16,6 @@ use super::connection::Connection;
 use super::errors::Halt;
 use super::frontend::{Bind, Target};
 use super::rows::{Cursor, Progress, row_description};
-use crate::dialect;
 use crate::engine::{Guard, Outcome, Prepared};
 use crate::error::{Error, ErrorKind, Result};
 use crate::pgtypes::{Encoding, Format, column_formats, decode_parameter};
@@ -66,16 +65,16 @@ impl Connection {
         }
         let held = self.statements.len() + self.session.named().len();
         check_room(held, self.settings.statements_max, "prepared statements")?;
-        let mut statements = dialect::parse(sql)?;
+        let statements = self.session.parse(sql)?;
         if statements.len() > 1 {
             let message = "cannot insert multiple commands into a prepared statement";
             return Err(Error::new(ErrorKind::SyntaxError, message).into());
         }
-        let prepared = match statements.pop() {
+        let prepared = match statements.first() {
             None => None,
             Some(statement) => {
                 let hints = types.iter().map(|oid| parameter_type(*oid)).collect::<Result<Vec<_>>>()?;
-                let work = self.session.prepare(Arc::new(statement), &hints);
+                let work = self.session.prepare(Arc::clone(statement), &hints);
                 Some(Arc::new(self.link.watch(&running, false, work).await?))
             }
         };

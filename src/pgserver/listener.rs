@@ -265,7 +265,7 @@ impl Shared {
         let start = match open(reader, writer).await? {
             Opening::Session(start) => start,
             Opening::Cancel { pid, key } => {
-                self.cancels.cancel(pid, &key);
+                self.cancels.cancel_soon(pid, &key).await;
                 return Ok(None);
             }
         };

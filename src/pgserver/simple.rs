@@ -20,17 +20,17 @@ impl Connection {
         self.statements.remove("");
         self.portals.remove("");
         self.begin();
-        let statements = dialect::parse(sql)?;
+        let statements = self.session.parse(sql)?;
         if statements.is_empty() {
             self.link.writer.put(&EmptyQueryResponse::new());
         }
         let count = statements.len();
-        for (statement, remaining) in statements.into_iter().zip((0..count).rev()) {
+        for (statement, remaining) in statements.iter().zip((0..count).rev()) {
             if count > 1 {
                 self.session.begin_implicit().await?;
             }
             let running = self.begin();
-            self.run_statement(statement, &running, remaining == 0).await?;
+            self.run_statement(Arc::clone(statement), &running, remaining == 0).await?;
             self.completed = true;
         }
         // where the last gave no tag, or a pipeline was left open before the string
@@ -38,14 +38,13 @@ impl Connection {
     }
 
     /// The last statement is acknowledged when the transaction that all of them are has ended.
-    async fn run_statement(&mut self, statement: Statement, running: &Guard, last: bool) -> Result<(), Halt> {
+    async fn run_statement(&mut self, statement: Arc<Statement>, running: &Guard, last: bool) -> Result<(), Halt> {
         if !matches!(statement.ast, ast::Statement::Prepare { .. })
             && let Some((name, position)) = dialect::placeholder(&statement)
         {
             let error = Error::new(ErrorKind::UndefinedParameter, format!("there is no parameter {name}"));
             return Err(error.at(position).into());
         }
-        let statement = Arc::new(statement);
         let work = async {
             let prepared = self.session.prepare(Arc::clone(&statement), &[]).await?;
             self.session.execute(&prepared, &[]).await

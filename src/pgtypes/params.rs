@@ -22,6 +22,10 @@ pub fn decode_parameter(
     number: usize,
     style: &Style,
 ) -> Result<ScalarValue> {
+    // what a driver keeps a place for
+    if *pg_type == Type::VOID && bytes.is_none() {
+        return Ok(ScalarValue::Null);
+    }
     let data_type = arrow_type(pg_type).ok_or_else(|| {
         Error::new(
             ErrorKind::FeatureNotSupported,

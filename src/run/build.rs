@@ -67,7 +67,8 @@ async fn build_unnamed(
                 .fields()
                 .iter()
                 .map(|field| Column { comment: column_comment(model, field.name()), ..Column::of_result(field) });
-            let (definition, comment) = (model.compiled_sql.clone(), model.description.clone());
+            let definition = engine.fixed(&scope, sql).await?;
+            let comment = model.description.clone();
             overlay.put_view(&model.name, definition, columns.collect(), comment, Some(provenance))?;
             Ok(Built { rows: None, bytes: None, inputs })
         }

@@ -160,6 +160,25 @@ public class Jdbc {
         }
     }
 
+    static void calls(Connection connection) throws SQLException {
+        try (CallableStatement call = connection.prepareCall("{? = call upper(?)}")) {
+            for (int i = 0; i < 2; i++) {
+                call.registerOutParameter(1, Types.VARCHAR);
+                call.setString(2, "straße");
+                call.execute();
+                check(call.getString(1).equals("STRAßE"), call.getString(1));
+            }
+        }
+        try (CallableStatement call = connection.prepareCall("{? = call replace(?, ?, ?)}")) {
+            call.registerOutParameter(1, Types.VARCHAR);
+            call.setString(2, "a-b");
+            call.setString(3, "-");
+            call.setString(4, "+");
+            call.execute();
+            check(call.getString(1).equals("a+b"), call.getString(1));
+        }
+    }
+
     public static void main(String[] arguments) throws Exception {
         for (String options : new String[] {"", "&prepareThreshold=1&binaryTransfer=true", "&preferQueryMode=simple"}) {
             try (Connection connection = DriverManager.getConnection(arguments[0] + "?user=lakewire" + options)) {
@@ -167,6 +186,7 @@ public class Jdbc {
                 describes(meta);
                 if (options.isEmpty()) everything(meta);
                 if (!options.contains("simple")) prepared(connection);
+                if (!options.contains("simple")) calls(connection);
                 fetches(connection);
                 writes(connection);
             }

@@ -162,3 +162,5 @@ select '12345.05'::jsonb::int2, '12345.05'::jsonb::int4, '12345.5'::jsonb::int8,
 select json_array_elements_text('{"a":1}');
 select 1::json;
 select '[]'::jsonb #- '{a,b}', jsonb_set('[]', '{a}', '1', false), jsonb_set('[]', '{0}', '1');
+select coalesce(null::json, '{bad');
+select case when true then '{"a": 1}' else null::json end, coalesce(null::jsonb, '{"b":1,  "a":2}');

@@ -103,3 +103,6 @@ select extra_desc from pg_settings where name = 'autovacuum_work_mem' or name = 
 show is_superuser;
 show archive_command;
 show data_directory_mode;
+set schema 'public';
+show search_path;
+reset search_path;

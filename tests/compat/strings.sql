@@ -120,3 +120,6 @@ SELECT parse_ident(' ');
 SELECT parse_ident(' .aaa');
 SELECT parse_ident('aaa.');
 SELECT parse_ident('"unclosed');
+-- Letter by letter, not by the rules for whole texts.
+select upper('straße'), lower('ΣΑΣ'), initcap('éa ßb ǆc'), upper('ŉ'), lower('İ'), upper('ﬁ'), upper('éè'), lower('ÄÖÜ');
+select upper(x) from (values ('straße'), ('abc'), (null)) v(x);

@@ -34,6 +34,7 @@ pub const OF_TEXT: &[(&str, &str)] = &[
     ("character_length", "t"),
     ("substr", "tii"),
     ("md5", "t"),
+    ("hashtext", "t"),
 ];
 
 /// Functions of one number, of which PostgreSQL prefers the one of a `double precision`.

@@ -35,6 +35,7 @@ mod named_windows;
 mod ordered_strings;
 mod parameter_types;
 mod pg_catalog_crate;
+mod plain_literals;
 mod precedence;
 mod qualified_wildcards;
 mod quantified;
@@ -83,6 +84,7 @@ pub fn apply(mut statement: Statement) -> Statement {
     match &mut statement {
         // defaults and conditions are kept as they are written
         Statement::CreateTable(table) => {
+            walk(table, &mut [&mut plain_literals::Rewriter]);
             if let Some(query) = table.query.take() {
                 let mut query = Statement::Query(query);
                 rewrite(&mut query);
@@ -92,7 +94,7 @@ pub fn apply(mut statement: Statement) -> Statement {
             }
         }
         planned if plannable(planned) => rewrite(planned),
-        _ => {}
+        other => walk(other, &mut [&mut plain_literals::Rewriter]),
     }
     statement
 }
@@ -115,6 +117,7 @@ fn rewrite(statement: &mut Statement) {
     walk(
         statement,
         &mut [
+            &mut plain_literals::Rewriter,
             &mut qualified_wildcards::Rewriter::default(),
             &mut row_wildcards::Rewriter,
             &mut lateral_sets::Rewriter,

@@ -2,7 +2,7 @@
 //!
 //! Each walks over the whole statement; [`Finder`] tells which of them have something to do there.
 
-use datafusion::sql::sqlparser::ast::{BinaryOperator, Expr, ObjectName, Statement, TableFactor};
+use datafusion::sql::sqlparser::ast::{BinaryOperator, Expr, ObjectName, Select, SelectItem, Statement, TableFactor};
 use datafusion_pg_catalog::sql::rules::{
     ResolveUnqualifiedIdentifier, RewriteArrayAnyAllOperation, RewritePgCatalogOperator, SqlStatementRewriteRule,
     StripCallableQualifier, StripCollate,
@@ -17,9 +17,14 @@ pub struct Finder {
     qualified_call: bool,
     collation: bool,
     qualified_operator: bool,
+    wildcard_of_one: bool,
 }
 
 impl Rule for Finder {
+    fn pre_visit_select(&mut self, select: &mut Select) {
+        self.wildcard_of_one |= select.projection.iter().any(|item| matches!(item, SelectItem::QualifiedWildcard(..)));
+    }
+
     fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) {
         self.qualified_call |= matches!(factor, TableFactor::Table { name, args: Some(_), .. } if is_qualified(name));
     }
@@ -46,7 +51,8 @@ pub fn apply(statement: &mut Statement, found: &Finder, metadata: bool) {
         (found.qualified_call, &StripCallableQualifier),
         (found.collation, &StripCollate),
         (found.qualified_operator, &RewritePgCatalogOperator),
-        (metadata, &ResolveUnqualifiedIdentifier),
+        // of `t.*` it takes every name for one of `t`
+        (metadata && !found.wildcard_of_one, &ResolveUnqualifiedIdentifier),
     ];
     for (_, rule) in rules.into_iter().filter(|(wanted, _)| *wanted) {
         let taken = std::mem::replace(statement, Statement::Commit { chain: false, end: false, modifier: None });

@@ -103,7 +103,7 @@ pub fn one_value(query: &mut Query) {
     else {
         return;
     };
-    if select.from.is_empty() {
+    if select.from.is_empty() && select.selection.is_none() {
         return;
     }
     if grouped || select.having.is_some() {

@@ -6,8 +6,10 @@ mod options;
 use datafusion::sql::sqlparser::ast::{self, CopySource, CopyTarget, Expr, Ident, SelectItem, SetExpr, TableFactor};
 
 use self::options::Options;
+use super::names::Relation;
 use super::session::{Outcome, Prepared, Session};
-use crate::dialect::{self, copy_options, rules};
+use super::write;
+use crate::dialect::{self, copy_options, folded, rules};
 use crate::error::{Error, ErrorKind, Result};
 use crate::pgtypes::Encoding;
 
@@ -17,14 +19,43 @@ pub(super) use from::{begin, carry_out};
 /// The query whose rows are copied to the client; `None` for a COPY from it.
 ///
 /// # Errors
-/// `42501` for a file or a program.
-pub(super) fn query_of(source: &CopySource, to: bool, target: &CopyTarget) -> Result<Option<ast::Statement>> {
+/// `42501` for a file or a program, `42P10` for a generated column.
+pub(super) async fn query_of(
+    session: &mut Session,
+    source: &CopySource,
+    to: bool,
+    target: &CopyTarget,
+) -> Result<Option<ast::Statement>> {
     check_target(to, target)?;
     match source {
         _ if !to => Ok(None),
         CopySource::Query(query) => Ok(Some(rules::apply(ast::Statement::Query(query.clone())))),
-        CopySource::Table { table_name, columns } => whole_table(table_name, columns).map(Some),
+        CopySource::Table { table_name, columns } => {
+            let columns = stored_columns(session, table_name, columns).await?;
+            whole_table(table_name, &columns).map(Some)
+        }
     }
+}
+
+/// The columns that are copied, in a list where not all are: what the table computes is not in the data.
+async fn stored_columns(session: &mut Session, table: &ast::ObjectName, given: &[Ident]) -> Result<Vec<Ident>> {
+    let planner = session.planner_now().await?;
+    // what there is not is told when the query is planned
+    let Ok(Relation::Object(object)) = planner.relation(&write::names::reference(table)?) else {
+        return Ok(given.to_vec());
+    };
+    let generated: Vec<&str> =
+        object.columns.iter().filter(|column| column.generated.is_some()).map(|column| column.name.as_str()).collect();
+    if let Some(name) = given.iter().map(folded).find(|name| generated.contains(&name.as_str())) {
+        let message = format!("column \"{name}\" is a generated column");
+        return Err(Error::new(ErrorKind::InvalidColumnReference, message)
+            .with_detail("Generated columns cannot be used in COPY."));
+    }
+    if generated.is_empty() || !given.is_empty() {
+        return Ok(given.to_vec());
+    }
+    let stored = object.columns.iter().filter(|column| column.generated.is_none());
+    Ok(stored.map(|column| Ident::with_quote('"', &column.name)).collect())
 }
 
 /// As PostgreSQL tells whoever is not its superuser.

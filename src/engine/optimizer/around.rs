@@ -21,7 +21,7 @@ pub(super) type Logical = Arc<dyn OptimizerRule + Send + Sync>;
 pub(super) type Physical = Arc<dyn PhysicalOptimizerRule + Send + Sync>;
 
 type Rewrite = fn(&Logical, LogicalPlan, &dyn OptimizerConfig) -> Result<Transformed<LogicalPlan>>;
-type Optimize = fn(&Physical, Arc<dyn ExecutionPlan>, &ConfigOptions) -> Result<Arc<dyn ExecutionPlan>>;
+pub(super) type Optimize = fn(&Physical, Arc<dyn ExecutionPlan>, &ConfigOptions) -> Result<Arc<dyn ExecutionPlan>>;
 
 /// A rule and what is asked in its stead.
 struct Around<Rule, Function> {

@@ -5,6 +5,7 @@ mod conditional_projections;
 mod dependencies;
 mod distinct_counts;
 mod dynamic_filters;
+mod few_rows;
 mod filter_pushdown;
 mod filtered_totals;
 mod guards;
@@ -31,6 +32,7 @@ use datafusion::physical_optimizer::join_selection::JoinSelection;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 
 use around::{Logical, Physical};
+pub(super) use few_rows::FewRows;
 pub(super) use guards::guarded;
 pub(super) use offsets::ALL_ROWS;
 
@@ -53,6 +55,7 @@ pub(super) fn physical_rules() -> Vec<Physical> {
         .map(filtered_totals::kept)
         .map(offsets::fenced)
         .map(conditional_projections::kept)
+        .map(few_rows::spared)
         .map(repair::repaired);
     // once it is settled which side is which, and before anything is made of what they say of themselves
     let after_joins = |rule: Physical| {

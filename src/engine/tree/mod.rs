@@ -9,6 +9,7 @@ pub(super) mod common_columns;
 mod grouped_keys;
 pub(super) mod having_names;
 mod known_relations;
+pub(super) mod out_parameters;
 mod outer_names;
 mod partial_aliases;
 mod repeated_columns;

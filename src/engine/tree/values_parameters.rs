@@ -6,8 +6,8 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    DataType, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Query, SetExpr, TableFactor, Value, ValueWithSpan,
-    VisitMut, VisitorMut, visit_expressions_mut,
+    DataType, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Query, SetExpr, Statement, TableFactor, Value,
+    ValueWithSpan, VisitMut, VisitorMut, visit_expressions_mut,
 };
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::Parser;
@@ -35,6 +35,16 @@ pub(in crate::engine) fn declare(exprs: &mut [Expr], hints: &[Option<Type>]) {
 /// has given.
 pub(in crate::engine) fn settle(statement: &mut impl VisitMut, hints: &[Option<Type>]) {
     let _ = statement.visit(&mut Lists { hints });
+}
+
+/// [`settle`] of a whole statement, of which the query may be a list itself.
+pub(in crate::engine) fn settle_whole(statement: &mut Statement, hints: &[Option<Type>]) {
+    if let Statement::Query(query) = statement
+        && !hints.is_empty()
+    {
+        Lists { hints }.list(query);
+    }
+    settle(statement, hints);
 }
 
 struct Lists<'a> {
@@ -94,6 +104,7 @@ impl Lists<'_> {
         for column in 0..width {
             let mut cells = values.rows.iter().filter_map(|row| row.get(column));
             if !cells.all(|cell| parameter(cell).is_some() || is_null(cell)) {
+                values.rows.iter_mut().filter_map(|row| row.get_mut(column)).for_each(|cell| self.give(cell));
                 continue;
             }
             for row in &mut values.rows {

@@ -312,7 +312,12 @@ fn unknown(typing: &Typing, expr: Expr, target: &Type, field: FieldRef, assigns:
             let first = Expr::Literal(ScalarValue::Utf8(Some(first)), metadata);
             Ok(Transformed::yes(Expr::Cast(Cast::new_from_field(Box::new(first), field))))
         }
-        other => Ok(Transformed::no(Expr::Cast(Cast::new_from_field(Box::new(other), field)))),
+        other => {
+            if let Expr::Literal(ScalarValue::Utf8(Some(text)), _) = &other {
+                typing.note(text, target);
+            }
+            Ok(Transformed::no(Expr::Cast(Cast::new_from_field(Box::new(other), field))))
+        }
     }
 }
 

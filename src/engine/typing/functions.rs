@@ -22,15 +22,15 @@ use super::operators::{matches_any, of_json, operands};
 use super::place::{Place, at};
 use super::rounding::{rounded, whole};
 use super::subscripts;
-use super::{Operand, Typing, field_of};
+use super::{Operand, Typing, bare, field_of};
 use super::{ambiguous, arrays, casts};
-use crate::dialect::OF_TEXT;
+use crate::dialect::{OF_TEXT, SINGLE_VALUE};
 use crate::engine::aggregates::{extreme_of_floats, in_order, wide_sum};
 use crate::engine::{math, powers};
 use crate::error::{Error, ErrorKind};
 use crate::pgcatalog::TYPE_OF;
 use crate::pgfunctions;
-use crate::pgtypes::{Type, arrow_type};
+use crate::pgtypes::{Type, arrow_type, column_type};
 
 /// The bounds of a series are of one type, if only one of them says which; the step of instants is an interval.
 fn read_bounds(typing: &Typing, args: &mut [Expr], schema: &DFSchema) -> Result<()> {
@@ -182,6 +182,12 @@ fn nullif(call: &ScalarFunction, typed: &[Expr], schema: &DFSchema) -> Option<Ex
         let wide = casts::as_decimal(Box::new(first.clone()), INT8_DIGITS, 0).data;
         return Some(call_of(wide));
     }
+    // DataFusion's says no more of its type than how it is held
+    if let Ok((_, field)) = first.to_field(schema)
+        && matches!(column_type(&field), Type::UUID | Type::NAME | Type::OID)
+    {
+        return Some(Expr::Cast(Cast::new_from_field(Box::new(call_of(first.clone())), bare(&field))));
+    }
     // beside a wider number the first stays what it is
     let narrow = (both(DataType::is_integer) || both(DataType::is_floating)) && first_type != second_type;
     narrow.then(|| Expr::Cast(Cast::new(Box::new(call_of(first.clone())), given)))
@@ -294,6 +300,13 @@ fn arguments(typing: &Typing, function: &str, args: &mut [Expr], schema: &DFSche
             *text = lengths::unpadded(text.clone());
             Ok(true)
         }
+        (SINGLE_VALUE | "first_value", [value @ Expr::Literal(..)]) => match typing.operand(value, schema)? {
+            Operand::Known(Type::INT4, _) => {
+                *value = Expr::Cast(Cast::new(Box::new(value.clone()), DataType::Int32));
+                Ok(true)
+            }
+            _ => Ok(false),
+        },
         _ => Ok(false),
     }
 }

@@ -62,6 +62,9 @@ pub(super) fn is_unsettled(parameter: &Placeholder) -> bool {
     parameter.field.as_ref().is_none_or(|field| field.metadata().contains_key(UNSETTLED))
 }
 
+/// Literals and what they were read as.
+pub(super) type Reads = Arc<Mutex<Vec<(String, Type)>>>;
+
 /// Gives the expressions of one statement their types.
 #[derive(Debug)]
 pub(super) struct Typing {
@@ -71,6 +74,8 @@ pub(super) struct Typing {
     parameters: Mutex<HashMap<String, FieldRef>>,
     /// Whether the statement has any.
     has_parameters: AtomicBool,
+    /// Where literals that are read are noted.
+    reads: Option<Reads>,
 }
 
 /// What the resolution of types knows of an operand.
@@ -91,18 +96,18 @@ impl Operand {
 
 impl Typing {
     /// `declared` are the types that the client, or PREPARE, gives to the parameters.
-    pub fn new(options: &ConfigOptions, declared: &[Option<Type>]) -> Self {
+    pub fn new(options: &ConfigOptions, declared: &[Option<Type>], reads: Option<Reads>) -> Self {
         let style = SessionInfo::of(options).map(|_| session_style(options));
         let parameters = declared.iter().enumerate().filter_map(|(index, pg_type)| {
             let field = parameter_field(pg_type.as_ref()?)?;
             Some((format!("${}", index + 1), field))
         });
-        Self { style, parameters: Mutex::new(parameters.collect()), has_parameters: AtomicBool::new(false) }
+        Self { style, parameters: Mutex::new(parameters.collect()), has_parameters: AtomicBool::new(false), reads }
     }
 
     /// For expressions that no statement of a session holds.
     pub fn outside_sessions() -> Self {
-        Self { style: None, parameters: Mutex::default(), has_parameters: AtomicBool::new(false) }
+        Self { style: None, parameters: Mutex::default(), has_parameters: AtomicBool::new(false), reads: None }
     }
 
     /// The plan with every expression typed. `assigns`: the columns of the topmost projection go to a table's columns,
@@ -352,10 +357,17 @@ impl Typing {
         Ok(if field.data_type().is_null() { Operand::Unknown } else { Operand::Known(column_type(&field), field) })
     }
 
+    fn note(&self, text: &str, pg_type: &Type) {
+        if let Some(reads) = &self.reads {
+            reads.lock().push((text.to_owned(), pg_type.clone()));
+        }
+    }
+
     /// An unknown expression as a value of the type; any other as it is.
     fn read(&self, expr: Expr, pg_type: &Type, field: &FieldRef) -> DataFusionResult<Expr> {
         match expr {
             Expr::Literal(ScalarValue::Utf8(Some(text)), metadata) => {
+                self.note(&text, pg_type);
                 literals::read(self.style.as_ref(), text, metadata, pg_type, field.data_type())
             }
             Expr::Placeholder(Placeholder { id, field: None }) => {

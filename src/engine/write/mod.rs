@@ -312,6 +312,13 @@ impl Change {
         self.planner.apart(&self.guard, query, plan).await
     }
 
+    /// A query that is kept, its literals as every session reads them alike.
+    async fn fixed(&self, query: String) -> Result<String> {
+        let planner = self.planner.clone();
+        let fixed = async move { planner.fixed(&query).await.map_err(Error::without_position) };
+        self.guard.run(self.shared.resources.workers().apart(fixed)).await
+    }
+
     /// Writes the plan's rows, on the threads of queries, until the statement is cancelled or its time is over.
     async fn write(&self, name: &TableName, spec: WriteSpec, plan: LogicalPlan) -> Result<Written> {
         let rows = execute::rows(&self.shared.resources, self.state(), &plan, self.guard.clone()).await?;

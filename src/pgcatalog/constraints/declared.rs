@@ -9,6 +9,7 @@ use super::super::metadata::{Metadata, Relation};
 use super::super::opclasses::{self, KeyOption, Method};
 use super::of_catalogs;
 use crate::catalog::Column;
+use crate::dialect;
 use crate::names::{quote_ident, quote_literal};
 use crate::pgtypes::{self, Type};
 use crate::table::{Actions, Constraint, ConstraintKind};
@@ -67,9 +68,9 @@ impl<'a> Declared<'a> {
     pub fn numbers(&self) -> Vec<i32> {
         match &self.constraint.kind {
             ConstraintKind::Check { condition } => {
-                let words: Vec<&str> = condition.split(|c: char| !c.is_alphanumeric() && c != '_').collect();
+                let names = dialect::names_in(condition);
                 let numbered = self.relation.columns.iter().zip(1..);
-                numbered.filter(|(column, _)| words.contains(&column.name.as_str())).map(|(_, n)| n).collect()
+                numbered.filter(|(column, _)| names.contains(&column.name)).map(|(_, n)| n).collect()
             }
             // an expression has none
             ConstraintKind::Index { keys, .. } if !keys.is_empty() => {

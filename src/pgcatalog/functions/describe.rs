@@ -79,7 +79,7 @@ pub const FUNCTIONS: &[Definition] = &[
     strict("pg_stat_get_last_autoanalyze_time", 1..=1, "timestamptz", never),
     strict("pg_indexam_has_property", 2..=2, "bool", |_, args| Ok(property(args.last(), INDEX_PROPERTIES))),
     strict("pg_index_has_property", 2..=2, "bool", |_, args| Ok(property(args.last(), INDEX_PROPERTIES))),
-    strict("pg_index_column_has_property", 3..=3, "bool", |_, args| Ok(property(args.last(), COLUMN_PROPERTIES))),
+    strict("pg_index_column_has_property", 3..=3, "bool", column_property),
     strict("pg_relation_is_updatable", 2..=2, "int4", |session, args| {
         Ok(ScalarValue::Int32(Some(if is_updatable(session, args) { UPDATABLE } else { 0 })))
     }),
@@ -118,6 +118,21 @@ const UPDATABLE: i32 = 1 << 3 | 1 << 2 | 1 << 4;
 fn property(name: Option<&ScalarValue>, known: &[(&str, bool)]) -> ScalarValue {
     let name = name.map(text_of).unwrap_or_default().to_lowercase();
     ScalarValue::Boolean(known.iter().find(|(property, _)| *property == name).map(|(_, has)| *has))
+}
+
+/// [`property`] of a key of an index, whose order it has.
+fn column_property(session: &SessionInfo, args: &[ScalarValue]) -> Result<ScalarValue> {
+    let key = args.get(1).and_then(oid_of).and_then(|number| usize::try_from(number).ok()?.checked_sub(1));
+    let index = args.first().and_then(oid_of).and_then(|oid| constraints::with_oid(session.metadata(), oid));
+    let bits = index.zip(key).map_or(0, |(index, key)| index.option_bits(key));
+    let name = args.last().map(text_of).unwrap_or_default().to_lowercase();
+    Ok(match name.as_str() {
+        "asc" => ScalarValue::Boolean(Some(bits & 1 == 0)),
+        "desc" => ScalarValue::Boolean(Some(bits & 1 != 0)),
+        "nulls_first" => ScalarValue::Boolean(Some(bits & 2 != 0)),
+        "nulls_last" => ScalarValue::Boolean(Some(bits & 2 == 0)),
+        _ => property(args.last(), COLUMN_PROPERTIES),
+    })
 }
 
 fn is_updatable(session: &SessionInfo, args: &[ScalarValue]) -> bool {

@@ -13,7 +13,7 @@ use super::{Definition, boolean, oid_of, strict, text_of};
 use crate::catalog::{EVERYBODY, Privilege, Rights};
 use crate::engine::SessionInfo;
 use crate::error::{Error, ErrorKind, Result};
-use crate::pgcatalog::{Relation, postgres, routines};
+use crate::pgcatalog::{Relation, postgres, routines, tables};
 
 const TABLE: &[&str] = &["SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER", "RULE"];
 const COLUMN: &[&str] = &["SELECT", "INSERT", "UPDATE", "REFERENCES"];
@@ -174,7 +174,8 @@ fn column(session: &SessionInfo, args: &[ScalarValue]) -> Result<ScalarValue> {
         Some(number) => (1..=relation.columns.len()).contains(&(number as usize)),
         None => {
             let name = text_of(column);
-            if !relation.columns.iter().any(|column| column.name == name) {
+            let is_systems = tables::SYSTEM_COLUMNS.contains(&name.as_str()) && relation.kind != "v";
+            if !is_systems && !relation.columns.iter().any(|column| column.name == name) {
                 let message = format!("column \"{name}\" of relation \"{}\" does not exist", relation.name);
                 return Err(Error::new(ErrorKind::UndefinedColumn, message));
             }

@@ -198,7 +198,9 @@ fn current_schema(session: &SessionInfo, _: &[ScalarValue]) -> Result<ScalarValu
 
 fn current_schemas(session: &SessionInfo, args: &[ScalarValue]) -> Result<ScalarValue> {
     let implicit = matches!(args.first(), Some(ScalarValue::Boolean(Some(true))));
-    let schemas = StringArray::from(existing(session, implicit));
+    let temporary = session.metadata().temporary_namespace().filter(|_| implicit).map(|schema| schema.name.clone());
+    let schemas: Vec<String> = temporary.into_iter().chain(existing(session, implicit)).collect();
+    let schemas = StringArray::from(schemas);
     let list: ListArray = SingleRowListArrayBuilder::new(Arc::new(schemas)).build_list_array();
     Ok(ScalarValue::List(Arc::new(list)))
 }

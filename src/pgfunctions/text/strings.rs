@@ -5,6 +5,7 @@ use datafusion::scalar::ScalarValue;
 use unicode_normalization::UnicodeNormalization;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::pgfunctions::letter_case;
 use crate::pgfunctions::row::{Env, Function, Output, Returns, Value, lax, strict};
 use crate::pgtypes::{Encoding, Type, read_text};
 
@@ -133,11 +134,7 @@ fn initcap(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut inside = false;
     for letter in text.chars() {
-        if inside {
-            out.extend(letter.to_lowercase())
-        } else {
-            out.extend(letter.to_uppercase())
-        }
+        out.push(if inside { letter_case::lower(letter) } else { letter_case::upper(letter) });
         inside = letter.is_alphanumeric();
     }
     out

@@ -27,13 +27,16 @@ pub(super) struct Domain {
 }
 
 impl Domain {
-    /// The combinations that the input has of these columns; the number tells it from others in the plan.
-    pub fn of(input: &LogicalPlan, outer: Vec<Column>, number: usize) -> DataFusionResult<Self> {
+    /// The combinations that the input's rows have of these columns, those of them that are asked; the number tells it from
+    /// others in the plan.
+    pub fn of(input: &LogicalPlan, outer: Vec<Column>, asked: Option<Expr>, number: usize) -> DataFusionResult<Self> {
         let name = format!("outer_{number}");
         let keys = (0..outer.len()).map(|at| format!("k{number}_{at}"));
         let named = outer.iter().zip(keys.clone()).map(|(column, key)| Expr::Column(column.clone()).alias(key));
-        let input = before_others(input, &outer).clone();
-        let plan = LogicalPlanBuilder::from(input).project(named)?.distinct()?.alias(name.as_str())?.build()?;
+        let read = asked.iter().flat_map(Expr::column_refs).cloned().chain(outer.iter().cloned());
+        let rows = LogicalPlanBuilder::from(before_others(input, &read.collect::<Vec<_>>()).clone());
+        let rows = if let Some(asked) = asked { rows.filter(asked)? } else { rows };
+        let plan = rows.project(named)?.distinct()?.alias(name.as_str())?.build()?;
         let columns = keys.map(|key| Column::new(Some(name.as_str()), key)).collect();
         Ok(Self { plan, outer, columns })
     }

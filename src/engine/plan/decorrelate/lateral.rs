@@ -33,7 +33,7 @@ pub(super) fn joined(join: &Join, count: &Cell<usize>) -> DataFusionResult<Optio
     count.set(count.get() + 1);
     let result_name = format!("lateral_{}", count.get());
     let left = rows::steady(&join.left, &outer)?;
-    let domain = Domain::of(&left, outer.clone(), count.get())?;
+    let domain = Domain::of(&left, outer.clone(), None, count.get())?;
     let plan = for_all(&domain, subquery, count)?;
     let own = subquery.schema().columns().into_iter().map(|column| {
         let name = column.name.clone();

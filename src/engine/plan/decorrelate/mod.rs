@@ -4,11 +4,12 @@
 //! combination of the outer values there is: the distinct values are joined into the subquery, which is grouped by them, and
 //! its result is joined back to the rows. [`predicates`] makes such subqueries of EXISTS and IN, [`lateral`] joins those of FROM,
 //! [`conditions`] computes those of ON, [`values`] are lists of them; [`pulled_up`] says which DataFusion joins, [`apart`] under
-//! which names, [`inlined`] which are expressions; [`rows`] are those around. Blocked by: DataFusion's decorrelation. Remove when it takes any condition.
+//! which names, [`inlined`] which are expressions; [`rows`] are those around, [`asked`] which of them count. Blocked by: DataFusion's decorrelation. Remove when it takes any condition.
 //!
 //! Invariant: a subquery that is not understood is an error, never other rows.
 
 mod apart;
+mod asked;
 mod conditions;
 mod domain;
 mod inlined;
@@ -98,7 +99,7 @@ fn changed(node: LogicalPlan, count: &Cell<usize>) -> DataFusionResult<Transform
             let columns: Vec<Expr> = filter.input.schema().columns().into_iter().map(Expr::Column).collect();
             let mut input = filter.input.as_ref().clone();
             let predicate = predicates::counted_condition(filter.predicate, &input, is_counted)?;
-            let predicate = in_place(predicate, &mut input, count)?;
+            let predicate = asked::placed_in_condition(predicate, &mut in_place(&mut input, count))?;
             let filtered = LogicalPlan::Filter(Filter::try_new(predicate, Arc::new(input))?);
             Ok(Transformed::yes(LogicalPlanBuilder::from(filtered).project(columns)?.build()?))
         }
@@ -152,23 +153,23 @@ impl<'a> Below<'a> {
 
     /// The expression with columns of the projection in place of its subqueries.
     fn column(&mut self, expr: Expr) -> DataFusionResult<Expr> {
-        let replaced = expr.transform_down(|expr| match expr {
-            Expr::Exists(_) | Expr::InSubquery(_) | Expr::ScalarSubquery(_) => {
-                let known = self.computed.iter().find(|(computed, _)| *computed == expr);
-                let name = match known {
-                    Some((_, name)) => name.clone(),
-                    None => {
-                        let name = format!("value_{}", self.exprs.len());
-                        self.exprs.push(expr.clone().alias(&name));
-                        self.computed.push((expr, name.clone()));
-                        name
-                    }
-                };
-                Ok(Transformed::new(Expr::Column(Column::new_unqualified(name)), true, TreeNodeRecursion::Jump))
-            }
-            other => Ok(Transformed::no(other)),
-        })?;
-        Ok(replaced.data)
+        asked::placed(expr, &mut |subquery, asked| {
+            let value = match asked {
+                Some(asked) => when(asked, subquery).end()?,
+                None => subquery,
+            };
+            let known = self.computed.iter().find(|(computed, _)| *computed == value);
+            let name = match known {
+                Some((_, name)) => name.clone(),
+                None => {
+                    let name = format!("value_{}", self.exprs.len());
+                    self.exprs.push(value.clone().alias(&name));
+                    self.computed.push((value, name.clone()));
+                    name
+                }
+            };
+            Ok(Transformed::new(Expr::Column(Column::new_unqualified(name)), true, TreeNodeRecursion::Jump))
+        })
     }
 
     fn all(&mut self, exprs: Vec<Expr>, names: &NamePreserver) -> DataFusionResult<Vec<Expr>> {
@@ -214,12 +215,16 @@ fn is_counted(rows: &LogicalPlan) -> bool {
 /// The expression with columns in place of such subqueries, which are joined to the input.
 fn joined(expr: Expr, input: &mut LogicalPlan, count: &Cell<usize>) -> DataFusionResult<Expr> {
     let expr = if predicates::holds(&expr) { predicates::counted(expr, input, |_| true)? } else { expr };
-    in_place(expr, input, count)
+    asked::placed(expr, &mut in_place(input, count))
 }
 
-fn in_place(expr: Expr, input: &mut LogicalPlan, count: &Cell<usize>) -> DataFusionResult<Expr> {
-    let replaced = expr.transform_down(|expr| match &expr {
-        Expr::ScalarSubquery(subquery) if is_hard(subquery) => match join(subquery, input, count)? {
+/// Columns in place of subqueries that are hard, which are joined to the input.
+fn in_place(
+    input: &mut LogicalPlan,
+    count: &Cell<usize>,
+) -> impl FnMut(Expr, Option<Expr>) -> DataFusionResult<Transformed<Expr>> {
+    move |expr, asked| match &expr {
+        Expr::ScalarSubquery(subquery) if is_hard(subquery) => match join(subquery, input, asked, count)? {
             Some((plan, value)) => {
                 *input = plan;
                 Ok(Transformed::yes(value))
@@ -227,8 +232,7 @@ fn in_place(expr: Expr, input: &mut LogicalPlan, count: &Cell<usize>) -> DataFus
             None => Ok(Transformed::no(expr)),
         },
         _ => Ok(Transformed::no(expr)),
-    })?;
-    Ok(replaced.data)
+    }
 }
 
 fn outer_columns(expr: &Expr) -> Vec<Column> {
@@ -297,10 +301,11 @@ fn subqueries(node: &LogicalPlan) -> Vec<Subquery> {
     found
 }
 
-/// The input joined to the subquery's values, and the column they are in.
+/// The input joined to the subquery's values, and the column they are in. `asked`: which rows the subquery is asked of.
 fn join(
     subquery: &Subquery,
     input: &LogicalPlan,
+    asked: Option<Expr>,
     count: &Cell<usize>,
 ) -> DataFusionResult<Option<(LogicalPlan, Expr)>> {
     let outer: Vec<Column> = all_outer_columns(&subquery.subquery).into_iter().collect();
@@ -311,7 +316,7 @@ fn join(
     count.set(count.get() + 1);
     let result_name = format!("subquery_{}", count.get());
     let input = rows::steady(input, &outer)?;
-    let domain = Domain::of(&input, outer.clone(), count.get())?;
+    let domain = Domain::of(&input, outer.clone(), asked, count.get())?;
     let plan = for_all(&domain, &subquery.subquery, count)?;
     let keys = domain.keys();
     let value = Expr::Column(Column::from(subquery.subquery.schema().qualified_field(0)));

@@ -264,6 +264,7 @@ async fn add_constraint(
         nullable && !constraints.not_null.contains(name)
     });
     definition.constraints = constraints.all;
+    change.planner.fix(&table.name, &mut definition).await?;
     checks::expressions(change, &table.name, &definition).await?;
     if let Some(new) = definition.constraints.last()
         && let ConstraintKind::Check { condition } = &new.kind

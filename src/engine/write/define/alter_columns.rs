@@ -103,6 +103,7 @@ pub(super) async fn add(
     expressions::check_generated(change, &table.name, &definition, &name).await?;
     let checked = Definition { constraints: Vec::new(), ..definition.clone() };
     definition.constraints = constraints.all;
+    change.planner.fix(&table.name, &mut definition).await?;
     let new_checks: Vec<_> = definition.constraints.iter().skip(had).cloned().collect();
     match value {
         None => change.overlay.redefine(&table.name, &definition).await?,
@@ -351,6 +352,7 @@ pub(super) async fn alter(
             table.columns.iter().find(is_it).map_or(Ok(()), |known| expressions::check_literal(known, value))?;
             let is_null = matches!(value, ast::Expr::Value(value) if value.value == ast::Value::Null);
             known.default = if is_null { None } else { Some(sequences::default_of(change, value)?) };
+            change.planner.fix(&table.name, &mut definition).await?;
             checks::expressions(change, &table.name, &definition).await?;
         }
         AlterColumnOperation::DropDefault => known.default = None,

@@ -48,7 +48,7 @@ pub(super) fn names_in(expr: &str) -> Result<std::collections::BTreeSet<String>>
     let statement = dialect::parse_single(&format!("SELECT {expr}"))?;
     let mut found = std::collections::BTreeSet::new();
     let _ = ast::visit_expressions(&statement.ast, |inner| {
-        found.extend(super::constraints::columns_in(inner));
+        found.extend(dialect::columns_in(inner));
         std::ops::ControlFlow::<()>::Continue(())
     });
     Ok(found)

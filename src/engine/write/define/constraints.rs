@@ -12,7 +12,7 @@ use super::super::{Change, unsupported};
 use super::columns::as_written;
 use super::expressions::{self, Place};
 use super::{index_keys, relations, storage};
-use crate::dialect::{KeyClauses, columns_set, folded, key_clauses};
+use crate::dialect::{self, KeyClauses, columns_set, folded, key_clauses};
 use crate::error::{Error, ErrorKind, Result};
 use crate::names::{TableName, free_name};
 use crate::pgcatalog::opclasses::{key_name, method};
@@ -264,7 +264,7 @@ impl Constraints {
 
     /// The table's columns that the condition names.
     fn mentioned(&self, condition: &ast::Expr) -> BTreeSet<String> {
-        columns_in(condition).into_iter().filter(|name| self.columns.contains(name)).collect()
+        dialect::columns_in(condition).into_iter().filter(|name| self.columns.contains(name)).collect()
     }
 }
 
@@ -320,20 +320,6 @@ fn actions(key: &ast::ForeignKeyConstraint) -> Actions {
     let match_full = key.match_kind == Some(ast::ConstraintReferenceMatchKind::Full);
     let (on_delete, on_update) = (action(key.on_delete), action(key.on_update));
     Actions { on_delete, on_update, deferrable, deferred, match_full, delete_columns: Vec::new() }
-}
-
-/// What an expression names, folded.
-pub(super) fn columns_in(expr: &ast::Expr) -> BTreeSet<String> {
-    let mut found = BTreeSet::new();
-    let _ = ast::visit_expressions(expr, |inner| {
-        match inner {
-            ast::Expr::Identifier(ident) => drop(found.insert(folded(ident))),
-            ast::Expr::CompoundIdentifier(parts) => found.extend(parts.last().map(folded)),
-            _ => {}
-        }
-        ControlFlow::<()>::Continue(())
-    });
-    found
 }
 
 fn key_column(expr: &ast::Expr) -> Result<String> {

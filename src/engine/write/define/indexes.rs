@@ -12,11 +12,11 @@ use datafusion::sql::sqlparser::ast::{
 use super::super::names::reference;
 use super::super::{Change, unsupported};
 use super::alter::{not_performed, owner_stays};
-use super::constraints::{Constraints, columns_in};
+use super::constraints::Constraints;
 use super::index_keys::{self, Key};
 use super::{relations, storage};
 use crate::catalog::{Object, ObjectKind};
-use crate::dialect::{Alteration, alteration, alteration_of_column, folded};
+use crate::dialect::{self, Alteration, alteration, alteration_of_column, folded};
 use crate::error::{Error, ErrorKind, Result};
 use crate::names::free_name;
 use crate::table::{Constraint, ConstraintKind};
@@ -32,9 +32,10 @@ pub(super) async fn create(change: &Change, index: &ast::CreateIndex) -> Result<
     }
     let method = index_keys::settled_method(index)?;
     let known = |name: &String| table.columns.iter().any(|column| column.name == *name);
-    let mentioned = index.columns.iter().flat_map(|key| columns_in(&key.column.expr));
+    let mentioned = index.columns.iter().flat_map(|key| dialect::columns_in(&key.column.expr));
     let included: Vec<String> = index.include.iter().map(folded).collect();
-    let mentioned = mentioned.chain(index.predicate.iter().flat_map(columns_in)).chain(included.iter().cloned());
+    let mentioned =
+        mentioned.chain(index.predicate.iter().flat_map(dialect::columns_in)).chain(included.iter().cloned());
     if let Some(missing) = mentioned.into_iter().find(|name| !known(name)) {
         return Err(Error::new(ErrorKind::UndefinedColumn, format!("column \"{missing}\" does not exist")));
     }

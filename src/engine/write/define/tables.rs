@@ -56,7 +56,8 @@ pub(super) async fn create(
             Outcome::command(if with_data { format!("SELECT {rows}") } else { tag.to_owned() })
         }
         None => {
-            let definition = defined(change, &name, table).await?;
+            let mut definition = defined(change, &name, table).await?;
+            change.planner.fix(&name, &mut definition).await?;
             let schema = DFSchema::try_from(definition.schema.as_ref().clone()).map_err(errors::from_datafusion)?;
             let none = LogicalPlan::EmptyRelation(EmptyRelation { produce_one_row: false, schema: Arc::new(schema) });
             let asks = definition.clone();

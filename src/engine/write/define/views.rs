@@ -17,7 +17,7 @@ use crate::pgtypes;
 use crate::table::Definition;
 
 pub(super) async fn create(change: &Change, view: &ast::CreateView) -> Result<Outcome> {
-    let mut definition = qualified(change, &view.query)?;
+    let mut definition = change.fixed(qualified(change, &view.query)?).await?;
     let reads_temporary = dialect::relations(&definition).iter().any(|name| is_temporary(&name.schema));
     let name = place(change, &view.name, view.temporary || reads_temporary)?;
     if reads_temporary && !view.temporary {
@@ -118,7 +118,7 @@ pub(super) async fn create_materialized(change: &Change, view: &ast::CreateView)
     }
     let properties = options::properties(change, options::given(&view.options))?;
     let with_data = !view.with_no_schema_binding;
-    let definition = qualified(change, &view.query)?;
+    let definition = change.fixed(qualified(change, &view.query)?).await?;
     let names: Vec<String> = view.columns.iter().map(|column| folded(&column.name)).collect();
     let plan = renamed(relations::plan(change, &definition).await?, &names)?;
     let columns = columns_of(&plan);
