@@ -17,6 +17,7 @@
 //! | `t.* IS NULL` | `t IS NULL` |
 //! | `(jsonb_each(a)).*` | `(jsonb_each(a)).all` |
 //! | `RANGE '1 day'::interval PRECEDING` | `RANGE interval '1 day' PRECEDING` |
+//! | `interval(0) '1 day'` | `'1 day'::interval(0)` |
 //! | `national character varying(9)`, `nchar(3)` | `character varying(9)`, `char(3)` |
 //! | `x::"text"[]`, `x::_int4`, `x::"pg_catalog"."varchar"`, `"id" "serial"` | `x::text[]`, `x::int4[]`, `x::varchar`, `"id" serial` |
 
@@ -42,6 +43,7 @@ pub(super) fn rewrite(tokens: &mut Vec<TokenWithSpan>) {
     name_limits(tokens);
     bare_counts(tokens);
     name_spans(tokens);
+    cast_spans(tokens);
     name_all(tokens);
 }
 
@@ -157,6 +159,22 @@ fn name_spans(tokens: &mut Vec<TokenWithSpan>) {
         {
             tokens.swap(at - 3, at - 1);
             tokens.remove(at - 2);
+        }
+    }
+}
+
+/// `interval(0) '1 day'` → `'1 day'::interval(0)`.
+fn cast_spans(tokens: &mut Vec<TokenWithSpan>) {
+    for at in (4..tokens.len()).rev() {
+        if is_word(tokens.get(at - 4), "interval")
+            && token_at(tokens, at - 3) == Some(&Token::LParen)
+            && matches!(token_at(tokens, at - 2), Some(Token::Number(..)))
+            && token_at(tokens, at - 1) == Some(&Token::RParen)
+            && matches!(token_at(tokens, at), Some(Token::SingleQuotedString(_)))
+        {
+            let span = tokens[at].span;
+            tokens[at - 4..=at].rotate_right(1);
+            tokens.insert(at - 3, TokenWithSpan { token: Token::DoubleColon, span });
         }
     }
 }
@@ -426,6 +444,10 @@ mod tests {
             ),
             ("begin deferrable", "BEGIN"),
             ("set transaction read only deferrable", "SET TRANSACTION READ ONLY"),
+            (
+                "select a, interval(0) '1 day' as x where b > interval(2) '1.5'",
+                "SELECT a, CAST('1 day' AS INTERVAL(0)) AS x WHERE b > CAST('1.5' AS INTERVAL(2))",
+            ),
             ("select all a from t for read only", "SELECT a FROM t"),
             (
                 "insert into t (a) select b as x on conflict do nothing",

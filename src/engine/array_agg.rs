@@ -15,18 +15,22 @@ use datafusion::logical_expr::{
 };
 use datafusion::scalar::ScalarValue;
 
+use crate::error::{Error, ErrorKind};
+use crate::pgfunctions::{self, Shape, shape_at};
 use crate::pgtypes::PG_TYPE_KEY;
 
 pub(super) fn function() -> AggregateUDF {
     AggregateUDF::from(Typed { inner: array_agg_udaf() })
 }
 
-/// Gathers structures or lists, and counts each once. DataFusion's own counts all of a batch for every row of it, since it
+/// Gathers structures or lists, of one shape as PostgreSQL's arrays of several dimensions are, and counts each once. DataFusion's own counts all of a batch for every row of it, since it
 /// holds on to the batch, and comes to gigabytes over a few thousand rows.
 #[derive(Debug)]
 struct Counted {
     inner: Box<dyn Accumulator>,
     bytes: usize,
+    /// Of the arrays up to now.
+    shape: Option<Shape>,
 }
 
 impl Counted {
@@ -34,11 +38,29 @@ impl Counted {
         let bytes = |column: &ArrayRef| column.to_data().get_slice_memory_size().unwrap_or_default();
         self.bytes += columns.iter().map(bytes).sum::<usize>();
     }
+
+    fn check(&mut self, lists: &ArrayRef) -> Result<(), Error> {
+        for row in 0..lists.len() {
+            let of_row = shape_at(lists, row)
+                .ok_or_else(|| Error::new(ErrorKind::NullNotAllowed, "cannot accumulate null arrays"))?;
+            let refuse = |message| Err(Error::new(ErrorKind::ArraySubscriptError, message));
+            if of_row.is_empty() {
+                return refuse("cannot accumulate empty arrays");
+            }
+            if *self.shape.get_or_insert_with(|| of_row.clone()) != of_row {
+                return refuse("cannot accumulate arrays of different dimensionality");
+            }
+        }
+        Ok(())
+    }
 }
 
 impl Accumulator for Counted {
     fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
         self.count(values);
+        if let Some(lists) = values.first().filter(|values| values.data_type().is_list()) {
+            self.check(lists).map_err(pgfunctions::external)?;
+        }
         self.inner.update_batch(values)
     }
     fn merge_batch(&mut self, states: &[ArrayRef]) -> Result<()> {
@@ -54,6 +76,10 @@ impl Accumulator for Counted {
     fn size(&self) -> usize {
         size_of_val(self) + self.bytes
     }
+}
+
+fn gathers(arguments: &AccumulatorArgs<'_>, such: fn(&DataType) -> bool) -> bool {
+    arguments.expr_fields.first().is_some_and(|field| such(field.data_type()))
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -93,15 +119,15 @@ impl AggregateUDFImpl for Typed {
         Ok(ordered.map(|inner| Arc::new(Self { inner: Arc::new(inner) }) as Arc<dyn AggregateUDFImpl>))
     }
     fn accumulator(&self, arguments: AccumulatorArgs<'_>) -> Result<Box<dyn Accumulator>> {
-        let is_nested = arguments.expr_fields.first().is_some_and(|field| field.data_type().is_nested());
+        let is_nested = gathers(&arguments, DataType::is_nested);
         let inner = self.inner.accumulator(arguments)?;
-        Ok(if is_nested { Box::new(Counted { inner, bytes: 0 }) } else { inner })
+        Ok(if is_nested { Box::new(Counted { inner, bytes: 0, shape: None }) } else { inner })
     }
     fn reverse_expr(&self) -> ReversedUDAF {
         ReversedUDAF::Reversed(Arc::new(function()))
     }
     fn groups_accumulator_supported(&self, arguments: AccumulatorArgs<'_>) -> bool {
-        self.inner.groups_accumulator_supported(arguments)
+        !gathers(&arguments, DataType::is_list) && self.inner.groups_accumulator_supported(arguments)
     }
     fn create_groups_accumulator(&self, arguments: AccumulatorArgs<'_>) -> Result<Box<dyn GroupsAccumulator>> {
         self.inner.create_groups_accumulator(arguments)

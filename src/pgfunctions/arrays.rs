@@ -20,14 +20,16 @@ use datafusion::logical_expr::{
 };
 use datafusion::scalar::ScalarValue;
 
-use super::external;
 use super::guarded::of_numbers;
 use super::row::{Env, Function, Output, Returns, Value, lax, strict};
+use super::{array_shapes, external};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Those that look at texts or lengths only.
 pub const FUNCTIONS: &[&[Function]] = &[&[
     strict("generate_subscripts", "text[] int bool?", Returns::Set(&Returns::Int), subscripts),
+    // the array of them
+    strict("array_subscripts", "text[] int bool?", Returns::Array(&Returns::Int), subscripts),
     // of an int2vector or oidvector, whose elements are counted from 0
     strict("vector_subscripts", "text[] int bool?", Returns::Array(&Returns::Int), |env, args| {
         let from_zero = |place| if let Output::Int(place) = place { Output::Int(place - 1) } else { place };
@@ -98,7 +100,7 @@ pub fn functions() -> Vec<ScalarUDF> {
         signature: Signature::user_defined(Volatility::Immutable),
     });
     let without = ScalarUDF::from(Without { inner: of_numbers(remove::array_remove_all_udf()) });
-    narrowed.into_iter().chain(ours).chain([holds, without]).collect()
+    narrowed.into_iter().chain(ours).chain([holds, without, array_shapes::make_array()]).collect()
 }
 
 /// `array_remove`: without the elements that are not distinct from the second, so NULL goes where NULL is given.

@@ -8,6 +8,7 @@
 
 mod aggregates;
 mod array_order;
+mod array_shapes;
 mod arrays;
 mod bytes;
 mod columns;
@@ -86,6 +87,7 @@ pub fn relation_planner() -> Arc<dyn RelationPlanner> {
 }
 
 pub use array_order::ARRAY_ORDER;
+pub use array_shapes::{Shape, shape_at};
 pub use arrays::elements;
 pub use composite::COMPOSITE;
 pub use json::{JsonType, check_path, rewrite_casts as rewrite_json_casts};

@@ -86,6 +86,9 @@ pub struct Key {
     keys: Vec<String>,
     #[serde(default)]
     condition: Option<String>,
+    /// Whether rows with NULLs are alike.
+    #[serde(default)]
+    pub nulls_not_distinct: bool,
 }
 
 /// The kind of a key that is an index alone.

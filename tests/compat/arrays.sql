@@ -103,3 +103,16 @@ execute of_matrix('{{11,12},{13,14}}');
 prepare is_matrix as select id from matrices where m = $1;
 execute is_matrix('{{11,12},{13,14}}');
 drop table matrices;
+-- the parts of an array of arrays have one shape
+select array[array[1,2],array[3]];
+select array[array[1,2],null];
+select array[x, '{}'] from (values (array[1]), (array[2])) v(x);
+select array[array[]::int[],array[]::int[]], array[null::int[]], array[array[1,2],array[3,4]];
+select array[x, array[5, 6]] from (values (array[1, 2]), (array[3, 4])) v(x) order by 1;
+select array_agg(x) from (values (array[1,2]),(array[3,4])) v(x);
+select array_agg(x) from (values (array[1,2]),(array[3])) v(x);
+select array_agg(x) from (values (array[1,2]),(null)) v(x);
+select array_agg(x) from (values ('{}'::int[]),('{}')) v(x);
+select k, array_agg(x) from (values (1,array[1,2]),(2,array[3])) v(k,x) group by k order by k;
+select array(select array[x, x + 1] from generate_series(1, 3) x);
+select json_agg(x) from (values (array[1,2]),(array[3])) v(x);

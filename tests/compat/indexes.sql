@@ -142,3 +142,23 @@ select c.relname, x.indisunique, x.indisprimary, x.indkey, x.indclass, x.indcoll
 select indexname, indexdef from pg_indexes where schemaname = 'pg_catalog' and tablename = 'pg_attribute' order by 1;
 select attname, attcollation from pg_attribute where attrelid = 'pg_class'::regclass and attcollation <> 0 order by attnum;
 select c.oid, c.relname from pg_class c where c.relname = 'pg_type' group by c.oid;
+-- NULL is as NULL to ON CONFLICT where a key says so
+create table oc (a int, b text, n int, unique nulls not distinct (a, b));
+insert into oc values (1, null, 1), (null, null, 2), (2, 'x', 3) on conflict do nothing;
+insert into oc values (1, null, 10), (null, null, 20), (2, 'x', 30), (3, null, 40) on conflict (a, b) do update set n = oc.n + excluded.n returning *;
+insert into oc values (7, null, 1), (7, null, 2) on conflict do nothing returning *;
+insert into oc values (8, null, 1), (8, null, 2) on conflict (a, b) do update set n = excluded.n;
+select * from oc order by a, n;
+drop table oc;
+create table oc (a int unique, n int);
+insert into oc values (null, 1), (null, 2) on conflict (a) do nothing;
+select * from oc order by n;
+drop table oc;
+create table oc (a int, n int);
+create unique index oc_a on oc (a) nulls not distinct;
+create unique index oc_e on oc ((a + 1)) nulls not distinct where n > 100;
+insert into oc values (null, 1), (null, 2), (1, 3) on conflict (a) do nothing;
+insert into oc values (null, 105), (1, 4) on conflict (a) do update set n = excluded.n;
+insert into oc values (null, 106), (9, 4) on conflict ((a + 1)) where n > 100 do update set n = 100 + excluded.n;
+select * from oc order by n, a;
+drop table oc;

@@ -37,3 +37,8 @@ select attname, attnum, atttypid::regtype::text, attlen, attbyval, attalign, att
 select attname, attalign, attstorage, attbyval from pg_attribute where attrelid = 'numbers'::regclass and attnum > 0 order by attnum;
 select object_name, dtd_identifier from information_schema.data_type_privileges where object_schema = 'public' and object_name = 'employees' order by 2;
 select l.id, k.* from (values (1, array[10,20]), (2, array[]::int[]), (3, array[5])) l(id, ints) cross join lateral (select generate_subscripts(l.ints, 1) + 1 as i, unnest(l.ints) * 2 as twice, l.id * 2) k order by 1, 2;
+-- vectors of the catalogs count from 0, also as arrays
+select array_lower(indkey, 1), array_upper(indkey, 1), array_position(indkey, indkey[0]) from pg_index where indexrelid < 3000 order by indexrelid limit 3;
+select array_position(indkey::int[], indkey[0]::int), (indkey::int2[])[0] from pg_index where indexrelid < 3000 order by indexrelid limit 3;
+select i.indexrelid::regclass::text, k.i, i.indkey[k.i] from pg_index i cross join lateral generate_subscripts(i.indkey, 1) as k(i) where i.indexrelid < 3000 order by 1, 2 limit 5;
+select i.indexrelid::regclass::text, x.k from pg_index i cross join lateral (select generate_subscripts(i.indkey, 1) as k) x where i.indexrelid < 3000 order by 1, 2 limit 5;

@@ -1,10 +1,11 @@
 //! `lag(a, 1, b) OVER w` → `CASE WHEN lag(true, 1) OVER w IS NULL THEN b ELSE lag(a, 1) OVER w END`.
 //!
-//! Blocked by: DataFusion takes constants only for what is there where no row is. Remove when it takes any expression.
+//! Blocked by: DataFusion takes constants only for what is there where no row is, and as the type of the value. Remove when it
+//! takes any expression, and a call has the common type of both.
 
 use datafusion::sql::sqlparser::ast::helpers::attached_token::AttachedToken;
 use datafusion::sql::sqlparser::ast::{
-    CaseWhen, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, UnaryOperator, Value,
+    CaseWhen, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Value,
 };
 
 use super::{Rule, own_name};
@@ -28,7 +29,7 @@ fn choice(call: &Function) -> Option<Expr> {
     }
     let FunctionArguments::List(list) = &call.args else { return None };
     let [_, _, FunctionArg::Unnamed(FunctionArgExpr::Expr(other))] = list.args.as_slice() else { return None };
-    if is_constant(other) {
+    if is_null(other) {
         return None;
     }
     let mut value = call.clone();
@@ -50,13 +51,10 @@ fn choice(call: &Function) -> Option<Expr> {
     })
 }
 
-fn is_constant(expr: &Expr) -> bool {
+fn is_null(expr: &Expr) -> bool {
     match expr {
-        Expr::Value(_) | Expr::TypedString(_) => true,
-        Expr::UnaryOp { op: UnaryOperator::Minus | UnaryOperator::Plus, expr } | Expr::Nested(expr) => {
-            is_constant(expr)
-        }
-        Expr::Cast { expr, .. } => is_constant(expr),
+        Expr::Value(value) => value.value == Value::Null,
+        Expr::Nested(expr) | Expr::Cast { expr, .. } => is_null(expr),
         _ => false,
     }
 }
@@ -66,13 +64,13 @@ mod tests {
     use crate::dialect::parse_single;
 
     #[test]
-    fn what_is_no_constant_is_chosen() {
+    fn what_is_there_where_no_row_is_is_chosen() {
         let shown = |sql| parse_single(sql).unwrap().ast.to_string();
         assert_eq!(
             shown("SELECT lag(a, 1, b) OVER (ORDER BY c) AS x FROM t"),
             "SELECT CASE WHEN lag(true, 1) OVER (ORDER BY c) IS NULL THEN b ELSE lag(a, 1) OVER (ORDER BY c) END AS x FROM t"
         );
-        let kept = "SELECT lag(a, 1, -1) OVER (ORDER BY c) AS x FROM t";
+        let kept = "SELECT lag(a, 1, NULL) OVER (ORDER BY c) AS x FROM t";
         assert_eq!(shown(kept), kept);
     }
 }

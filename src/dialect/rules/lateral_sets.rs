@@ -1,19 +1,19 @@
-//! `LATERAL (SELECT unnest(t.a), generate_subscripts(t.a, 1))` → `LATERAL (SELECT … FROM unnest(t.a, array_ordinals(t.a)))`.
+//! `LATERAL (SELECT unnest(t.a), generate_subscripts(t.a, 1))` → `LATERAL (SELECT … FROM unnest(t.a, array_subscripts(t.a, 1)))`.
 //!
 //! Blocked by: DataFusion does not find outer columns in the `unnest` of a SELECT list. Remove when it does.
 
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    ArrayElemTypeDef, DataType, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, Query, Select,
-    SelectItem, SetExpr, Statement, TableFactor, VisitMut, VisitorMut,
+    Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, Query, Select, SelectItem, SetExpr, Statement,
+    TableFactor, VisitMut, VisitorMut,
 };
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::Parser;
 
 use super::column_names::name_columns;
 use super::scalar_subqueries::holds;
-use super::{Rule, call, cast, own_name};
+use super::{Rule, call, own_name};
 
 pub struct Rewriter;
 
@@ -103,10 +103,7 @@ fn array_of(expr: &Expr) -> Option<Expr> {
                 FunctionArg::Unnamed(FunctionArgExpr::Expr(array)),
                 FunctionArg::Unnamed(FunctionArgExpr::Expr(dimension)),
             ],
-        ) if dimension.to_string() == "1" => {
-            let integers = DataType::Array(ArrayElemTypeDef::SquareBracket(Box::new(DataType::Int(None)), None));
-            Some(cast(call("array_ordinals", vec![array.clone()]), integers))
-        }
+        ) if dimension.to_string() == "1" => Some(call("array_subscripts", vec![array.clone(), dimension.clone()])),
         _ => None,
     }
 }
@@ -119,10 +116,10 @@ mod tests {
     fn functions_that_return_rows_move_to_from() {
         let sql = "select k.* from t, lateral (select unnest(t.a) as x, generate_subscripts(t.a, 1)) k";
         let shown = parse_single(sql).unwrap().ast.to_string();
-        assert!(shown.contains("UNNEST(t.a, CAST(array_ordinals(t.a) AS INT[]))"), "{shown}");
+        assert!(shown.contains("UNNEST(t.a, array_subscripts(t.a, 1))"), "{shown}");
         assert!(shown.contains("AS \"generate_subscripts\""), "{shown}");
         let sql = "select k.* from t, lateral (select 1 + generate_subscripts(t.a, 1) as n, t.b) k";
         let shown = parse_single(sql).unwrap().ast.to_string();
-        assert!(shown.contains("FROM UNNEST(CAST(array_ordinals(t.a) AS INT[]))"), "{shown}");
+        assert!(shown.contains("FROM UNNEST(array_subscripts(t.a, 1))"), "{shown}");
     }
 }

@@ -77,6 +77,7 @@ pub use row_comparisons::is_of_rows;
 pub use row_wildcards::{ALL, has_columns};
 pub use scalar_subqueries::{SINGLE_VALUE, one_value};
 pub use set_functions::{RECORD_FUNCTIONS, SET_FUNCTIONS};
+pub use values_types::type_of as type_in_list;
 use walk::{Rule, walk};
 
 /// The statement as DataFusion can plan it.

@@ -4,18 +4,18 @@
 //! Blocked by: DataFusion plans these as its own casts and functions. Remove when its planner asks for them.
 
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, CastKind, DataType, DateTimeField, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments,
-    Interval, IntervalFields, Value, WindowFrameBound, WindowType,
+    BinaryOperator, DataType, DateTimeField, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Interval,
+    IntervalFields, Value, WindowFrameBound, WindowType,
 };
 
-use super::{Rule, call};
+use super::{Rule, call, cast};
 
 pub struct Rewriter;
 
 impl Rule for Rewriter {
     fn pre_visit_expr(&mut self, expr: &mut Expr) {
         let planned = match &mut *expr {
-            Expr::Interval(interval) => cast(interval),
+            Expr::Interval(interval) => of_interval(interval),
             Expr::Extract { field, expr, .. } => {
                 let field = field.to_string().trim_matches(['"', '\'']).to_lowercase();
                 Some(call("extract", vec![text(field), expr.as_ref().clone()]))
@@ -66,7 +66,7 @@ fn text(text: String) -> Expr {
     Expr::Value(Value::SingleQuotedString(text).into())
 }
 
-fn cast(interval: &Interval) -> Option<Expr> {
+fn of_interval(interval: &Interval) -> Option<Expr> {
     use DateTimeField as F;
     let fields = match (interval.leading_field.as_ref(), interval.last_field.as_ref()) {
         (None, None) => None,
@@ -86,13 +86,7 @@ fn cast(interval: &Interval) -> Option<Expr> {
         _ => return None,
     };
     let precision = interval.fractional_seconds_precision.or(interval.leading_precision);
-    Some(Expr::Cast {
-        kind: CastKind::Cast,
-        expr: interval.value.clone(),
-        data_type: DataType::Interval { fields, precision },
-        array: false,
-        format: None,
-    })
+    Some(cast(interval.value.as_ref().clone(), DataType::Interval { fields, precision }))
 }
 
 fn overlaps(left: &Expr, right: &Expr) -> Option<Expr> {

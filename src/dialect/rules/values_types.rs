@@ -1,9 +1,11 @@
-//! `VALUES (a::jsonb), ('…')`: a quoted literal, a parameter or NULL takes the type that another row of the list says.
+//! `VALUES (a::jsonb), ('…')`: a quoted literal or NULL takes the type that another row of the list says. Parameters do where
+//! the client has not given their types, which is known only when the statement is planned.
 //!
 //! Blocked by: DataFusion refuses a list whose values differ in what their types are named. Remove when it does not.
 
 use datafusion::sql::sqlparser::ast::{
-    Array, ArrayElemTypeDef, DataType, ExactNumberInfo, Expr, Query, SetExpr, TypedString, Value, ValueWithSpan, Values,
+    Array, ArrayElemTypeDef, DataType, ExactNumberInfo, Expr, Ident, ObjectName, Query, SetExpr, TypedString, Value,
+    ValueWithSpan, Values,
 };
 
 use super::{Rule, cast};
@@ -40,11 +42,13 @@ fn settle_list(values: &mut Values) {
     }
 }
 
-/// The type that a value is seen to have, where a literal would not be taken for one of it by itself.
-fn type_of(value: &Expr) -> Option<DataType> {
+/// The type that what is unknown beside the value takes, where a literal would not be taken for one of it by itself.
+pub fn type_of(value: &Expr) -> Option<DataType> {
     match value {
         Expr::Nested(inner) => type_of(inner),
-        Expr::Cast { data_type, .. } | Expr::TypedString(TypedString { data_type, .. }) => Some(data_type.clone()),
+        Expr::Cast { data_type, .. } | Expr::TypedString(TypedString { data_type, .. }) => {
+            Some(unmodified(data_type.clone()))
+        }
         Expr::Interval(_) => Some(DataType::Interval { fields: None, precision: None }),
         Expr::Value(ValueWithSpan { value: Value::Boolean(_), .. }) => Some(DataType::Boolean),
         Expr::Array(Array { elem, .. }) => {
@@ -54,6 +58,21 @@ fn type_of(value: &Expr) -> Option<DataType> {
             Some(DataType::Array(ArrayElemTypeDef::SquareBracket(Box::new(element), None)))
         }
         _ => None,
+    }
+}
+
+/// The type without what is said of its length or its decimals, which only the value itself has.
+fn unmodified(data_type: DataType) -> DataType {
+    match data_type {
+        DataType::Varchar(_) | DataType::CharacterVarying(_) | DataType::CharVarying(_) => DataType::Varchar(None),
+        DataType::Char(_) | DataType::Character(_) => {
+            DataType::Custom(ObjectName::from(vec![Ident::new("bpchar")]), Vec::new())
+        }
+        DataType::Numeric(_) | DataType::Decimal(_) | DataType::Dec(_) => DataType::Numeric(ExactNumberInfo::None),
+        DataType::Timestamp(_, zone) => DataType::Timestamp(None, zone),
+        DataType::Time(_, zone) => DataType::Time(None, zone),
+        DataType::Interval { .. } => DataType::Interval { fields: None, precision: None },
+        other => other,
     }
 }
 
@@ -70,7 +89,7 @@ fn element_type(element: &Expr) -> Option<DataType> {
 }
 
 fn is_untyped(expr: &Expr) -> bool {
-    matches!(expr, Expr::Value(value) if matches!(value.value, Value::SingleQuotedString(_) | Value::Null | Value::Placeholder(_)))
+    matches!(expr, Expr::Value(value) if matches!(value.value, Value::SingleQuotedString(_) | Value::Null))
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! Parameters where DataFusion asks for their types before the plan is typed: `SELECT a FROM (VALUES ($1)) AS v (a)`,
-//! `unnest($1)`, `sum($1)`, `RETURNING $1` are of the types that the client gives them; in a list, else, text.
+//! `unnest($1)`, `sum($1)`, `RETURNING $1` are of the types that the client gives them; in a list, else, of the type that
+//! another row says, or text.
 //!
 //! Blocked by: DataFusion takes such a parameter for NULL. Remove when it waits for the parameter's type.
 
@@ -7,12 +8,12 @@ use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
     DataType, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Query, SetExpr, Statement, TableFactor, Value,
-    ValueWithSpan, VisitMut, VisitorMut, visit_expressions_mut,
+    ValueWithSpan, Values, VisitMut, VisitorMut, visit_expressions_mut,
 };
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::Parser;
 
-use crate::dialect::rules::{cast, is_aggregate};
+use crate::dialect::rules::{cast, is_aggregate, type_in_list};
 use crate::pgcatalog::format_type;
 use crate::pgtypes::Type;
 
@@ -39,10 +40,8 @@ pub(in crate::engine) fn settle(statement: &mut impl VisitMut, hints: &[Option<T
 
 /// [`settle`] of a whole statement, of which the query may be a list itself.
 pub(in crate::engine) fn settle_whole(statement: &mut Statement, hints: &[Option<Type>]) {
-    if let Statement::Query(query) = statement
-        && !hints.is_empty()
-    {
-        Lists { hints }.list(query);
+    if let Statement::Query(query) = statement {
+        Lists { hints }.list(&mut query.body);
     }
     settle(statement, hints);
 }
@@ -56,14 +55,14 @@ impl VisitorMut for Lists<'_> {
 
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
         for table in query.with.iter_mut().flat_map(|with| &mut with.cte_tables) {
-            self.list(&mut table.query);
+            self.list(&mut table.query.body);
         }
         ControlFlow::Continue(())
     }
 
     fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<()> {
         match factor {
-            TableFactor::Derived { subquery, .. } => self.list(subquery),
+            TableFactor::Derived { subquery, .. } => self.list(&mut subquery.body),
             TableFactor::UNNEST { array_exprs, .. } => array_exprs.iter_mut().for_each(|array| self.give(array)),
             _ => {}
         }
@@ -71,6 +70,9 @@ impl VisitorMut for Lists<'_> {
     }
 
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        if let Expr::Subquery(subquery) | Expr::InSubquery { subquery, .. } | Expr::Exists { subquery, .. } = expr {
+            self.list(&mut subquery.body);
+        }
         if let Expr::Function(function) = expr
             && (is_aggregate(function) || function.name.to_string().eq_ignore_ascii_case("unnest"))
             && let FunctionArguments::List(list) = &mut function.args
@@ -98,20 +100,31 @@ impl Lists<'_> {
         }
     }
 
-    fn list(&self, query: &mut Query) {
-        let SetExpr::Values(values) = query.body.as_mut() else { return };
+    fn list(&self, body: &mut SetExpr) {
+        match body {
+            SetExpr::Values(values) => self.rows(values),
+            SetExpr::Query(query) => self.list(&mut query.body),
+            SetExpr::SetOperation { left, right, .. } => {
+                self.list(left);
+                self.list(right);
+            }
+            _ => {}
+        }
+    }
+
+    fn rows(&self, values: &mut Values) {
         let width = values.rows.iter().map(|row| row.len()).max().unwrap_or_default();
         for column in 0..width {
             let mut cells = values.rows.iter().filter_map(|row| row.get(column));
-            if !cells.all(|cell| parameter(cell).is_some() || is_null(cell)) {
-                values.rows.iter_mut().filter_map(|row| row.get_mut(column)).for_each(|cell| self.give(cell));
-                continue;
-            }
-            for row in &mut values.rows {
-                if let Some(cell) = row.get_mut(column)
-                    && let Some(nth) = parameter(cell)
+            let otherwise = match cells.all(|cell| parameter(cell).is_some() || is_null(cell)) {
+                true => Some(DataType::Text),
+                false => values.rows.iter().find_map(|row| type_in_list(row.get(column)?)),
+            };
+            for cell in values.rows.iter_mut().filter_map(|row| row.get_mut(column)) {
+                if let Some(nth) = parameter(cell)
+                    && let Some(data_type) = self.declared(nth).or_else(|| otherwise.clone())
                 {
-                    *cell = cast(cell.clone(), self.declared(nth).unwrap_or(DataType::Text));
+                    *cell = cast(cell.clone(), data_type);
                 }
             }
         }

@@ -356,7 +356,7 @@ fn settle_column(
     }
     for (input, operand) in inputs.iter_mut().zip(&known) {
         if lengths::is_padded(operand) && is_unpadded(&pg_type) {
-            *input = with_column(input, column, |expr, _| Ok(lengths::unpadded(expr)))?;
+            *input = with_column(input, column, |expr, _, _| Ok(lengths::unpadded(expr)))?;
             changed = true;
         }
         if matches!(operand, Operand::Unknown) {
@@ -370,7 +370,9 @@ fn settle_column(
 fn undeclared(common: FieldRef, of: &[Operand]) -> FieldRef {
     let mut modifiers = of.iter().filter_map(Operand::known).map(|(_, field)| column_modifier(field));
     let first = modifiers.next();
-    if modifiers.all(|modifier| Some(modifier) == first) {
+    // what is unknown has none
+    let is_declared = column_modifier(&common) != -1 && of.iter().any(|operand| operand.known().is_none());
+    if !is_declared && modifiers.all(|modifier| Some(modifier) == first) {
         return common;
     }
     let mut metadata = common.metadata().clone();
@@ -414,19 +416,32 @@ fn told_alike(inputs: &mut [LogicalPlan], column: usize, common: &FieldRef) -> R
 
 /// The input with one of its columns cast, all under the names that they had.
 fn cast_column(input: &LogicalPlan, column: usize, wanted: &FieldRef) -> Result<LogicalPlan> {
-    with_column(input, column, |expr, field| {
+    with_column(input, column, |expr, field, schema| {
         let wanted = Arc::new(wanted.as_ref().clone().with_nullable(field.is_nullable()));
         let cast = Expr::Cast(Cast::new_from_field(Box::new(expr), wanted));
-        Ok(rewrite_casts(cast, input.schema())?.data)
+        Ok(rewrite_casts(cast, schema)?.data)
     })
 }
 
 /// The input with something else made of one of its columns, all under the names that they had.
-fn with_column(input: &LogicalPlan, column: usize, made: impl Fn(Expr, &Field) -> Result<Expr>) -> Result<LogicalPlan> {
+fn with_column(
+    input: &LogicalPlan,
+    column: usize,
+    made: impl Fn(Expr, &Field, &DFSchema) -> Result<Expr>,
+) -> Result<LogicalPlan> {
+    // where literals stay in sight, for those of other columns that are unknown
+    if let LogicalPlan::Projection(projection) = input {
+        let mut exprs = projection.expr.clone();
+        if let (Some(expr), (qualifier, field)) = (exprs.get_mut(column), projection.schema.qualified_field(column)) {
+            let bare = expr.clone().unalias();
+            *expr = made(bare, field, projection.input.schema())?.alias_qualified(qualifier.cloned(), field.name());
+        }
+        return Ok(LogicalPlan::Projection(Projection::try_new(exprs, Arc::clone(&projection.input))?));
+    }
     let exprs = input.schema().iter().enumerate().map(|(index, (qualifier, field))| {
         let expr = Expr::Column((qualifier, field).into());
         match index == column {
-            true => Ok(made(expr, field)?.alias_qualified(qualifier.cloned(), field.name())),
+            true => Ok(made(expr, field, input.schema())?.alias_qualified(qualifier.cloned(), field.name())),
             false => Ok(expr),
         }
     });

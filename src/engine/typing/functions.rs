@@ -277,9 +277,10 @@ fn arguments(typing: &Typing, function: &str, args: &mut [Expr], schema: &DFSche
             let read = typing.read(offset.clone(), &Type::INT4, &field_of(DataType::Int32))?;
             Ok(std::mem::replace(offset, read) != *offset)
         }
-        ("lag" | "lead", [value, _, other]) => match typing.operand(value, schema)?.known() {
+        // `dialect` leaves NULL alone
+        ("lag" | "lead", [value, _, null]) => match typing.operand(value, schema)?.known() {
             Some((pg_type, field)) => {
-                *other = typing.read(other.clone(), pg_type, field)?;
+                *null = typing.read(null.clone(), pg_type, field)?;
                 Ok(true)
             }
             None => Ok(false),

@@ -24,9 +24,13 @@ pub(super) const OF_ARRAYS: &[&str] = &[
     "array_element",
     "array_has_all",
     "array_has_any",
+    "array_lower",
     "array_ordinals",
+    "array_position",
     "array_slice",
+    "array_subscripts",
     "array_to_string",
+    "array_upper",
     "generate_subscripts",
 ];
 
@@ -37,7 +41,7 @@ pub(super) fn otherwise(typing: &Typing, call: &ScalarFunction, schema: &DFSchem
         ("array_dims", ..) => Some(dimensions(Expr::ScalarFunction(call.clone()))?),
         ("array_has_all" | "array_has_any" | "array_ordinals" | "array_to_string", ..) => of_elements(call, schema)?,
         ("array_element", Operand::Known(Type::NAME, _), [at]) => Some(byte_of_name(first.clone(), at.clone())),
-        (_, Operand::Known(Type::INT2_VECTOR | Type::OID_VECTOR, _), rest) => {
+        (_, Operand::Known(..), rest) if is_vector(typing, first, schema)? => {
             Some(of_vector(call.func.clone(), first, rest, schema)?)
         }
         ("array_element", Operand::Known(pg_type, _), [at]) => {
@@ -73,19 +77,33 @@ fn of_elements(call: &ScalarFunction, schema: &DFSchema) -> Result<Option<Expr>>
     Ok(Some(Expr::ScalarFunction(ScalarFunction::new_udf(call.func.clone(), args))))
 }
 
-/// Of vectors of the catalogs the elements are counted from 0.
+/// Whether it is a vector of the catalogs, of which the elements are counted from 0, or one as an array.
+fn is_vector(typing: &Typing, array: &Expr, schema: &DFSchema) -> Result<bool> {
+    let array = match array {
+        Expr::Cast(cast) if cast.field.data_type().is_list() => &cast.expr,
+        array => array,
+    };
+    Ok(matches!(typing.operand(array, schema)?, Operand::Known(Type::INT2_VECTOR | Type::OID_VECTOR, _)))
+}
+
 fn of_vector(func: Arc<ScalarUDF>, vector: &Expr, rest: &[Expr], schema: &DFSchema) -> Result<Expr> {
     let mut args = vec![vector.clone()];
     args.extend(rest.iter().cloned());
-    if func.name() == "generate_subscripts" {
+    if let "array_subscripts" | "generate_subscripts" = func.name() {
         return pgfunctions::call("vector_subscripts", args);
     }
-    // plain arrays from here on, or it would be done again
+    // a plain array from here on, or it would be done again; one cast is of whoever looks at it as an array
     let plain = vector.get_type(schema)?;
+    let cast = |array: Expr| Expr::Cast(Cast::new(Box::new(array), plain.clone()));
+    let array = cast(cast(vector.clone()));
+    if let "array_lower" | "array_position" | "array_upper" = func.name() {
+        args[0] = array;
+        let place = Expr::ScalarFunction(ScalarFunction::new_udf(func, args));
+        return Ok(binary_expr(place, Operator::Minus, lit(1i32)));
+    }
     // of a slice a step follows the bounds
     let places = args.split_off(1).into_iter().enumerate().map(|(nth, at)| if nth < 2 { at + lit(1i64) } else { at });
-    let plain = Expr::Cast(Cast::new(Box::new(vector.clone()), plain));
-    let args = std::iter::once(plain).chain(places).collect();
+    let args = std::iter::once(array).chain(places).collect();
     Ok(Expr::ScalarFunction(ScalarFunction::new_udf(func, args)))
 }
 

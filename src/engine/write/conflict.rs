@@ -39,6 +39,8 @@ struct Arbiter {
     parts: Vec<String>,
     /// What is true for the rows that it is about; all where there is none.
     condition: Option<String>,
+    /// Whether NULL is as NULL.
+    nulls_not_distinct: bool,
 }
 
 /// The keys of the table, and its unique indexes of expressions and of some rows.
@@ -49,13 +51,20 @@ fn arbiters(target: &Target) -> Vec<Arbiter> {
         is_constraint: key.is_constraint(),
         parts: quoted(&key.columns),
         condition: None,
+        nulls_not_distinct: key.nulls_not_distinct,
     });
     let indexes = target.object.constraints.iter().filter_map(|constraint| match &constraint.kind {
-        ConstraintKind::Index { unique: true, keys, columns, condition, .. }
+        ConstraintKind::Index { unique: true, keys, columns, condition, nulls_not_distinct, .. }
             if !keys.is_empty() || condition.is_some() =>
         {
             let parts = if keys.is_empty() { quoted(columns) } else { keys.clone() };
-            Some(Arbiter { name: constraint.name.clone(), is_constraint: false, parts, condition: condition.clone() })
+            Some(Arbiter {
+                name: constraint.name.clone(),
+                is_constraint: false,
+                parts,
+                condition: condition.clone(),
+                nulls_not_distinct: *nulls_not_distinct,
+            })
         }
         _ => None,
     });
@@ -182,7 +191,11 @@ fn binary(left: ast::Expr, op: ast::BinaryOperator, right: ast::Expr) -> ast::Ex
 fn alike(arbiter: &Arbiter, excluded: &Ident, target: &Ident) -> Result<Option<ast::Expr>> {
     let mut all = Vec::new();
     for part in &arbiter.parts {
-        all.push(binary(over(part, excluded)?, ast::BinaryOperator::Eq, over(part, target)?));
+        let (proposed, there) = (over(part, excluded)?, over(part, target)?);
+        all.push(match arbiter.nulls_not_distinct {
+            true => ast::Expr::Nested(Box::new(ast::Expr::IsNotDistinctFrom(Box::new(proposed), Box::new(there)))),
+            false => binary(proposed, ast::BinaryOperator::Eq, there),
+        });
     }
     if let Some(condition) = &arbiter.condition {
         all.extend([over(condition, excluded)?, over(condition, target)?]);
@@ -200,7 +213,7 @@ async fn layout_key(planner: &Planner, target: &Target, arbiter: &Arbiter) -> Re
         Some(condition) => Some(target.rules.computed(planner, condition).await?),
         None => None,
     };
-    Ok(LayoutKey { parts, condition })
+    Ok(LayoutKey { parts, condition, nulls_not_distinct: arbiter.nulls_not_distinct })
 }
 
 pub(super) async fn plan(

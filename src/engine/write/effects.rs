@@ -59,6 +59,8 @@ pub(super) struct LayoutKey {
     pub parts: Vec<Arc<dyn PhysicalExpr>>,
     /// Which rows have it; all where there is none.
     pub condition: Option<Arc<dyn PhysicalExpr>>,
+    /// Whether NULL is as NULL.
+    pub nulls_not_distinct: bool,
 }
 
 impl Layout {
@@ -128,7 +130,7 @@ impl Key {
         Ok(Self { of: of.clone(), types, converter, seen: HashSet::new() })
     }
 
-    /// The key of each row; none where a part of it is NULL, which equals nothing.
+    /// The key of each row; none where a part of it is NULL and that equals nothing.
     fn of(&self, row: &RecordBatch) -> Result<Vec<Option<OwnedRow>>> {
         let rows = row.num_rows();
         let given = self.of.parts.iter().map(|part| evaluated(part, row)).collect::<Result<Vec<_>>>()?;
@@ -139,7 +141,8 @@ impl Key {
         let condition = self.of.condition.as_ref().map(|condition| evaluated(condition, row)).transpose()?;
         let condition = condition.as_ref().and_then(|met| met.as_boolean_opt());
         let has_it = |row: usize| condition.is_none_or(|met| met.is_valid(row) && met.value(row));
-        let whole = |row: usize| has_it(row) && of.iter().all(|column| column.is_valid(row));
+        let compares = |row: usize| self.of.nulls_not_distinct || of.iter().all(|column| column.is_valid(row));
+        let whole = |row: usize| has_it(row) && compares(row);
         Ok((0..rows).map(|row| whole(row).then(|| converted.row(row).owned())).collect())
     }
 }

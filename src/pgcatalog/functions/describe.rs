@@ -437,7 +437,9 @@ pub fn format_type(oid: u32, modifier: i64) -> String {
         Type::TIME => with_precision("time", modifier, " without time zone"),
         Type::TIMETZ => with_precision("time", modifier, " with time zone"),
         Type::INTERVAL => interval(modifier),
+        Type::BIT if modifier >= 0 => format!("bit({modifier})"),
         Type::BIT => "bit".to_owned(),
+        Type::VARBIT if modifier >= 0 => format!("bit varying({modifier})"),
         Type::VARBIT => "bit varying".to_owned(),
         other => quote_ident(other.name()),
     }
