@@ -20,7 +20,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::names::TableName;
 use crate::pgcatalog::format_type;
 use crate::pgtypes;
-use crate::table::{ConstraintKind, Definition, WriteMode, WriteSpec};
+use crate::table::{ColumnDefinition, ConstraintKind, Definition, WriteMode, WriteSpec};
 
 /// The columns, each nullable or not as the function says.
 pub(super) fn with_nullability(schema: &Schema, nullable: impl Fn(&str, bool) -> bool) -> SchemaRef {
@@ -99,6 +99,7 @@ pub(super) async fn add(
     }
     let fields = definition.schema.fields().iter().map(|field| field.as_ref().clone()).chain([new.field]);
     definition.schema = Arc::new(Schema::new(fields.collect::<Vec<Field>>()));
+    let announced = new.definition.clone();
     definition.columns.insert(name.clone(), new.definition);
     expressions::check_generated(change, &table.name, &definition, &name).await?;
     let checked = Definition { constraints: Vec::new(), ..definition.clone() };
@@ -108,6 +109,7 @@ pub(super) async fn add(
     match value {
         None => change.overlay.redefine(&table.name, &definition).await?,
         Some(value) => {
+            let value = fitted(change, table, value, &announced).await?;
             rewrite(change, table, definition.clone(), |column| (column == name).then(|| value.clone())).await?;
         }
     }
@@ -387,6 +389,27 @@ fn add_identity(table: &Object, column: &str, by_default: bool, definition: &mut
     Err(Error::new(ErrorKind::ObjectNotInPrerequisiteState, message))
 }
 
+/// The value as a column of that length has it, for each row that is there.
+///
+/// # Errors
+/// `22001` where a row's is too long.
+async fn fitted(change: &Change, table: &Object, value: String, column: &ColumnDefinition) -> Result<String> {
+    let (Some(name @ ("varchar" | "bpchar")), Some(modifier)) = (column.pg_type.as_deref(), column.modifier) else {
+        return Ok(value);
+    };
+    let length = modifier - 4;
+    let (told, cut) = match name {
+        "bpchar" => ("character", "rpad"),
+        _ => ("character varying", "left"),
+    };
+    // blanks at the end may go
+    if checks::any_row(change, &table.name, &format!("length(rtrim({value}, ' ')) > {length}")).await? {
+        let message = format!("value too long for type {told}({length})");
+        return Err(Error::new(ErrorKind::StringTooLong, message));
+    }
+    Ok(format!("{cut}({value}, {length})"))
+}
+
 async fn set_type(
     change: &Change,
     table: &Arc<Object>,
@@ -416,13 +439,7 @@ async fn set_type(
         Some(using) => format!("CAST(({using}) AS {stored})"),
         None => format!("CAST({} AS {stored})", quoted(column)),
     };
-    if let (Some("varchar"), Some(modifier)) = (announced.pg_type.as_deref(), announced.modifier) {
-        let length = modifier - 4;
-        if checks::any_row(change, &table.name, &format!("length({value}) > {length}")).await? {
-            let message = format!("value too long for type character varying({length})");
-            return Err(Error::new(ErrorKind::StringTooLong, message));
-        }
-    }
+    let value = fitted(change, table, value, &announced).await?;
     let fields = definition.schema.fields().iter().map(|had| match had.name() == column {
         true => had.as_ref().clone().with_data_type(field.data_type().clone()),
         false => had.as_ref().clone(),
