@@ -12,6 +12,7 @@ use datafusion::sql::sqlparser::ast::{
 
 use super::common_columns::has_common;
 use crate::dialect::folded;
+use crate::table::{FILE_COLUMN, ROW_COLUMN};
 
 /// What a statement's FROMs may name.
 pub(super) struct Known<'a> {
@@ -165,7 +166,10 @@ impl<'a> Known<'a> {
 
     fn source_columns(&self, parts: &[String]) -> Option<Vec<String>> {
         let (_, source) = self.tables.iter().find(|(reference, _)| reference.to_vec() == parts)?;
-        Some(source.schema().fields().iter().map(|field| field.name().clone()).collect())
+        let schema = source.schema();
+        let names = schema.fields().iter().map(|field| field.name());
+        // the target of a change has its rows' places besides
+        Some(names.filter(|name| ![FILE_COLUMN, ROW_COLUMN].contains(&name.as_str())).cloned().collect())
     }
 }
 

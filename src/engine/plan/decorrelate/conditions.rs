@@ -21,7 +21,9 @@ pub(super) fn computed(join: &Join, count: &Cell<usize>) -> Result<Option<Logica
     let mut sides = [Side::new(&join.left), Side::new(&join.right)];
     let condition = condition.clone().transform_down(|expr| {
         let outer = looked_at(&expr);
-        let side = sides.iter_mut().find(|side| !outer.is_empty() && outer.iter().all(|column| side.has(column)));
+        // either side has what is asked of a constant
+        let is_asked = !outer.is_empty() || matches!(expr, Expr::InSubquery(_));
+        let side = sides.iter_mut().find(|side| is_asked && outer.iter().all(|column| side.has(column)));
         Ok(match side {
             Some(side) => {
                 count.set(count.get() + 1);

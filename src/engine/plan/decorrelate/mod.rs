@@ -94,7 +94,9 @@ fn changed(node: LogicalPlan, count: &Cell<usize>) -> DataFusionResult<Transform
             Ok(Transformed::yes(changed(exists, count)?.data))
         }
         LogicalPlan::Filter(filter)
-            if holds_hard(&filter.predicate) || predicates::holds_such(&filter.predicate, is_counted) =>
+            if holds_hard(&filter.predicate)
+                || predicates::holds_such(&filter.predicate, is_counted)
+                || predicates::any_tells_unknown(&filter.predicate, &filter.input) =>
         {
             let columns: Vec<Expr> = filter.input.schema().columns().into_iter().map(Expr::Column).collect();
             let mut input = filter.input.as_ref().clone();

@@ -12,10 +12,16 @@ use datafusion::functions_aggregate::count::count;
 use datafusion::logical_expr::expr::{Exists, InSubquery};
 use datafusion::logical_expr::utils::{conjunction, split_conjunction, split_conjunction_owned};
 use datafusion::logical_expr::{
-    Expr, ExprSchemable, FetchType, LogicalPlan, LogicalPlanBuilder, SkipType, Subquery, when,
+    BinaryExpr, Expr, ExprSchemable, FetchType, LogicalPlan, LogicalPlanBuilder, Operator, SkipType, Subquery, when,
 };
 use datafusion::prelude::lit;
 use datafusion::scalar::ScalarValue;
+
+/// What the rows of an `IN` are called where they are counted. No client writes it.
+const ITEM: &str = "\u{1}item";
+
+/// What their number is called.
+const NUMBER: &str = "\u{1}number";
 
 /// Whether the expression holds one.
 pub(super) fn holds(expr: &Expr) -> bool {
@@ -62,26 +68,62 @@ pub(super) fn counted_condition(
             let equal = Looked::new(&within, input)?.equal()?;
             counted(equal.gt(lit(0i64)), input, &is_such)
         }
+        part if tells_unknown(&part, input) => counted(part, input, |_| true),
         part => counted(part, input, &is_such),
     });
     Ok(conjunction(parts.collect::<Result<Vec<_>>>()?).unwrap_or_else(|| lit(true)))
 }
 
-/// Whether `NOT IN` is asked of rows that depend on the outer row.
+/// Whether a part of a WHERE tells an `IN` that is unknown from one that is false, which DataFusion's joins do where it is a
+/// part by itself only.
+pub(super) fn any_tells_unknown(condition: &Expr, input: &LogicalPlan) -> bool {
+    holds(condition) && split_conjunction(condition).into_iter().any(|part| tells_unknown(part, input))
+}
+
+fn tells_unknown(part: &Expr, input: &LogicalPlan) -> bool {
+    fn within(expr: &Expr, input: &LogicalPlan) -> bool {
+        match expr {
+            // as little comes of what is unknown as of what is false
+            Expr::BinaryExpr(BinaryExpr { left, op: Operator::And | Operator::Or, right }) => {
+                within(left, input) || within(right, input)
+            }
+            Expr::InSubquery(InSubquery { negated: false, .. }) => false,
+            other => other.exists(|expr| Ok(may_be_unknown(expr, input))).unwrap_or(true),
+        }
+    }
+    not_in(part).is_none() && within(part, input)
+}
+
+/// Whether it is an `IN` that may be unknown.
+fn may_be_unknown(expr: &Expr, input: &LogicalPlan) -> bool {
+    let Expr::InSubquery(InSubquery { expr, subquery, .. }) = expr else { return false };
+    let item = subquery.subquery.schema().fields().first();
+    expr.nullable(input.schema()).unwrap_or(true) || item.is_none_or(|item| item.is_nullable())
+}
+
+/// Whether there is a `NOT IN` that becomes `NOT EXISTS`.
 pub(super) fn holds_none_equal(condition: &Expr) -> bool {
     split_conjunction(condition).into_iter().any(|part| none_equal_of(part).is_some())
 }
 
-/// What `x NOT IN (…)`, or `NOT x IN (…)`, asks of rows that a condition chooses by the outer row.
-fn none_equal_of(part: &Expr) -> Option<&InSubquery> {
-    let within = match part {
-        Expr::InSubquery(within) if within.negated => within,
+/// What `x NOT IN (…)`, or `NOT x IN (…)`, asks.
+fn not_in(part: &Expr) -> Option<&InSubquery> {
+    match part {
+        Expr::InSubquery(within) if within.negated => Some(within),
         Expr::Not(inner) => match inner.as_ref() {
-            Expr::InSubquery(within) if !within.negated => within,
-            _ => return None,
+            Expr::InSubquery(within) if !within.negated => Some(within),
+            _ => None,
         },
-        _ => return None,
-    };
+        _ => None,
+    }
+}
+
+/// What it asks of rows that a condition chooses by the outer row, or of a constant.
+fn none_equal_of(part: &Expr) -> Option<&InSubquery> {
+    let within = not_in(part)?;
+    if within.expr.column_refs().is_empty() {
+        return Some(within);
+    }
     let depends = within.subquery.subquery.exists(|node| match node {
         LogicalPlan::Filter(filter) => Ok(filter.predicate.contains_outer()),
         _ => Ok(false),
@@ -91,8 +133,8 @@ fn none_equal_of(part: &Expr) -> Option<&InSubquery> {
 
 /// The condition with `NOT EXISTS` in the place of such: there is no row that equals, nor one that may.
 ///
-/// Blocked by: DataFusion's null-aware joins have one key, and mind NULLs that a condition beside it leaves out. Remove when they
-/// have several, and do not.
+/// Blocked by: DataFusion's null-aware joins have one key, which is none where it is a constant, and mind NULLs that a condition
+/// beside it leaves out. Remove when they have several, and do not.
 pub(super) fn none_equal(condition: Expr, input: &LogicalPlan) -> Result<Expr> {
     let parts = split_conjunction_owned(condition).into_iter().map(|part| match none_equal_of(&part) {
         Some(within) => {
@@ -100,7 +142,7 @@ pub(super) fn none_equal(condition: Expr, input: &LogicalPlan) -> Result<Expr> {
             let equal = looked.item.clone().eq(looked.outer.clone());
             let may_be_unknown = within.expr.nullable(input.schema())? || looked.item.nullable(looked.rows.schema())?;
             let equal = if may_be_unknown { Expr::IsNotFalse(Box::new(equal)) } else { equal };
-            let plan = LogicalPlanBuilder::from(looked.rows.clone()).filter(equal)?.build()?;
+            let plan = LogicalPlanBuilder::from(looked.rows).filter(equal)?.build()?;
             let outer_ref_columns = plan.all_out_ref_exprs();
             let subquery = Subquery { subquery: Arc::new(plan), outer_ref_columns, spans: Spans::new() };
             Ok(Expr::Exists(Exists { subquery, negated: true }))
@@ -142,17 +184,19 @@ fn is_in(within: InSubquery, input: &LogicalPlan) -> Result<Expr> {
 }
 
 /// What `x IN (rows)` looks for, and where.
-struct Looked<'a> {
-    rows: &'a LogicalPlan,
+struct Looked {
+    rows: LogicalPlan,
     item: Expr,
     /// The operand, as the rows see it.
     outer: Expr,
 }
 
-impl<'a> Looked<'a> {
-    fn new(within: &'a InSubquery, input: &LogicalPlan) -> Result<Self> {
+impl Looked {
+    fn new(within: &InSubquery, input: &LogicalPlan) -> Result<Self> {
         let rows = within.subquery.subquery.as_ref();
-        let (qualifier, field) = rows.schema().qualified_field(0);
+        // by a name that no column of the operand has
+        let item = Expr::Column(Column::from(rows.schema().qualified_field(0))).alias(ITEM);
+        let rows = LogicalPlanBuilder::from(rows.clone()).project([item])?.build()?;
         let outer = within.expr.as_ref().clone().transform(|expr| match &expr {
             Expr::Column(column) => {
                 let (_, field) = expr.to_field(input.schema())?;
@@ -160,7 +204,7 @@ impl<'a> Looked<'a> {
             }
             _ => Ok(Transformed::no(expr)),
         })?;
-        Ok(Self { rows, item: Expr::Column(Column::from((qualifier, field))), outer: outer.data })
+        Ok(Self { rows, item: Expr::Column(Column::new_unqualified(ITEM)), outer: outer.data })
     }
 
     /// The number of rows that equal it.
@@ -179,7 +223,9 @@ impl<'a> Looked<'a> {
 }
 
 fn number_of(rows: LogicalPlan) -> Result<Expr> {
-    let plan = LogicalPlanBuilder::from(rows).aggregate(Vec::<Expr>::new(), [count(lit(1i64))])?.build()?;
+    let counted = LogicalPlanBuilder::from(rows).aggregate(Vec::<Expr>::new(), [count(lit(1i64))])?;
+    let number = Expr::Column(Column::from(counted.schema().qualified_field(0))).alias(NUMBER);
+    let plan = counted.project([number])?.build()?;
     let outer_ref_columns = plan.all_out_ref_exprs();
     Ok(Expr::ScalarSubquery(Subquery { subquery: Arc::new(plan), outer_ref_columns, spans: Spans::new() }))
 }
