@@ -14,7 +14,7 @@ use datafusion::sql::sqlparser::ast::{
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::Parser;
 
-use super::{Rule, call, takes_relation};
+use super::{Rule, SET_FUNCTIONS, own_name, takes_relation};
 
 /// The aggregate of one value.
 pub const SINGLE_VALUE: &str = "lakewire_single_value";
@@ -90,33 +90,22 @@ fn is_volatile(expr: &Expr) -> bool {
     name.is_some_and(|name| VOLATILE.contains(&name.as_str()))
 }
 
-/// Makes the one value of the query an aggregate, where its rows are plain.
+/// Makes the one value of the query an aggregate: where its rows are plain of them, else of the rows that it has in the end.
 pub fn one_value(query: &mut Query) {
-    let is_first = match limited_to_one(query) {
-        Some(is_first) => is_first,
-        None => return,
-    };
+    if !is_plain(query) {
+        if let Some(outer) = over_rows(query) {
+            *query = outer;
+        }
+        return;
+    }
+    let is_first = limited_to_one(query).unwrap_or_default();
     let SetExpr::Select(select) = query.body.as_mut() else { return };
-    let grouped = !matches!(&select.group_by, GroupByExpr::Expressions(exprs, _) if exprs.is_empty());
     let [SelectItem::UnnamedExpr(value) | SelectItem::ExprWithAlias { expr: value, .. }] =
         select.projection.as_mut_slice()
     else {
         return;
     };
     if select.from.is_empty() && select.selection.is_none() {
-        return;
-    }
-    if grouped || select.having.is_some() {
-        // there may be no group: DataFusion would have a count without NULL
-        *value = call("nullif", vec![value.clone(), Expr::Value(Value::Null.with_empty_span())]);
-        return;
-    }
-    let is_on = matches!(select.distinct, Some(Distinct::On(_)));
-    if is_on || holds(value, |expr| matches!(expr, Expr::Function(Function { over: Some(_), .. }))) {
-        // all rows are looked at before one is taken
-        if let Some(outer) = over_rows(query) {
-            *query = outer;
-        }
         return;
     }
     if aggregates(value) {
@@ -161,6 +150,27 @@ pub fn one_value(query: &mut Query) {
     query.fetch = None;
 }
 
+/// Whether the query shows one of its rows as it is, or aggregates all of them.
+fn is_plain(query: &Query) -> bool {
+    let SetExpr::Select(select) = query.body.as_ref() else { return false };
+    let groups = !matches!(&select.group_by, GroupByExpr::Expressions(exprs, _) if exprs.is_empty());
+    let makes_rows = |expr: &Expr| match expr {
+        Expr::Function(call) => call.over.is_some() || own_name(call).is_some_and(|name| returns_rows(&name)),
+        _ => false,
+    };
+    let changes = select.projection.iter().any(|item| match item {
+        SelectItem::UnnamedExpr(value) | SelectItem::ExprWithAlias { expr: value, .. } => holds(value, makes_rows),
+        _ => false,
+    });
+    let is_on = matches!(select.distinct, Some(Distinct::On(_)));
+    limited_to_one(query).is_some() && !groups && select.having.is_none() && !is_on && !changes
+}
+
+/// Whether the function, in a SELECT list, makes several rows of one.
+fn returns_rows(function: &str) -> bool {
+    ["generate_series", "unnest"].contains(&function) || SET_FUNCTIONS.contains(&function)
+}
+
 /// `SELECT single_value(v) FROM (query) AS one (v)`.
 fn over_rows(query: &Query) -> Option<Query> {
     let template = format!("SELECT {SINGLE_VALUE}(v) FROM (SELECT true) AS \"{ONE}\" (v)");
@@ -197,7 +207,7 @@ pub fn aggregates(expr: &Expr) -> bool {
                 || name.starts_with("regr_")
                 || name == SINGLE_VALUE
                 || AGGREGATES.contains(&name.as_str())
-                || ["generate_series", "unnest"].contains(&name.as_str())
+                || returns_rows(&name)
         });
         // rows of a window or of a function in the list are not one value
         over.is_some() || !within_group.is_empty() || is_named
@@ -289,6 +299,13 @@ mod tests {
     #[test]
     fn what_aggregates_stays() {
         check("SELECT (SELECT max(b) FROM u) AS n", "SELECT (SELECT max(b) AS \"max\" FROM u) AS n");
-        check("SELECT (SELECT b FROM u LIMIT 2) AS n", "SELECT (SELECT b FROM u LIMIT 2) AS n");
+    }
+
+    #[test]
+    fn one_of_the_rows_in_the_end_is_taken() {
+        for rows in ["SELECT b FROM u LIMIT 2", "SELECT b FROM u UNION SELECT 1", "SELECT b FROM u GROUP BY b"] {
+            let shown = parse_single(&format!("SELECT ({rows}) AS n")).unwrap().ast.to_string();
+            assert!(shown.starts_with("SELECT (SELECT lakewire_single_value(v) FROM ("), "{shown}");
+        }
     }
 }
