@@ -2,6 +2,9 @@
 //!
 //! PostgreSQL takes the rows that leave a frame out of a sum of floats by adding up anew: a NaN, an infinity or a great number
 //! leaves nothing behind. DataFusion subtracts. And what it cannot subtract from (`bool_and`) it refuses.
+//!
+//! And those that gather rows in their order, over any frame: where another window of the query has its rows the other way round,
+//! DataFusion reads both so, and gathers from the end.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -22,6 +25,9 @@ use datafusion::scalar::ScalarValue;
 
 /// Frames of more rows are not added up anew for every row: what leaves is subtracted, with what rounding lost kept apart.
 const ANEW_MAX: usize = 1_000;
+
+/// Of these the order of the rows is seen.
+const GATHERING: [&str; 2] = ["array_agg", "string_agg"];
 
 /// The plan with such aggregates computed so.
 pub(in crate::engine) fn over_moving_frames(plan: LogicalPlan) -> Result<LogicalPlan> {
@@ -44,7 +50,9 @@ fn moved(expr: Expr) -> Result<Transformed<Expr>> {
     let Expr::WindowFunction(mut call) = expr else { return Ok(Transformed::no(expr)) };
     let WindowFunction { fun, params } = call.as_mut();
     match fun {
-        WindowFunctionDefinition::AggregateUDF(function) if !params.window_frame.is_ever_expanding() => {
+        WindowFunctionDefinition::AggregateUDF(function)
+            if !params.window_frame.is_ever_expanding() || GATHERING.contains(&function.name()) =>
+        {
             let moving = Moving { inner: function.clone() };
             *fun = WindowFunctionDefinition::AggregateUDF(Arc::new(AggregateUDF::from(moving)));
             Ok(Transformed::yes(Expr::WindowFunction(call)))
@@ -53,7 +61,7 @@ fn moved(expr: Expr) -> Result<Transformed<Expr>> {
     }
 }
 
-/// An aggregate, but for how rows leave its frame.
+/// An aggregate, but for how rows leave its frame. It is not read the other way round.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Moving {
     inner: Arc<AggregateUDF>,

@@ -6,7 +6,7 @@ use datafusion::arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::tree_node::Transformed;
 use datafusion::common::{DFSchema, NullEquality};
 use datafusion::error::Result;
-use datafusion::logical_expr::expr::{Cast, InList, InSubquery, ScalarFunction};
+use datafusion::logical_expr::expr::{Cast, InSubquery, ScalarFunction};
 use datafusion::logical_expr::{Case, Distinct, Expr, ExprSchemable, Join, JoinType, LogicalPlan, Projection, Union};
 use datafusion::optimizer::analyzer::type_coercion::TypeCoercionRewriter;
 use datafusion::scalar::ScalarValue;
@@ -192,35 +192,6 @@ pub(super) fn case(typing: &Typing, case: Case, schema: &DFSchema) -> Result<Tra
     let else_expr = if has_else { results.next().map(Box::new) } else { None };
     let when_then_expr = conditions.into_iter().zip(results).map(|(w, t)| (Box::new(w), Box::new(t))).collect();
     Ok(Transformed::yes(named(Expr::Case(Case { expr: operand, when_then_expr, else_expr }), of)))
-}
-
-pub(super) fn in_list(typing: &Typing, list: InList, schema: &DFSchema) -> Result<Transformed<Expr>> {
-    let InList { expr, list, negated } = list;
-    let symbol = if negated { "<>" } else { "=" };
-    let mut left = *expr;
-    let mut items = Vec::with_capacity(list.len());
-    let of_their_common_type = match typing.operand(&left, schema)? {
-        // the items give the type
-        Operand::Unknown => true,
-        // beside several numbers a real is no double, as it is beside one
-        Operand::Known(Type::FLOAT4, _) => list.len() > 1,
-        Operand::Known(pg_type, _) => matches!(kind(&pg_type), Kind::Date | Kind::Timestamp),
-    };
-    if of_their_common_type {
-        let mut all = list;
-        all.insert(0, left);
-        let mut all = alike(typing, all, schema, "IN")?.0.into_iter();
-        if let Some(first) = all.next() {
-            return Ok(Transformed::yes(Expr::InList(InList::new(Box::new(first), all.collect(), negated))));
-        }
-        return Err(nowhere(Error::internal("IN without an operand")));
-    }
-    for item in list {
-        let (l, item) = operands(typing, symbol, left, item, schema)?;
-        left = l;
-        items.push(item);
-    }
-    Ok(Transformed::yes(Expr::InList(InList::new(Box::new(left), items, negated))))
 }
 
 /// Checks that a condition is one.

@@ -16,6 +16,7 @@ mod candidates;
 mod casts;
 mod choices;
 mod functions;
+mod in_lists;
 mod kinds;
 mod lengths;
 mod literals;
@@ -290,7 +291,7 @@ impl Typing {
             }
             Expr::Like(_) | Expr::SimilarTo(_) => operators::like(self, expr, schema),
             Expr::Between(between) => operators::between(self, between, schema),
-            Expr::InList(list) => choices::in_list(self, list, schema),
+            Expr::InList(list) => in_lists::in_list(self, list, schema),
             Expr::InSubquery(within) => choices::in_subquery(self, within, schema),
             Expr::Case(case) => choices::case(self, case, schema),
             Expr::Cast(cast) => match lengths::apart(&cast) {
