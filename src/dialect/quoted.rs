@@ -4,7 +4,7 @@
 
 use std::ops::{ControlFlow, Range};
 
-use datafusion::sql::sqlparser::ast::{Value, ValueWithSpan, VisitMut, VisitorMut};
+use datafusion::sql::sqlparser::ast::{Expr, Value, ValueWithSpan, VisitMut, VisitorMut};
 
 use super::Statement;
 use super::position::Positions;
@@ -17,7 +17,8 @@ pub struct Quoted {
     pub value: String,
 }
 
-/// Gives every literal that passes the value that `name` makes of its own and of its number; the literals in that order.
+/// Gives every literal that passes the value that `name` makes of its own and of its number; the literals in that order. The
+/// bounds of a window's frame, which are taken as they are written, do not.
 pub fn named(
     statement: &mut Statement,
     passes: impl Fn(&str) -> bool,
@@ -29,9 +30,19 @@ pub fn named(
         passes: P,
         name: N,
         found: Vec<Quoted>,
+        in_bound: bool,
     }
     impl<P: Fn(&str) -> bool, N: Fn(&str, usize) -> String> VisitorMut for Each<P, N> {
         type Break = ();
+        fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+            // the dialect leaves intervals as such there only
+            self.in_bound |= matches!(expr, Expr::Interval(_));
+            ControlFlow::Continue(())
+        }
+        fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+            self.in_bound &= !matches!(expr, Expr::Interval(_));
+            ControlFlow::Continue(())
+        }
         fn pre_visit_value(&mut self, value: &mut ValueWithSpan) -> ControlFlow<()> {
             let Value::SingleQuotedString(text) = &mut value.value else { return ControlFlow::Continue(()) };
             let byte = |location| self.positions.byte_at(&self.text, location);
@@ -39,7 +50,7 @@ pub fn named(
             // what a rule made stands nowhere, and some stand in other forms: `E'…'`, or in two parts
             let is_plain =
                 value.span.start.line > 0 && self.text.get(at.clone()).is_some_and(|written| written == quoted(text));
-            if is_plain && (self.passes)(text) {
+            if is_plain && !self.in_bound && (self.passes)(text) {
                 let value = std::mem::take(text);
                 *text = (self.name)(&value, self.found.len());
                 self.found.push(Quoted { at, value });
@@ -48,7 +59,7 @@ pub fn named(
         }
     }
     let text = statement.text.clone();
-    let mut each = Each { positions: Positions::new(&text), text, passes, name, found: Vec::new() };
+    let mut each = Each { positions: Positions::new(&text), text, passes, name, found: Vec::new(), in_bound: false };
     let _ = statement.ast.visit(&mut each);
     each.found
 }

@@ -26,16 +26,38 @@ use crate::table::{ConstraintKind, Definition};
 /// Whose literals are read first where one place is several types.
 const ZONED_FIRST: [Type; 4] = [Type::TIMESTAMPTZ, Type::TIMESTAMP, Type::DATE, Type::INTERVAL];
 
+/// What tells literals apart while the types are noted that they are read as: the blanks that follow, which are no part of a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Marks {
+    OfEach,
+    /// Those of one text have one mark, and stay as they are where they are of several types of which one is no time.
+    OfAlike,
+}
+
+impl Marks {
+    fn marked(self, text: &str, number: usize) -> String {
+        let blanks = if self == Self::OfEach { number + 1 } else { 1 };
+        format!("{text}{}", " ".repeat(blanks))
+    }
+}
+
 impl Planner {
     /// The query, its literals fixed.
     ///
     /// # Errors
     /// Where it does not parse, or cannot be planned.
     pub(super) async fn fixed(&self, sql: &str) -> Result<String> {
+        // an expression of GROUP BY is one of SELECT only where their literals are alike
+        match self.fixed_by(sql, Marks::OfEach).await {
+            Err(_) => self.fixed_by(sql, Marks::OfAlike).await,
+            fixed => fixed,
+        }
+    }
+
+    async fn fixed_by(&self, sql: &str, marks: Marks) -> Result<String> {
         let mut statement = dialect::parse_single(sql)?;
-        // the blanks that follow tell one literal from another, and are no part of a value
-        let marked = |text: &str, number: usize| format!("{text}{}", " ".repeat(number + 1));
         let style = session_style(self.state().config_options());
+        let marked = |text: &str, number: usize| marks.marked(text, number);
         let literals = quoted::named(&mut statement, |text| may_depend(text, &style), marked);
         if literals.is_empty() {
             return Ok(sql.to_owned());
@@ -46,6 +68,9 @@ impl Planner {
         let values = literals.iter().enumerate().filter_map(|(number, literal)| {
             let marked = marked(&literal.value, number);
             let types = || reads.iter().filter(|(text, _)| *text == marked).map(|(_, pg_type)| pg_type);
+            if marks == Marks::OfAlike && types().any(|pg_type| !ZONED_FIRST.contains(pg_type)) {
+                return None;
+            }
             let first = ZONED_FIRST.iter().find(|first| types().any(|pg_type| pg_type == *first));
             let pg_type = first.or_else(|| types().next())?;
             Some((literal, fixed(&literal.value, pg_type, &style)?))

@@ -75,3 +75,11 @@ select string_agg(name, ',' order by name desc), string_agg(distinct name, ',') 
 select count(*) filter (where n > 5), max(n) filter (where n > 500) from (select count(*) as n from employees) q;
 select sum(n) filter (where n > 1), count(*) from (select max(id) as n from employees) q;
 select avg(least_id), string_agg('x', '|' order by least_id) from (select min(id) as least_id, string_agg(name, '|' order by salary) as names from employees) q;
+-- an element of what is gathered
+select g, string_agg(a, ',' order by b), (array_agg(a order by c, b))[1] from (values (1,'x',1,2),(1,'y',2,1)) v(g,a,b,c) group by g;
+select (array_agg(distinct x order by x))[2], (array_agg(x order by x desc))[1], (array_agg(x))[5] from (values (1),(1),(2)) v(x);
+select (array_agg(x order by x))[1:2], (array_agg(array[x] order by x))[1][1], (array_agg(x order by x) filter (where x > 1))[1] from (values (1),(1),(2)) v(x);
+select k, (array_agg(v order by v desc))[1], max(v) from (values (1,'a'::varchar(4)),(1,'b'),(2,'c')) t(k, v) group by k order by k;
+select (array_agg(n order by n desc))[1] + 1, (array_agg(n))[0], (array_agg(n))[-1] from (values (1.5),(2.25)) t(n);
+select k, (array_agg(k) over (order by k))[1] from (values (1),(2)) v(k) order by k;
+select (array_agg(d order by d))[1] as first, (array_agg(d order by d desc))[1] as last from (values (date '2024-01-01'),('2024-02-01')) t(d);

@@ -173,3 +173,13 @@ select 1::int8, timestamp '2024-01-01' union all select 2.5, '2024-01-02' union 
 select 1.5::float8, date '2024-01-01' union all select 2, '2024-01-02' union select 3, '2024-01-02' order by 1;
 select date '2024-01-01', 1.5 union all select timestamp '2024-01-01 10:00', '3.25';
 select 'b'::char(4), 'x'::varchar(2) union all select 'cc'::text, 'abcd';
+-- columns among the items of IN
+create table zin as select * from (values (4,4,false),(5,6,true),(6,6,null)) v(a, b, c);
+select a from zin where a in (7, case when c then 7 else b end) order by 1;
+select a from zin where a not in (7, case when c then 7 else b end) order by 1;
+select p from (values (4,4,false),(1,9,false)) v(p,q,b) where p in (1, (case when b then 35 else q end)::int) order by 1;
+select a from (values (4,4)) v(a,b) where a in (1,b::smallint) and a in (b::bigint,9) and a in (5,abs(b)) and a in (7,coalesce(b,7));
+select a from (values (4,4),(5,6)) v(a,b) where a in (1,b::smallint) and a in (b::bigint,9) and a in (5,abs(b)) and a in (7,coalesce(b,7));
+select a, a in (7, case when c then 7 else b end), a in (1, nullif(b, 5)) from zin order by 1;
+delete from zin where a not in (7, case when c then 7 else b end);
+drop table zin;

@@ -52,3 +52,8 @@ select i, sum(0.1::float8 * i) over (order by i rows 2 preceding), avg(i) over (
 select i, sum(i::float8) over (order by i rows between current row and unbounded following), max(i) over (order by i rows 1 preceding), mode() within group (order by i) from generate_series(1,3) i group by i;
 select id, sum(salary) over (order by id range between 2 preceding and current row), avg(salary) over (partition by department_id order by id rows 1 preceding), bit_or(id) over (order by id rows 1 preceding), first_value(id) over (order by id rows 1 preceding), json_agg(id) over (order by id rows 1 preceding) from employees order by id;
 select sum(n) over (order by i rows between current row and 1 following), avg(n) over (order by i rows between 1 preceding and current row) from (values (1, 1e20::float8), (2, 1), (3, 'NaN'), (4, 2), (5, 3), (6, null)) v(i, n);
+-- what gathers rows has them in its own order, whatever that of other windows
+select k, array_agg(k) over (order by k), row_number() over (order by k desc) from (values (1),(2),(3)) v(k) order by k;
+select k, jsonb_agg(k) over (order by k), row_number() over (order by k desc) from (values (1),(2),(3)) v(k) order by k;
+select k, string_agg(k::text,',') over (order by k), row_number() over (order by k desc) from (values (1),(2)) v(k) order by k;
+select k, sum(k) over (order by k), array_agg(k) over (order by k desc), first_value(k) over (order by k desc), last_value(k) over (order by k) from (values (1),(2),(3)) v(k) order by k;

@@ -21,6 +21,7 @@ mod float_literals;
 mod frame_offsets;
 mod function_columns;
 mod function_names;
+mod gathered_elements;
 mod grouping_members;
 mod grouping_positions;
 mod hidden_columns;
@@ -186,7 +187,15 @@ fn for_planner(statement: &mut Statement, reads_catalogs: bool) {
     );
     ordered_strings::apply(statement, &strings);
     cast_arguments::apply(statement, &casts);
-    walk(statement, &mut [&mut integer_literals::Narrower::default(), &mut array_literals::Rewriter, &mut spellings]);
+    walk(
+        statement,
+        &mut [
+            &mut integer_literals::Narrower::default(),
+            &mut array_literals::Rewriter,
+            &mut gathered_elements::Rewriter,
+            &mut spellings,
+        ],
+    );
     pg_catalog_crate::apply(statement, &spellings, reads_catalogs);
 }
 
