@@ -217,6 +217,9 @@ fn conform(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
 
 /// Dates that the statistics of a Delta table can say; infinity is none.
 fn check_dates(name: &str, column: &ArrayRef) -> Result<()> {
+    if let Some(lists) = column.as_list_opt::<i32>() {
+        return check_dates(name, lists.values());
+    }
     let Some(days) = column.as_primitive_opt::<Date32Type>() else { return Ok(()) };
     let said = |days: i32| NaiveDate::from_epoch_days(days).is_some();
     match [min(days), max(days)].into_iter().flatten().all(said) {

@@ -44,3 +44,9 @@ with c as (select distinct region from sales) select (select count(*) from c whe
 with c as materialized (select region, random() as r from sales) select count(*) from c a right join c b on a.r = b.r and false;
 with c as (select distinct region from sales) select count(*), count(a.region), count(b.region) from c a full join c b on a.region = b.region and false;
 with c as (select distinct region from sales) select count(*) from c where false or exists (select 1 from c where false);
+-- queries of RETURNING see the WITH of their statement
+create table ins3 (a int, b int);
+with t as (select 5 as x) insert into ins3 select x,x from t returning (select x from t);
+with t as (select 5 as x) update ins3 set b = (select x + 1 from t) returning b, (select x from t), exists (select 1 from t where x = b);
+with t as (select 5 as x) delete from ins3 returning a + (select x from t);
+drop table ins3;

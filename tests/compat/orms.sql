@@ -44,3 +44,10 @@ SELECT table_name, constraint_name, constraint_type FROM information_schema.tabl
 SELECT kcu.column_name, ccu.table_name AS ft, ccu.column_name AS fc FROM information_schema.table_constraints tc JOIN information_schema.key_column_usage kcu ON tc.constraint_name = kcu.constraint_name AND tc.table_schema = kcu.table_schema JOIN information_schema.constraint_column_usage ccu ON ccu.constraint_name = tc.constraint_name WHERE tc.constraint_type = 'FOREIGN KEY' AND tc.table_name = 'posts';
 drop table posts;
 drop schema shop cascade;
+-- what is computed from the columns of a key grouped by
+create table au(id bigint primary key, name text, money numeric(8,2));
+insert into au values (1,'a',1.5),(2,'b',2.5) on conflict do nothing;
+select name, count(*), money::varchar h from au group by au.id, 3;
+select name, count(*), money::varchar h from au group by au.id, au.money::varchar order by 1;
+select name, count(*), upper(name) h from au group by au.id, 3 order by 1;
+drop table au;

@@ -86,9 +86,56 @@ impl Expander<'_> {
                 Some(Expr::CompoundIdentifier(path.map(|part| Ident::with_quote('"', part)).to_vec()))
             })
             .collect();
+        // what is computed from them is the same in all rows of a group
+        let computed: Vec<bool> = groups
+            .iter()
+            .map(|group| {
+                of_group(group, &relations, select).is_none()
+                    && item_of(group, select).is_some_and(|item| is_of(item, &relations, &mut is_keyed))
+            })
+            .collect();
         if let GroupByExpr::Expressions(groups, _) = &mut select.group_by {
+            let mut computed = computed.into_iter();
+            groups.retain(|_| !computed.next().unwrap_or_default());
             groups.extend(missing);
         }
+    }
+}
+
+/// Whether the expression is computed from columns of such relations alone.
+fn is_of(expr: &Expr, relations: &[Relation], is_such: &mut dyn FnMut(usize) -> bool) -> bool {
+    struct Columns<'a> {
+        relations: &'a [Relation],
+        is_such: &'a mut dyn FnMut(usize) -> bool,
+        found: bool,
+    }
+    impl Visitor for Columns<'_> {
+        type Break = ();
+        fn pre_visit_query(&mut self, _query: &Query) -> ControlFlow<()> {
+            ControlFlow::Break(())
+        }
+        fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
+            if !matches!(expr, Expr::Identifier(_) | Expr::CompoundIdentifier(_)) {
+                return ControlFlow::Continue(());
+            }
+            self.found = true;
+            match column_of(expr, self.relations) {
+                Some((relation, _)) if (self.is_such)(relation) => ControlFlow::Continue(()),
+                _ => ControlFlow::Break(()),
+            }
+        }
+    }
+    let mut columns = Columns { relations, is_such, found: false };
+    expr.visit(&mut columns).is_continue() && columns.found
+}
+
+/// What an item of GROUP BY stands for: an item of SELECT by its position, or itself.
+fn item_of<'a>(group: &'a Expr, select: &'a Select) -> Option<&'a Expr> {
+    let Expr::Value(value) = group else { return Some(group) };
+    let Value::Number(position, _) = &value.value else { return None };
+    match select.projection.get(position.parse::<usize>().ok()?.checked_sub(1)?)? {
+        SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } => Some(expr),
+        _ => None,
     }
 }
 

@@ -3,6 +3,7 @@
 //! Invariant: they are planned before the change is made, so that subqueries in them see what was there before.
 
 use std::collections::HashSet;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, ArrayRef, RecordBatch};
@@ -12,7 +13,7 @@ use datafusion::common::{Column, TableReference};
 use datafusion::datasource::provider_as_source;
 use datafusion::error::Result as DataFusionResult;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
-use datafusion::sql::sqlparser::ast::{self, SelectItem};
+use datafusion::sql::sqlparser::ast::{self, SelectItem, VisitMut, VisitorMut};
 
 use super::target::{self, Target};
 use crate::dialect::{self, Statement, folded};
@@ -75,6 +76,9 @@ impl Returning {
         let (mut exprs, names) = expanded(items, &columns)?;
         whole_rows::expand_over(&mut exprs, &relations(&columns));
         values_parameters::declare(&mut exprs, &planner.parameters);
+        if let Some(with) = with {
+            let _ = exprs.visit(&mut Within { with, depth: 0 });
+        }
         let list = exprs.iter().cloned().map(SelectItem::UnnamedExpr).collect();
         let query = target::select(statement, with, list, Vec::new(), None)?;
         let planned = planner.exprs(&query, exprs, base.schema()).await?;
@@ -83,6 +87,31 @@ impl Returning {
             LogicalPlanBuilder::from(base).project(planned).and_then(LogicalPlanBuilder::build).and_then(settled);
         let plan = plan.and_then(|plan| execute::coerced(plan, planner.state().config_options()));
         Ok(Self { plan: plan.map_err(|error| errors::in_statement(error, statement))?, rows })
+    }
+}
+
+/// Gives the queries in expressions the statement's WITH.
+struct Within<'a> {
+    with: &'a ast::With,
+    depth: usize,
+}
+
+impl VisitorMut for Within<'_> {
+    type Break = ();
+
+    fn pre_visit_query(&mut self, query: &mut ast::Query) -> ControlFlow<()> {
+        if self.depth == 0 {
+            let own = query.with.take().map(|own| own.cte_tables).unwrap_or_default();
+            let cte_tables = self.with.cte_tables.iter().cloned().chain(own).collect();
+            query.with = Some(ast::With { cte_tables, ..self.with.clone() });
+        }
+        self.depth += 1;
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_query(&mut self, _query: &mut ast::Query) -> ControlFlow<()> {
+        self.depth -= 1;
+        ControlFlow::Continue(())
     }
 }
 
