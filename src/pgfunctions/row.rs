@@ -12,6 +12,7 @@ use std::sync::Arc;
 use datafusion::arrow::array::{ArrayRef, AsArray};
 use datafusion::arrow::datatypes::{DataType, FieldRef};
 use datafusion::error::Result as DataFusionResult;
+use datafusion::logical_expr::interval_arithmetic::Interval;
 use datafusion::logical_expr::{
     ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, TypeSignature, Volatility,
 };
@@ -154,6 +155,10 @@ impl ScalarUDFImpl for RowFunction {
     fn return_field_from_args(&self, args: ReturnFieldArgs<'_>) -> DataFusionResult<FieldRef> {
         self.overload(args.arg_fields)?;
         Ok(Arc::new(self.row.returns.field(self.row.name)))
+    }
+    // of its own type, or no order is found of rows that are sorted by a comparison with it
+    fn evaluate_bounds(&self, _inputs: &[&Interval]) -> DataFusionResult<Interval> {
+        Interval::make_unbounded(&self.return_type(&[])?)
     }
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> DataFusionResult<ColumnarValue> {
         let overload = self.overload(&args.arg_fields)?;

@@ -13,6 +13,7 @@ use datafusion::common::tree_node::Transformed;
 use datafusion::common::{DFSchema, ExprSchema};
 use datafusion::error::{DataFusionError, Result as DataFusionResult};
 use datafusion::logical_expr::expr::{InList, ScalarFunction};
+use datafusion::logical_expr::interval_arithmetic::Interval;
 use datafusion::logical_expr::simplify::{ExprSimplifyResult, SimplifyContext};
 use datafusion::logical_expr::{
     Between, Cast, ColumnarValue, Expr, ExprSchemable, Operator, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF,
@@ -192,6 +193,10 @@ impl ScalarUDFImpl for TimeCast {
     }
     fn return_field_from_args(&self, _args: ReturnFieldArgs<'_>) -> DataFusionResult<FieldRef> {
         Ok(Arc::new(self.field()))
+    }
+    // of its own type, or no order is found of rows that are sorted by a comparison with it
+    fn evaluate_bounds(&self, _inputs: &[&Interval]) -> DataFusionResult<Interval> {
+        Interval::make_unbounded(&self.to.arrow())
     }
     fn simplify(&self, args: Vec<Expr>, info: &SimplifyContext) -> DataFusionResult<ExprSimplifyResult> {
         let (Some(start), [Expr::Literal(text, _)]) = (info.query_execution_start_time(), args.as_slice()) else {
