@@ -161,8 +161,17 @@ fn known(
         let first = substring(*expr, lit(1i64), lit(1i64));
         return Ok(Transformed::yes(Expr::Cast(Cast::new_from_field(Box::new(first), field))));
     }
-    if (given.data_type(), field.data_type()) == (&DataType::Float64, &DataType::Float32) {
+    let is_wider = given.data_type().is_decimal() || *given.data_type() == DataType::Float64;
+    if is_wider && *field.data_type() == DataType::Float32 {
         return Ok(Transformed::yes(exact::to_real(*expr)));
+    }
+    if given.data_type().is_floating() && matches!(field.data_type(), DataType::Decimal128(..)) {
+        let rounded = exact::to_numeric(*expr, field.data_type());
+        // a declared precision is the cast's
+        return Ok(Transformed::yes(match literals::is_unbounded(&field) {
+            true => rounded,
+            false => Expr::Cast(Cast::new_from_field(Box::new(rounded), field)),
+        }));
     }
     // what a column keeps of a numeric, its length says
     if assigns && !field.data_type().is_integer() {
@@ -225,7 +234,6 @@ fn of_number(expr: Box<Expr>, given: &DataType, field: FieldRef) -> Transformed<
     if literals::is_unbounded(&field) {
         match given {
             DataType::Decimal128(..) => return Transformed::yes(*expr),
-            DataType::Float32 | DataType::Float64 => return Transformed::yes(exact::to_free(*expr)),
             DataType::Int8 | DataType::Int16 | DataType::UInt8 => return as_decimal(expr, 5, 0),
             DataType::Int32 | DataType::UInt16 => return as_decimal(expr, 10, 0),
             DataType::Int64 | DataType::UInt32 | DataType::UInt64 => return as_decimal(expr, 20, 0),
