@@ -66,7 +66,7 @@ pub(super) fn cast(typing: &Typing, cast: Cast, schema: &DFSchema, assigns: bool
         Operand::Known(from, given) => (from, given),
     };
     let field = as_deep(field, given.data_type(), assigns)?;
-    let from_padded = from == Type::BPCHAR && matches!(target, Type::TEXT | Type::VARCHAR | Type::NAME) && !assigns;
+    let from_padded = from == Type::BPCHAR && matches!(target, Type::TEXT | Type::VARCHAR | Type::NAME);
     let expr = if from_padded { Box::new(lengths::unpadded(*expr)) } else { expr };
     let said = said(&field, &given, &target);
     let renamed = said != field;

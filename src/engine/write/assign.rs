@@ -10,7 +10,7 @@ use datafusion::logical_expr::{Cast, Expr, ExprSchemable, LogicalPlan, cast};
 use crate::engine::{errors, typing};
 use crate::error::{Error, ErrorKind, Result};
 use crate::pgcatalog::format_type;
-use crate::pgtypes::{PG_TYPE_KEY, dimensions, pg_type};
+use crate::pgtypes::{PG_TYPE_KEY, Type, column_type, dimensions, pg_type};
 
 /// Checks the values that a planned INSERT gives to the columns.
 ///
@@ -92,12 +92,22 @@ pub(super) fn assigned(value: Expr, column: &FieldRef, schema: &dyn ExprSchema) 
         }
         value => value,
     };
+    let value = without_blanks(value, column, schema);
     check_value(&value, to, column.name(), schema)?;
     match value {
         // DataFusion would cast inside, where rows are that nobody asks for
         Expr::ScalarSubquery(_) => Ok(cast(value, to.clone())),
         value => value.cast_to(to, schema).map_err(errors::from_datafusion),
     }
+}
+
+/// A `char(n)` without the blanks at its end, where the column is not of that type: they would be its text's own there.
+pub(super) fn without_blanks(value: Expr, column: &Field, schema: &dyn ExprSchema) -> Expr {
+    let is_padded = |value: &Expr| value.to_field(schema).is_ok_and(|(_, given)| column_type(&given) == Type::BPCHAR);
+    if column.data_type().is_string() && column_type(column) != Type::BPCHAR && is_padded(&value) {
+        return typing::unpadded(value);
+    }
+    value
 }
 
 fn is_structure(data_type: &DataType) -> bool {
