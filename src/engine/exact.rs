@@ -7,8 +7,8 @@ use std::sync::{Arc, LazyLock};
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, Decimal128Array, Float32Array, ListArray, PrimitiveArray};
 use datafusion::arrow::compute::{CastOptions, cast, cast_with_options};
 use datafusion::arrow::datatypes::{
-    ArrowPrimitiveType, DataType, Decimal128Type, Decimal256Type, DecimalType, Float32Type, Float64Type, Int16Type,
-    Int32Type, Int64Type, i256,
+    ArrowPrimitiveType, DataType, Decimal128Type, Decimal256Type, DecimalType, FieldRef, Float32Type, Float64Type,
+    Int16Type, Int32Type, Int64Type, i256,
 };
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::error::{DataFusionError, Result};
@@ -70,7 +70,7 @@ pub(super) fn to_integer(number: Expr, wanted: &DataType) -> Expr {
     Expr::ScalarFunction(ScalarFunction::new_udf(call(Step::Integer(wanted.clone())), vec![number]))
 }
 
-/// The float as a numeric of the type, which is [`FREE`] where no scale is declared.
+/// The float, or the list of floats, as a numeric of the type, which is [`FREE`] where no scale is declared.
 pub(super) fn to_numeric(number: Expr, wanted: &DataType) -> Expr {
     Expr::ScalarFunction(ScalarFunction::new_udf(call(Step::Numeric(wanted.clone())), vec![number]))
 }
@@ -174,12 +174,8 @@ impl ScalarUDFImpl for Computed {
                 let scale = scale_of(&wanted);
                 pairs(left, right, &wanted, |left, right| remainder(left, right, scale))?
             }
-            (Step::Integer(DataType::List(item)), [list]) => {
-                let list = list.as_list::<i32>();
-                let values = integers(list.values(), item.data_type())?;
-                let (offsets, nulls) = (list.offsets().clone(), list.nulls().cloned());
-                Arc::new(ListArray::try_new(item.clone(), offsets, values, nulls)?)
-            }
+            (Step::Integer(DataType::List(item)), [list]) => of_items(list, item, integers)?,
+            (Step::Numeric(DataType::List(item)), [list]) => of_items(list, item, numerics)?,
             (Step::Integer(wanted), [number]) => integers(number, wanted)?,
             (Step::Numeric(wanted), [number]) => numerics(number, wanted)?,
             (Step::Double, [number]) => Arc::new(nearest_doubles(number.as_primitive(), scale_of(number.data_type()))),
@@ -192,6 +188,17 @@ impl ScalarUDFImpl for Computed {
             ColumnarValue::Array(computed)
         })
     }
+}
+
+/// The list with its items made of the type.
+fn of_items(
+    list: &ArrayRef,
+    item: &FieldRef,
+    made: impl Fn(&ArrayRef, &DataType) -> Result<ArrayRef>,
+) -> Result<ArrayRef> {
+    let list = list.as_list::<i32>();
+    let values = made(list.values(), item.data_type())?;
+    Ok(Arc::new(ListArray::try_new(item.clone(), list.offsets().clone(), values, list.nulls().cloned())?))
 }
 
 fn reals(numbers: &ArrayRef) -> Result<ArrayRef> {

@@ -145,7 +145,7 @@ pub(super) fn any(typing: &Typing, args: &[Expr], schema: &DFSchema) -> Result<O
     };
     let (of_list, of_item) = lengths::lose_blanks(element.as_ref().unwrap_or(&Operand::Unknown), &known.1);
     let unpadded = if of_item { lengths::unpadded(item.clone()) } else { item.clone() };
-    let list = &if of_list && element.is_some() { with_items_unpadded(list.clone()) } else { list.clone() };
+    let list = &if of_list && element.is_some() { lengths::unpadded_items(list.clone()) } else { list.clone() };
     match (&known.0, &known.1) {
         (Operand::Unknown, Operand::Known(pg_type, field)) => array_type(compared_as(pg_type)).map(|array| {
             let data_type = DataType::new_list(field.data_type().clone(), true);
@@ -169,17 +169,4 @@ pub(super) fn any(typing: &Typing, args: &[Expr], schema: &DFSchema) -> Result<O
         _ => None,
     }
     .transpose()
-}
-
-/// A list that is written out with its items without the blanks at their end.
-fn with_items_unpadded(list: Expr) -> Expr {
-    match list {
-        Expr::ScalarFunction(mut call) if call.func.name() == "make_array" => {
-            call.args = call.args.into_iter().map(lengths::unpadded).collect();
-            Expr::ScalarFunction(call)
-        }
-        // which says the type's name
-        Expr::Cast(cast) if matches!(cast.expr.as_ref(), Expr::ScalarFunction(_)) => with_items_unpadded(*cast.expr),
-        other => other,
-    }
 }

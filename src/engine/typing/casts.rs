@@ -153,6 +153,10 @@ fn known(
             // through the text of the whole, which has that of each as PostgreSQL writes it
             return Ok(Transformed::yes(literals::reader(text_of(*expr), target.clone(), &field)));
         }
+        if matches!(from, Type::FLOAT4 | Type::FLOAT8) && to == Type::NUMERIC {
+            let rounded = exact::to_numeric(*expr, field.data_type());
+            return Ok(Transformed::yes(Expr::Cast(Cast::new_from_field(Box::new(rounded), field))));
+        }
         if is_integer(&to) && !is_integer(&from) {
             return Ok(Transformed::yes(exact::to_integer(*expr, field.data_type())));
         }

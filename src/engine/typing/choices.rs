@@ -215,11 +215,16 @@ pub(super) fn in_list(typing: &Typing, list: InList, schema: &DFSchema) -> Resul
         }
         return Err(nowhere(Error::internal("IN without an operand")));
     }
-    let is_padded = lengths::is_padded(&typing.operand(&left, schema)?) && list.len() > 1;
+    let is_padded = lengths::is_padded(&typing.operand(&left, schema)?);
+    let are_several = list.len() > 1;
     for item in list {
         // several texts are of the type of what is looked for
-        let becomes_padded = is_padded && typing.operand(&item, schema)?.known().is_some_and(|(of, _)| is_unpadded(of));
-        let item = if becomes_padded { lengths::unpadded(item) } else { item };
+        let item = match typing.operand(&item, schema)?.known() {
+            Some((of, _)) if are_several && (is_padded && is_unpadded(of) || *of == Type::BPCHAR) => {
+                lengths::unpadded(item)
+            }
+            _ => item,
+        };
         let (l, item) = operands(typing, symbol, left, item, schema)?;
         left = l;
         items.push(item);

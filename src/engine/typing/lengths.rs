@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, AsArray, StringViewBuilder};
+use datafusion::arrow::array::{Array, AsArray, ListArray, StringViewArray, StringViewBuilder};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::DFSchema;
@@ -84,6 +84,45 @@ pub(in crate::engine) fn unpadded(expr: Expr) -> Expr {
         }
         Expr::Literal(null, metadata) if null.is_null() => Expr::Literal(null, metadata),
         other => rtrim(vec![other, lit(" ")]),
+    }
+}
+
+/// The list of the texts of a list of `char(n)`.
+pub(super) fn unpadded_items(list: Expr) -> Expr {
+    let function = UnpaddedItems { signature: Signature::any(1, Volatility::Immutable) };
+    Expr::ScalarFunction(ScalarFunction::new_udf(Arc::new(ScalarUDF::from(function)), vec![list]))
+}
+
+/// List of texts → the list of them without blanks at their end.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct UnpaddedItems {
+    signature: Signature,
+}
+
+impl ScalarUDFImpl for UnpaddedItems {
+    fn name(&self) -> &str {
+        "bpchar_texts"
+    }
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+    fn return_type(&self, arg_types: &[DataType]) -> Result<DataType> {
+        Ok(arg_types.first().cloned().unwrap_or(DataType::Null))
+    }
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let given = ColumnarValue::values_to_arrays(&args.args)?;
+        let Some((lists, DataType::List(item))) = given.first().map(|lists| (lists, lists.data_type())) else {
+            return Err(DataFusionError::Internal("no list of texts".to_owned()));
+        };
+        let (_, offsets, items, nulls) = lists.as_list::<i32>().clone().into_parts();
+        let texts = cast(&items, &DataType::Utf8View)?;
+        let texts = texts.as_string_view().iter().map(|text| text.map(|text| text.trim_end_matches(' ')));
+        let texts = cast(&StringViewArray::from_iter(texts), item.data_type())?;
+        let lists = ListArray::try_new(Arc::clone(item), offsets, texts, nulls)?;
+        Ok(match args.args.first() {
+            Some(ColumnarValue::Scalar(_)) => ColumnarValue::Scalar(ScalarValue::try_from_array(&lists, 0)?),
+            _ => ColumnarValue::Array(Arc::new(lists)),
+        })
     }
 }
 

@@ -256,8 +256,8 @@ impl Typing {
         let cast = |(index, expr): (usize, Expr)| {
             let wanted = columns.field(index).data_type();
             let given = expr.get_type(schema)?;
-            // where another row, or the table, says that the column is of another text
-            let is_padded = is_text(&given) && lengths::is_padded(&self.operand(&expr, schema)?);
+            // where another row says that the column is of another text
+            let is_padded = !assigns && is_text(&given) && lengths::is_padded(&self.operand(&expr, schema)?);
             let expr = match is_padded && column_type(columns.field(index)) != Type::BPCHAR {
                 true => lengths::unpadded(expr),
                 false => expr,

@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::datatypes::{DataType, Field, FieldRef};
+use datafusion::arrow::datatypes::{DECIMAL128_MAX_PRECISION, DECIMAL256_MAX_PRECISION, DataType, Field, FieldRef};
 use datafusion::common::tree_node::Transformed;
 use datafusion::common::{DFSchema, NullEquality};
 use datafusion::error::Result;
 use datafusion::logical_expr::expr::{Cast, Placeholder};
-use datafusion::logical_expr::{Distinct, Expr, Join, JoinType, LogicalPlan, Projection, Union};
+use datafusion::logical_expr::{Distinct, Expr, Join, JoinType, LogicalPlan, LogicalPlanBuilder, Projection, Union};
 use datafusion::optimizer::analyzer::type_coercion::TypeCoercionRewriter;
 use datafusion::scalar::ScalarValue;
 
-use super::choices::{becomes_timestamp, common, is_unpadded, named};
+use super::choices::{becomes_timestamp, common, is_unpadded};
 use super::{Operand, Typing};
 use super::{casts, lengths};
 use crate::pgfunctions::time::rewrite_casts;
@@ -49,25 +49,26 @@ pub(super) fn brought_to_one_type(node: LogicalPlan) -> Result<Transformed<Logic
     }
 }
 
-/// DISTINCT: equal texts of several lengths are one.
+/// DISTINCT: of texts that are equal but for the blanks at their end, the shortest.
 pub(super) fn distinct(rows: Arc<LogicalPlan>) -> Result<Transformed<LogicalPlan>> {
-    let are_of_lengths = |field: &FieldRef| is_of_any_length(&column_type(field), field);
-    let columns: Vec<usize> = rows
+    let is_of_any_length = |field: &Field| is_of_any_length(&column_type(field), field);
+    if !rows.schema().fields().iter().any(|field| is_of_any_length(field)) {
+        return Ok(Transformed::no(LogicalPlan::Distinct(Distinct::All(rows))));
+    }
+    let columns: Vec<Expr> = rows.schema().columns().into_iter().map(Expr::Column).collect();
+    let keys: Vec<Expr> = rows
         .schema()
         .fields()
         .iter()
-        .enumerate()
-        .filter_map(|(index, field)| are_of_lengths(field).then_some(index))
+        .zip(&columns)
+        .map(|(field, column)| match is_of_any_length(field) {
+            true => lengths::unpadded(column.clone()),
+            false => column.clone(),
+        })
         .collect();
-    if columns.is_empty() {
-        return Ok(Transformed::no(LogicalPlan::Distinct(Distinct::All(rows))));
-    }
-    let mut rows = Arc::unwrap_or_clone(rows);
-    for column in columns {
-        let field = rows.schema().fields().get(column).cloned();
-        rows = with_column(&rows, column, |expr, _, _| Ok(named(lengths::unpadded(expr), field.clone())))?;
-    }
-    Ok(Transformed::yes(LogicalPlan::Distinct(Distinct::All(Arc::new(rows)))))
+    let order = keys.iter().chain(&columns).map(|key| key.clone().sort(true, false)).collect();
+    let distinct = LogicalPlanBuilder::from(rows.as_ref().clone()).distinct_on(keys, columns, Some(order))?;
+    distinct.build().map(Transformed::yes)
 }
 
 /// Whether equal values of the type may have more or fewer blanks at their end.
@@ -108,10 +109,14 @@ pub(super) fn set_operation(typing: &Typing, mut join: Join) -> Result<Transform
             };
             changed = true;
         }
-        if is_of_any_length(&column_type(&common), &common)
-            && let Some((left, right)) = join.on.get_mut(column)
-        {
+        let Some((left, right)) = join.on.get_mut(column) else { continue };
+        let types = [0, 1].map(|side| inputs[side].schema().field(column).data_type().clone());
+        if is_of_any_length(&column_type(&common), &common) {
             (*left, *right) = (lengths::unpadded(left.clone()), lengths::unpadded(right.clone()));
+            changed = true;
+        } else if let Some(wide) = wider(&types) {
+            let wide_key = |key: &Expr| Expr::Cast(Cast::new(Box::new(key.clone()), wide.clone()));
+            (*left, *right) = (wide_key(left), wide_key(right));
             changed = true;
         }
     }
@@ -127,6 +132,18 @@ pub(super) fn set_operation(typing: &Typing, mut join: Join) -> Result<Transform
     let (kind, constraint, nulls) = (join.join_type, join.join_constraint, join.null_equality);
     let joined = Join::try_new(left, right, join.on, join.filter, kind, constraint, nulls, join.null_aware)?;
     Ok(Transformed::yes(LogicalPlan::Join(joined)))
+}
+
+/// What holds the values of both types of numerics, where DataFusion's common one does not.
+fn wider(types: &[DataType; 2]) -> Option<DataType> {
+    let [DataType::Decimal128(left, left_scale), DataType::Decimal128(right, right_scale)] = types else {
+        return None;
+    };
+    let whole = |digits: &u8, scale: &i8| i16::from(*digits) - i16::from(*scale);
+    let scale = *left_scale.max(right_scale);
+    let digits = whole(left, left_scale).max(whole(right, right_scale)) + i16::from(scale);
+    let digits = u8::try_from(digits).ok().filter(|digits| *digits > DECIMAL128_MAX_PRECISION)?;
+    Some(DataType::Decimal256(digits.min(DECIMAL256_MAX_PRECISION), scale))
 }
 
 /// The common type of a column, if there is one, and whether any input had to be changed to have it.
@@ -162,7 +179,7 @@ fn settle_column(
 
 /// The common type's field, without a type modifier where not all have the same.
 fn undeclared(common: FieldRef, of: &[Operand]) -> FieldRef {
-    let mut modifiers = of.iter().filter_map(Operand::known).map(|(_, field)| column_modifier(field));
+    let mut modifiers = of.iter().filter_map(Operand::known).map(|(of, field)| (of, column_modifier(field)));
     let first = modifiers.next();
     // what is unknown has none
     let is_declared = column_modifier(&common) != -1 && of.iter().any(|operand| operand.known().is_none());

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef};
-use datafusion::common::ExprSchema;
+use datafusion::common::{DFSchema, ExprSchema};
 use datafusion::logical_expr::expr::Placeholder;
 use datafusion::logical_expr::{Cast, Expr, ExprSchemable, LogicalPlan, cast};
 
@@ -108,6 +108,24 @@ pub(super) fn without_blanks(value: Expr, column: &Field, schema: &dyn ExprSchem
         return typing::unpadded(value);
     }
     value
+}
+
+/// The rows of VALUES whose columns are those of the table, each [`without_blanks`].
+pub(super) fn rows_without_blanks(
+    rows: Arc<LogicalPlan>,
+    of_table: &[Expr],
+    declared: impl Fn(usize) -> FieldRef,
+) -> Arc<LogicalPlan> {
+    let LogicalPlan::Values(values) = rows.as_ref() else { return rows };
+    let mut values = values.clone();
+    let nothing = DFSchema::empty();
+    for (index, value) in of_table.iter().enumerate() {
+        let Expr::Column(column) = value.clone().unalias() else { continue };
+        let (Some(place), column) = (values.schema.maybe_index_of_column(&column), declared(index)) else { continue };
+        let of_column = values.values.iter_mut().filter_map(|row| row.get_mut(place));
+        of_column.for_each(|value| *value = without_blanks(std::mem::take(value), &column, &nothing));
+    }
+    Arc::new(LogicalPlan::Values(values))
 }
 
 fn is_structure(data_type: &DataType) -> bool {

@@ -115,6 +115,7 @@ async fn proposed(
         planned => planned?,
     };
     let Projection { mut expr, input, .. } = target::projection(planned)?;
+    let input = assign::rows_without_blanks(input, &expr, |index| target.declared(index));
     for (index, value) in expr.iter_mut().enumerate() {
         let column = &target.columns()[index];
         *value = match given.contains(&index) {
