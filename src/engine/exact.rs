@@ -4,10 +4,11 @@
 
 use std::sync::{Arc, LazyLock};
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, Decimal128Array, ListArray, PrimitiveArray};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, Decimal128Array, Float32Array, ListArray, PrimitiveArray};
 use datafusion::arrow::compute::{CastOptions, cast, cast_with_options};
 use datafusion::arrow::datatypes::{
-    ArrowPrimitiveType, DataType, Decimal128Type, Float32Type, Float64Type, Int16Type, Int32Type, Int64Type, i256,
+    ArrowPrimitiveType, DataType, Decimal128Type, Decimal256Type, DecimalType, FieldRef, Float32Type, Float64Type,
+    Int16Type, Int32Type, Int64Type, i256,
 };
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::error::{DataFusionError, Result};
@@ -37,11 +38,11 @@ enum Step {
     Remainder,
     /// To an integer, from a number of another kind or a wider one.
     Integer(DataType),
-    /// To a numeric that keeps the decimals it has.
-    Free,
+    /// To a numeric of the type, from a float.
+    Numeric(DataType),
     /// To the nearest double.
     Double,
-    /// From a double to the nearest real.
+    /// From a double or a numeric to the nearest real.
     Real,
 }
 
@@ -69,9 +70,9 @@ pub(super) fn to_integer(number: Expr, wanted: &DataType) -> Expr {
     Expr::ScalarFunction(ScalarFunction::new_udf(call(Step::Integer(wanted.clone())), vec![number]))
 }
 
-/// The float as a numeric without a declared scale.
-pub(super) fn to_free(number: Expr) -> Expr {
-    Expr::ScalarFunction(ScalarFunction::new_udf(call(Step::Free), vec![number]))
+/// The float, or the list of floats, as a numeric of the type, which is [`FREE`] where no scale is declared.
+pub(super) fn to_numeric(number: Expr, wanted: &DataType) -> Expr {
+    Expr::ScalarFunction(ScalarFunction::new_udf(call(Step::Numeric(wanted.clone())), vec![number]))
 }
 
 /// The numeric as a double precision.
@@ -112,7 +113,7 @@ pub(super) fn to_nearest_doubles(plan: LogicalPlan) -> Result<LogicalPlan> {
     Ok(exact.data)
 }
 
-/// The double precision as a real.
+/// The double precision or the numeric as a real.
 pub(super) fn to_real(number: Expr) -> Expr {
     Expr::ScalarFunction(ScalarFunction::new_udf(call(Step::Real), vec![number]))
 }
@@ -135,7 +136,7 @@ impl ScalarUDFImpl for Computed {
             Step::Multiply => MULTIPLY,
             Step::Remainder => "numeric_remainder",
             Step::Integer(_) => "to_integer",
-            Step::Free => "to_numeric",
+            Step::Numeric(_) => "to_numeric",
             Step::Double => "to_double",
             Step::Real => "to_real",
         }
@@ -151,7 +152,7 @@ impl ScalarUDFImpl for Computed {
                 DataType::Decimal128(DIGITS, scale_of(left).max(scale_of(right)))
             }
             (Step::Multiply, [left, right]) if !is_of_values(left) && !is_of_values(right) => product(left, right),
-            (Step::Integer(wanted), _) => wanted.clone(),
+            (Step::Integer(wanted) | Step::Numeric(wanted), _) => wanted.clone(),
             (Step::Double, _) => DataType::Float64,
             (Step::Real, _) => DataType::Float32,
             _ => FREE,
@@ -173,14 +174,10 @@ impl ScalarUDFImpl for Computed {
                 let scale = scale_of(&wanted);
                 pairs(left, right, &wanted, |left, right| remainder(left, right, scale))?
             }
-            (Step::Integer(DataType::List(item)), [list]) => {
-                let list = list.as_list::<i32>();
-                let values = integers(list.values(), item.data_type())?;
-                let (offsets, nulls) = (list.offsets().clone(), list.nulls().cloned());
-                Arc::new(ListArray::try_new(item.clone(), offsets, values, nulls)?)
-            }
+            (Step::Integer(DataType::List(item)), [list]) => of_items(list, item, integers)?,
+            (Step::Numeric(DataType::List(item)), [list]) => of_items(list, item, numerics)?,
             (Step::Integer(wanted), [number]) => integers(number, wanted)?,
-            (Step::Free, [number]) => free(number)?,
+            (Step::Numeric(wanted), [number]) => numerics(number, wanted)?,
             (Step::Double, [number]) => Arc::new(nearest_doubles(number.as_primitive(), scale_of(number.data_type()))),
             (Step::Real, [number]) => reals(number)?,
             _ => return Err(DataFusionError::Internal("an operator without its operands".to_owned())),
@@ -193,7 +190,50 @@ impl ScalarUDFImpl for Computed {
     }
 }
 
-fn reals(doubles: &ArrayRef) -> Result<ArrayRef> {
+/// The list with its items made of the type.
+fn of_items(
+    list: &ArrayRef,
+    item: &FieldRef,
+    made: impl Fn(&ArrayRef, &DataType) -> Result<ArrayRef>,
+) -> Result<ArrayRef> {
+    let list = list.as_list::<i32>();
+    let values = made(list.values(), item.data_type())?;
+    Ok(Arc::new(ListArray::try_new(item.clone(), list.offsets().clone(), values, list.nulls().cloned())?))
+}
+
+fn reals(numbers: &ArrayRef) -> Result<ArrayRef> {
+    fn nearest(decimal: String) -> Result<f32> {
+        let real: f32 = decimal.parse().unwrap_or(f32::NAN);
+        let vanishes = real == 0.0 && decimal.bytes().any(|byte| matches!(byte, b'1'..=b'9'));
+        if real.is_infinite() || vanishes {
+            let message = format!("\"{decimal}\" is out of range for type real");
+            return Err(failed(ErrorKind::NumericOutOfRange, message));
+        }
+        Ok(real)
+    }
+    let reals = |values: Vec<Option<f32>>| Ok(Arc::new(values.into_iter().collect::<Float32Array>()) as ArrayRef);
+    match numbers.data_type() {
+        of @ DataType::Decimal128(..) => {
+            let values = numbers.as_primitive::<Decimal128Type>().iter().map(|value| {
+                let exact = value.map(|value| Exact::new(value, of));
+                exact
+                    .map(|exact| nearest(Decimal128Type::format_decimal(exact.number, DIGITS, exact.scale)))
+                    .transpose()
+            });
+            reals(values.collect::<Result<_>>()?)
+        }
+        DataType::Decimal256(digits, scale) => {
+            let values = numbers.as_primitive::<Decimal256Type>().iter();
+            let values = values.map(|value| {
+                value.map(|value| nearest(Decimal256Type::format_decimal(value, *digits, *scale))).transpose()
+            });
+            reals(values.collect::<Result<_>>()?)
+        }
+        _ => narrowed_doubles(numbers),
+    }
+}
+
+fn narrowed_doubles(doubles: &ArrayRef) -> Result<ArrayRef> {
     let narrowed = |double: f64| {
         let real = double as f32;
         match (real.is_infinite() && double.is_finite(), real == 0.0 && double != 0.0) {
@@ -363,9 +403,12 @@ fn out_of_range(wanted: &DataType) -> DataFusionError {
     failed(ErrorKind::NumericOutOfRange, format!("{name} out of range"))
 }
 
-/// A float has fifteen significant digits, a real six.
-fn free(number: &ArrayRef) -> Result<ArrayRef> {
+/// Floats as numerics of the type. A float has fifteen significant digits, a real six.
+pub(super) fn numerics(number: &ArrayRef, wanted: &DataType) -> Result<ArrayRef> {
     let digits = if number.data_type() == &DataType::Float64 { 14 } else { 5 };
+    let &DataType::Decimal128(precision, scale) = wanted else {
+        return Err(DataFusionError::Internal("not a numeric".to_owned()));
+    };
     let floats = cast(number, &DataType::Float64)?;
     let numbers = floats.as_primitive::<Float64Type>().iter().map(|value| match value {
         None => Ok(None),
@@ -373,18 +416,38 @@ fn free(number: &ArrayRef) -> Result<ArrayRef> {
             Error::new(ErrorKind::FeatureNotSupported, "numeric NaN and infinity are not supported")
                 .with_hint("Use double precision for values that may be NaN or infinite."),
         ))),
-        Some(value) => free_of(value, digits).map(Some).ok_or_else(too_large),
+        Some(value) => numeric_of(value, digits, scale)
+            .filter(|number| number.unsigned_abs() < 10u128.pow(precision.into()))
+            .map(Some)
+            .ok_or_else(|| if *wanted == FREE { too_large() } else { overflow(precision, scale) }),
     });
     let numbers: Decimal128Array = numbers.collect::<Result<Vec<Option<i128>>>>()?.into();
-    Ok(Arc::new(numbers.with_precision_and_scale(DIGITS, scale_of(&FREE))?))
+    Ok(Arc::new(numbers.with_precision_and_scale(precision, scale)?))
 }
 
-fn free_of(value: f64, digits: usize) -> Option<i128> {
+/// What no numeric of the scale tells from nothing.
+const LEAST_EXPONENT: i32 = -58;
+
+/// The float, rounded to so many digits after its first, and then to the scale.
+fn numeric_of(value: f64, digits: usize, wanted: i8) -> Option<i128> {
     let text = format!("{value:.digits$e}");
     let (mantissa, exponent) = text.split_once('e')?;
     let exponent: i32 = exponent.parse().ok()?;
+    if exponent < LEAST_EXPONENT {
+        return Some(0);
+    }
     let number: i128 = mantissa.replace('.', "").parse().ok()?;
     let scale = i8::try_from(i32::try_from(digits).ok()? - exponent).ok()?;
-    let wide = rescaled(i256::from_i128(number), scale, scale_of(&FREE))?;
-    wide.to_i128().filter(|value| value.unsigned_abs() < 10u128.pow(DIGITS.into()))
+    rescaled(i256::from_i128(number), scale, wanted)?.to_i128()
+}
+
+fn overflow(precision: u8, scale: i8) -> DataFusionError {
+    let most = match i32::from(precision) - i32::from(scale) {
+        0 => "1".to_owned(),
+        whole => format!("10^{whole}"),
+    };
+    let detail =
+        format!("A field with precision {precision}, scale {scale} must round to an absolute value less than {most}.");
+    let error = Error::new(ErrorKind::NumericOutOfRange, "numeric field overflow");
+    DataFusionError::External(Box::new(error.with_detail(detail)))
 }

@@ -7,11 +7,12 @@ use std::sync::{Arc, LazyLock};
 use datafusion::arrow::array::AsArray;
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Float64Type};
-use datafusion::common::plan_err;
+use datafusion::common::{DFSchema, plan_err};
 use datafusion::error::{DataFusionError, Result};
-use datafusion::logical_expr::expr::ScalarFunction;
+use datafusion::logical_expr::expr::{Cast, ScalarFunction};
 use datafusion::logical_expr::{
-    ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, SimpleScalarUDF, Volatility,
+    ColumnarValue, Expr, ExprSchemable, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, SimpleScalarUDF,
+    Volatility,
 };
 use datafusion::scalar::ScalarValue;
 
@@ -21,6 +22,25 @@ use crate::error::{Error, ErrorKind};
 const CHECKED: &[&str] = &[
     "ln", "log", "log2", "log10", "sqrt", "exp", "power", "sin", "cos", "tan", "cot", "asin", "acos", "acosh", "atanh",
 ];
+
+/// Functions that PostgreSQL has none of reals of.
+const OF_DOUBLES: &[&str] = &[
+    "sqrt", "cbrt", "exp", "ln", "log", "log10", "power", "sin", "cos", "tan", "cot", "asin", "acos", "atan", "atan2",
+    "sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "degrees", "radians", "floor", "ceil", "signum",
+];
+
+/// The call with doubles in place of reals, where it is of such a function: `sqrt(2::real)`.
+pub(super) fn of_doubles(call: &ScalarFunction, schema: &DFSchema) -> Option<ScalarFunction> {
+    let is_real = |arg: &Expr| matches!(arg.get_type(schema), Ok(DataType::Float32));
+    if !OF_DOUBLES.contains(&call.func.name()) || !call.args.iter().any(is_real) {
+        return None;
+    }
+    let double = |arg: &Expr| match is_real(arg) {
+        true => Expr::Cast(Cast::new(Box::new(arg.clone()), DataType::Float64)),
+        false => arg.clone(),
+    };
+    Some(ScalarFunction::new_udf(call.func.clone(), call.args.iter().map(double).collect()))
+}
 
 /// The function with a check of its results; `None` where it needs none.
 pub(super) fn checked(function: &Arc<ScalarUDF>) -> Option<Arc<ScalarUDF>> {

@@ -73,3 +73,20 @@ select corr(salary, id), covar_pop(salary, id), covar_samp(salary, id), regr_slo
 select department_id, corr(salary, id), stddev(salary::float8), variance(salary::float8), stddev_pop(salary::float8), var_pop(id::float8) from employees group by 1 order by 1;
 select id, stddev(salary::float8) over (order by id), corr(salary, id) over (order by id) from employees order by id;
 select float8 '2.357812623264577e+16', real '-496649222.8396492', 9007199254740993::float8, 16777217::real, 2e22::float8, float8 '1e23';
+-- functions of reals are those of doubles, and a real beside other numbers in IN is a double
+select sqrt(2::real), pg_typeof(sqrt(2::real)), exp(1::real), ln(2::real), sin(1::real), atan(1::real), power(2::real, 0.5::real), degrees(1::real), atan2(1::real, 2::real);
+select floor(1.5::real), pg_typeof(floor(1.5::real)), ceil(1.5::real), pg_typeof(sign(-2::real)), pg_typeof(abs(0.1::real)), pg_typeof(trunc(1.5::real));
+select sqrt(-1::real);
+select nullif(x, 1), nullif(x, 0.1), nullif(1, x), pg_typeof(nullif(x, 1)), pg_typeof(nullif(1, x)) from (values (0.1::real)) v(x);
+select x in (select y from (values (16777216::real)) b(y)) from (values (16777217)) a(x);
+select x in (select y from (values (16777217)) b(y)) from (values (16777216::real)) a(x);
+select 0.1::real in (select 0.1::float8), 0.1::real in (select 0.1::real), 0.1::real in (select 0.1), 0.1 in (select 0.1::real), 2 in (select 2::float8);
+create table of_reals (a real);
+insert into of_reals values (1e40);
+insert into of_reals values (-1e40);
+insert into of_reals values (1e-50);
+insert into of_reals values (1.5), (2), (0), (0.1), (3.4e38), (16777217);
+insert into of_reals select 1e39;
+update of_reals set a = 1e39;
+select * from of_reals order by 1;
+drop table of_reals;

@@ -56,3 +56,7 @@ select setseed(2);
 select round(random()::numeric, 3) from generate_series(1, 5);
 select x, sind(x), cosd(x), tand(x), cotd(x) from (values (-400::float8), (-30), (10), (45), (60), (75.5), (120), (200), (300), (719)) v(x);
 select x, asind(x), acosd(x), atand(x), atan2d(x, 2) from (values (-1::float8), (-0.5), (-0.3), (0), (0.25), (0.5), (0.9), (1)) v(x);
+-- to_char: a real has six digits, a float below nothing its sign, a numeric an exponent of its own digits
+select to_char(1234.567::real, '9999.999'), to_char(12.345::real, '99V99'), to_char(-0.5::float8, '999'), to_char(485::numeric, '9.9EEEE');
+select to_char(9.99::numeric, '9.9EEEE'), to_char(-9.95::numeric, '9.9EEEE'), to_char(0::numeric, '9.99EEEE'), to_char(0.000123::numeric, '9.9EEEE');
+select to_char(-0.4::numeric, '999'), to_char(-0.004::float8, '9.99'), to_char(1234567.8::real, '9999999.9'), to_char(0.1::real, '9.9999999999'), to_char(0.1::float8, '9.99999999999999999');

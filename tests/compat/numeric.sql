@@ -132,3 +132,21 @@ select id, coalesce(lag(salary) over (order by id), 0), salary - coalesce(lag(sa
 select 1 union all select 2.5 union all select 1e0::float8 order by 1;
 
 select case when id = 1 then 1 when id = 2 then 2.50 else 3::float8 end from employees where id < 4 order by id;
+-- a float becomes a numeric with its 15 digits, a real with its 6
+select 1.005::float8::numeric(6,2), 1.005::float4::numeric(6,2), 0.285::float8::numeric(6,2), 1.005::float8::numeric, 123456.789::real::numeric(10,1);
+select 1e-300::float8::numeric(6,2), 0.5::float8::numeric(2,2), 1::float8::numeric(38,0), 2.5::float8::numeric(5,0), -2.5::float8::numeric(5,0);
+select 1.5::float8::numeric(2,2);
+select x::numeric(4,1) from (values (0.25::float8), (null), (-0.35)) v(x);
+select (array[1.005::float8, 0.285])::numeric(6,2)[], sum(x::float8::numeric(10,2)) from (values (1.005), (2.675)) v(x);
+create table of_floats (a numeric(10,2), b numeric, f float8, g numeric(10,2) generated always as (f) stored, d numeric(10,2) default 1.005::float8);
+insert into of_floats (f) values (1.005), (0.285) returning g, d;
+update of_floats set a = f, b = f where a is null returning a, b;
+insert into of_floats (a, b) select f, f from of_floats where f is not null and a is not null returning a, b;
+insert into of_floats (a, b) values (1.005::float8, 0.285::float8) returning a, b;
+update of_floats set a = 1e9::float8;
+drop table of_floats;
+create table of_floats (f float8);
+insert into of_floats values (1.005), (0.285);
+alter table of_floats alter f type numeric(10,2);
+select * from of_floats order by 1;
+drop table of_floats;

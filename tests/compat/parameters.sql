@@ -120,3 +120,7 @@ select length(q) from (select 'x'::text q union all select 'cc'::char(4)) z;
 select case when true then 'a'::char(4) else 'x'::text end || '|', coalesce(null::text, 'a'::char(4)) || '|', greatest('a'::text, 'b'::char(4)) || '|', array['a'::text, 'b'::char(4)];
 values ('q'::varchar), ('abc'::text);
 drop table told;
+-- round and trunc of a numeric parameter are numerics
+prepare rounding(numeric) as select round($1), pg_typeof(round($1)), trunc($1), pg_typeof(trunc($1)), round($1, 1);
+execute rounding(2.5);
+deallocate rounding;

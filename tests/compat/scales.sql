@@ -54,3 +54,17 @@ select array_position(array[1.5,2], 2), array_position(array[1,2,2], 2, 3), arra
 select array_append(array['a'], 'b'), array_append(null::int[], 1), array_prepend('a', array['b']), array_cat(array[1], array[2]), array[1] || null, null || array[1], array[[1,2]] || array[3,4], array[[1]] || array[[2]];
 select array[1] || 2, 1 || array[2], array[1::bigint] || 2, array['x'] || 'y'::text, array[now()::date] || date '2024-01-01';
 select array_append(array[1.5], 2.25), array_append(array[1::float8], 2), array[1] || 2.5::float8;
+-- set operations of numerics compare them at a scale that is wide enough for both
+select 1::numeric(5,0) intersect select 1.25::numeric(5,2);
+select 1::numeric(5,0) except select 1.25::numeric(5,2);
+select 123456 intersect select 1::numeric(5,0);
+select 1::numeric(5,0) intersect all select 1.00::numeric(5,2);
+select 1::numeric(5,0) intersect all select 1.25::numeric(5,2);
+select 1.25::numeric(5,2) except all select 1::numeric(5,0);
+select 1::numeric(5,0) except all select 1.25::numeric(5,2) except select 3;
+select x from (values (1), (2)) v(x) except select 2.00::numeric(10,2) order by 1;
+select 1 intersect select 1.00::numeric(5,2);
+select 12345678901234567890123456789012345678 intersect select 1.5;
+select 1.5 except select 12345678901234567890123456789012345678;
+select 10/4.0 intersect select 2.5;
+select 1.5::numeric(5,2) intersect select 1.5::float8;

@@ -56,7 +56,9 @@ impl Rule for Typer {
                     && let FunctionArg::Unnamed(FunctionArgExpr::Expr(number)) = first
                 {
                     let numeric = DataType::Numeric(ExactNumberInfo::None);
-                    give(number, if rest.is_empty() { &DataType::DoublePrecision } else { &numeric });
+                    // by this name it is not the statement's own: the client may have said another type
+                    let double = DataType::Double(ExactNumberInfo::None);
+                    give(number, if rest.is_empty() { &double } else { &numeric });
                 }
                 let wanted = ARGUMENTS.iter().filter(|(function, ..)| name.as_deref() == Some(*function));
                 for (_, at, data_type) in wanted {

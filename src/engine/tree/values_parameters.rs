@@ -1,5 +1,5 @@
 //! Parameters where DataFusion asks for their types before the plan is typed: `SELECT a FROM (VALUES ($1)) AS v (a)`,
-//! `unnest($1)`, `sum($1)`, `RETURNING $1` are of the types that the client gives them; in a list, else, of the type that
+//! `unnest($1)`, `sum($1)`, `round($1)`, `RETURNING $1` are of the types that the client gives them; in a list, else, of the type that
 //! another row says, or text.
 //!
 //! Blocked by: DataFusion takes such a parameter for NULL. Remove when it waits for the parameter's type.
@@ -7,8 +7,8 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    DataType, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Query, SetExpr, Statement, TableFactor, Value,
-    ValueWithSpan, Values, VisitMut, VisitorMut, visit_expressions_mut,
+    DataType, ExactNumberInfo, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Query, SetExpr, Statement,
+    TableFactor, Value, ValueWithSpan, Values, VisitMut, VisitorMut, visit_expressions_mut,
 };
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::Parser;
@@ -72,6 +72,14 @@ impl VisitorMut for Lists<'_> {
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
         if let Expr::Subquery(subquery) | Expr::InSubquery { subquery, .. } | Expr::Exists { subquery, .. } = expr {
             self.list(&mut subquery.body);
+        }
+        if let Expr::Function(function) = expr
+            && let FunctionArguments::List(list) = &mut function.args
+            && let [FunctionArg::Unnamed(FunctionArgExpr::Expr(number))] = list.args.as_mut_slice()
+            && let Expr::Cast { expr: given, data_type: DataType::Double(ExactNumberInfo::None), .. } = number
+            && let Some(declared) = parameter(given).and_then(|nth| self.declared(nth))
+        {
+            *number = cast(given.as_ref().clone(), declared);
         }
         if let Expr::Function(function) = expr
             && (is_aggregate(function) || function.name.to_string().eq_ignore_ascii_case("unnest"))

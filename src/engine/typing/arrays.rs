@@ -139,7 +139,13 @@ pub(super) fn any(typing: &Typing, args: &[Expr], schema: &DFSchema) -> Result<O
     {
         check_equality(item, &element)?;
     }
-    let unpadded = if lengths::is_padded(&known.1) { lengths::unpadded(item.clone()) } else { item.clone() };
+    let element = match &known.0 {
+        Operand::Known(list, field) => element_of(list).map(|element| Operand::Known(element, field.clone())),
+        Operand::Unknown => None,
+    };
+    let (of_list, of_item) = lengths::lose_blanks(element.as_ref().unwrap_or(&Operand::Unknown), &known.1);
+    let unpadded = if of_item { lengths::unpadded(item.clone()) } else { item.clone() };
+    let list = &if of_list && element.is_some() { lengths::unpadded_items(list.clone()) } else { list.clone() };
     match (&known.0, &known.1) {
         (Operand::Unknown, Operand::Known(pg_type, field)) => array_type(compared_as(pg_type)).map(|array| {
             let data_type = DataType::new_list(field.data_type().clone(), true);
@@ -159,7 +165,7 @@ pub(super) fn any(typing: &Typing, args: &[Expr], schema: &DFSchema) -> Result<O
             let item = typing.read(item.clone(), &Type::TEXT, &field_named(DataType::Utf8View, &Type::TEXT))?;
             Some(Ok(vec![list, item]))
         }
-        _ if unpadded != *item => Some(Ok(vec![list.clone(), unpadded])),
+        _ if unpadded != *item || *list != args[0] => Some(Ok(vec![list.clone(), unpadded])),
         _ => None,
     }
     .transpose()

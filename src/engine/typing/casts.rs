@@ -66,7 +66,7 @@ pub(super) fn cast(typing: &Typing, cast: Cast, schema: &DFSchema, assigns: bool
         Operand::Known(from, given) => (from, given),
     };
     let field = as_deep(field, given.data_type(), assigns)?;
-    let from_padded = from == Type::BPCHAR && matches!(target, Type::TEXT | Type::VARCHAR | Type::NAME) && !assigns;
+    let from_padded = from == Type::BPCHAR && matches!(target, Type::TEXT | Type::VARCHAR | Type::NAME);
     let expr = if from_padded { Box::new(lengths::unpadded(*expr)) } else { expr };
     let said = said(&field, &given, &target);
     let renamed = said != field;
@@ -153,6 +153,10 @@ fn known(
             // through the text of the whole, which has that of each as PostgreSQL writes it
             return Ok(Transformed::yes(literals::reader(text_of(*expr), target.clone(), &field)));
         }
+        if matches!(from, Type::FLOAT4 | Type::FLOAT8) && to == Type::NUMERIC {
+            let rounded = exact::to_numeric(*expr, field.data_type());
+            return Ok(Transformed::yes(Expr::Cast(Cast::new_from_field(Box::new(rounded), field))));
+        }
         if is_integer(&to) && !is_integer(&from) {
             return Ok(Transformed::yes(exact::to_integer(*expr, field.data_type())));
         }
@@ -161,8 +165,17 @@ fn known(
         let first = substring(*expr, lit(1i64), lit(1i64));
         return Ok(Transformed::yes(Expr::Cast(Cast::new_from_field(Box::new(first), field))));
     }
-    if (given.data_type(), field.data_type()) == (&DataType::Float64, &DataType::Float32) {
+    let is_wider = given.data_type().is_decimal() || *given.data_type() == DataType::Float64;
+    if is_wider && *field.data_type() == DataType::Float32 {
         return Ok(Transformed::yes(exact::to_real(*expr)));
+    }
+    if given.data_type().is_floating() && matches!(field.data_type(), DataType::Decimal128(..)) {
+        let rounded = exact::to_numeric(*expr, field.data_type());
+        // a declared precision is the cast's
+        return Ok(Transformed::yes(match literals::is_unbounded(&field) {
+            true => rounded,
+            false => Expr::Cast(Cast::new_from_field(Box::new(rounded), field)),
+        }));
     }
     // what a column keeps of a numeric, its length says
     if assigns && !field.data_type().is_integer() {
@@ -225,7 +238,6 @@ fn of_number(expr: Box<Expr>, given: &DataType, field: FieldRef) -> Transformed<
     if literals::is_unbounded(&field) {
         match given {
             DataType::Decimal128(..) => return Transformed::yes(*expr),
-            DataType::Float32 | DataType::Float64 => return Transformed::yes(exact::to_free(*expr)),
             DataType::Int8 | DataType::Int16 | DataType::UInt8 => return as_decimal(expr, 5, 0),
             DataType::Int32 | DataType::UInt16 => return as_decimal(expr, 10, 0),
             DataType::Int64 | DataType::UInt32 | DataType::UInt64 => return as_decimal(expr, 20, 0),

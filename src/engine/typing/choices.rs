@@ -1,19 +1,19 @@
-//! Where several expressions become one column: CASE, COALESCE, IN, ARRAY, VALUES, UNION. PostgreSQL's common type.
+//! Where several expressions become one column: CASE, COALESCE, IN, ARRAY, VALUES. PostgreSQL's common type.
 
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef};
+use datafusion::common::DFSchema;
 use datafusion::common::tree_node::Transformed;
-use datafusion::common::{DFSchema, NullEquality};
 use datafusion::error::Result;
 use datafusion::logical_expr::expr::{Cast, InSubquery, ScalarFunction};
-use datafusion::logical_expr::{Case, Distinct, Expr, ExprSchemable, Join, JoinType, LogicalPlan, Projection, Union};
-use datafusion::optimizer::analyzer::type_coercion::TypeCoercionRewriter;
+use datafusion::logical_expr::{Case, Expr, ExprSchemable};
 use datafusion::scalar::ScalarValue;
 
 use super::kinds::{Kind, is_plain, kind, name, number_rank};
-use super::operators::{not_boolean, operands};
+use super::operators::{self, not_boolean, operands};
 use super::place::nowhere;
+use super::set_operations::{cast_column, with_column};
 use super::{Operand, Typing};
 use super::{casts, lengths};
 use crate::error::{Error, ErrorKind};
@@ -22,7 +22,7 @@ use crate::pgfunctions::{JsonType, in_subquery_by_keys};
 use crate::pgtypes::{PG_TYPE_KEY, TYPE_MODIFIER_KEY, Type, column_modifier, column_type, is_reg};
 
 /// The type of a column that holds them all; `None` where all are unknown.
-fn common(operands: &[Operand], context: &str) -> Result<Option<(Type, FieldRef)>> {
+pub(super) fn common(operands: &[Operand], context: &str) -> Result<Option<(Type, FieldRef)>> {
     let mut chosen: Option<(Type, FieldRef)> = None;
     for (pg_type, field) in operands.iter().filter_map(Operand::known) {
         let Some((so_far, _)) = &chosen else {
@@ -84,7 +84,7 @@ pub(super) fn alike(
 }
 
 /// Whether what is a `char(n)` loses its blanks at the end as a value of the type.
-fn is_unpadded(pg_type: &Type) -> bool {
+pub(super) fn is_unpadded(pg_type: &Type) -> bool {
     matches!(*pg_type, Type::TEXT | Type::VARCHAR | Type::NAME)
 }
 
@@ -101,7 +101,7 @@ fn document(typing: &Typing, expr: Expr, json: JsonType, (pg_type, field): (&Typ
 }
 
 /// Whether a date or a timestamp beside others is of another type than theirs.
-fn becomes_timestamp(own: &Type, given: &Field, wanted: &Field) -> bool {
+pub(super) fn becomes_timestamp(own: &Type, given: &Field, wanted: &Field) -> bool {
     matches!(kind(own), Kind::Date | Kind::Timestamp)
         && matches!(wanted.data_type(), DataType::Timestamp(..))
         && given.data_type() != wanted.data_type()
@@ -217,138 +217,40 @@ pub(super) fn truth(expr: &Expr, schema: &DFSchema) -> Result<()> {
     }
 }
 
-/// UNION: unknown literals of the inputs become what the other inputs have.
-pub(super) fn union(typing: &Typing, node: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
-    let LogicalPlan::Union(Union { inputs, schema }) = node else { return Ok(Transformed::no(node)) };
-    let width = schema.fields().len();
-    if inputs.iter().any(|input| input.schema().fields().len() != width) {
-        return Ok(Transformed::no(LogicalPlan::Union(Union { inputs, schema })));
-    }
-    let mut inputs: Vec<LogicalPlan> = inputs.into_iter().map(Arc::unwrap_or_clone).collect();
-    let mut changed = false;
-    for column in 0..width {
-        changed |= settle_column(typing, &mut inputs, column, "UNION")?.1;
-        // lists whose items became narrower within
-        let now = inputs.first().map(|input| input.schema().field(column).data_type());
-        let before = schema.field(column).data_type();
-        changed |= matches!(now, Some(now @ DataType::List(_)) if now != before);
-    }
-    let inputs = inputs.into_iter().map(Arc::new).collect::<Vec<_>>();
-    if !changed {
-        return Ok(Transformed::no(LogicalPlan::Union(Union { inputs, schema })));
-    }
-    Ok(Transformed::yes(LogicalPlan::Union(Union::try_new_with_loose_types(inputs)?)))
-}
-
-/// A union whose queries have one type for each column, which DataFusion brings them to later otherwise: for those who have to
-/// know it at once.
-pub(super) fn brought_to_one_type(node: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
-    match node {
-        LogicalPlan::Union(union) => TypeCoercionRewriter::coerce_union(union).map(Transformed::yes),
-        other => Ok(Transformed::no(other)),
-    }
-}
-
-/// `x IN (SELECT …)` of a float in numerics: what no numeric can be is in none of them.
+/// `x IN (SELECT …)` as the comparison that it is: of floats with other numbers one of doubles, of a `char(n)` one without the
+/// blanks at its end.
 pub(super) fn in_subquery(typing: &Typing, within: InSubquery, schema: &DFSchema) -> Result<Transformed<Expr>> {
     if let Some(keyed) = in_subquery_by_keys(&within, schema)? {
         return Ok(Transformed::yes(keyed));
     }
     let rows = &within.subquery.subquery;
-    let is_float = matches!(typing.operand(&within.expr, schema)?.known(),
-        Some((pg_type, _)) if [Type::FLOAT4, Type::FLOAT8].contains(pg_type));
-    if !is_float || !rows.schema().fields().first().is_some_and(|field| field.data_type().is_decimal()) {
+    let left = typing.operand(&within.expr, schema)?;
+    let Some(right) = rows.schema().fields().first().map(|of| Operand::Known(column_type(of), of.clone())) else {
         return Ok(Transformed::no(Expr::InSubquery(within)));
-    }
-    let doubles = Arc::new(Field::new("", DataType::Float64, true));
-    let subquery = within.subquery.with_plan(Arc::new(cast_column(rows, 0, &doubles)?));
-    Ok(Transformed::yes(Expr::InSubquery(InSubquery { subquery, ..within })))
-}
-
-/// Whether the join stands for INTERSECT or EXCEPT: no other join of a statement has NULL equal to NULL.
-pub(super) fn is_set_operation(join: &Join) -> bool {
-    matches!(join.join_type, JoinType::LeftAnti | JoinType::LeftSemi)
-        && join.null_equality == NullEquality::NullEqualsNull
-}
-
-/// INTERSECT and EXCEPT: as [`union`], and DataFusion does not bring the columns to one type itself.
-pub(super) fn set_operation(typing: &Typing, join: Join) -> Result<Transformed<LogicalPlan>> {
-    let operation = if join.join_type == JoinType::LeftSemi { "INTERSECT" } else { "EXCEPT" };
-    let (is_distinct, left) = match join.left.as_ref() {
-        LogicalPlan::Distinct(Distinct::All(rows)) => (true, rows.as_ref().clone()),
-        rows => (false, rows.clone()),
     };
-    let mut inputs = vec![left, join.right.as_ref().clone()];
-    let mut changed = false;
-    for column in 0..join.schema.fields().len() {
-        let (common, settled) = settle_column(typing, &mut inputs, column, operation)?;
-        changed |= settled;
-        for input in inputs.iter_mut() {
-            if let Some(common) = common.as_ref()
-                && input.schema().field(column).data_type() != common.data_type()
-            {
-                *input = cast_column(input, column, common)?;
-                changed = true;
-            }
-        }
-    }
-    if !changed {
-        return Ok(Transformed::no(LogicalPlan::Join(join)));
-    }
-    let (right, left) = (inputs.pop().map(Arc::new), inputs.pop());
-    let left = left.map(|rows| match is_distinct {
-        true => Arc::new(LogicalPlan::Distinct(Distinct::All(Arc::new(rows)))),
-        false => Arc::new(rows),
-    });
-    let (left, right) = (left.unwrap_or(join.left), right.unwrap_or(join.right));
-    let (kind, constraint, nulls) = (join.join_type, join.join_constraint, join.null_equality);
-    let joined = Join::try_new(left, right, join.on, join.filter, kind, constraint, nulls, join.null_aware)?;
-    Ok(Transformed::yes(LogicalPlan::Join(joined)))
+    let (loses_left, loses_right) = lengths::lose_blanks(&left, &right);
+    let (value, rows) = if is_float_and_other(&left, &right) {
+        let doubles = Arc::new(Field::new("", DataType::Float64, true));
+        let value = Expr::Cast(Cast::new(within.expr, DataType::Float64));
+        (Box::new(rewrite_casts(value, schema)?.data), Arc::new(cast_column(rows, 0, &doubles)?))
+    } else if loses_left || loses_right {
+        let value = if loses_left { Box::new(lengths::unpadded(*within.expr)) } else { within.expr };
+        let rows = match loses_right {
+            true => Arc::new(with_column(rows, 0, |expr, _, _| Ok(lengths::unpadded(expr)))?),
+            false => Arc::clone(rows),
+        };
+        (value, rows)
+    } else {
+        return Ok(Transformed::no(Expr::InSubquery(within)));
+    };
+    let subquery = within.subquery.with_plan(rows);
+    Ok(Transformed::yes(Expr::InSubquery(InSubquery::new(value, subquery, within.negated))))
 }
 
-/// The common type of a column, if there is one, and whether any input had to be changed to have it.
-fn settle_column(
-    typing: &Typing,
-    inputs: &mut [LogicalPlan],
-    column: usize,
-    operation: &str,
-) -> Result<(Option<FieldRef>, bool)> {
-    let known: Vec<Operand> = inputs.iter().map(|input| output(input, column)).collect();
-    let Some((pg_type, field)) = common(&known, operation)? else { return Ok((None, false)) };
-    let field = undeclared(field, &known);
-    let mut changed = told_alike(inputs, column, &field)?;
-    for input in inputs.iter_mut() {
-        let given = input.schema().field(column);
-        let is_other_number = given.data_type().is_numeric() && given.data_type() != field.data_type();
-        if field.data_type().is_floating() && is_other_number || becomes_timestamp(&column_type(given), given, &field) {
-            *input = cast_column(input, column, &field)?;
-            changed = true;
-        }
-    }
-    for (input, operand) in inputs.iter_mut().zip(&known) {
-        if lengths::is_padded(operand) && is_unpadded(&pg_type) {
-            *input = with_column(input, column, |expr, _, _| Ok(lengths::unpadded(expr)))?;
-            changed = true;
-        }
-        if matches!(operand, Operand::Unknown) {
-            changed |= read_output(typing, input, column, &pg_type, &field)?;
-        }
-    }
-    Ok((Some(field), changed))
-}
-
-/// The common type's field, without a type modifier where not all have the same.
-fn undeclared(common: FieldRef, of: &[Operand]) -> FieldRef {
-    let mut modifiers = of.iter().filter_map(Operand::known).map(|(_, field)| column_modifier(field));
-    let first = modifiers.next();
-    // what is unknown has none
-    let is_declared = column_modifier(&common) != -1 && of.iter().any(|operand| operand.known().is_none());
-    if !is_declared && modifiers.all(|modifier| Some(modifier) == first) {
-        return common;
-    }
-    let mut metadata = common.metadata().clone();
-    metadata.insert(TYPE_MODIFIER_KEY.to_owned(), "-1".to_owned());
-    Arc::new(common.as_ref().clone().with_metadata(metadata))
+/// Whether these are a float and a number of another type.
+fn is_float_and_other(left: &Operand, right: &Operand) -> bool {
+    let (Some((left, _)), Some((right, _))) = (left.known(), right.known()) else { return false };
+    operators::is_float_and_other_number(left, right)
 }
 
 /// The field of a column of VALUES, without a type modifier where not all rows have the same.
@@ -364,94 +266,4 @@ pub(super) fn undeclared_in(field: FieldRef, rows: &[Vec<Expr>], column: usize, 
     let mut metadata = field.metadata().clone();
     metadata.insert(TYPE_MODIFIER_KEY.to_owned(), "-1".to_owned());
     Arc::new(field.as_ref().clone().with_metadata(metadata))
-}
-
-/// Gives a column of all inputs the name and the modifier of the common type, where they have others for the same Arrow type.
-fn told_alike(inputs: &mut [LogicalPlan], column: usize, common: &FieldRef) -> Result<bool> {
-    let told = |field: &Field| [PG_TYPE_KEY, TYPE_MODIFIER_KEY].map(|key| field.metadata().get(key).cloned());
-    let mut changed = false;
-    for input in inputs {
-        let field = input.schema().field(column);
-        let are_numerics = field.data_type().is_decimal() && common.data_type().is_decimal();
-        if told(field) == told(common) || !are_numerics && field.data_type() != common.data_type() {
-            continue;
-        }
-        let keys = [PG_TYPE_KEY, TYPE_MODIFIER_KEY].into_iter().zip(told(common));
-        let metadata = keys.filter_map(|(key, value)| Some((key.to_owned(), value?))).collect();
-        let wanted = Arc::new(Field::new("", field.data_type().clone(), false).with_metadata(metadata));
-        *input = cast_column(input, column, &wanted)?;
-        changed = true;
-    }
-    Ok(changed)
-}
-
-/// The input with one of its columns cast, all under the names that they had.
-fn cast_column(input: &LogicalPlan, column: usize, wanted: &FieldRef) -> Result<LogicalPlan> {
-    with_column(input, column, |expr, field, schema| {
-        let wanted = Arc::new(wanted.as_ref().clone().with_nullable(field.is_nullable()));
-        let cast = Expr::Cast(Cast::new_from_field(Box::new(expr), wanted));
-        Ok(rewrite_casts(cast, schema)?.data)
-    })
-}
-
-/// The input with something else made of one of its columns, all under the names that they had.
-fn with_column(
-    input: &LogicalPlan,
-    column: usize,
-    made: impl Fn(Expr, &Field, &DFSchema) -> Result<Expr>,
-) -> Result<LogicalPlan> {
-    // where literals stay in sight, for those of other columns that are unknown
-    if let LogicalPlan::Projection(projection) = input {
-        let mut exprs = projection.expr.clone();
-        if let (Some(expr), (qualifier, field)) = (exprs.get_mut(column), projection.schema.qualified_field(column)) {
-            let bare = expr.clone().unalias();
-            *expr = made(bare, field, projection.input.schema())?.alias_qualified(qualifier.cloned(), field.name());
-        }
-        return Ok(LogicalPlan::Projection(Projection::try_new(exprs, Arc::clone(&projection.input))?));
-    }
-    let exprs = input.schema().iter().enumerate().map(|(index, (qualifier, field))| {
-        let expr = Expr::Column((qualifier, field).into());
-        match index == column {
-            true => Ok(made(expr, field, input.schema())?.alias_qualified(qualifier.cloned(), field.name())),
-            false => Ok(expr),
-        }
-    });
-    let exprs = exprs.collect::<Result<_>>()?;
-    Ok(LogicalPlan::Projection(Projection::try_new(exprs, Arc::new(input.clone()))?))
-}
-
-/// What is known of a column of an input: nothing, where it is a bare literal.
-fn output(input: &LogicalPlan, column: usize) -> Operand {
-    use datafusion::scalar::ScalarValue;
-    if let LogicalPlan::Projection(projection) = input
-        && let Some(expr) = projection.expr.get(column)
-        && matches!(
-            expr.clone().unalias(),
-            Expr::Literal(ScalarValue::Utf8(_) | ScalarValue::Null, _)
-                | Expr::Placeholder(datafusion::logical_expr::expr::Placeholder { field: None, .. })
-        )
-    {
-        return Operand::Unknown;
-    }
-    let field = input.schema().field(column);
-    if field.data_type().is_null() {
-        return Operand::Unknown;
-    }
-    Operand::Known(column_type(field), field.clone())
-}
-
-fn read_output(
-    typing: &Typing,
-    input: &mut LogicalPlan,
-    column: usize,
-    pg_type: &Type,
-    field: &FieldRef,
-) -> Result<bool> {
-    let LogicalPlan::Projection(projection) = input else { return Ok(false) };
-    let mut exprs = projection.expr.clone();
-    let Some(expr) = exprs.get_mut(column) else { return Ok(false) };
-    let shown = projection.schema.field(column).name().clone();
-    *expr = typing.read(expr.clone().unalias(), pg_type, field)?.alias(shown);
-    *input = LogicalPlan::Projection(Projection::try_new(exprs, projection.input.clone())?);
-    Ok(true)
 }

@@ -98,6 +98,9 @@ fn otherwise(typing: &Typing, call: &ScalarFunction, schema: &DFSchema) -> Resul
 }
 
 pub(super) fn scalar(typing: &Typing, call: ScalarFunction, schema: &DFSchema) -> Result<Transformed<Expr>> {
+    if let Some(of_doubles) = math::of_doubles(&call, schema) {
+        return scalar(typing, of_doubles, schema).map(|typed| Transformed::yes(typed.data));
+    }
     if let Some(other) = otherwise(typing, &call, schema)? {
         return Ok(Transformed::yes(other));
     }
@@ -189,7 +192,8 @@ fn nullif(call: &ScalarFunction, typed: &[Expr], schema: &DFSchema) -> Option<Ex
         return Some(Expr::Cast(Cast::new_from_field(Box::new(call_of(first.clone())), bare(&field))));
     }
     // beside a wider number the first stays what it is
-    let narrow = (both(DataType::is_integer) || both(DataType::is_floating)) && first_type != second_type;
+    let narrow = both(DataType::is_integer) && first_type != second_type
+        || both(DataType::is_floating) && (given != first_type || first_type != second_type);
     narrow.then(|| Expr::Cast(Cast::new(Box::new(call_of(first.clone())), given)))
 }
 

@@ -7,11 +7,11 @@ use datafusion::logical_expr::Expr;
 use datafusion::logical_expr::expr::InList;
 use datafusion::prelude::lit;
 
-use super::choices::alike;
+use super::choices::{alike, is_unpadded};
 use super::kinds::{Kind, kind};
 use super::operators::operands;
 use super::place::nowhere;
-use super::{Operand, Typing};
+use super::{Operand, Typing, lengths};
 use crate::error::Error;
 use crate::pgtypes::Type;
 
@@ -36,7 +36,16 @@ pub(super) fn in_list(typing: &Typing, list: InList, schema: &DFSchema) -> Resul
         }
         return Err(nowhere(Error::internal("IN without an operand")));
     }
+    let is_padded = lengths::is_padded(&typing.operand(&left, schema)?);
+    let are_several = list.len() > 1;
     for item in list {
+        // several texts are of the type of what is looked for
+        let item = match typing.operand(&item, schema)?.known() {
+            Some((of, _)) if are_several && (is_padded && is_unpadded(of) || *of == Type::BPCHAR) => {
+                lengths::unpadded(item)
+            }
+            _ => item,
+        };
         let (l, item) = operands(typing, symbol, left, item, schema)?;
         left = l;
         items.push(item);

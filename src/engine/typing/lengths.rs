@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, AsArray, StringViewBuilder};
+use datafusion::arrow::array::{Array, AsArray, ListArray, StringViewArray, StringViewBuilder};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::DFSchema;
@@ -49,18 +49,27 @@ pub(super) fn cut(text: Expr, length: Length) -> Expr {
     Expr::ScalarFunction(ScalarFunction::new_udf(Arc::new(ScalarUDF::from(function)), vec![text]))
 }
 
-/// Operands of which one is a `char(n)`: without blanks at the end, as is a literal beside one.
+/// Operands of a comparison: without the blanks that do not count in it.
 pub(super) fn unpadded_pair(typing: &Typing, left: Expr, right: Expr, schema: &DFSchema) -> Result<(Expr, Expr)> {
-    let padded = |expr: &Expr| -> Result<bool> { Ok(is_padded(&typing.operand(expr, schema)?)) };
-    let literal = |expr: &Expr| matches!(expr, Expr::Literal(ScalarValue::Utf8(Some(_)), _));
-    Ok(match (padded(&left)?, padded(&right)?) {
-        (false, false) => (left, right),
-        (true, true) => (unpadded(left), unpadded(right)),
-        (true, false) if literal(&right) => (unpadded(left), unpadded(right)),
-        (true, false) => (unpadded(left), right),
-        (false, true) if literal(&left) => (unpadded(left), unpadded(right)),
-        (false, true) => (left, unpadded(right)),
-    })
+    let (loses_left, loses_right) = lose_blanks(&typing.operand(&left, schema)?, &typing.operand(&right, schema)?);
+    let without = |expr, loses| if loses { unpadded(expr) } else { expr };
+    Ok((without(left, loses_left), without(right, loses_right)))
+}
+
+/// Which of the two sides of a comparison lose the blanks at their end: a `char(n)`, and what has no operators of its own
+/// beside one, which is a literal or a `varchar`.
+pub(super) fn lose_blanks(left: &Operand, right: &Operand) -> (bool, bool) {
+    let becomes_padded = |own: &Operand| matches!(own, Operand::Unknown | Operand::Known(Type::VARCHAR, _));
+    let loses = |own, other| is_padded(own) || is_padded(other) && becomes_padded(own);
+    (loses(left, right), loses(right, left))
+}
+
+/// Operands as the texts that they are.
+pub(super) fn texts_of(typing: &Typing, left: Expr, right: Expr, schema: &DFSchema) -> Result<(Expr, Expr)> {
+    let text = |expr: Expr| -> Result<Expr> {
+        Ok(if is_padded(&typing.operand(&expr, schema)?) { unpadded(expr) } else { expr })
+    };
+    Ok((text(left)?, text(right)?))
 }
 
 pub(super) fn is_padded(operand: &Operand) -> bool {
@@ -68,12 +77,52 @@ pub(super) fn is_padded(operand: &Operand) -> bool {
 }
 
 /// The text of a `char(n)`.
-pub(super) fn unpadded(expr: Expr) -> Expr {
+pub(in crate::engine) fn unpadded(expr: Expr) -> Expr {
     match expr {
         Expr::Literal(ScalarValue::Utf8(Some(text)), metadata) => {
             Expr::Literal(ScalarValue::Utf8(Some(text.trim_end_matches(' ').to_owned())), metadata)
         }
+        Expr::Literal(null, metadata) if null.is_null() => Expr::Literal(null, metadata),
         other => rtrim(vec![other, lit(" ")]),
+    }
+}
+
+/// The list of the texts of a list of `char(n)`.
+pub(super) fn unpadded_items(list: Expr) -> Expr {
+    let function = UnpaddedItems { signature: Signature::any(1, Volatility::Immutable) };
+    Expr::ScalarFunction(ScalarFunction::new_udf(Arc::new(ScalarUDF::from(function)), vec![list]))
+}
+
+/// List of texts → the list of them without blanks at their end.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct UnpaddedItems {
+    signature: Signature,
+}
+
+impl ScalarUDFImpl for UnpaddedItems {
+    fn name(&self) -> &str {
+        "bpchar_texts"
+    }
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+    fn return_type(&self, arg_types: &[DataType]) -> Result<DataType> {
+        Ok(arg_types.first().cloned().unwrap_or(DataType::Null))
+    }
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let given = ColumnarValue::values_to_arrays(&args.args)?;
+        let Some((lists, DataType::List(item))) = given.first().map(|lists| (lists, lists.data_type())) else {
+            return Err(DataFusionError::Internal("no list of texts".to_owned()));
+        };
+        let (_, offsets, items, nulls) = lists.as_list::<i32>().clone().into_parts();
+        let texts = cast(&items, &DataType::Utf8View)?;
+        let texts = texts.as_string_view().iter().map(|text| text.map(|text| text.trim_end_matches(' ')));
+        let texts = cast(&StringViewArray::from_iter(texts), item.data_type())?;
+        let lists = ListArray::try_new(Arc::clone(item), offsets, texts, nulls)?;
+        Ok(match args.args.first() {
+            Some(ColumnarValue::Scalar(_)) => ColumnarValue::Scalar(ScalarValue::try_from_array(&lists, 0)?),
+            _ => ColumnarValue::Array(Arc::new(lists)),
+        })
     }
 }
 

@@ -26,6 +26,7 @@ mod place;
 mod recursion;
 mod rounding;
 mod scales;
+mod set_operations;
 mod subscripts;
 mod unnested;
 
@@ -42,12 +43,15 @@ use datafusion::logical_expr::expr::{Cast, Placeholder};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
 use datafusion::logical_expr::utils::merge_schema;
-use datafusion::logical_expr::{Expr, ExprSchemable, Filter, Limit, LogicalPlan, Values};
+use datafusion::logical_expr::{Distinct, Expr, ExprSchemable, Filter, Limit, LogicalPlan, Values};
 use datafusion::scalar::ScalarValue;
 use parking_lot::Mutex;
 
 pub(super) use casts::casts_as_deep;
+pub(super) use lengths::unpadded;
 pub(super) use place::{Place, Placed, at};
+
+use kinds::is_text;
 
 use super::context::SessionInfo;
 use super::{arithmetic, text_casts};
@@ -126,7 +130,7 @@ impl Typing {
 
     /// Subqueries that depend on rows around them are typed after those, and with their types.
     fn settle_inputs_first(&self, plan: LogicalPlan, assigns: bool) -> DataFusionResult<LogicalPlan> {
-        let settle_node = |node| self.node(node, assigns)?.transform_data(choices::brought_to_one_type);
+        let settle_node = |node| self.node(node, assigns)?.transform_data(set_operations::brought_to_one_type);
         if !outer_fields::depends(&plan)? {
             return self.settle_nodes(plan, settle_node);
         }
@@ -189,9 +193,10 @@ impl Typing {
         match &node {
             LogicalPlan::RecursiveQuery(query) => return recursion::recursive_query(self, query.clone()),
             LogicalPlan::Limit(_) => return self.limit(node),
-            LogicalPlan::Union(_) => return choices::union(self, node),
-            LogicalPlan::Join(join) if choices::is_set_operation(join) => {
-                return choices::set_operation(self, join.clone());
+            LogicalPlan::Union(_) => return set_operations::union(self, node),
+            LogicalPlan::Distinct(Distinct::All(rows)) => return set_operations::distinct(rows.clone()),
+            LogicalPlan::Join(join) if set_operations::is_set_operation(join) => {
+                return set_operations::set_operation(self, join.clone());
             }
             LogicalPlan::Filter(filter) => choices::condition(&filter.predicate, filter.input.schema(), "WHERE")?,
             _ => {}
@@ -252,6 +257,12 @@ impl Typing {
         let cast = |(index, expr): (usize, Expr)| {
             let wanted = columns.field(index).data_type();
             let given = expr.get_type(schema)?;
+            // where another row says that the column is of another text
+            let is_padded = !assigns && is_text(&given) && lengths::is_padded(&self.operand(&expr, schema)?);
+            let expr = match is_padded && column_type(columns.field(index)) != Type::BPCHAR {
+                true => lengths::unpadded(expr),
+                false => expr,
+            };
             match (&given, wanted) {
                 _ if given == *wanted => Ok(expr),
                 (DataType::Date32 | DataType::Timestamp(..), DataType::Timestamp(..)) => {

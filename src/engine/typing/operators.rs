@@ -114,7 +114,8 @@ pub(super) fn operands(
         _ => return Ok((left, right)),
     };
     let unpadded = |kind: Sort, left: Expr, right: Expr| match kind {
-        Sort::Comparison | Sort::Concatenation => lengths::unpadded_pair(typing, left, right, schema),
+        Sort::Comparison => lengths::unpadded_pair(typing, left, right, schema),
+        Sort::Concatenation => lengths::texts_of(typing, left, right, schema),
         _ => Ok((left, right)),
     };
     let known = (typing.operand(&left, schema)?, typing.operand(&right, schema)?);
@@ -151,8 +152,12 @@ pub(super) fn operands(
 /// Whether a float is compared with a number of another type: both are doubles then. `0.1::real` is more than `0.1`, and
 /// what no numeric can be, `1e300` or NaN, is more than `2.5`.
 fn is_float_and_other(sort: Sort, left: &Type, right: &Type) -> bool {
+    sort == Sort::Comparison && is_float_and_other_number(left, right)
+}
+
+pub(super) fn is_float_and_other_number(left: &Type, right: &Type) -> bool {
     let is_number = kind(left) == Kind::Number && kind(right) == Kind::Number;
-    sort == Sort::Comparison && is_number && left != right && (is_float(left) || is_float(right))
+    is_number && left != right && (is_float(left) || is_float(right))
 }
 
 fn as_double(expr: Expr) -> Expr {

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef};
-use datafusion::common::ExprSchema;
+use datafusion::common::{DFSchema, ExprSchema};
 use datafusion::logical_expr::expr::Placeholder;
 use datafusion::logical_expr::{Cast, Expr, ExprSchemable, LogicalPlan, cast};
 
 use crate::engine::{errors, typing};
 use crate::error::{Error, ErrorKind, Result};
 use crate::pgcatalog::format_type;
-use crate::pgtypes::{PG_TYPE_KEY, dimensions, pg_type};
+use crate::pgtypes::{PG_TYPE_KEY, Type, column_type, dimensions, pg_type};
 
 /// Checks the values that a planned INSERT gives to the columns.
 ///
@@ -92,12 +92,40 @@ pub(super) fn assigned(value: Expr, column: &FieldRef, schema: &dyn ExprSchema) 
         }
         value => value,
     };
+    let value = without_blanks(value, column, schema);
     check_value(&value, to, column.name(), schema)?;
     match value {
         // DataFusion would cast inside, where rows are that nobody asks for
         Expr::ScalarSubquery(_) => Ok(cast(value, to.clone())),
         value => value.cast_to(to, schema).map_err(errors::from_datafusion),
     }
+}
+
+/// A `char(n)` without the blanks at its end, where the column is not of that type: they would be its text's own there.
+pub(super) fn without_blanks(value: Expr, column: &Field, schema: &dyn ExprSchema) -> Expr {
+    let is_padded = |value: &Expr| value.to_field(schema).is_ok_and(|(_, given)| column_type(&given) == Type::BPCHAR);
+    if column.data_type().is_string() && column_type(column) != Type::BPCHAR && is_padded(&value) {
+        return typing::unpadded(value);
+    }
+    value
+}
+
+/// The rows of VALUES whose columns are those of the table, each [`without_blanks`].
+pub(super) fn rows_without_blanks(
+    rows: Arc<LogicalPlan>,
+    of_table: &[Expr],
+    declared: impl Fn(usize) -> FieldRef,
+) -> Arc<LogicalPlan> {
+    let LogicalPlan::Values(values) = rows.as_ref() else { return rows };
+    let mut values = values.clone();
+    let nothing = DFSchema::empty();
+    for (index, value) in of_table.iter().enumerate() {
+        let Expr::Column(column) = value.clone().unalias() else { continue };
+        let (Some(place), column) = (values.schema.maybe_index_of_column(&column), declared(index)) else { continue };
+        let of_column = values.values.iter_mut().filter_map(|row| row.get_mut(place));
+        of_column.for_each(|value| *value = without_blanks(std::mem::take(value), &column, &nothing));
+    }
+    Arc::new(LogicalPlan::Values(values))
 }
 
 fn is_structure(data_type: &DataType) -> bool {

@@ -20,7 +20,7 @@ use crate::catalog::Object;
 use crate::dialect;
 use crate::engine::plan::settled_expr;
 use crate::engine::planner::Planner;
-use crate::engine::{SessionInfo, errors};
+use crate::engine::{SessionInfo, errors, exact};
 use crate::error::{About, Error, ErrorKind, Result};
 use crate::names::TableName;
 use crate::pgtypes::texts;
@@ -323,6 +323,9 @@ impl TableRules {
 /// # Errors
 /// `22003` for a number that it does not hold.
 fn fitted(column: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
+    if column.data_type().is_floating() && matches!(to, DataType::Decimal128(..)) {
+        return exact::numerics(column, to).map_err(errors::from_datafusion);
+    }
     let strict = CastOptions { safe: false, ..CastOptions::default() };
     cast_with_options(column, to, &strict).map_err(|error| match to {
         DataType::Decimal128(precision, scale) if column.data_type().is_numeric() => {

@@ -115,10 +115,16 @@ async fn proposed(
         planned => planned?,
     };
     let Projection { mut expr, input, .. } = target::projection(planned)?;
+    let input = assign::rows_without_blanks(input, &expr, |index| target.declared(index));
     for (index, value) in expr.iter_mut().enumerate() {
-        if !given.contains(&index) {
-            *value = target.rules.default(index)?.alias(target.columns()[index].name());
-        }
+        let column = &target.columns()[index];
+        *value = match given.contains(&index) {
+            true => {
+                let bare = value.clone().unalias();
+                assign::without_blanks(bare, &target.declared(index), input.schema().as_ref()).alias(column.name())
+            }
+            false => target.rules.default(index)?.alias(column.name()),
+        };
     }
     let plan = Projection::try_new(expr, input).map(LogicalPlan::Projection).and_then(settled);
     plan.map_err(|error| errors::in_statement(error, statement))

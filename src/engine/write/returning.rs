@@ -58,9 +58,9 @@ impl Returning {
         extras: &[Returnable],
     ) -> Result<Self> {
         let alias = TableReference::bare(target.alias.value.as_str());
-        let own = target.columns().iter().map(|field| Returnable {
+        let own = (0..target.columns().len()).map(|index| Returnable {
             qualifier: Some(alias.clone()),
-            field: field.clone(),
+            field: target.declared(index),
             hidden: false,
         });
         let columns: Vec<Returnable> = own.chain(extras.iter().cloned()).collect();

@@ -14,7 +14,7 @@ use datafusion::arrow::array::{
     StringArray, StringViewBuilder,
 };
 use datafusion::arrow::datatypes::{
-    DataType, Date32Type, Field, FieldRef, Float64Type, Int64Type, IntervalMonthDayNanoType, IntervalUnit,
+    DataType, Date32Type, Field, FieldRef, Float32Type, Float64Type, Int64Type, IntervalMonthDayNanoType, IntervalUnit,
     Time64MicrosecondType, TimeUnit, TimestampMicrosecondType,
 };
 use datafusion::error::{DataFusionError, Result as DataFusionResult};
@@ -40,6 +40,7 @@ pub enum Ty {
     Text,
     Integer,
     Bigint,
+    Real,
     Float,
     Numeric,
     Boolean,
@@ -58,7 +59,8 @@ impl Ty {
             T::Utf8 | T::LargeUtf8 | T::Utf8View => Self::Text,
             T::Int64 | T::UInt32 => Self::Bigint,
             other if other.is_integer() => Self::Integer,
-            T::Float16 | T::Float32 | T::Float64 => Self::Float,
+            T::Float32 => Self::Real,
+            T::Float16 | T::Float64 => Self::Float,
             other if other.is_decimal() => Self::Numeric,
             T::Boolean => Self::Boolean,
             T::Dictionary(_, value) => return Self::of(value),
@@ -77,6 +79,7 @@ impl Ty {
             Self::Text => DataType::Utf8View,
             Self::Integer => DataType::Int32,
             Self::Bigint => DataType::Int64,
+            Self::Real => DataType::Float32,
             Self::Float => DataType::Float64,
             Self::Numeric => DataType::Decimal128(38, 10),
             Self::Boolean => DataType::Boolean,
@@ -90,7 +93,7 @@ impl Ty {
 
     /// How well a value of type `given` fits: 2 exactly, 1 by an implicit cast.
     fn fit(self, given: &DataType) -> Option<u32> {
-        use Ty::{Bigint, Date, Float, Integer, Interval, Numeric, Text, Time, Timestamp, Timestamptz};
+        use Ty::{Bigint, Date, Float, Integer, Interval, Numeric, Real, Text, Time, Timestamp, Timestamptz};
         // a string constant, or nothing at all, becomes what is wanted
         if matches!(given, DataType::Null | DataType::Utf8) {
             return Some(if self == Text { 2 } else { 1 });
@@ -104,7 +107,7 @@ impl Ty {
             Integer => given == Bigint,
             Bigint => given == Integer,
             Numeric => matches!(given, Integer | Bigint),
-            Float => matches!(given, Integer | Bigint | Numeric),
+            Float => matches!(given, Integer | Bigint | Numeric | Real),
             _ => false,
         };
         if given == self { Some(2) } else { implicit.then_some(1) }
@@ -296,6 +299,7 @@ primitive! {
     Timestamp TimestampMicrosecondType, i64;
     Bigint Int64Type, i64;
     Integer datafusion::arrow::datatypes::Int32Type, i32;
+    Real Float32Type, f32;
     Float Float64Type, f64;
 }
 

@@ -12,8 +12,8 @@ use std::rc::Rc;
 use datafusion::arrow::array::ArrayRef;
 
 use super::call::{
-    Bigint, Context, Date, Float, Integer, Intervals, Numeric, Read, Returns, Row, Text, Timestamp, Timestamptz, Ty,
-    each, map2, row,
+    Bigint, Context, Date, Float, Integer, Intervals, Numeric, Read, Real, Returns, Row, Text, Timestamp, Timestamptz,
+    Ty, each, map2, row,
 };
 use crate::error::Result;
 use crate::pgtypes::time::{Zone, is_finite};
@@ -51,6 +51,9 @@ pub const ROWS: &[Row] = &[
         map2::<Numeric, Text, Text>(args, |(digits, scale), pattern| {
             numbers::to_char(numbers::Number::Decimal(digits, scale), pattern)
         })
+    }),
+    row("to_char", &[Ty::Real, X], X, |_, args| {
+        map2::<Real, Text, Text>(args, |number, pattern| numbers::to_char(numbers::Number::Real(number), pattern))
     }),
     row("to_char", &[Ty::Float, X], X, |_, args| {
         map2::<Float, Text, Text>(args, |number, pattern| numbers::to_char(numbers::Number::Float(number), pattern))

@@ -13,6 +13,7 @@ pub(super) enum Number {
     Whole(i64),
     /// Unscaled digits, and how many of them are decimals.
     Decimal(i128, i8),
+    Real(f32),
     Float(f64),
 }
 

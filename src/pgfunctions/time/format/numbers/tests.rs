@@ -40,6 +40,11 @@ fn numbers_as_postgres_15_writes_them() {
         (decimal(124, 1), "99V9", " 124"),
         (decimal(125, 2), "999.9", "   1.3"),
         (Number::Float(0.5), "0.999EEEE", " 5.000e-01"),
+        (Number::Float(-0.5), "999", "  -0"),
+        (Number::Real(1234.567), "9999.999", " 1234.57"),
+        (Number::Real(12.345), "99V99", " 1234"),
+        (decimal(485, 0), "9.9EEEE", " 4.9e+02"),
+        (decimal(999, 2), "9.9EEEE", " 10.0e+00"),
         (Number::Whole(0), "9999", "    0"),
         (decimal(4858, 1), "\"Good number:\"999", "Good number: 486"),
     ] {

@@ -5,8 +5,9 @@ use super::pattern::{Anchor, Node, Pattern};
 use crate::error::Result;
 use crate::pgfunctions::time::format::write::ordinal_suffix;
 
-/// Significant digits of a float.
+/// Significant digits of a double precision, and of a real.
 const FLOAT_DIGITS: usize = 15;
+const REAL_DIGITS: usize = 6;
 
 pub(in super::super) fn to_char(number: Number, pattern: &str) -> Result<String> {
     let mut pattern = Pattern::parse(pattern)?;
@@ -19,7 +20,13 @@ pub(in super::super) fn to_char(number: Number, pattern: &str) -> Result<String>
     if let Some(shift) = pattern.shift {
         pattern.before += shift;
     }
-    let (negative, whole, decimals) = rounded(number, pattern.after, pattern.shift.unwrap_or(0));
+    let shift = pattern.shift.unwrap_or(0);
+    if let Some((value, most)) = float_of(number, shift).filter(|(value, _)| value.is_finite()) {
+        // a float has no more decimals than its digits leave, and those of the pattern stay empty
+        let whole = format!("{:.0}", value.abs()).len();
+        pattern.after = pattern.after.min(most.saturating_sub(whole));
+    }
+    let (negative, whole, decimals) = rounded(number, pattern.after, shift);
     let digits = if whole.len() > pattern.before || whole.is_empty() {
         let point = if pattern.point { "." } else { "" };
         format!("{}{point}{}", "#".repeat(pattern.before), "#".repeat(pattern.after))
@@ -32,17 +39,24 @@ pub(in super::super) fn to_char(number: Number, pattern: &str) -> Result<String>
     Ok(Writer::new(&pattern, negative, digits, spaces).write())
 }
 
+/// The float, moved by so many digits, and how many digits it has; `None` for other numbers.
+fn float_of(number: Number, shift: usize) -> Option<(f64, usize)> {
+    let power = 10_f64.powi(shift as i32);
+    match number {
+        Number::Real(value) => Some((((f64::from(value) * power) as f32).into(), REAL_DIGITS)),
+        Number::Float(value) => Some((value * power, FLOAT_DIGITS)),
+        Number::Whole(_) | Number::Decimal(..) => None,
+    }
+}
+
 /// Sign, whole digits (none where there is no number) and decimals, rounded.
 fn rounded(number: Number, after: usize, shift: usize) -> (bool, String, String) {
+    let float = float_of(number, shift).map(|(value, _)| value);
     let text = match number {
-        Number::Float(value) if !value.is_finite() => return (value < 0.0, String::new(), String::new()),
-        Number::Float(value) => {
-            let value = value * 10_f64.powi(shift as i32);
-            let whole = format!("{:.0}", value.abs()).len();
-            let kept = if whole >= FLOAT_DIGITS { 0 } else { after.min(FLOAT_DIGITS - whole) };
-            let text = format!("{value:.kept$}");
-            if kept > 0 || after == 0 { text } else { format!("{text}.") }
-        }
+        Number::Real(_) | Number::Float(_) => match float.unwrap_or_default() {
+            value if !value.is_finite() => return (value < 0.0, String::new(), String::new()),
+            value => format!("{value:.after$}"),
+        },
         Number::Whole(value) => format!("{value}{}", "0".repeat(shift)),
         Number::Decimal(digits, scale) => {
             let kept = after + shift;
@@ -65,7 +79,8 @@ fn rounded(number: Number, after: usize, shift: usize) -> (bool, String, String)
     let (whole, decimals) = unsigned.split_once('.').unwrap_or((unsigned, ""));
     let whole = whole.trim_start_matches('0');
     let whole = if whole.is_empty() { "0" } else { whole };
-    let nothing = whole == "0" && decimals.bytes().all(|digit| digit == b'0');
+    // a float may be less than nothing by less than is written
+    let nothing = float.is_none() && whole == "0" && decimals.bytes().all(|digit| digit == b'0');
     (text.starts_with('-') && !nothing, whole.to_owned(), format!("{decimals:0<after$}"))
 }
 
@@ -249,18 +264,40 @@ fn float(number: Number) -> f64 {
     match number {
         Number::Whole(value) => value as f64,
         Number::Decimal(digits, scale) => digits as f64 / 10_f64.powi(scale.into()),
+        Number::Real(value) => value.into(),
         Number::Float(value) => value,
     }
 }
 
 fn scientific(number: Number, pattern: &Pattern) -> String {
-    let value = float(number);
-    let text = format!("{value:.*e}", pattern.after);
+    let text = match number {
+        Number::Decimal(digits, scale) => scientific_decimal(digits, scale, pattern.after),
+        other => format!("{:.*e}", pattern.after, float(other)),
+    };
     let (digits, exponent) = text.split_once('e').unwrap_or((&text, "0"));
     let exponent: i32 = exponent.parse().unwrap_or(0);
     let sign = if exponent < 0 { '-' } else { '+' };
-    let space = if value < 0.0 || pattern.fill { "" } else { " " };
+    let space = if digits.starts_with('-') || pattern.fill { "" } else { " " };
     format!("{space}{digits}e{sign}{:02}", exponent.abs())
+}
+
+/// `4.9e2`, rounded half away from zero; what becomes ten is left so: `10.0e0`.
+fn scientific_decimal(digits: i128, scale: i8, after: usize) -> String {
+    let magnitude = digits.unsigned_abs();
+    let had = magnitude.to_string().len() - 1;
+    let exponent = if digits == 0 { 0 } else { had as i32 - i32::from(scale) };
+    let mut kept = match had.checked_sub(after) {
+        Some(dropped) => {
+            let unit = 10_u128.pow(dropped as u32);
+            ((magnitude + unit / 2) / unit).to_string()
+        }
+        None => format!("{magnitude}{}", "0".repeat(after - had)),
+    };
+    if after > 0 {
+        kept.insert(kept.len() - after, '.');
+    }
+    let sign = if digits < 0 { "-" } else { "" };
+    format!("{sign}{kept}e{exponent}")
 }
 
 fn roman(number: Number, pattern: &Pattern) -> String {
