@@ -106,7 +106,6 @@ drop table matrices;
 -- the parts of an array of arrays have one shape
 select array[array[1,2],array[3]];
 select array[array[1,2],null];
-select array[x, '{}'] from (values (array[1]), (array[2])) v(x);
 select array[array[]::int[],array[]::int[]], array[null::int[]], array[array[1,2],array[3,4]];
 select array[x, array[5, 6]] from (values (array[1, 2]), (array[3, 4])) v(x) order by 1;
 select array_agg(x) from (values (array[1,2]),(array[3,4])) v(x);

@@ -159,6 +159,7 @@ create unique index oc_a on oc (a) nulls not distinct;
 create unique index oc_e on oc ((a + 1)) nulls not distinct where n > 100;
 insert into oc values (null, 1), (null, 2), (1, 3) on conflict (a) do nothing;
 insert into oc values (null, 105), (1, 4) on conflict (a) do update set n = excluded.n;
+drop index oc_a;
 insert into oc values (null, 106), (9, 4) on conflict ((a + 1)) where n > 100 do update set n = 100 + excluded.n;
 select * from oc order by n, a;
 drop table oc;

@@ -57,3 +57,8 @@ select k, array_agg(k) over (order by k), row_number() over (order by k desc) fr
 select k, jsonb_agg(k) over (order by k), row_number() over (order by k desc) from (values (1),(2),(3)) v(k) order by k;
 select k, string_agg(k::text,',') over (order by k), row_number() over (order by k desc) from (values (1),(2)) v(k) order by k;
 select k, sum(k) over (order by k), array_agg(k) over (order by k desc), first_value(k) over (order by k desc), last_value(k) over (order by k) from (values (1),(2),(3)) v(k) order by k;
+-- rows in the order of a comparison of times of several types
+select a, sum(1) over (partition by a < b) from (values (date '2024-01-01', timestamp '2024-01-01')) v(a,b);
+select a, rank() over (order by (a < b)) from (values (timestamp '2024-01-01', timestamptz '2024-01-01 10:00')) v(a,b);
+select a, sum(1) over (partition by a > now()) from (values (timestamp '2024-01-01')) v(a);
+select a, rank() over (order by a::date between date '2024-01-01' and now()) from (values (timestamp '2024-01-01')) v(a);
