@@ -25,7 +25,7 @@ use datafusion::prelude::lit;
 use datafusion::scalar::ScalarValue;
 
 use super::exact;
-use super::shown_numeric;
+use super::{shown_numeric, typing};
 use crate::pgtypes::{FREE, TYPE_MODIFIER_KEY, shown_scale};
 
 /// What begins the names of the columns that say how others are shown.
@@ -275,8 +275,11 @@ impl Tell {
             list.schema.iter().map(|(relation, field)| (relation.cloned(), Arc::clone(field))).collect();
         for (place, column) in list.schema.columns().into_iter().enumerate().filter(|(_, own)| wanted.contains(own)) {
             let common = list.schema.field(place).data_type();
-            let of = list.values.iter().map(|row| as_written(&row[place], &nothing, common));
-            let of = of.collect::<Result<Vec<_>>>()?;
+            let rows = || list.values.iter().map(|row| &row[place]);
+            if typing::is_declared(rows(), common, &nothing) {
+                continue;
+            }
+            let of = rows().map(|value| as_written(value, &nothing, common)).collect::<Result<Vec<_>>>()?;
             if alike(of.iter()).is_some() {
                 continue;
             }

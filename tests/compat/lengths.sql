@@ -64,7 +64,7 @@ update blanks set v = c, t = c where t is null returning v || '|', t || '|';
 insert into blanks (v) select distinct c from blanks where c is not null returning v || '|';
 insert into blanks (v, t) values ('a'::char(3), 'b'::char(3)) returning v || '|', t || '|';
 insert into blanks (a, c, v) values ('{x,y}', 'q', 'q  ') returning octet_length(c), octet_length(v);
-select c = v, v = c, c <> v, c < v, c = t from blanks where c is not null and v is not null order by 1, 2, 3, 4;
+select c = v, v = c, c <> v, c < v, c = t from blanks where c is not null and v is not null order by 1, 2, 3, 4, 5;
 select 'x'::char(3) = any(a), 'x'::text = any(a), 'x  '::varchar = any(a), 'x' = any(a) from blanks where a is not null order by 1;
 select count(*) from blanks where c in (select v from blanks);
 drop table blanks;

@@ -68,3 +68,8 @@ select 12345678901234567890123456789012345678 intersect select 1.5;
 select 1.5 except select 12345678901234567890123456789012345678;
 select 10/4.0 intersect select 2.5;
 select 1.5::numeric(5,2) intersect select 1.5::float8;
+-- NULL brings no decimals; a cast says how many its value has
+select sum(x), min(x), max(x) from (values (1.25::numeric(12,3)), (2.500), (null)) v(x);
+select x from (values (1.25::numeric(12,3)), (null)) v(x);
+select x from (values (1.25::numeric(10,3)), (3)) v(x);
+select x from (values (1.2::numeric), (2.1)) v(x);

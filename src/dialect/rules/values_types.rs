@@ -34,7 +34,9 @@ fn settle_list(values: &mut Values) {
     for column in 0..columns {
         let Some(data_type) = values.rows.iter().find_map(|row| type_of(row.get(column)?)) else { continue };
         for row in &mut values.rows {
-            if let Some(slot) = row.get_mut(column).filter(|expr| is_untyped(expr)) {
+            // nothing has no decimals, and a numeric would bring them all
+            let takes = |expr: &Expr| is_untyped(expr) && !(is_null(expr) && matches!(data_type, DataType::Numeric(_)));
+            if let Some(slot) = row.get_mut(column).filter(|expr| takes(expr)) {
                 let typed = cast(slot.clone(), data_type.clone());
                 *slot = typed;
             }
@@ -90,6 +92,10 @@ fn element_type(element: &Expr) -> Option<DataType> {
 
 fn is_untyped(expr: &Expr) -> bool {
     matches!(expr, Expr::Value(value) if matches!(value.value, Value::SingleQuotedString(_) | Value::Null))
+}
+
+fn is_null(expr: &Expr) -> bool {
+    matches!(expr, Expr::Value(ValueWithSpan { value: Value::Null, .. }))
 }
 
 #[cfg(test)]

@@ -50,6 +50,7 @@ use parking_lot::Mutex;
 pub(super) use casts::casts_as_deep;
 pub(super) use lengths::unpadded;
 pub(super) use place::{Place, Placed, at};
+pub(super) use scales::is_declared;
 
 use kinds::is_text;
 
@@ -239,7 +240,10 @@ impl Typing {
             let mut exprs = rows.iter().filter_map(|row: &Vec<Expr>| row.get(index));
             exprs.any(|expr: &Expr| expr.get_type(schema).is_ok_and(|given| given.is_floating()))
         };
-        let are_free = |index: usize| scales::are_free(rows.iter().filter_map(|row| row.get(index)));
+        let are_free = |index: usize| {
+            let column = || rows.iter().filter_map(|row| row.get(index));
+            scales::are_free(column()) && !is_declared(column(), columns.field(index).data_type(), schema)
+        };
         let fields = columns.iter().enumerate().map(|(index, (qualifier, field))| {
             let wanted = match field.data_type() {
                 decimal if decimal.is_decimal() && is_float(index) => Some(DataType::Float64),

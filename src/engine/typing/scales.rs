@@ -4,7 +4,8 @@
 //! more (1.50), or is computed, all have the decimals of the one that has most.
 
 use datafusion::arrow::datatypes::DataType;
-use datafusion::logical_expr::Expr;
+use datafusion::common::DFSchema;
+use datafusion::logical_expr::{Expr, ExprSchemable};
 use datafusion::scalar::ScalarValue;
 
 use crate::pgtypes::{FREE, TYPE_MODIFIER_KEY, is_held_free};
@@ -23,6 +24,25 @@ pub(super) fn are_free<'a>(values: impl Iterator<Item = &'a Expr>) -> bool {
         None => all = false,
     });
     several && all
+}
+
+/// Whether a row says itself of which type the numbers are: they have not as many digits before the point as
+/// what the rows are cast from.
+pub fn is_declared<'a>(rows: impl Iterator<Item = &'a Expr>, common: &DataType, schema: &DFSchema) -> bool {
+    let whole = |data_type: &DataType| match data_type {
+        DataType::Decimal128(digits, scale) => i16::from(*digits) - i16::from(*scale),
+        // as many as DataFusion brings them to decimals with
+        DataType::Int8 => 3,
+        DataType::Int16 => 5,
+        DataType::Int32 => 10,
+        DataType::Int64 => 20,
+        _ => 0,
+    };
+    let given = rows.map(|value| match value {
+        Expr::Cast(cast) if cast.field.data_type() == common => cast.expr.get_type(schema),
+        value => value.get_type(schema),
+    });
+    *common != FREE && given.filter_map(Result::ok).map(|given| whole(&given)).max() != Some(whole(common))
 }
 
 enum Constant {
