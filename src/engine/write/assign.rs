@@ -69,9 +69,7 @@ pub(super) fn check_type(from: &DataType, to: &DataType, column: &str) -> Result
         let hint = "Write it from a column of the same kind, or keep documents in a column of type jsonb.";
         return Err(Error::new(ErrorKind::FeatureNotSupported, message).with_hint(hint));
     }
-    let name = |data_type: &DataType| format_type(pg_type(data_type).oid(), -1);
-    let message = format!("column \"{column}\" is of type {} but expression is of type {}", name(to), name(from));
-    Err(Error::new(ErrorKind::DatatypeMismatch, message).with_hint("You will need to rewrite or cast the expression."))
+    Err(mistyped(column, &pg_type(to), &pg_type(from)))
 }
 
 /// The expression as the column takes it.
@@ -94,11 +92,73 @@ pub(super) fn assigned(value: Expr, column: &FieldRef, schema: &dyn ExprSchema) 
     };
     let value = without_blanks(value, column, schema);
     check_value(&value, to, column.name(), schema)?;
+    check_named(&value, column, schema)?;
     match value {
         // DataFusion would cast inside, where rows are that nobody asks for
         Expr::ScalarSubquery(_) => Ok(cast(value, to.clone())),
         value => value.cast_to(to, schema).map_err(errors::from_datafusion),
     }
+}
+
+/// Checks a value for a column whose type its Arrow type does not tell: documents, `uuid`, `oid`, arrays of such.
+///
+/// # Errors
+/// `42804`, naming the column.
+pub(super) fn check_named(value: &Expr, column: &Field, schema: &dyn ExprSchema) -> Result<()> {
+    let value = match value {
+        Expr::Cast(Cast { expr, field }) if field.data_type() == column.data_type() => expr.as_ref(),
+        other => other,
+    };
+    // these have no type of their own
+    if matches!(value, Expr::Literal(..) | Expr::Placeholder(_)) {
+        return Ok(());
+    }
+    let Ok((_, given)) = value.to_field(schema) else { return Ok(()) };
+    let (from, to) = (column_type(&given), column_type(column));
+    let takes = match (to.clone(), items(&given), items(column)) {
+        _ if given.data_type().is_null() || from == to => true,
+        (_, Some(given), Some(wanted)) => {
+            given.data_type().is_null() || is_named_assignable(&column_type(given), &column_type(wanted))
+        }
+        _ => is_named_assignable(&from, &to),
+    };
+    if takes { Ok(()) } else { Err(mistyped(column.name(), &to, &from)) }
+}
+
+/// [`check_named`] of what an INSERT's rows give to a column, each of them where they are written out.
+pub(super) fn check_given(value: &Expr, column: &Field, rows: &LogicalPlan) -> Result<()> {
+    let schema = rows.schema();
+    if let (Expr::Column(of), LogicalPlan::Values(values)) = (value, rows)
+        && let Some(index) = schema.maybe_index_of_column(of)
+    {
+        let mut own = values.values.iter().filter_map(|row| row.get(index));
+        return own.try_for_each(|value| check_named(value, column, schema.as_ref()));
+    }
+    check_named(value, column, schema.as_ref())
+}
+
+fn items(field: &Field) -> Option<&FieldRef> {
+    match field.data_type() {
+        DataType::List(item) => Some(item),
+        _ => None,
+    }
+}
+
+fn is_named_assignable(from: &Type, to: &Type) -> bool {
+    let is_text = matches!(*from, Type::TEXT | Type::VARCHAR | Type::BPCHAR | Type::NAME);
+    match *to {
+        Type::JSON | Type::JSONB => matches!(*from, Type::JSON | Type::JSONB),
+        Type::UUID => *from == Type::UUID,
+        Type::OID => !is_text && !matches!(*from, Type::FLOAT4 | Type::FLOAT8 | Type::NUMERIC),
+        Type::INT2 | Type::INT4 | Type::INT8 | Type::FLOAT4 | Type::FLOAT8 | Type::NUMERIC | Type::BOOL => !is_text,
+        _ => true,
+    }
+}
+
+fn mistyped(column: &str, to: &Type, from: &Type) -> Error {
+    let name = |pg_type: &Type| format_type(pg_type.oid(), -1);
+    let message = format!("column \"{column}\" is of type {} but expression is of type {}", name(to), name(from));
+    Error::new(ErrorKind::DatatypeMismatch, message).with_hint("You will need to rewrite or cast the expression.")
 }
 
 /// A `char(n)` without the blanks at its end, where the column is not of that type: they would be its text's own there.

@@ -105,7 +105,6 @@ async fn proposed(
         Err(error) if all && error.message() == FEWER => {
             let query = Statement { ast: ast::Statement::Query(Box::new(source.clone())), ..statement.clone() };
             given.truncate(planner.plan(&query).await?.schema().fields().len());
-            given.iter().try_for_each(|index| check_given(insert, target, *index))?;
             from_source(planner, statement, insert, &given, &source, target).await?
         }
         Err(error) if UNCONVERTED.iter().any(|words| error.message().starts_with(words)) => {
@@ -114,14 +113,18 @@ async fn proposed(
         }
         planned => planned?,
     };
+    if all && !matches!(source.body.as_ref(), ast::SetExpr::Values(_)) {
+        given.iter().try_for_each(|index| check_given(insert, target, *index))?;
+    }
     let Projection { mut expr, input, .. } = target::projection(planned)?;
     let input = assign::rows_without_blanks(input, &expr, |index| target.declared(index));
     for (index, value) in expr.iter_mut().enumerate() {
         let column = &target.columns()[index];
         *value = match given.contains(&index) {
             true => {
-                let bare = value.clone().unalias();
-                assign::without_blanks(bare, &target.declared(index), input.schema().as_ref()).alias(column.name())
+                let (bare, declared) = (value.clone().unalias(), target.declared(index));
+                assign::check_given(&bare, &declared, &input)?;
+                assign::without_blanks(bare, &declared, input.schema().as_ref()).alias(column.name())
             }
             false => target.rules.default(index)?.alias(column.name()),
         };
