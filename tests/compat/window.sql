@@ -62,3 +62,9 @@ select a, sum(1) over (partition by a < b) from (values (date '2024-01-01', time
 select a, rank() over (order by (a < b)) from (values (timestamp '2024-01-01', timestamptz '2024-01-01 10:00')) v(a,b);
 select a, sum(1) over (partition by a > now()) from (values (timestamp '2024-01-01')) v(a);
 select a, rank() over (order by a::date between date '2024-01-01' and now()) from (values (timestamp '2024-01-01')) v(a);
+-- RANGE over times and intervals
+select i, sum(i) over (order by time '00:00' + i * interval '20 min' range between interval '1 hour' preceding and current row) from generate_series(1, 8) i order by 1;
+select i, sum(i) over (order by i * interval '20 min' range between '1 hour' preceding and '20 minutes' following) from generate_series(1, 8) i order by 1;
+select i, sum(i) over (order by time '00:00' + i * interval '20 min' desc range between '1 hour' preceding and '20 minutes' following) from generate_series(1, 8) i order by 1;
+select i, first_value(i) over (order by i * interval '1 day' range between interval '1 month' preceding and interval '1 week' preceding) from generate_series(1, 40) i order by 1;
+select sum(i) over (order by i * interval '1 day' range '-1 hour' preceding) from generate_series(1, 3) i;

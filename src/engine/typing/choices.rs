@@ -31,7 +31,7 @@ pub(super) fn common(operands: &[Operand], context: &str) -> Result<Option<(Type
         };
         let (a, b) = (kind(so_far), kind(pg_type));
         let dates = |kind| matches!(kind, Kind::Date | Kind::Timestamp);
-        if a != b && !(dates(a) && dates(b)) && is_plain(a) && is_plain(b) {
+        if a != b && !(dates(a) && dates(b)) && a != Kind::Other && b != Kind::Other {
             let message = format!("{context} types {} and {} cannot be matched", name(so_far), name(pg_type));
             return Err(nowhere(Error::new(ErrorKind::DatatypeMismatch, message)));
         }

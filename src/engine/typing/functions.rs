@@ -7,11 +7,8 @@ use datafusion::arrow::datatypes::{DataType, FieldRef, IntervalUnit};
 use datafusion::common::DFSchema;
 use datafusion::common::tree_node::Transformed;
 use datafusion::error::Result;
-use datafusion::logical_expr::expr::{AggregateFunction, Cast, ScalarFunction, WindowFunction, WindowFunctionParams};
-use datafusion::logical_expr::{
-    AggregateUDF, Expr, ExprSchemable, WindowFrameBound, WindowFrameUnits, WindowFunctionDefinition,
-};
-use datafusion::prelude::lit;
+use datafusion::logical_expr::expr::{AggregateFunction, Cast, ScalarFunction};
+use datafusion::logical_expr::{AggregateUDF, Expr, ExprSchemable};
 use datafusion::scalar::ScalarValue;
 
 use super::candidates::parameters;
@@ -225,44 +222,8 @@ pub(super) fn aggregate(typing: &Typing, mut call: AggregateFunction, schema: &D
     Ok(if changed { Transformed::yes(typed) } else { Transformed::no(typed) })
 }
 
-/// [`aggregate`] over a window.
-pub(super) fn window(typing: &Typing, mut call: Box<WindowFunction>, schema: &DFSchema) -> Result<Transformed<Expr>> {
-    let mut changed = arguments(typing, call.fun.name(), &mut call.params.args, schema)?;
-    if let Some(ours) = ours_of(call.fun.name(), &call.params.args, schema)? {
-        (call.fun, changed) = (WindowFunctionDefinition::AggregateUDF(ours), true);
-    }
-    changed |= order_by_numbers(&mut call.params, schema)?;
-    let typed = Expr::WindowFunction(call);
-    Ok(if changed { Transformed::yes(typed) } else { Transformed::no(typed) })
-}
-
-/// Times, intervals and bytes that a window is ordered by as what DataFusion has ranges of.
-fn order_by_numbers(window: &mut WindowFunctionParams, schema: &DFSchema) -> Result<bool> {
-    let is_offset = |bound: &WindowFrameBound| match bound {
-        WindowFrameBound::CurrentRow => false,
-        WindowFrameBound::Preceding(offset) | WindowFrameBound::Following(offset) => !offset.is_null(),
-    };
-    let frame = &window.window_frame;
-    if frame.units == WindowFrameUnits::Range && (is_offset(&frame.start_bound) || is_offset(&frame.end_bound)) {
-        return Ok(false);
-    }
-    let mut changed = pgfunctions::sort_by_keys(&mut window.order_by, schema)?;
-    for key in &mut window.order_by {
-        let value = || key.expr.clone();
-        key.expr = match key.expr.get_type(schema)? {
-            DataType::Time64(_) => Expr::Cast(Cast::new(Box::new(value()), DataType::Int64)),
-            DataType::Binary | DataType::LargeBinary | DataType::BinaryView => {
-                pgfunctions::call("encode", vec![value(), lit("hex")])?
-            }
-            _ => continue,
-        };
-        changed = true;
-    }
-    Ok(changed)
-}
-
 /// The `sum`, `min` or `max` of such values, where it is not DataFusion's.
-fn ours_of(function: &str, args: &[Expr], schema: &DFSchema) -> Result<Option<Arc<AggregateUDF>>> {
+pub(super) fn ours_of(function: &str, args: &[Expr], schema: &DFSchema) -> Result<Option<Arc<AggregateUDF>>> {
     match args {
         [value] if function == "sum" => Ok(wide_sum(&value.get_type(schema)?)),
         [value] => Ok(extreme_of_floats(function, &value.get_type(schema)?)),
@@ -270,7 +231,7 @@ fn ours_of(function: &str, args: &[Expr], schema: &DFSchema) -> Result<Option<Ar
     }
 }
 
-fn arguments(typing: &Typing, function: &str, args: &mut [Expr], schema: &DFSchema) -> Result<bool> {
+pub(super) fn arguments(typing: &Typing, function: &str, args: &mut [Expr], schema: &DFSchema) -> Result<bool> {
     if let Some(typed) = parameters(typing, function, args, schema)? {
         args.clone_from_slice(&typed);
         return Ok(true);

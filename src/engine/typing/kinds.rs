@@ -42,7 +42,7 @@ pub(super) fn kind(pg_type: &Type) -> Kind {
 
 /// Whether this is a type that is told reliably: functions give text for much that has a type of its own in PostgreSQL.
 pub(super) fn is_plain(kind: Kind) -> bool {
-    !matches!(kind, Kind::Other)
+    !matches!(kind, Kind::Other | Kind::Json | Kind::Uuid | Kind::Bytes)
 }
 
 pub(super) fn is_integer(pg_type: &Type) -> bool {

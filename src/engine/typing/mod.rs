@@ -29,6 +29,7 @@ mod scales;
 mod set_operations;
 mod subscripts;
 mod unnested;
+mod windows;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -318,7 +319,7 @@ impl Typing {
             },
             Expr::ScalarFunction(call) => functions::scalar(self, call, schema),
             Expr::AggregateFunction(call) => functions::aggregate(self, call, schema),
-            Expr::WindowFunction(call) => functions::window(self, call, schema),
+            Expr::WindowFunction(call) => windows::window(self, call, schema),
             other => Ok(Transformed::no(other)),
         }
     }
@@ -354,7 +355,9 @@ impl Typing {
     /// What is known of an expression. What DataFusion cannot type is said by DataFusion, later.
     fn operand(&self, expr: &Expr, schema: &DFSchema) -> DataFusionResult<Operand> {
         match expr {
-            Expr::Literal(ScalarValue::Utf8(_) | ScalarValue::Null, _) => return Ok(Operand::Unknown),
+            Expr::Literal(ScalarValue::Utf8(_) | ScalarValue::Utf8View(None) | ScalarValue::Null, _) => {
+                return Ok(Operand::Unknown);
+            }
             // where only its value counts, a whole number is left as DataFusion reads it
             Expr::Literal(ScalarValue::Int64(Some(number)), None) if i32::try_from(*number).is_ok() => {
                 return Ok(Operand::Known(Type::INT4, field_of(DataType::Int32)));

@@ -1,5 +1,6 @@
 //! Which values a column takes: PostgreSQL's assignment casts, where DataFusion would cast anything to anything.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef};
@@ -84,9 +85,10 @@ pub(super) fn assigned(value: Expr, column: &FieldRef, schema: &dyn ExprSchema) 
             let id = parameter.id;
             let named = column.metadata().get_key_value(PG_TYPE_KEY).map(|(key, name)| (key.clone(), name.clone()));
             let field = Field::new(column.name(), to.clone(), true).with_metadata(named.into_iter().collect());
-            let field = Some(Arc::new(field));
+            let field = Arc::new(field);
+            let parameter = Expr::Placeholder(Placeholder { id, field: Some(Arc::clone(&field)) });
             // the value may come as another form of the same type
-            return Ok(cast(Expr::Placeholder(Placeholder { id, field }), to.clone()));
+            return Ok(Expr::Cast(Cast::new_from_field(Box::new(parameter), field)));
         }
         value => value,
     };
@@ -100,19 +102,30 @@ pub(super) fn assigned(value: Expr, column: &FieldRef, schema: &dyn ExprSchema) 
     }
 }
 
+/// The value, said to be of the column's type where its Arrow type alone does not say it (`uuid`, `jsonb`).
+pub(super) fn declared(value: Expr, column: &Field, schema: &dyn ExprSchema) -> Expr {
+    let untold = |given: &Field| given.data_type() == column.data_type() && column_type(given) != column_type(column);
+    match column.metadata().get(PG_TYPE_KEY) {
+        Some(name) if value.to_field(schema).is_ok_and(|(_, given)| untold(&given)) => {
+            let named = HashMap::from([(PG_TYPE_KEY.to_owned(), name.clone())]);
+            let field = Field::new("", column.data_type().clone(), true).with_metadata(named);
+            Expr::Cast(Cast::new_from_field(Box::new(value), Arc::new(field)))
+        }
+        _ => value,
+    }
+}
+
 /// Checks a value for a column whose type its Arrow type does not tell: documents, `uuid`, `oid`, arrays of such.
 ///
 /// # Errors
 /// `42804`, naming the column.
 pub(super) fn check_named(value: &Expr, column: &Field, schema: &dyn ExprSchema) -> Result<()> {
-    let value = match value {
-        Expr::Cast(Cast { expr, field }) if field.data_type() == column.data_type() => expr.as_ref(),
-        other => other,
-    };
     // these have no type of their own
-    if matches!(value, Expr::Literal(..) | Expr::Placeholder(_)) {
-        return Ok(());
-    }
+    let value = match value {
+        Expr::Alias(alias) => return check_named(&alias.expr, column, schema),
+        Expr::Literal(..) | Expr::Placeholder(_) => return Ok(()),
+        value => value,
+    };
     let Ok((_, given)) = value.to_field(schema) else { return Ok(()) };
     let (from, to) = (column_type(&given), column_type(column));
     let takes = match (to.clone(), items(&given), items(column)) {
@@ -125,16 +138,39 @@ pub(super) fn check_named(value: &Expr, column: &Field, schema: &dyn ExprSchema)
     if takes { Ok(()) } else { Err(mistyped(column.name(), &to, &from)) }
 }
 
-/// [`check_named`] of what an INSERT's rows give to a column, each of them where they are written out.
+/// [`check_named`] of what the projection of an INSERT gives to a column, each row's where they are written out.
 pub(super) fn check_given(value: &Expr, column: &Field, rows: &LogicalPlan) -> Result<()> {
-    let schema = rows.schema();
-    if let (Expr::Column(of), LogicalPlan::Values(values)) = (value, rows)
-        && let Some(index) = schema.maybe_index_of_column(of)
-    {
-        let mut own = values.values.iter().filter_map(|row| row.get(index));
-        return own.try_for_each(|value| check_named(value, column, schema.as_ref()));
+    match value {
+        Expr::Alias(alias) => check_given(&alias.expr, column, rows),
+        // it brings the value to the column's Arrow type
+        Expr::Cast(cast) => check_origin(&cast.expr, column, rows),
+        value => check_origin(value, column, rows),
     }
-    check_named(value, column, schema.as_ref())
+}
+
+/// [`check_named`] where the value comes from: a literal or a parameter of the query's list has no type of its own.
+fn check_origin(value: &Expr, column: &Field, rows: &LogicalPlan) -> Result<()> {
+    let schema = rows.schema();
+    let place = match value {
+        Expr::Alias(alias) => return check_origin(&alias.expr, column, rows),
+        Expr::Column(of) => schema.maybe_index_of_column(of),
+        _ => None,
+    };
+    match (rows, place) {
+        (LogicalPlan::Values(values), Some(place)) => {
+            values.values.iter().filter_map(|row| row.get(place)).try_for_each(|value| match value {
+                Expr::Cast(cast) => check_named(&cast.expr, column, schema.as_ref()),
+                value => check_named(value, column, schema.as_ref()),
+            })
+        }
+        (LogicalPlan::Projection(projection), Some(place)) => match projection.expr.get(place) {
+            Some(value) => check_origin(value, column, &projection.input),
+            None => Ok(()),
+        },
+        (LogicalPlan::Sort(sort), Some(_)) => check_origin(value, column, &sort.input),
+        (LogicalPlan::Limit(limit), Some(_)) => check_origin(value, column, &limit.input),
+        _ => check_named(value, column, schema.as_ref()),
+    }
 }
 
 fn items(field: &Field) -> Option<&FieldRef> {

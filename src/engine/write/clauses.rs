@@ -104,6 +104,7 @@ pub(super) fn compose(
                 Some(Value::Default) => target.rules.default(index)?,
                 Some(Value::Old) => item(old + index)?,
             };
+            let value = assign::declared(value, &target.declared(index), schema.as_ref());
             branches.push((Box::new(lit(number)), Box::new(value)));
         }
         let null = ScalarValue::try_from(field.data_type() as &DataType).map_err(failed)?;

@@ -12,11 +12,12 @@ use datafusion::common::TableReference;
 use datafusion::datasource::{ViewTable, provider_as_source};
 use datafusion::error::{DataFusionError, Result as DataFusionResult};
 use datafusion::logical_expr::{
-    ColumnarValue, Expr, LogicalPlan, LogicalPlanBuilder, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF,
+    ColumnarValue, Expr, LogicalPlan, LogicalPlanBuilder, Projection, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF,
     ScalarUDFImpl, Signature, Volatility,
 };
 use datafusion::sql::sqlparser::ast::{self, Ident};
 
+use super::assign;
 use super::clauses::{self, Clause, Value};
 use super::constraints::{self, TableRules};
 use super::effects::{Effect, Layout, LayoutKey, Twice};
@@ -228,7 +229,7 @@ pub(super) async fn plan(
         // nothing is declared, so nothing conflicts
         return Ok((proposed, Layout::insert()));
     }
-    let proposed = checked(proposed, &target.rules)?;
+    let proposed = declared(checked(proposed, &target.rules)?, target)?;
     let excluded = Ident::with_quote('"', "excluded");
     let names = || target.columns().iter().map(|field| field.name());
     let width = target.columns().len();
@@ -276,6 +277,23 @@ pub(super) async fn plan(
         });
     }
     Ok((changes, layout))
+}
+
+/// The rows with columns of the types that the table declares.
+fn declared(proposed: LogicalPlan, target: &Target) -> Result<LogicalPlan> {
+    let items = proposed.schema().columns().into_iter().enumerate().map(|(index, column)| {
+        let name = column.name.clone();
+        match assign::declared(Expr::Column(column), &target.declared(index), proposed.schema().as_ref()) {
+            column @ Expr::Column(_) => column,
+            told => told.alias(name),
+        }
+    });
+    let items = items.collect::<Vec<_>>();
+    if items.iter().all(|item| matches!(item, Expr::Column(_))) {
+        return Ok(proposed);
+    }
+    let told = Projection::try_new(items, Arc::new(proposed));
+    told.map(LogicalPlan::Projection).map_err(errors::from_datafusion)
 }
 
 /// The rows, each of which has met the table's conditions, with the columns that are computed from the others.
