@@ -90,7 +90,7 @@ pub use array_order::ARRAY_ORDER;
 pub use array_shapes::{Shape, shape_at};
 pub use arrays::elements;
 pub use composite::COMPOSITE;
-pub use json::{JsonType, check_path, rewrite_casts as rewrite_json_casts};
+pub use json::{JSON_OUT, JsonType, check_path, rewrite_casts as rewrite_json_casts};
 pub use keys::{both_by_keys, by_keys, in_subquery_by_keys, sort_by_keys};
 pub use operators::{matching_part, settled_jsonb, settled_reading};
 pub use sets::{ONE_ROW, laterals_unfolded};

@@ -10,7 +10,7 @@ use datafusion::logical_expr::expr::{Cast, InSubquery, ScalarFunction};
 use datafusion::logical_expr::{Case, Expr, ExprSchemable};
 use datafusion::scalar::ScalarValue;
 
-use super::kinds::{Kind, is_plain, kind, name, number_rank};
+use super::kinds::{Kind, is_plain, is_text, kind, name, number_rank};
 use super::operators::{self, not_boolean, operands};
 use super::place::nowhere;
 use super::set_operations::{cast_column, with_column};
@@ -58,7 +58,7 @@ pub(super) fn alike(
     context: &str,
 ) -> Result<(Vec<Expr>, Option<FieldRef>)> {
     let (exprs, known) = documents(typing, exprs, schema)?;
-    match common(&known, context)? {
+    match common(&told(&exprs, &known), context)? {
         Some((pg_type, field)) => {
             let read = exprs.into_iter().zip(&known).map(|(expr, operand)| match operand {
                 Operand::Known(own, given) if kind(own) == Kind::Number && number_rank(own) < number_rank(&pg_type) => {
@@ -81,6 +81,17 @@ pub(super) fn alike(
         }
         None => Ok((exprs, None)),
     }
+}
+
+/// What is known for sure: a text that stands there may be the value of a parameter that is of another type.
+fn told(exprs: &[Expr], known: &[Operand]) -> Vec<Operand> {
+    let is_other = |operand: &Operand| operand.known().is_some_and(|(of, _)| !is_plain(kind(of)));
+    let others = known.iter().any(is_other);
+    let told = exprs.iter().zip(known).map(|(expr, operand)| match expr {
+        Expr::Literal(value, _) if others && is_text(&value.data_type()) => Operand::Unknown,
+        _ => operand.clone(),
+    });
+    told.collect()
 }
 
 /// Whether what is a `char(n)` loses its blanks at the end as a value of the type.

@@ -86,6 +86,7 @@ pub(super) struct Typing {
 }
 
 /// What the resolution of types knows of an operand.
+#[derive(Clone)]
 enum Operand {
     /// A quoted literal, NULL, or a parameter of which nothing is known.
     Unknown,

@@ -11,6 +11,7 @@ use datafusion::logical_expr::{Cast, Expr, ExprSchemable, LogicalPlan, cast};
 use crate::engine::{errors, typing};
 use crate::error::{Error, ErrorKind, Result};
 use crate::pgcatalog::format_type;
+use crate::pgfunctions::JSON_OUT;
 use crate::pgtypes::{PG_TYPE_KEY, Type, column_type, dimensions, pg_type};
 
 /// Checks the values that a planned INSERT gives to the columns.
@@ -83,9 +84,7 @@ pub(super) fn assigned(value: Expr, column: &FieldRef, schema: &dyn ExprSchema) 
         Expr::Alias(alias) => return assigned(*alias.expr, column, schema),
         Expr::Placeholder(parameter) if typing::is_unsettled(&parameter) => {
             let id = parameter.id;
-            let named = column.metadata().get_key_value(PG_TYPE_KEY).map(|(key, name)| (key.clone(), name.clone()));
-            let field = Field::new(column.name(), to.clone(), true).with_metadata(named.into_iter().collect());
-            let field = Arc::new(field);
+            let field = named(column).unwrap_or_else(|| Arc::new(Field::new("", to.clone(), true)));
             let parameter = Expr::Placeholder(Placeholder { id, field: Some(Arc::clone(&field)) });
             // the value may come as another form of the same type
             return Ok(Expr::Cast(Cast::new_from_field(Box::new(parameter), field)));
@@ -98,6 +97,13 @@ pub(super) fn assigned(value: Expr, column: &FieldRef, schema: &dyn ExprSchema) 
     match value {
         // DataFusion would cast inside, where rows are that nobody asks for
         Expr::ScalarSubquery(_) => Ok(cast(value, to.clone())),
+        // a document in another form of text stays one
+        value if value.to_field(schema).is_ok_and(|(_, given)| column_type(&given) == column_type(column)) => {
+            Ok(match (value.get_type(schema), named(column)) {
+                (Ok(given), Some(named)) if given != *to => Expr::Cast(Cast::new_from_field(Box::new(value), named)),
+                _ => value.cast_to(to, schema).map_err(errors::from_datafusion)?,
+            })
+        }
         value => value.cast_to(to, schema).map_err(errors::from_datafusion),
     }
 }
@@ -105,14 +111,19 @@ pub(super) fn assigned(value: Expr, column: &FieldRef, schema: &dyn ExprSchema) 
 /// The value, said to be of the column's type where its Arrow type alone does not say it (`uuid`, `jsonb`).
 pub(super) fn declared(value: Expr, column: &Field, schema: &dyn ExprSchema) -> Expr {
     let untold = |given: &Field| given.data_type() == column.data_type() && column_type(given) != column_type(column);
-    match column.metadata().get(PG_TYPE_KEY) {
-        Some(name) if value.to_field(schema).is_ok_and(|(_, given)| untold(&given)) => {
-            let named = HashMap::from([(PG_TYPE_KEY.to_owned(), name.clone())]);
-            let field = Field::new("", column.data_type().clone(), true).with_metadata(named);
-            Expr::Cast(Cast::new_from_field(Box::new(value), Arc::new(field)))
+    match named(column) {
+        Some(named) if value.to_field(schema).is_ok_and(|(_, given)| untold(&given)) => {
+            Expr::Cast(Cast::new_from_field(Box::new(value), named))
         }
         _ => value,
     }
+}
+
+/// The column's type, where it has a name that its Arrow type does not tell.
+fn named(column: &Field) -> Option<FieldRef> {
+    let name = column.metadata().get(PG_TYPE_KEY)?;
+    let metadata = HashMap::from([(PG_TYPE_KEY.to_owned(), name.clone())]);
+    Some(Arc::new(Field::new("", column.data_type().clone(), true).with_metadata(metadata)))
 }
 
 /// Checks a value for a column whose type its Arrow type does not tell: documents, `uuid`, `oid`, arrays of such.
@@ -120,12 +131,9 @@ pub(super) fn declared(value: Expr, column: &Field, schema: &dyn ExprSchema) -> 
 /// # Errors
 /// `42804`, naming the column.
 pub(super) fn check_named(value: &Expr, column: &Field, schema: &dyn ExprSchema) -> Result<()> {
-    // these have no type of their own
-    let value = match value {
-        Expr::Alias(alias) => return check_named(&alias.expr, column, schema),
-        Expr::Literal(..) | Expr::Placeholder(_) => return Ok(()),
-        value => value,
-    };
+    if has_no_type(value) {
+        return Ok(());
+    }
     let Ok((_, given)) = value.to_field(schema) else { return Ok(()) };
     let (from, to) = (column_type(&given), column_type(column));
     let takes = match (to.clone(), items(&given), items(column)) {
@@ -138,7 +146,7 @@ pub(super) fn check_named(value: &Expr, column: &Field, schema: &dyn ExprSchema)
     if takes { Ok(()) } else { Err(mistyped(column.name(), &to, &from)) }
 }
 
-/// [`check_named`] of what the projection of an INSERT gives to a column, each row's where they are written out.
+/// [`check_named`] of what the projection of an INSERT gives to a column, but for rows that are written out.
 pub(super) fn check_given(value: &Expr, column: &Field, rows: &LogicalPlan) -> Result<()> {
     match value {
         Expr::Alias(alias) => check_given(&alias.expr, column, rows),
@@ -157,12 +165,8 @@ fn check_origin(value: &Expr, column: &Field, rows: &LogicalPlan) -> Result<()> 
         _ => None,
     };
     match (rows, place) {
-        (LogicalPlan::Values(values), Some(place)) => {
-            values.values.iter().filter_map(|row| row.get(place)).try_for_each(|value| match value {
-                Expr::Cast(cast) => check_named(&cast.expr, column, schema.as_ref()),
-                value => check_named(value, column, schema.as_ref()),
-            })
-        }
+        // DataFusion has brought each value there to the column's Arrow type by now
+        (LogicalPlan::Values(_), _) => Ok(()),
         (LogicalPlan::Projection(projection), Some(place)) => match projection.expr.get(place) {
             Some(value) => check_origin(value, column, &projection.input),
             None => Ok(()),
@@ -170,6 +174,17 @@ fn check_origin(value: &Expr, column: &Field, rows: &LogicalPlan) -> Result<()> 
         (LogicalPlan::Sort(sort), Some(_)) => check_origin(value, column, &sort.input),
         (LogicalPlan::Limit(limit), Some(_)) => check_origin(value, column, &limit.input),
         _ => check_named(value, column, schema.as_ref()),
+    }
+}
+
+/// Whether it is a literal or a parameter, whatever DataFusion has brought it to, or what a document is written with.
+fn has_no_type(value: &Expr) -> bool {
+    match value {
+        Expr::Alias(alias) => has_no_type(&alias.expr),
+        Expr::Cast(cast) => has_no_type(&cast.expr),
+        // it writes documents
+        Expr::ScalarFunction(call) if call.func.name() == JSON_OUT => true,
+        value => matches!(value, Expr::Literal(..) | Expr::Placeholder(_)),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Reading JSON: `->`, `#>`, lengths, types, keys, containment.
 
 use super::parse::{Json, Kind};
+use super::types::JSON_OUT;
 use super::value::Value as Jsonb;
 use crate::error::{Error, ErrorKind, Result};
 use crate::pgfunctions::row::{Env, Function, Output, Returns, Value, strict};
@@ -63,7 +64,7 @@ pub const FUNCTIONS: &[Function] = &[
     // the same value, known to be of another type
     strict("json_mark", "any", Returns::Json, |_, args| Ok(Output::from(at(args, 0).text()))),
     strict("jsonb_mark", "any", Returns::Jsonb, |_, args| Ok(Output::from(at(args, 0).text()))),
-    strict("json_out", "any", Returns::Text, |_, args| Ok(Output::from(at(args, 0).text()))),
+    strict(JSON_OUT, "any", Returns::Text, |_, args| Ok(Output::from(at(args, 0).text()))),
 ];
 
 /// The function of a jsonb that gives texts whose order is that of the documents.

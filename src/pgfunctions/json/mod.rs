@@ -18,7 +18,7 @@ pub mod value;
 use super::row::Function;
 pub use get::JSONB_SORT_KEY;
 pub use query::{LastPath, check_path};
-pub use types::{JsonType, rewrite_casts};
+pub use types::{JSON_OUT, JsonType, rewrite_casts};
 
 /// All of them.
 pub const FUNCTIONS: &[&[Function]] = &[edit::FUNCTIONS, get::FUNCTIONS, make::FUNCTIONS, query::FUNCTIONS];

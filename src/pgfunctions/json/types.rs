@@ -20,6 +20,9 @@ use crate::pgcatalog::format_type;
 use crate::pgfunctions::{call, external, type_name};
 use crate::pgtypes::{PG_TYPE_KEY, Type, column_type};
 
+/// The function that a document is written with as text.
+pub const JSON_OUT: &str = "json_out";
+
 /// One of the two types.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum JsonType {
@@ -143,7 +146,7 @@ pub fn rewrite_casts(expr: Expr, schema: &DFSchema) -> DataFusionResult<Transfor
             let name = format_type(column_type(&cast.field).oid(), -1);
             if is_text(target) {
                 let named = column_type(&cast.field);
-                let text = call("json_out", vec![*cast.expr])?;
+                let text = call(JSON_OUT, vec![*cast.expr])?;
                 return match named {
                     Type::TEXT => Ok(Transformed::yes(text)),
                     Type::VARCHAR | Type::BPCHAR | Type::NAME => {
