@@ -177,14 +177,15 @@ fn check_origin(value: &Expr, column: &Field, rows: &LogicalPlan) -> Result<()> 
     }
 }
 
-/// Whether it is a literal or a parameter, whatever DataFusion has brought it to, or what a document is written with.
+/// Whether it is a quoted literal or a parameter, whatever DataFusion has brought it to, or what a document is written with.
 fn has_no_type(value: &Expr) -> bool {
     match value {
         Expr::Alias(alias) => has_no_type(&alias.expr),
         Expr::Cast(cast) => has_no_type(&cast.expr),
         // it writes documents
         Expr::ScalarFunction(call) if call.func.name() == JSON_OUT => true,
-        value => matches!(value, Expr::Literal(..) | Expr::Placeholder(_)),
+        Expr::Literal(value, _) => value.is_null() || value.data_type().is_string(),
+        value => matches!(value, Expr::Placeholder(_)),
     }
 }
 
