@@ -9,6 +9,7 @@ use datafusion::scalar::ScalarValue;
 use datafusion::sql::sqlparser::ast::{
     self, ContextModifier, Expr, Ident, Interval, Set, SetSessionAuthorizationParamKind, Value,
 };
+use futures::TryStreamExt;
 
 use super::postgres_settings::{confidential, is_confidential};
 use super::procedures::{constant, procedure_name};
@@ -298,33 +299,77 @@ pub(super) async fn assign(session: &mut Session, name: &str, value: Option<&str
 /// `SELECT set_config(name, value, is_local), …`: the function itself only answers the value; this sets it.
 pub(super) async fn apply_set_config(session: &mut Session, query: &ast::Query, params: &[ScalarValue]) -> Result<()> {
     let ast::SetExpr::Select(select) = query.body.as_ref() else { return Ok(()) };
-    if !select.from.is_empty() {
-        // of settings that a table names, as pg_dump asks for those of later versions: there are none
+    let calls: Vec<Vec<Expr>> = select.projection.iter().filter_map(set_config_arguments).collect();
+    if calls.is_empty() {
         return Ok(());
     }
-    for item in &select.projection {
-        let (ast::SelectItem::UnnamedExpr(Expr::Function(call))
-        | ast::SelectItem::ExprWithAlias { expr: Expr::Function(call), .. }) = item
-        else {
-            continue;
-        };
-        let ast::FunctionArguments::List(list) = &call.args else { continue };
-        if procedure_name(&call.name) != "set_config" {
-            continue;
+    if !select.from.is_empty() || select.selection.is_some() {
+        return set_for_rows(session, query, &calls, params).await;
+    }
+    for arguments in calls {
+        let mut values = Vec::with_capacity(arguments.len());
+        for argument in &arguments {
+            values.push(constant(session, argument, params).await?);
         }
-        let mut values = Vec::with_capacity(3);
-        for argument in &list.args {
-            if let ast::FunctionArg::Unnamed(ast::FunctionArgExpr::Expr(value)) = argument {
-                values.push(constant(session, value, params).await?);
+        set_config(session, &values).await?;
+    }
+    Ok(())
+}
+
+fn set_config_arguments(item: &ast::SelectItem) -> Option<Vec<Expr>> {
+    let (ast::SelectItem::UnnamedExpr(Expr::Function(call))
+    | ast::SelectItem::ExprWithAlias { expr: Expr::Function(call), .. }) = item
+    else {
+        return None;
+    };
+    let ast::FunctionArguments::List(list) = &call.args else { return None };
+    let plain = |argument: &ast::FunctionArg| match argument {
+        ast::FunctionArg::Unnamed(ast::FunctionArgExpr::Expr(value)) => Some(value.clone()),
+        _ => None,
+    };
+    let arguments: Vec<Expr> = list.args.iter().filter_map(plain).collect();
+    (procedure_name(&call.name) == "set_config" && arguments.len() == 3).then_some(arguments)
+}
+
+/// Sets what the calls say for each row that they stand beside.
+async fn set_for_rows(
+    session: &mut Session,
+    query: &ast::Query,
+    calls: &[Vec<Expr>],
+    params: &[ScalarValue],
+) -> Result<()> {
+    let mut query = query.clone();
+    let ast::SetExpr::Select(select) = query.body.as_mut() else { return Ok(()) };
+    // what a parameter of another place is, is not known here
+    if !params.is_empty() || select.distinct.is_some() || query.order_by.is_some() {
+        return Ok(());
+    }
+    let named = |(place, expr): (usize, &Expr)| ast::SelectItem::ExprWithAlias {
+        expr: expr.clone(),
+        alias: ast::Ident::with_quote('"', format!("argument{place}")),
+    };
+    select.projection = calls.iter().flatten().enumerate().map(named).collect();
+    let statement = Statement { text: query.to_string(), offset: 0, ast: ast::Statement::Query(Box::new(query)) };
+    let prepared = Box::pin(session.prepare_unguarded(Arc::new(statement), &[])).await?;
+    let guard = session.guard().clone();
+    let mut rows = session.query(&prepared, &[], guard).await?;
+    while let Some(batch) = rows.try_next().await? {
+        for row in 0..batch.num_rows() {
+            let value = |column: &ArrayRef| ScalarValue::try_from_array(column, row).map_err(errors::from_datafusion);
+            let values = batch.columns().iter().map(value).collect::<Result<Vec<_>>>()?;
+            for call in values.chunks_exact(3) {
+                set_config(session, call).await?;
             }
-        }
-        if let [name, value, local] = values.as_slice() {
-            let local = matches!(local, ScalarValue::Boolean(Some(true)));
-            let value = (!value.is_null()).then(|| value.to_string());
-            assign(session, &name.to_string(), value.as_deref(), local).await?;
         }
     }
     Ok(())
+}
+
+async fn set_config(session: &mut Session, arguments: &[ScalarValue]) -> Result<()> {
+    let [name, value, local] = arguments else { return Ok(()) };
+    let is_local = matches!(local, ScalarValue::Boolean(Some(true)));
+    let value = (!value.is_null()).then(|| value.to_string());
+    assign(session, &name.to_string(), value.as_deref(), is_local).await
 }
 
 /// Sets or resets a setting. Who becomes another user is in none of the roles they were in.

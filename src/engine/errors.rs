@@ -319,6 +319,8 @@ fn overflow(message: &str) -> String {
         "numeric field overflow".to_owned()
     } else if message.contains("i32") || message.contains("int32") {
         "integer out of range".to_owned()
+    } else if message.contains("i16") || message.contains("int16") {
+        "smallint out of range".to_owned()
     } else {
         "bigint out of range".to_owned()
     }
@@ -333,6 +335,7 @@ const COMPUTING: &[(&str, ErrorKind, &str)] = &[
     ),
     ("square root of a negative", ErrorKind::InvalidArgumentForPower, "cannot take square root of a negative number"),
     ("step can't be 0", ErrorKind::InvalidParameter, "step size cannot equal zero"),
+    ("tep cannot be zero", ErrorKind::InvalidParameter, "step size cannot equal zero"),
     (
         "aggregate with distinct, order by expressions must appear",
         ErrorKind::InvalidColumnReference,

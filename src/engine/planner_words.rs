@@ -63,6 +63,7 @@ const FIXED: &[(&str, ErrorKind, &str)] = &[
     ),
     ("ubstring without for/from", ErrorKind::UndefinedFunction, "function substring(text) does not exist"),
     ("step can't be 0", ErrorKind::InvalidParameter, "step size cannot equal zero"),
+    ("tep cannot be zero", ErrorKind::InvalidParameter, "step size cannot equal zero"),
     ("Too many columns! The subquery", ErrorKind::SyntaxError, "subquery must return only one column"),
     (
         "For SELECT DISTINCT, ORDER BY expressions",

@@ -359,7 +359,11 @@ impl Session {
         outcome
     }
 
-    async fn prepare_unguarded(&mut self, statement: Arc<Statement>, hints: &[Option<Type>]) -> Result<Prepared> {
+    pub(super) async fn prepare_unguarded(
+        &mut self,
+        statement: Arc<Statement>,
+        hints: &[Option<Type>],
+    ) -> Result<Prepared> {
         self.transaction.check(&statement.ast)?;
         if write::changes_rows(&statement.ast) {
             return Box::pin(write::prepare(self, statement, hints)).await;

@@ -237,7 +237,8 @@ impl Metadata {
     /// The relation that a composite type is of.
     pub fn of_row_type(&self, oid: u32) -> Option<&Relation> {
         let by_row_type = self.by_row_type.get_or_init(|| {
-            self.relations().iter().enumerate().map(|(index, relation)| (relation.row_type, index)).collect()
+            let typed = self.relations().iter().enumerate().filter(|(_, relation)| relation.row_type != 0);
+            typed.map(|(index, relation)| (relation.row_type, index)).collect()
         });
         self.relations().get(*by_row_type.get(&oid)?)
     }

@@ -10,6 +10,7 @@ mod grouped_keys;
 pub(super) mod having_names;
 mod known_relations;
 pub(super) mod out_parameters;
+mod outer_columns;
 mod outer_names;
 mod partial_aliases;
 mod repeated_columns;
@@ -44,6 +45,7 @@ pub(super) fn expand(
     outer_names::tell_apart(statement, tables);
     grouped_keys::expand(statement, tables, key_of);
     common_columns::expand(statement, columns)?;
+    outer_columns::name(statement, tables);
     repeated_columns::expand(statement, tables);
     Ok(())
 }
