@@ -47,9 +47,14 @@ need() {
     [ ${#missing[@]} = 0 ] || install_packages "${missing[@]}"
 }
 
-# need_postgres: a PostgreSQL server's programs. Debian keeps them off the path, behind wrappers that exist without them.
+# need_postgres: the programs of a PostgreSQL 15, which Lakewire is compared with. Debian keeps them off the path, behind
+# wrappers that exist without them.
 need_postgres() {
-    have initdb || compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || install_packages postgresql
+    [ -x /usr/lib/postgresql/15/bin/initdb ] && return
+    have initdb && initdb --version | grep -q ' 15\.' && return
+    (install_packages postgresql-15) && return
+    say "no PostgreSQL 15 can be installed here: tests that compare with it will say SKIPPED and compare nothing"
+    compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || install_packages postgresql
 }
 
 # need_odbc: PostgreSQL's ODBC driver, which has no command.

@@ -256,7 +256,10 @@ fn from_plan(message: String) -> (Error, Option<Place>) {
         return (Error::new(ErrorKind::WrongObjectType, message), Some(Place::Name(vec![name])));
     }
     if text.contains("must appear in the GROUP BY clause") || text.contains("must be in GROUP BY") {
-        let column = text.split('"').nth(1).unwrap_or_default().to_owned();
+        let quoted = text.split('"').nth(1);
+        // of a condition the first column stands first
+        let bare = || text.split_once("HAVING clause references: ")?.1.split_whitespace().next();
+        let column = quoted.or_else(bare).unwrap_or_default().to_owned();
         let error = Error::new(
             ErrorKind::GroupingError,
             format!("column \"{column}\" must appear in the GROUP BY clause or be used in an aggregate function"),
@@ -315,6 +318,14 @@ fn overflow(message: &str) -> String {
     };
     if message.split_whitespace().any(|word| word.len() > 18 && is_beyond_bigint(word)) {
         "value overflows numeric format".to_owned()
+    } else if let Some(operands) = message.strip_prefix("overflow happened on: ") {
+        // what two numbers of a type give is one of the next wider
+        match operands.split_whitespace().filter_map(|word| word.parse::<i64>().ok()).map(i64::unsigned_abs).max() {
+            Some(..=0x8000) => "smallint out of range",
+            Some(..=0x8000_0000) => "integer out of range",
+            _ => "bigint out of range",
+        }
+        .to_owned()
     } else if message.contains("decimal") || message.contains("i128") {
         "numeric field overflow".to_owned()
     } else if message.contains("i32") || message.contains("int32") {

@@ -106,3 +106,15 @@ show data_directory_mode;
 set schema 'public';
 show search_path;
 reset search_path;
+-- set_config sets for each row that it stands beside
+set work_mem = '4MB';
+select set_config('work_mem', '7MB', false) from (select 1) x;
+show work_mem;
+select set_config('work_mem', '9MB', false) where false;
+show work_mem;
+select set_config('bytea_output', 'escape', false) from pg_show_all_settings() where name = 'bytea_output';
+show bytea_output;
+select set_config(name, '11MB', false) from pg_settings where name = 'work_mem';
+show work_mem;
+reset work_mem;
+reset bytea_output;
