@@ -33,6 +33,7 @@ mod names;
 mod notify;
 mod number_series;
 mod optimizer;
+mod overflows;
 mod parameters;
 mod plan;
 mod plan_json;

@@ -357,7 +357,7 @@ select x.title, x.name from around d cross join lateral (select title, e.name fr
 select (select d.title) from around d;
 select exists (select d.title from within) from around d;
 select d.id, x.* from around d, lateral (select d.id, d.id as id2, e.id from within e) x(a, b, c);
-select x.* from around d, lateral (select d.title union all select e.name from within e) x;
+select x.* from around d, lateral (select d.title union all select e.name from within e) x order by 1;
 create view of_around as select x.* from around d, lateral (select d.title, e.name from within e where e.around_id = d.id) x;
 select * from of_around;
 select (select max(y.id) from (select d.id union select e.id from within e) y) from around d;
