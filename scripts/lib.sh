@@ -52,9 +52,12 @@ need() {
 need_postgres() {
     [ -x /usr/lib/postgresql/15/bin/initdb ] && return
     have initdb && initdb --version | grep -q ' 15\.' && return
-    (install_packages postgresql-15) && return
-    say "no PostgreSQL 15 can be installed here: tests that compare with it will say SKIPPED and compare nothing"
-    compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || install_packages postgresql
+    if compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null && ! apt-cache show postgresql-15 >/dev/null 2>&1; then
+        say "this system's packages have no PostgreSQL 15: tests that compare with it say SKIPPED and compare nothing"
+    elif ! (install_packages postgresql-15); then
+        say "no PostgreSQL 15 could be installed: tests that compare with it say SKIPPED and compare nothing"
+        install_packages postgresql
+    fi
 }
 
 # need_odbc: PostgreSQL's ODBC driver, which has no command.

@@ -13,7 +13,7 @@ use futures::TryStreamExt;
 
 use super::postgres_settings::{confidential, is_confidential};
 use super::procedures::{constant, procedure_name};
-use super::session::{Outcome, Session};
+use super::session::{Outcome, Prepared, Session};
 use super::settings::{NO_ROLE, ROLE, SESSION_AUTHORIZATION, Settings, canonical, unknown};
 use super::time_travel::AsOf;
 use super::{BatchStream, blocks, cursors, errors, explain, locks, modes, notify, procedures, role_statements};
@@ -297,14 +297,19 @@ pub(super) async fn assign(session: &mut Session, name: &str, value: Option<&str
 }
 
 /// `SELECT set_config(name, value, is_local), …`: the function itself only answers the value; this sets it.
-pub(super) async fn apply_set_config(session: &mut Session, query: &ast::Query, params: &[ScalarValue]) -> Result<()> {
+pub(super) async fn apply_set_config(
+    session: &mut Session,
+    prepared: &Prepared,
+    query: &ast::Query,
+    params: &[ScalarValue],
+) -> Result<()> {
     let ast::SetExpr::Select(select) = query.body.as_ref() else { return Ok(()) };
     let calls: Vec<Vec<Expr>> = select.projection.iter().filter_map(set_config_arguments).collect();
     if calls.is_empty() {
         return Ok(());
     }
     if !select.from.is_empty() || select.selection.is_some() {
-        return set_for_rows(session, query, &calls, params).await;
+        return set_for_rows(session, &prepared.parameters, query, &calls, params).await;
     }
     for arguments in calls {
         let mut values = Vec::with_capacity(arguments.len());
@@ -334,25 +339,28 @@ fn set_config_arguments(item: &ast::SelectItem) -> Option<Vec<Expr>> {
 /// Sets what the calls say for each row that they stand beside.
 async fn set_for_rows(
     session: &mut Session,
+    parameters: &[Type],
     query: &ast::Query,
     calls: &[Vec<Expr>],
     params: &[ScalarValue],
 ) -> Result<()> {
     let mut query = query.clone();
     let ast::SetExpr::Select(select) = query.body.as_mut() else { return Ok(()) };
-    // what a parameter of another place is, is not known here
-    if !params.is_empty() || select.distinct.is_some() || query.order_by.is_some() {
-        return Ok(());
+    if query.limit_clause.is_none() && query.fetch.is_none() {
+        // all rows say it, whatever their order, and it may name an item that is none here
+        query.order_by = None;
     }
+    select.distinct = None;
     let named = |(place, expr): (usize, &Expr)| ast::SelectItem::ExprWithAlias {
         expr: expr.clone(),
         alias: ast::Ident::with_quote('"', format!("argument{place}")),
     };
     select.projection = calls.iter().flatten().enumerate().map(named).collect();
     let statement = Statement { text: query.to_string(), offset: 0, ast: ast::Statement::Query(Box::new(query)) };
-    let prepared = Box::pin(session.prepare_unguarded(Arc::new(statement), &[])).await?;
+    let hints: Vec<_> = parameters.iter().cloned().map(Some).collect();
+    let prepared = Box::pin(session.prepare_unguarded(Arc::new(statement), &hints)).await?;
     let guard = session.guard().clone();
-    let mut rows = session.query(&prepared, &[], guard).await?;
+    let mut rows = session.query(&prepared, params, guard).await?;
     while let Some(batch) = rows.try_next().await? {
         for row in 0..batch.num_rows() {
             let value = |column: &ArrayRef| ScalarValue::try_from_array(column, row).map_err(errors::from_datafusion);

@@ -412,6 +412,7 @@ pub(super) fn numerics(number: &ArrayRef, wanted: &DataType) -> Result<ArrayRef>
     let floats = cast(number, &DataType::Float64)?;
     let numbers = floats.as_primitive::<Float64Type>().iter().map(|value| match value {
         None => Ok(None),
+        Some(value) if value.is_infinite() && *wanted != FREE => Err(infinite(precision, scale)),
         Some(value) if !value.is_finite() => Err(DataFusionError::External(Box::new(
             Error::new(ErrorKind::FeatureNotSupported, "numeric NaN and infinity are not supported")
                 .with_hint("Use double precision for values that may be NaN or infinite."),
@@ -448,6 +449,14 @@ fn overflow(precision: u8, scale: i8) -> DataFusionError {
     };
     let detail =
         format!("A field with precision {precision}, scale {scale} must round to an absolute value less than {most}.");
+    field_overflow(detail)
+}
+
+fn infinite(precision: u8, scale: i8) -> DataFusionError {
+    field_overflow(format!("A field with precision {precision}, scale {scale} cannot hold an infinite value."))
+}
+
+fn field_overflow(detail: String) -> DataFusionError {
     let error = Error::new(ErrorKind::NumericOutOfRange, "numeric field overflow");
     DataFusionError::External(Box::new(error.with_detail(detail)))
 }

@@ -69,7 +69,7 @@ impl Session {
         }
         let execution = Execution::begin(&self.shared.running, self.settings.user(), &prepared.statement);
         if let ast::Statement::Query(query) = &prepared.statement.ast {
-            control::apply_set_config(self, query, &params).await?;
+            control::apply_set_config(self, &prepared, query, &params).await?;
         }
         // the rows outlive this message: each that asks for some brings its own deadline and cancel
         let stream = self.query(&prepared, &params, Guard::default()).await?;

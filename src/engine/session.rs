@@ -416,7 +416,7 @@ impl Session {
         match &statement.ast {
             ast if write::is_write(ast) => Box::pin(write::execute(self, prepared, params)).await,
             ast::Statement::Query(query) => {
-                control::apply_set_config(self, query, params).await?;
+                control::apply_set_config(self, prepared, query, params).await?;
                 let stream = self.query(prepared, params, self.guard.clone()).await?;
                 Ok(Outcome::Rows { stream, tag: "SELECT" })
             }

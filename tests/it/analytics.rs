@@ -271,7 +271,7 @@ const BAD_SERIES: &[(&str, Result<&str, &str>)] = &[
     ("select count(*) from anomalies((select date '2020-01-01' as day, 'nan'::double precision as v), day, v)", Err("22003")),
     ("select count(*) from forecast((select date '2020-01-01' as day, null::double precision as v), day, v)", Err("22023")),
     ("select count(*) from forecast((select date '1900-01-01' as day, 1 as v union all select date '2030-01-01', 2), day, v, every => 'hour')", Err("54000")),
-    ("select count(*) from clv_predict((select 1 as c, date '2020-01-01' as day, 'infinity'::double precision as v), c, day, v)", Err("0A000")),
+    ("select count(*) from clv_predict((select 1 as c, date '2020-01-01' as day, 'infinity'::double precision as v), c, day, v)", Err("22003")),
     ("select count(*) from forecast((select date '2020-01-01' as day, 5 as v), day, v, horizon => 0)", Err("22023")),
     ("select count(*) from forecast((select date '2020-01-01' as day, 5 as v), day, v, levels => array[80, 100])", Err("22023")),
     ("select count(*) from forecast((select date '2020-01-01' as day, 5 as v), day, v, group_by => 'nix')", Err("42703")),

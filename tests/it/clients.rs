@@ -5,7 +5,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 use crate::compat::reference::Reference;
-use crate::support::{Server, psql, real_demo, root, rows, sample_demo};
+use crate::support::{Server, psql, real_demo, root, rows, sample_demo, skipped};
 
 /// Runs a script with the Python that `scripts/test` has prepared; says so where there is none.
 fn run(script: &str) {
@@ -15,7 +15,7 @@ fn run(script: &str) {
 fn run_with(script: &str, environment: &str, demo: &Server) {
     let python = root().join(environment).join("bin/python");
     if !python.exists() {
-        eprintln!("SKIPPED: {environment} is absent, scripts/test makes it");
+        skipped(&format!("{environment} is absent, scripts/test makes it"));
         return;
     }
     let output = Command::new(python)
@@ -35,7 +35,7 @@ async fn run_beside_postgres(script: &str) {
         None => (root().join(".venv/bin/python"), root().join(".venv/bin/python")),
     };
     let Some(reference) = Reference::start().filter(|_| installed.exists()) else {
-        eprintln!("SKIPPED: {} or a PostgreSQL 15 is absent, scripts/test installs them", installed.display());
+        skipped(&format!("{} or a PostgreSQL 15 is absent, scripts/test installs them", installed.display()));
         return;
     };
     reference.load(&[]).await;
@@ -139,7 +139,7 @@ fn pgcli() {
 fn pgjdbc() {
     let driver = Path::new("/usr/share/java/postgresql.jar");
     if !driver.exists() || Command::new("java").arg("-version").output().is_err() {
-        eprintln!("SKIPPED: pgjdbc or Java is not installed");
+        skipped("pgjdbc or Java is not installed");
         return;
     }
     let demo = sample_demo();
@@ -163,7 +163,7 @@ fn psql_describes() {
     for command in commands.lines() {
         let output = Command::new("psql").arg(&sample_demo().url).args(["-X", "-c", command]).output();
         let Ok(output) = output else {
-            eprintln!("SKIPPED: psql is not installed");
+            skipped("psql is not installed");
             return;
         };
         let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
@@ -206,7 +206,7 @@ fn programs_of_postgres_find_the_lake() {
 #[tokio::test]
 async fn psql_describes_keys_and_numbers_as_of_postgres() {
     let Some(reference) = Reference::start() else {
-        eprintln!("SKIPPED: no PostgreSQL 15 is installed");
+        skipped("no PostgreSQL 15 is installed");
         return;
     };
     reference.load(&[]).await;
@@ -227,7 +227,7 @@ async fn psql_describes_keys_and_numbers_as_of_postgres() {
 #[tokio::test]
 async fn pg_dump_writes_what_postgres_reads() {
     let Some(reference) = Reference::start() else {
-        eprintln!("SKIPPED: no PostgreSQL 15 is installed");
+        skipped("no PostgreSQL 15 is installed");
         return;
     };
     let folder = tempfile::tempdir().expect("a temporary folder");
@@ -308,7 +308,7 @@ fn postgres_js() {
 fn node(script: &str) {
     let folder = root().join("tests/clients/node");
     if !folder.join("node_modules").is_dir() {
-        eprintln!("SKIPPED: tests/clients/node/node_modules is absent, scripts/test makes it");
+        skipped("tests/clients/node/node_modules is absent, scripts/test makes it");
         return;
     }
     let output = Command::new("node").arg(folder.join(script)).arg(&writable_demo().url).output().expect("node starts");
@@ -366,7 +366,7 @@ fn server_program(name: &str, arguments: impl Fn(&mut Command)) -> Option<String
     let mut command = Command::new(path);
     arguments(&mut command);
     let Ok(output) = command.output() else {
-        eprintln!("SKIPPED: {name} is not installed");
+        skipped(&format!("{name} is not installed"));
         return None;
     };
     let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
@@ -381,7 +381,7 @@ fn dbt() {
         let demo = Server::demo(&["--set", "sample.rows=2000", "--set", "sample.seed=8"]);
         run_with("dbt_project.py", ".venv", &demo);
     } else {
-        eprintln!("SKIPPED: dbt is absent, scripts/test installs it");
+        skipped("dbt is absent, scripts/test installs it");
     }
 }
 

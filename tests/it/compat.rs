@@ -45,7 +45,7 @@ impl Case {
 #[tokio::test]
 async fn statements_are_answered_as_by_postgres() {
     let Some(reference) = Reference::start() else {
-        eprintln!("SKIPPED: no PostgreSQL 15 is installed to compare with");
+        support::skipped("no PostgreSQL 15 is installed to compare with");
         return;
     };
     let server = LakeOfTables::start();

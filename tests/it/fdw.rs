@@ -3,12 +3,12 @@
 use tokio_postgres::Client;
 
 use crate::compat::Reference;
-use crate::support::{Server, connect, rows, value};
+use crate::support::{Server, connect, rows, skipped, value};
 
 /// A PostgreSQL with the demo's schema `gold` as foreign tables, and public.t, which may be written to.
 async fn linked(server: &Server) -> Option<(Reference, Client)> {
     let Some(postgres) = Reference::start() else {
-        eprintln!("SKIPPED: no PostgreSQL 15 is installed");
+        skipped("no PostgreSQL 15 is installed");
         return None;
     };
     postgres.load(&[]).await;

@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 
 use tokio_postgres::{Client, NoTls};
 
-use crate::support::{LAKEWIRE, connect, python, root, rows, value};
+use crate::support::{LAKEWIRE, connect, python, root, rows, skipped, value};
 
 /// Another Delta engine that appends rows (1, 2, …) to a table and prints what it has committed.
 const OTHER_ENGINE: &str = r#"
@@ -102,7 +102,7 @@ impl OtherEngine {
     fn start(table: &Path) -> Option<Self> {
         let python = root().join(".venv/bin/python");
         if !python.exists() {
-            eprintln!("SKIPPED: .venv is absent, so no other engine takes part");
+            skipped(".venv is absent, so no other engine takes part");
             return None;
         }
         let mut child =

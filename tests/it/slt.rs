@@ -19,7 +19,7 @@ use client::{Column, Protocol, Wire};
 #[tokio::test(flavor = "multi_thread")]
 async fn postgres_answers_these_as_written() {
     let Some(reference) = Reference::start() else {
-        eprintln!("SKIPPED: no PostgreSQL server is installed to compare with");
+        support::skipped("no PostgreSQL server is installed to compare with");
         return;
     };
     reference.load(&[]).await;

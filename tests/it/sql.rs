@@ -16,7 +16,7 @@ use tokio_postgres::Client;
 use datafusion::arrow::array::{ArrayRef, Date32Array, Decimal128Array, Int64Array, RecordBatch, StringArray};
 use datafusion::arrow::datatypes::{DataType, Field, Schema};
 
-use crate::support::{error, rows, value};
+use crate::support::{error, rows, skipped, value};
 
 /// A lake with `gold.daily_sales` (10 rows a release) and the view `gold.by_country`, served in this process.
 struct Lake {
@@ -88,7 +88,7 @@ impl Lake {
                 Some(String::from_utf8_lossy(&output.stdout).into_owned())
             }
             Err(error) => {
-                eprintln!("SKIPPED: psql is absent ({error}), so its commands were not checked");
+                skipped(&format!("psql is absent ({error}), so its commands were not checked"));
                 None
             }
         }

@@ -16,6 +16,12 @@ pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
+/// Says what is not tested because something is not installed; fails where all of it has to be, as in continuous integration.
+pub fn skipped(why: &str) {
+    assert!(std::env::var("LAKEWIRE_SKIPS").as_deref() != Ok("refused"), "{why}");
+    eprintln!("SKIPPED: {why}");
+}
+
 /// The folder of real data; `None`, said aloud, where it is absent.
 pub fn shared_data() -> Option<PathBuf> {
     let folder = root().join("../shared/data");
@@ -168,7 +174,7 @@ pub fn real_demo() -> Option<&'static Server> {
 pub fn python(arguments: &[&str], code: &str) -> Option<String> {
     let python = root().join(".venv/bin/python");
     if !python.exists() {
-        eprintln!("SKIPPED: .venv is absent, scripts/test makes it");
+        skipped(".venv is absent, scripts/test makes it");
         return None;
     }
     // threads of some packages abort the interpreter as it ends, after all is checked
@@ -183,7 +189,7 @@ pub fn python(arguments: &[&str], code: &str) -> Option<String> {
 pub fn psql(url: &str, arguments: &[&str]) -> Option<String> {
     let run = Command::new("psql").arg(url).args(["-X", "-v", "ON_ERROR_STOP=1"]).args(arguments).output();
     let Ok(output) = run else {
-        eprintln!("SKIPPED: psql is not installed");
+        skipped("psql is not installed");
         return None;
     };
     let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::support::{LAKEWIRE, Server, root};
+use crate::support::{LAKEWIRE, Server, root, skipped};
 
 /// A certificate of its own authority for `localhost` and 127.0.0.1, and its key; `None`, said aloud, without openssl.
 fn certificate(folder: &Path, name: &str) -> Option<(PathBuf, PathBuf)> {
@@ -20,7 +20,7 @@ fn certificate(folder: &Path, name: &str) -> Option<(PathBuf, PathBuf)> {
         Ok(output) if output.status.success() => Some((certificate, key)),
         Ok(output) => panic!("openssl: {}", String::from_utf8_lossy(&output.stderr)),
         Err(_) => {
-            eprintln!("SKIPPED: openssl is not installed");
+            skipped("openssl is not installed");
             None
         }
     }

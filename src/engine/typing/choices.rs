@@ -1,5 +1,6 @@
 //! Where several expressions become one column: CASE, COALESCE, IN, ARRAY, VALUES. PostgreSQL's common type.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef};
@@ -58,7 +59,7 @@ pub(super) fn alike(
     context: &str,
 ) -> Result<(Vec<Expr>, Option<FieldRef>)> {
     let (exprs, known) = documents(typing, exprs, schema)?;
-    match common(&told(&exprs, &known), context)? {
+    match common(told(&exprs, &known).as_ref(), context)? {
         Some((pg_type, field)) => {
             let read = exprs.into_iter().zip(&known).map(|(expr, operand)| match operand {
                 Operand::Known(own, given) if kind(own) == Kind::Number && number_rank(own) < number_rank(&pg_type) => {
@@ -84,11 +85,13 @@ pub(super) fn alike(
 }
 
 /// What is known for sure: a text that stands there may be the value of a parameter that is of another type.
-fn told(exprs: &[Expr], known: &[Operand]) -> Vec<Operand> {
+fn told<'a>(exprs: &[Expr], known: &'a [Operand]) -> Cow<'a, [Operand]> {
     let is_other = |operand: &Operand| operand.known().is_some_and(|(of, _)| !is_plain(kind(of)));
-    let others = known.iter().any(is_other);
+    if !known.iter().any(is_other) {
+        return Cow::Borrowed(known);
+    }
     let told = exprs.iter().zip(known).map(|(expr, operand)| match expr {
-        Expr::Literal(value, _) if others && is_text(&value.data_type()) => Operand::Unknown,
+        Expr::Literal(value, _) if is_text(&value.data_type()) => Operand::Unknown,
         _ => operand.clone(),
     });
     told.collect()

@@ -126,7 +126,7 @@ fn named(column: &Field) -> Option<FieldRef> {
     Some(Arc::new(Field::new("", column.data_type().clone(), true).with_metadata(metadata)))
 }
 
-/// Checks a value for a column whose type its Arrow type does not tell: documents, `uuid`, `oid`, arrays of such.
+/// Checks a value for a column whose type its Arrow type does not tell: documents, `uuid`, arrays of any.
 ///
 /// # Errors
 /// `42804`, naming the column.
@@ -201,8 +201,9 @@ fn is_named_assignable(from: &Type, to: &Type) -> bool {
     match *to {
         Type::JSON | Type::JSONB => matches!(*from, Type::JSON | Type::JSONB),
         Type::UUID => *from == Type::UUID,
-        Type::OID => !is_text && !matches!(*from, Type::FLOAT4 | Type::FLOAT8 | Type::NUMERIC),
-        Type::INT2 | Type::INT4 | Type::INT8 | Type::FLOAT4 | Type::FLOAT8 | Type::NUMERIC | Type::BOOL => !is_text,
+        Type::INT2 | Type::INT4 | Type::INT8 | Type::FLOAT4 | Type::FLOAT8 | Type::NUMERIC | Type::OID | Type::BOOL => {
+            !is_text
+        }
         _ => true,
     }
 }

@@ -30,7 +30,7 @@ struct Case {
 #[tokio::test]
 async fn statements_of_tools_are_answered_as_by_postgres() {
     let Some(reference) = Reference::start() else {
-        eprintln!("SKIPPED: no PostgreSQL 15 is installed to compare with");
+        support::skipped("no PostgreSQL 15 is installed to compare with");
         return;
     };
     let lake = LakeOfTables::start();
