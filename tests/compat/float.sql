@@ -90,3 +90,6 @@ insert into of_reals select 1e39;
 update of_reals set a = 1e39;
 select * from of_reals order by 1;
 drop table of_reals;
+-- a numeric of a precision holds no infinity
+select 'infinity'::float8::numeric(12,2);
+select '-infinity'::float4::numeric(12,2);

@@ -116,5 +116,15 @@ select set_config('bytea_output', 'escape', false) from pg_show_all_settings() w
 show bytea_output;
 select set_config(name, '11MB', false) from pg_settings where name = 'work_mem';
 show work_mem;
+select set_config('work_mem', '7MB', false) as w, 1 as k from (select 1) x order by k;
+show work_mem;
+select distinct set_config('work_mem', '8MB', false) from generate_series(1, 3);
+show work_mem;
+prepare sets as select set_config('work_mem', $1, false) from generate_series(1, $2) g where g > $3;
+execute sets('9MB', 3, 1);
+show work_mem;
+execute sets('10MB', 3, 5);
+show work_mem;
+deallocate sets;
 reset work_mem;
 reset bytea_output;
