@@ -363,3 +363,11 @@ select * from of_around;
 select (select max(y.id) from (select d.id union select e.id from within e) y) from around d;
 drop view of_around;
 drop table around, within;
+-- A query within orders by its own column where its list gives the name to a column of the query around.
+select d.id, x.* from departments d, lateral (select d.id, e.name from employees e where e.department_id = d.id order by e.id limit 1) x order by 1;
+select d.id, x.* from departments d, lateral (select d.id as id, e.name from employees e where e.department_id = d.id order by e.id desc limit 1) x order by 1;
+select d.id, x.* from departments d, lateral (select d.title as name, e.salary from employees e where e.department_id = d.id order by e.name desc limit 1) x order by 1;
+select d.title, (select d.id from employees e where e.department_id = d.id order by e.id desc limit 1) as has from departments d order by 1;
+select d.id, x.* from departments d, lateral (select d.id, m.name from employees e left join employees m on m.id = e.manager_id where e.department_id = d.id order by e.id, m.id limit 1) x order by 1;
+select d.id, x.* from departments d, lateral (select d.id as n from employees e where e.department_id = d.id order by n, e.id limit 1) x order by 1;
+select d.id, x.* from departments d, lateral (select d.id, e.name from employees e where e.department_id = d.id order by id limit 1) x order by 1, 3;

@@ -15,6 +15,7 @@ mod foreign;
 mod golden;
 mod history;
 mod ingest;
+mod kept;
 mod kills;
 mod maintenance;
 mod rights;

@@ -32,7 +32,7 @@ impl Rule for Rewriter {
             Some(OrderByKind::Expressions(by)) => by.as_mut_slice(),
             _ => &mut [],
         };
-        for by in by.iter_mut().filter(|by| misread(&by.expr, &select.projection)) {
+        for by in by.iter_mut().filter(|by| misread(&by.expr, select)) {
             if let Some(place) = place_in(&by.expr, &select.projection) {
                 by.expr = Expr::Value(Value::Number(place.to_string(), false).with_empty_span());
             }
@@ -43,7 +43,7 @@ impl Rule for Rewriter {
         let Some(shown) = select.projection.iter().map(shown).collect::<Option<Vec<Ident>>>() else { return };
         let hidden: Vec<&mut OrderByExpr> = by.iter_mut().filter(|by| !names_result(&by.expr, &shown)).collect();
         let renames = returns_rows && reads_as_named(select);
-        let hides = hidden.iter().any(|by| returns_rows || asks(&by.expr) || misread(&by.expr, &select.projection));
+        let hides = hidden.iter().any(|by| returns_rows || asks(&by.expr) || misread(&by.expr, select));
         if !hides && !renames {
             return;
         }
@@ -73,31 +73,62 @@ impl Rule for Rewriter {
 }
 
 /// Whether the expression, and not a name alone, reads a column whose name the list gives to something else.
-fn misread(expr: &Expr, projection: &[SelectItem]) -> bool {
+fn misread(expr: &Expr, select: &Select) -> bool {
     if matches!(expr, Expr::Identifier(_)) {
         return false;
     }
     let read = visit_expressions(expr, |expr| {
-        let name = match expr {
-            Expr::Identifier(name) => Some(name),
-            Expr::CompoundIdentifier(path) => path.last(),
-            _ => None,
-        };
-        let given = name.is_some_and(|name| projection.iter().any(|item| gives_otherwise(item, &folded(name))));
+        let given =
+            path_of(expr).is_some_and(|path| select.projection.iter().any(|item| gives_otherwise(item, path, select)));
         if given { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });
     read.is_break()
 }
 
-/// Whether the item gives the name to anything but the column that has it.
-fn gives_otherwise(item: &SelectItem, name: &str) -> bool {
-    let SelectItem::ExprWithAlias { expr, alias } = item else { return false };
-    let column = match expr {
-        Expr::Identifier(column) => Some(column),
-        Expr::CompoundIdentifier(path) => path.last(),
+/// The column that the expression is, as it is written.
+fn path_of(expr: &Expr) -> Option<&[Ident]> {
+    match expr {
+        Expr::Identifier(name) => Some(std::slice::from_ref(name)),
+        Expr::CompoundIdentifier(path) => Some(path),
         _ => None,
+    }
+}
+
+/// Whether the item gives the name of the column that is read to anything but it: a column of a query around, too.
+fn gives_otherwise(item: &SelectItem, read: &[Ident], select: &Select) -> bool {
+    let (expr, alias) = match item {
+        SelectItem::ExprWithAlias { expr, alias } => (expr, Some(alias)),
+        SelectItem::UnnamedExpr(expr) => (expr, None),
+        _ => return false,
     };
-    folded(alias) == name && column.is_none_or(|column| folded(column) != name)
+    let (Some(name), column) = (read.last(), path_of(expr)) else { return false };
+    let is = |given: &Ident| folded(given) == folded(name);
+    let is_there = column.and_then(<[Ident]>::last).is_some_and(is);
+    if alias.is_some_and(|alias| !is(alias)) || alias.is_none() && !is_there {
+        return false;
+    }
+    let is_around = match (column, read) {
+        (Some([.., relation, _]), [.., own, _]) => folded(relation) != folded(own) && !stands_in_from(relation, select),
+        _ => false,
+    };
+    !is_there || is_around
+}
+
+/// Whether a relation of the name may stand in FROM.
+fn stands_in_from(name: &Ident, select: &Select) -> bool {
+    let mut factors = select
+        .from
+        .iter()
+        .flat_map(|from| std::iter::once(&from.relation).chain(from.joins.iter().map(|join| &join.relation)));
+    factors.any(|factor| match factor {
+        TableFactor::Table { alias: Some(alias), .. } | TableFactor::Derived { alias: Some(alias), .. } => {
+            folded(&alias.name) == folded(name)
+        }
+        TableFactor::Table { name: table, alias: None, .. } => {
+            table.0.last().and_then(|part| part.as_ident()).is_some_and(|last| folded(last) == folded(name))
+        }
+        _ => true,
+    })
 }
 
 /// Which item, from 1, computes the expression.
