@@ -192,6 +192,13 @@ impl Error {
             "No operator matches the given name and argument types. You might need to add explicit type casts.",
         )
     }
+    /// No `operator` before an operand of this type.
+    pub fn no_operator_before(operator: &str, operand: &str) -> Self {
+        let message = format!("operator does not exist: {operator} {operand}");
+        Self::new(ErrorKind::UndefinedFunction, message).with_hint(
+            "No operator matches the given name and argument type. You might need to add an explicit type cast.",
+        )
+    }
     pub fn internal(message: impl Into<String>) -> Self {
         Self::new(ErrorKind::Internal, message)
     }
@@ -222,15 +229,33 @@ impl Error {
         self.0.source = Some(source.into());
         self
     }
-    /// What was being done, as PostgreSQL's CONTEXT tells it: `COPY t, line 3`.
+    /// What was being done, as PostgreSQL's CONTEXT tells it: `COPY t, line 3`. A line each, the innermost first.
     pub fn in_context(mut self, context: impl Into<String>) -> Self {
-        self.0.server_context = Some(context.into());
+        let context = context.into();
+        self.0.server_context = Some(match self.0.server_context {
+            Some(inner) => format!("{inner}\n{context}"),
+            None => context,
+        });
         self
     }
     /// Puts `context: ` before the message.
     pub fn context(mut self, context: impl fmt::Display) -> Self {
         self.0.message = format!("{context}: {}", self.0.message);
         self
+    }
+    /// The same for whoever is told, without its source: errors of others cannot be cloned.
+    pub fn as_told(&self) -> Self {
+        let Inner { kind, message, detail, hint, position, server_context, about, source: _ } = self.0.as_ref();
+        Self(Box::new(Inner {
+            kind: *kind,
+            message: message.clone(),
+            detail: detail.clone(),
+            hint: hint.clone(),
+            position: *position,
+            server_context: server_context.clone(),
+            about: about.clone(),
+            source: None,
+        }))
     }
     pub fn kind(&self) -> ErrorKind {
         self.0.kind

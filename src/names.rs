@@ -6,7 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::error::{Error, ErrorKind};
+use crate::error::{About, Error, ErrorKind};
 
 /// A table or view, always with its schema: `gold.daily_sales`. Both parts are as stored (already case-folded).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -21,6 +21,10 @@ pub type ModelName = TableName;
 impl TableName {
     pub fn new(schema: impl Into<String>, name: impl Into<String>) -> Self {
         Self { schema: schema.into(), name: name.into() }
+    }
+    /// What an error says that it is about.
+    pub fn about(&self) -> About {
+        About { schema: self.schema.clone(), table: self.name.clone(), ..About::default() }
     }
     /// For SQL text: each part quoted where it must be.
     pub fn quoted(&self) -> String {

@@ -297,7 +297,7 @@ pub(super) fn postgres_type(arrow: &str) -> &str {
 fn from_arrow(error: &ArrowError) -> Error {
     match error {
         ArrowError::DivideByZero => Error::new(ErrorKind::DivisionByZero, "division by zero"),
-        ArrowError::ArithmeticOverflow(message) => Error::new(ErrorKind::NumericOutOfRange, overflow(message)),
+        ArrowError::ArithmeticOverflow(message) => overflow(message),
         ArrowError::ExternalError(inner) => match inner.downcast_ref::<DataFusionError>() {
             Some(nested) => from_text(nested),
             None => from_words(&inner.to_string()),
@@ -343,10 +343,10 @@ fn from_words(message: &str) -> Error {
         return Error::new(ErrorKind::DivisionByZero, "division by zero");
     }
     if lower.contains("overflow") || lower.contains("too large to store") || lower.contains("too small to store") {
-        return Error::new(ErrorKind::NumericOutOfRange, overflow(&text));
+        return overflow(&text);
     }
     if lower.contains("can't cast value") || lower.contains("cannot cast to") && lower.contains("overflow") {
-        return Error::new(ErrorKind::NumericOutOfRange, overflow(&text));
+        return overflow(&text);
     }
     if let Some(error) = bad_text(&text).or_else(|| bad_regex(&text)) {
         return error;

@@ -22,7 +22,7 @@ use datafusion::logical_expr::{
 use datafusion::scalar::ScalarValue;
 
 use crate::error::{Error, ErrorKind};
-use crate::pgtypes::{Exact, FREE, QUOTIENT, is_of_values, nearest_doubles, quotient, rescaled};
+use crate::pgtypes::{self, Exact, FREE, QUOTIENT, is_of_values, nearest_doubles, quotient, rescaled};
 
 const DIGITS: u8 = 38;
 
@@ -443,20 +443,10 @@ fn numeric_of(value: f64, digits: usize, wanted: i8) -> Option<i128> {
 }
 
 fn overflow(precision: u8, scale: i8) -> DataFusionError {
-    let most = match i32::from(precision) - i32::from(scale) {
-        0 => "1".to_owned(),
-        whole => format!("10^{whole}"),
-    };
-    let detail =
-        format!("A field with precision {precision}, scale {scale} must round to an absolute value less than {most}.");
-    field_overflow(detail)
+    DataFusionError::External(Box::new(pgtypes::field_overflow(precision, scale)))
 }
 
 fn infinite(precision: u8, scale: i8) -> DataFusionError {
-    field_overflow(format!("A field with precision {precision}, scale {scale} cannot hold an infinite value."))
-}
-
-fn field_overflow(detail: String) -> DataFusionError {
-    let error = Error::new(ErrorKind::NumericOutOfRange, "numeric field overflow");
-    DataFusionError::External(Box::new(error.with_detail(detail)))
+    let detail = format!("A field with precision {precision}, scale {scale} cannot hold an infinite value.");
+    DataFusionError::External(Box::new(pgtypes::field_overflow(precision, scale).with_detail(detail)))
 }

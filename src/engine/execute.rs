@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::catalog::TableProvider;
-use datafusion::common::TableReference;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::common::{JoinType, TableReference};
 use datafusion::config::ConfigOptions;
 use datafusion::datasource::source_as_provider;
 use datafusion::error::Result as DataFusionResult;
 use datafusion::execution::{SessionState, TaskContext};
-use datafusion::logical_expr::{Expr, LogicalPlan, Volatility};
+use datafusion::logical_expr::utils::grouping_set_to_exprlist;
+use datafusion::logical_expr::{Distinct, Expr, LogicalPlan, LogicalPlanBuilder, Volatility};
 use datafusion::optimizer::AnalyzerRule;
 use datafusion::optimizer::analyzer::type_coercion::TypeCoercion;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
@@ -22,7 +23,7 @@ use super::optimizer::FewRows;
 use super::runtime::Resources;
 use super::stream::{BatchStream, Guard};
 use super::system::SystemTableProvider;
-use super::{errors, exact};
+use super::{errors, exact, system_columns};
 use crate::dialect::visible_name;
 use crate::error::Result;
 use crate::pgcatalog;
@@ -60,57 +61,116 @@ pub(super) fn client_schema(plan: &LogicalPlan) -> SchemaRef {
     Arc::new(Schema::new(schema.fields().iter().enumerate().map(mark).collect::<Vec<_>>()))
 }
 
-/// [`client_schema`] with the tables' columns that the result's columns are: `origin` finds their numbers.
-pub(super) fn described(plan: &LogicalPlan, origin: impl Fn(&TableReference, &str) -> Option<(u32, i16)>) -> SchemaRef {
+/// The OID of a relation, and the number of a column in it.
+pub(super) type Origin = (u32, i16);
+
+/// [`client_schema`] with the relations' columns that the result's columns are: `origin` finds the numbers of a column that
+/// a scan reads, by the scan's name and the column's place in it.
+pub(super) fn described(plan: &LogicalPlan, origin: impl Fn(&TableReference, usize) -> Option<Origin>) -> SchemaRef {
     let schema = client_schema(plan);
-    let mark = |(index, field): (usize, &Arc<Field>)| match source(plan, index) {
-        Some(Source::Column(table, column)) => match origin(&table, &column) {
+    let mark = |(index, field): (usize, &Arc<Field>)| match source(plan, index, Asked::Origin) {
+        Some(Source::Column(table, column)) => match origin(&table, column) {
             Some(origin) => Arc::new(pgtypes::with_origin(field, origin)),
             None => field.clone(),
         },
+        Some(Source::Of(origin)) => Arc::new(pgtypes::with_origin(field, origin)),
         _ => field.clone(),
     };
     Arc::new(Schema::new(schema.fields().iter().enumerate().map(mark).collect::<Vec<_>>()))
 }
 
+/// [`client_schema`] of a plan that parameters were put in, with the origins that are known of its columns.
+pub(super) fn described_as(plan: &LogicalPlan, known: &Schema) -> SchemaRef {
+    let schema = client_schema(plan);
+    let mark = |(field, known): (&Arc<Field>, &Arc<Field>)| match pgtypes::column_origin(known) {
+        None => field.clone(),
+        Some(origin) => Arc::new(pgtypes::with_origin(field, origin)),
+    };
+    Arc::new(Schema::new(schema.fields().iter().zip(known.fields()).map(mark).collect::<Vec<_>>()))
+}
+
+/// The plan of a relation that is taken apart where it is read, so that [`described`] knows its columns again.
+pub(super) fn of_relation(plan: LogicalPlan, oid: u32) -> DataFusionResult<LogicalPlan> {
+    LogicalPlanBuilder::from(plan).alias(TableReference::partial(RELATION, oid.to_string()))?.build()
+}
+
+const RELATION: &str = "relation";
+
+fn relation_marked(alias: &TableReference) -> Option<u32> {
+    alias.table().parse().ok().filter(|_| alias.schema() == Some(RELATION))
+}
+
 /// What a column of a result is, where it is not computed.
 enum Source {
-    Column(TableReference, String),
+    /// Of a scan of that name, the column at that place.
+    Column(TableReference, usize),
+    Of(Origin),
     Cast,
+}
+
+/// What is asked about a column's source.
+#[derive(Clone, Copy, PartialEq)]
+enum Asked {
+    /// Whether its precision was declared; within views, too.
+    Precision,
+    /// Which column of which relation it is, as the statement names them. What set operations give is none's.
+    Origin,
 }
 
 /// Whether a column's precision was declared: by a table, or by a cast.
 pub(super) fn is_declared(plan: &LogicalPlan, index: usize) -> bool {
-    source(plan, index).is_some()
+    source(plan, index, Asked::Precision).is_some()
 }
 
-fn source(plan: &LogicalPlan, index: usize) -> Option<Source> {
+fn source(plan: &LogicalPlan, index: usize, asked: Asked) -> Option<Source> {
     match plan {
         LogicalPlan::TableScan(scan) => {
-            let field = scan.projected_schema.fields().get(index)?;
-            Some(Source::Column(scan.table_name.clone(), field.name().clone()))
+            let index = scan.projection.as_ref().map_or(Some(index), |projection| projection.get(index).copied())?;
+            Some(Source::Column(scan.table_name.clone(), index))
         }
-        LogicalPlan::Projection(projection) => source_in(projection.expr.get(index)?, &projection.input),
-        LogicalPlan::Aggregate(aggregate) => source_in(aggregate.group_expr.get(index)?, &aggregate.input),
-        LogicalPlan::Window(window) if index < window.input.schema().fields().len() => source(&window.input, index),
-        LogicalPlan::Join(join) => {
-            let left = join.left.schema().fields().len();
-            if index < left { source(&join.left, index) } else { source(&join.right, index - left) }
+        LogicalPlan::Projection(projection) => source_in(projection.expr.get(index)?, &projection.input, asked),
+        LogicalPlan::Aggregate(aggregate) => {
+            let by = grouping_set_to_exprlist(&aggregate.group_expr).ok()?;
+            source_in(by.get(index)?, &aggregate.input, asked)
         }
-        LogicalPlan::Filter(_)
-        | LogicalPlan::Sort(_)
-        | LogicalPlan::Limit(_)
-        | LogicalPlan::Distinct(_)
-        | LogicalPlan::SubqueryAlias(_) => source(plan.inputs().first()?, index),
+        LogicalPlan::Window(window) if index < window.input.schema().fields().len() => {
+            source(&window.input, index, asked)
+        }
+        LogicalPlan::Join(join) => match join.join_type {
+            // INTERSECT and EXCEPT: a query's own conditions are none of a join yet
+            JoinType::LeftSemi | JoinType::LeftAnti if asked == Asked::Origin => None,
+            _ => {
+                let left = join.left.schema().fields().len();
+                if index < left { source(&join.left, index, asked) } else { source(&join.right, index - left, asked) }
+            }
+        },
+        LogicalPlan::SubqueryAlias(alias) => match relation_marked(&alias.alias) {
+            Some(oid) if asked == Asked::Origin => {
+                let system = system_columns::number(alias.schema.field(index).name());
+                Some(Source::Of((oid, system.or_else(|| i16::try_from(index + 1).ok())?)))
+            }
+            _ => source(&alias.input, index, asked),
+        },
+        LogicalPlan::Distinct(Distinct::On(on)) => source_in(on.select_expr.get(index)?, &on.input, asked),
+        LogicalPlan::Unnest(unnest) => {
+            let index = *unnest.dependency_indices.get(index)?;
+            let is_taken_apart = unnest.list_type_columns.iter().any(|(column, _)| *column == index)
+                || unnest.struct_type_columns.contains(&index);
+            if is_taken_apart { None } else { source(&unnest.input, index, asked) }
+        }
+        LogicalPlan::Subquery(subquery) => source(&subquery.subquery, index, asked),
+        LogicalPlan::Filter(_) | LogicalPlan::Sort(_) | LogicalPlan::Limit(_) | LogicalPlan::Distinct(_) => {
+            source(plan.inputs().first()?, index, asked)
+        }
         _ => None,
     }
 }
 
-fn source_in(expr: &Expr, input: &LogicalPlan) -> Option<Source> {
+fn source_in(expr: &Expr, input: &LogicalPlan, asked: Asked) -> Option<Source> {
     match expr {
-        Expr::Alias(alias) => source_in(&alias.expr, input),
+        Expr::Alias(alias) => source_in(&alias.expr, input, asked),
         Expr::Cast(_) => Some(Source::Cast),
-        Expr::Column(column) => source(input, input.schema().maybe_index_of_column(column)?),
+        Expr::Column(column) => source(input, input.schema().maybe_index_of_column(column)?, asked),
         _ => None,
     }
 }

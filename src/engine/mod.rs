@@ -24,6 +24,7 @@ mod frame_parameters;
 mod from_entries;
 mod history;
 mod interrupt;
+mod lifted;
 mod locks;
 mod math;
 mod memory;
@@ -84,7 +85,7 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
-use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::arrow::datatypes::{Field, SchemaRef};
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::scalar::ScalarValue;
@@ -109,7 +110,7 @@ use crate::dialect::{self, Statement};
 use crate::error::Result;
 use crate::functions;
 use crate::pgcatalog::{Facts, Metadata};
-use crate::pgfunctions::SessionStyle;
+use crate::pgfunctions::{SessionStyle, type_name};
 use planner::Planner;
 use remembered::Remembered;
 use runtime::Resources;
@@ -357,6 +358,16 @@ pub struct Call {
     pub name: String,
     pub positional: Vec<ScalarValue>,
     pub named: Vec<(String, ScalarValue)>,
+}
+
+impl Call {
+    /// The call by its types, as PostgreSQL names one that it does not know.
+    pub fn types_told(&self) -> String {
+        let told = |value: &ScalarValue| type_name(&Field::new("", value.data_type(), true));
+        let positional = self.positional.iter().map(told);
+        let named = self.named.iter().map(|(name, value)| format!("{name} => {}", told(value)));
+        format!("{}({})", self.name, positional.chain(named).collect::<Vec<_>>().join(", "))
+    }
 }
 
 #[derive(Debug, Clone, Copy)]

@@ -8,14 +8,13 @@ use std::sync::atomic::Ordering;
 use datafusion::catalog::TableProvider;
 use datafusion::common::TableReference;
 use datafusion::datasource::{MemTable, ViewTable};
-use datafusion::sql::sqlparser::ast;
 
 use super::buffered::WithBuffered;
 use super::errors::{self, nearest};
+use super::execute::{Origin, of_relation};
 use super::planner::Planner;
 use super::system::{self, SystemTableProvider};
 use super::unpopulated::Unpopulated;
-use super::write::names::reference;
 use crate::catalog::{Object, ObjectKind, Privilege};
 use crate::dialect;
 use crate::error::{Error, ErrorKind, Result};
@@ -32,24 +31,15 @@ pub(super) enum Relation {
 }
 
 impl Planner {
-    /// The OID of a table and the number of its column, where a name in a plan is a table's. Views are taken apart there, and
-    /// a statement that reads one is not told.
-    pub(super) fn origins(&self, statement: &ast::Statement) -> impl Fn(&TableReference, &str) -> Option<(u32, i16)> {
-        let mut reads_view = false;
-        let _ = ast::visit_relations(statement, |name| {
-            let object = reference(name).and_then(|name| self.relation(&name));
-            reads_view |=
-                matches!(object, Ok(Relation::Object(object)) if matches!(object.kind, ObjectKind::View { .. }));
-            std::ops::ControlFlow::<()>::Continue(())
-        });
-        move |table, column| {
-            let object = match self.relation(table) {
-                Ok(Relation::Object(object)) if !reads_view => object,
-                _ => return None,
-            };
-            let place = object.columns.iter().position(|known| known.name == column)?;
-            Some((object.oid, i16::try_from(place + 1).ok()?))
-        }
+    /// The OID of the relation that a scan of the name reads, and the number of its column at a place.
+    pub(super) fn origin(&self, scanned: &TableReference, place: usize) -> Option<Origin> {
+        let oid = match self.relation(scanned).ok()? {
+            Relation::Object(object) => object.oid,
+            Relation::Provider(_) => {
+                self.metadata().relation_named(&scanned.to_quoted_string(), self.search_path())?.oid
+            }
+        };
+        Some((oid, i16::try_from(place + 1).ok()?))
     }
 
     /// The relation a reference names.
@@ -182,7 +172,7 @@ impl Planner {
         let in_view = |error: Error| error.without_position().context(format!("view \"{}\"", object.name));
         let statement = dialect::parse_single(definition).map_err(in_view)?;
         let plan = Box::pin(self.plan_at(&statement, depth + 1)).await.map_err(in_view)?;
-        let plan = self.visible(plan)?;
+        let plan = of_relation(self.visible(plan)?, object.oid).map_err(errors::from_datafusion)?;
         Ok(Arc::new(ViewTable::new(plan, Some(definition.to_owned()))))
     }
 }

@@ -25,6 +25,9 @@ pub(super) fn in_postgres_words(text: &str) -> Option<Error> {
     if let Some(window) = between(text, "he window ", " is not defined") {
         return Some(Error::new(ErrorKind::UndefinedObject, format!("window \"{window}\" does not exist")));
     }
+    if text.contains("nary operator '-' only supports") {
+        return Some(Error::no_operator_before("-", "text"));
+    }
     operator(text)
         .or_else(|| position_out_of_list(text))
         .or_else(|| fixed(text))
@@ -45,8 +48,6 @@ const FIXED: &[(&str, ErrorKind, &str)] = &[
         ErrorKind::WindowingError,
         "window functions are not allowed in WHERE",
     ),
-    ("unary operator '-' only supports", ErrorKind::UndefinedFunction, "operator does not exist: - text"),
-    ("Unary operator '-' only supports", ErrorKind::UndefinedFunction, "operator does not exist: - text"),
     ("ggregate function calls cannot be nested", ErrorKind::GroupingError, "aggregate function calls cannot be nested"),
     ("LIMIT must be >", ErrorKind::InvalidRowCountInLimit, "LIMIT must not be negative"),
     ("OFFSET must be >", ErrorKind::InvalidRowCountInOffset, "OFFSET must not be negative"),

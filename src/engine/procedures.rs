@@ -146,7 +146,7 @@ pub(super) async fn call_procedure(
     }
     check_rights(&session.planner_now().await?, &evaluated)?;
     let procedures = session.shared.procedures.get().cloned().ok_or_else(|| {
-        Error::new(ErrorKind::UndefinedFunction, format!("procedure {} does not exist", evaluated.name))
+        Error::new(ErrorKind::UndefinedFunction, format!("procedure {} does not exist", evaluated.types_told()))
     })?;
     let guard = session.guard.clone();
     let running = procedures.call(evaluated, session.notice_sink(), guard.cancel.clone());

@@ -48,11 +48,12 @@ impl Session {
     ) -> Result<BatchStream> {
         let guard = self.guard.clone();
         locks::take(self, &prepared.statement).await?;
+        let statement = prepared.lifted.as_ref().map_or(prepared.statement.as_ref(), |(lifted, _)| &lifted.statement);
         let planned = match &prepared.plan {
             Some(planned) if self.still_holds(planned).await? => planned.clone(),
             _ => {
                 let types: Vec<_> = prepared.parameters.iter().cloned().map(Some).collect();
-                let planned = guard.run(Box::pin(self.plan(&prepared.statement, &types))).await?;
+                let planned = guard.run(Box::pin(self.plan(statement, &types))).await?;
                 let changed = prepared.schema.as_ref().is_some_and(|schema| !same_columns(schema, &planned.schema));
                 if changed {
                     return Err(other_columns());
@@ -82,8 +83,12 @@ impl Session {
                 optimized
             }
         };
+        let optimized = match &prepared.lifted {
+            Some((lifted, values)) => bind(&optimized, &lifted.statement, values)?.unwrap_or(optimized),
+            None => optimized,
+        };
         let schema = match &bound {
-            Some(bound) => execute::client_schema(bound),
+            Some(bound) => execute::described_as(bound, &planned.schema),
             None => planned.schema.clone(),
         };
         execute::optimized_rows(&self.shared.resources, &state, optimized, schema, rows_guard).await
@@ -120,7 +125,7 @@ impl Session {
         let work = async move {
             let logical = planner.plan_shown(&statement).await.map_err(|error| locate(error, &statement))?;
             let logical = reg_values::shown(logical).map_err(super::errors::from_datafusion)?;
-            let schema = execute::described(&logical, planner.origins(&statement.ast));
+            let schema = execute::described(&logical, |scanned, place| planner.origin(scanned, place));
             Ok((logical, schema, planner.follows_head()))
         };
         let (logical, schema, follows_head) = self.shared.resources.workers().apart(work).await?;

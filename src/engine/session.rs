@@ -11,6 +11,7 @@ use datafusion::sql::sqlparser::ast;
 
 use super::copy::CopyFrom;
 use super::cursors::Cursors;
+use super::lifted::Lifted;
 use super::planned::Planned;
 use super::queries::States;
 use super::sessions::SessionEntry;
@@ -91,6 +92,8 @@ pub struct Prepared {
     pub(super) plan: Option<Arc<Planned>>,
     /// The query inside DECLARE or COPY; that inside EXPLAIN and CREATE TABLE AS where parameters have to be told.
     pub(super) query: Option<Arc<Prepared>>,
+    /// What is planned in the statement's place, with values for its parameters.
+    pub(super) lifted: Option<(Lifted, Vec<ScalarValue>)>,
 }
 
 /// What executing a statement gives.
@@ -368,10 +371,14 @@ impl Session {
         if write::changes_rows(&statement.ast) {
             return Box::pin(write::prepare(self, statement, hints)).await;
         }
+        let lifted = self.lifted(&statement).await?;
         let (plan, schema) = match &statement.ast {
             ast if write::is_write(ast) => (None, None),
             ast::Statement::Query(query) => {
-                let planned = self.plan(&statement, hints).await?;
+                let planned = match &lifted {
+                    Some((planned, ..)) => planned.clone(),
+                    None => self.plan(&statement, hints).await?,
+                };
                 locks::check(&statement, query, &planned.logical)?;
                 let schema = planned.schema.clone();
                 (Some(planned), Some(schema))
@@ -383,11 +390,25 @@ impl Session {
         };
         let query = self.prepare_inner(&statement, hints).await?;
         let parameters = match (&plan, &query) {
+            _ if lifted.is_some() => Vec::new(),
             (Some(planned), _) => parameters::types(&planned.logical, &statement, hints)?,
             (None, Some(query)) => query.parameters.clone(),
             (None, None) => control::parameter_types(&statement, hints),
         };
-        Ok(Prepared { statement, parameters, schema, plan, query })
+        let lifted = lifted.map(|(_, lifted, values)| (lifted, values));
+        Ok(Prepared { statement, parameters, schema, plan, query, lifted })
+    }
+
+    /// The plan of the statement with parameters in place of OIDs, if it can be planned so.
+    async fn lifted(&mut self, statement: &Statement) -> Result<Option<(Arc<Planned>, Lifted, Vec<ScalarValue>)>> {
+        let Some(lifted) = Lifted::of(statement) else { return Ok(None) };
+        let planned = match self.plan(&lifted.statement, &[]).await {
+            Ok(planned) if planned.reads_catalogs => planned,
+            Err(error) if error.kind() == ErrorKind::QueryCanceled => return Err(error),
+            _ => return Ok(None),
+        };
+        let values = lifted.values(&planned.logical);
+        Ok(values.map(|values| (planned, lifted, values)))
     }
 
     /// The query inside DECLARE or COPY; that inside EXPLAIN and CREATE TABLE AS where parameters have to be told.

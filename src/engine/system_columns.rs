@@ -9,6 +9,7 @@
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::ops::Neg;
 use std::sync::{Arc, LazyLock};
 
 use datafusion::arrow::array::{AsArray, StringViewBuilder};
@@ -26,12 +27,14 @@ use datafusion::logical_expr::{
 use datafusion::scalar::ScalarValue;
 use datafusion::sql::sqlparser::ast::Statement;
 
+use super::execute::of_relation;
 use super::names::Relation;
 use super::planner::Planner;
 use super::tree::system_columns::{named, with_system_columns};
 use super::{SessionInfo, errors};
 use crate::catalog::{Object, ObjectKind};
 use crate::error::Result;
+use crate::pgcatalog::SYSTEM_COLUMNS;
 use crate::pgtypes::{PG_TYPE_KEY, Type};
 use crate::table::{FILE_COLUMN, ROW_COLUMN, Snapshot};
 
@@ -116,7 +119,7 @@ pub(super) fn placed(
     let plan = LogicalPlanBuilder::scan("t", source, None).and_then(|scan| {
         let system = wanted.iter().map(|name| value(name, object.oid, version_of(snapshot), &place));
         let own = columns.iter().map(|name| named_column(name));
-        scan.project(own.chain(system))?.build()
+        of_relation(scan.project(own.chain(system))?.build()?, object.oid)
     });
     Ok(Arc::new(ViewTable::new(plan.map_err(errors::from_datafusion)?, None)))
 }
@@ -134,9 +137,16 @@ fn numbered(source: Arc<dyn TableSource>, oid: u32, version: i64, wanted: &[&str
             }
             false => (scan, lit(ScalarValue::Utf8View(None))),
         };
-        scan.project(own.into_iter().chain(wanted.iter().map(|name| value(name, oid, version, &place))))?.build()
+        let system = wanted.iter().map(|name| value(name, oid, version, &place));
+        of_relation(scan.project(own.into_iter().chain(system))?.build()?, oid)
     });
     Ok(Arc::new(ViewTable::new(plan.map_err(errors::from_datafusion)?, None)))
+}
+
+/// The number that a system column has in every table.
+pub(super) fn number(name: &str) -> Option<i16> {
+    let place = SYSTEM_COLUMNS.iter().position(|known| *known == name)?;
+    i16::try_from(place + 1).ok().map(Neg::neg)
 }
 
 fn named_column(name: &str) -> Expr {

@@ -9,8 +9,6 @@ use crate::dialect::{self, Spot, Statement, written_type};
 use crate::error::{Error, ErrorKind};
 use crate::pgfunctions::undefined_call;
 
-const OF_ONE: &str =
-    "No operator matches the given name and argument type. You might need to add an explicit type cast.";
 const SEVERAL: &str = "Could not choose a best candidate operator. You might need to add explicit type casts.";
 
 /// The error as PostgreSQL has it, at its place; `None` where it is another.
@@ -30,10 +28,7 @@ pub(super) fn as_written(error: &Error, statement: &Statement) -> Option<Error> 
         Some((None, spot)) => {
             (Error::new(ErrorKind::AmbiguousFunction, "operator is not unique: - unknown").with_hint(SEVERAL), spot)
         }
-        Some((Some(name), spot)) => {
-            let message = format!("operator does not exist: - {name}");
-            (Error::new(ErrorKind::UndefinedFunction, message).with_hint(OF_ONE), spot)
-        }
+        Some((Some(name), spot)) => (Error::no_operator_before("-", &name), spot),
         None => return None,
     };
     Some(match told.1.position(statement) {

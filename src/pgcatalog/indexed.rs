@@ -96,6 +96,14 @@ impl CatalogTable {
     }
 }
 
+/// Whether it will be a key, when the plan has its values.
+fn is_of_parameter(filter: &Expr) -> bool {
+    let Expr::BinaryExpr(equality) = filter else { return false };
+    let sides = (equality.left.as_ref(), equality.right.as_ref());
+    equality.op == Operator::Eq
+        && matches!(sides, (Expr::Column(_), Expr::Placeholder(_)) | (Expr::Placeholder(_), Expr::Column(_)))
+}
+
 impl Index {
     fn of(column: &dyn Array) -> Option<Self> {
         let row = |row: usize| u32::try_from(row).ok().filter(|_| column.is_valid(row));
@@ -125,9 +133,9 @@ impl TableProvider for CatalogTable {
         TableType::Base
     }
     fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
-        let pushed = |filter: &&Expr| match self.key(filter) {
-            Some(_) => TableProviderFilterPushDown::Inexact,
-            None => TableProviderFilterPushDown::Unsupported,
+        let pushed = |filter: &&Expr| match self.key(filter).is_some() || is_of_parameter(filter) {
+            true => TableProviderFilterPushDown::Inexact,
+            false => TableProviderFilterPushDown::Unsupported,
         };
         Ok(filters.iter().map(pushed).collect())
     }

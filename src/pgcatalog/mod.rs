@@ -32,6 +32,7 @@ pub use functions::{
 pub use indexed::is_catalog;
 pub use metadata::{Facts, Metadata, Namespace, Relation, role_oid};
 pub use routines::{Nature, argument_types, explicit_casts, implicit_casts, nature};
+pub use tables::SYSTEM_COLUMNS;
 
 /// The role that owns everything.
 pub const OWNER: &str = "lakewire";

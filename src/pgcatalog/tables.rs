@@ -168,8 +168,7 @@ pub fn all_attributes<'a>(relations: impl Iterator<Item = &'a Relation>) -> Vec<
         .collect()
 }
 
-/// What every table has beside its columns.
-/// The columns that every table has besides its own.
+/// The columns that every table has besides its own, by their numbers: the first is -1.
 pub const SYSTEM_COLUMNS: [&str; 6] = ["ctid", "xmin", "cmin", "xmax", "cmax", "tableoid"];
 
 fn system_attributes(relation: &Relation) -> impl Iterator<Item = Attribute<'_>> {

@@ -120,7 +120,7 @@ pub(super) fn row_description(schema: &Schema, formats: &[Format]) -> Result<Row
     let describe = |(field, format): (&std::sync::Arc<datafusion::arrow::datatypes::Field>, Format)| {
         let pg_type = column_type(field);
         let modifier = column_modifier(field);
-        let (table, number) = column_origin(field);
+        let (table, number) = column_origin(field).unwrap_or_default();
         let (oid, size) = (pg_type.oid(), type_size(&pg_type));
         FieldDescription::new(field.name().clone(), table.cast_signed(), number, oid, size, modifier, format.code())
     };

@@ -5,6 +5,7 @@ use datafusion::scalar::ScalarValue;
 use pgwire::api::Type;
 
 use super::array_text::ArrayText;
+use super::json_tree::Json;
 use super::params::array_of;
 use super::style::Style;
 use super::time::{self, Input};
@@ -54,10 +55,7 @@ pub(super) fn parse(pg_type: &Type, text: &str, style: &Style) -> Result<ScalarV
         }
         Type::TID => ScalarValue::Utf8(Some(tid_of(text).ok_or_else(|| malformed("tid", text))?)),
         Type::JSON | Type::JSONB => {
-            if let Err(error) = serde_json::from_str::<serde::de::IgnoredAny>(text) {
-                return Err(Error::new(ErrorKind::InvalidTextRepresentation, "invalid input syntax for type json")
-                    .with_detail(error.to_string()));
-            }
+            Json::parse(text)?;
             ScalarValue::Utf8(Some(text.to_owned()))
         }
         Type::DATE => ScalarValue::Date32(Some(time::parse_date(text, &moment(style))?)),

@@ -18,6 +18,7 @@ mod encoding;
 mod float;
 mod input;
 mod json;
+pub mod json_tree;
 mod number;
 mod numeric;
 mod params;
@@ -36,7 +37,7 @@ pub use encoding::Encoding;
 pub use input::read_text;
 pub use numeric::{
     DEVIATION, DEVIATION_SCALE, Exact, FREE, FUNCTION, QUOTIENT, QUOTIENT_SCALE, ROOT, divide as divide_exact,
-    is_held_free, is_of_values, nearest_doubles, quotient, quotient_of, rescaled,
+    field_overflow, is_held_free, is_of_values, nearest_doubles, quotient, quotient_of, rescaled,
 };
 pub use params::decode_parameter;
 pub(crate) use params::utf8;

@@ -10,6 +10,8 @@ use std::ops::Neg;
 use datafusion::arrow::array::{Decimal128Array, Float64Array};
 use datafusion::arrow::datatypes::{DataType, i256};
 
+use crate::error::{Error, ErrorKind};
+
 /// Decimals of a quotient, the most that is kept.
 pub const QUOTIENT_SCALE: i8 = 20;
 /// The type of a quotient.
@@ -26,6 +28,17 @@ pub const DEVIATION_SCALE: i8 = 21;
 /// The type of a numeric's logarithm, and of a power of it that is none of a whole number.
 pub const FUNCTION: DataType = DataType::Decimal128(DIGITS, 19);
 const DIGITS: u8 = 38;
+
+/// `22003`: a number that no numeric of the precision and scale holds.
+pub fn field_overflow(precision: u8, scale: i8) -> Error {
+    let most = match i32::from(precision) - i32::from(scale) {
+        0 => "1".to_owned(),
+        whole => format!("10^{whole}"),
+    };
+    Error::new(ErrorKind::NumericOutOfRange, "numeric field overflow").with_detail(format!(
+        "A field with precision {precision}, scale {scale} must round to an absolute value less than {most}."
+    ))
+}
 
 /// Which digits of a value are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -25,11 +25,10 @@ pub fn with_origin(field: &Field, (table, number): (u32, i16)) -> Field {
     field.clone().with_metadata(metadata)
 }
 
-/// The table's OID and the column's number; zeros where it is computed.
-pub fn column_origin(field: &Field) -> (u32, i16) {
-    let told = field.metadata().get(ORIGIN_KEY).and_then(|text| text.split_once('.'));
-    let parsed = told.and_then(|(table, number)| Some((table.parse().ok()?, number.parse().ok()?)));
-    parsed.unwrap_or_default()
+/// The table's OID and the column's number; `None` where it is computed.
+pub fn column_origin(field: &Field) -> Option<(u32, i16)> {
+    let (table, number) = field.metadata().get(ORIGIN_KEY)?.split_once('.')?;
+    Some((table.parse().ok()?, number.parse().ok()?))
 }
 
 const EXTENSION_KEY: &str = "ARROW:extension:name";

@@ -73,7 +73,7 @@ impl Procedures for RunProcedures {
     async fn call(&self, call: Call, notices: NoticeSink, cancel: CancelHandle) -> Result<BatchStream> {
         let runner = self.runner.upgrade();
         let runner = runner.ok_or_else(|| Error::new(ErrorKind::AdminShutdown, "the runner has been shut down"))?;
-        let signature = signature(&call.name)?;
+        let signature = signature(&call)?;
         let arguments = Arguments::bind(signature, call.positional, call.named)?;
         let (user, notices) = (call.user, Arc::new(Notices::new(notices)));
         if upkeep::result_schema(signature.name).is_some() {
@@ -125,13 +125,16 @@ fn signatures() -> impl Iterator<Item = &'static Signature> {
     SIGNATURES.iter().chain(upkeep::SIGNATURES)
 }
 
-fn signature(name: &str) -> Result<&'static Signature> {
+fn signature(call: &Call) -> Result<&'static Signature> {
+    let name = call.name.as_str();
     signatures().find(|signature| signature.name == name).ok_or_else(|| {
-        let error = Error::new(ErrorKind::UndefinedFunction, format!("procedure {name} does not exist"));
+        let error = Error::new(ErrorKind::UndefinedFunction, format!("procedure {} does not exist", call.types_told()));
         let near = signatures().map(|s| (strsim::osa_distance(s.name, name), s.name)).min();
         match near {
             Some((distance, near)) if distance <= near.len() / 2 => error.with_hint(format!("did you mean {near}?")),
-            _ => error.with_hint("\\df shows the procedures"),
+            _ => error.with_hint(
+                "No procedure matches the given name and argument types. You might need to add explicit type casts.",
+            ),
         }
     })
 }

@@ -70,7 +70,7 @@ pub fn find_in(error: &DataFusionError) -> Option<Error> {
     let mut next: Option<&(dyn std::error::Error + 'static)> = Some(error);
     while let Some(cause) = next {
         if let Some(ours) = cause.downcast_ref::<Error>() {
-            return Some(copy(ours));
+            return Some(ours.as_told());
         }
         if let Some(store) = cause.downcast_ref::<object_store::Error>() {
             return Some(data_file(store));
@@ -139,18 +139,6 @@ pub(super) fn footer(path: &object_store::path::Path, error: &dyn std::fmt::Disp
     }
     Error::new(ErrorKind::DataCorrupted, format!("data file \"{path}\" is not a readable Parquet file: {text}"))
         .with_hint("restore the file from a copy, or the table to another version")
-}
-
-/// Errors cannot be cloned; a copy keeps all that a client may see.
-fn copy(error: &Error) -> Error {
-    let mut copy = Error::new(error.kind(), error.message());
-    if let Some(detail) = error.detail() {
-        copy = copy.with_detail(detail);
-    }
-    if let Some(hint) = error.hint() {
-        copy = copy.with_hint(hint);
-    }
-    copy
 }
 
 const VERSION_HINT: &str = "lakewire.table_history lists the versions that the log still holds";

@@ -2,11 +2,16 @@
 //!
 //! Invariant: the rules left out change no plan's rows, only how they are come by.
 
+use std::sync::Arc;
+
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::extensions_options;
 use datafusion::config::ConfigExtension;
+use datafusion::physical_optimizer::PhysicalOptimizerRule;
+use datafusion::physical_optimizer::ensure_requirements::EnsureRequirements;
 use datafusion::physical_optimizer::filter_pushdown::FilterPushdown;
 use datafusion::physical_optimizer::projection_pushdown::ProjectionPushdown;
+use datafusion::physical_optimizer::sanity_checker::SanityCheckPlan;
 
 use super::around::{self, Physical};
 
@@ -26,7 +31,12 @@ pub(super) fn spared(rule: Physical) -> Physical {
         false => rule.optimize(plan, config),
     };
     let rule = around::physical(rule, &ProjectionPushdown::new(), spare);
-    around::physical(rule, &FilterPushdown::new(), spare)
+    let rule = around::physical(rule, &FilterPushdown::new(), spare);
+    let rule = around::physical(rule, &FilterPushdown::new_post_optimization(), spare);
+    around::physical(rule, &EnsureRequirements::new(), |rule, plan, config| {
+        let is_met = are_few(config) && SanityCheckPlan::new().optimize(Arc::clone(&plan), config).is_ok();
+        if is_met { Ok(plan) } else { rule.optimize(plan, config) }
+    })
 }
 
 fn are_few(config: &ConfigOptions) -> bool {

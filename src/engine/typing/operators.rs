@@ -360,11 +360,7 @@ pub(super) fn unary(typing: &Typing, expr: Expr, schema: &DFSchema) -> Result<Tr
         Kind::Bool | Kind::Other if is_not => Ok(Transformed::no(expr)),
         other if is_not && is_plain(other) => Err(not_boolean("NOT", &name(&pg_type))),
         Kind::Text | Kind::Bool | Kind::Date | Kind::Timestamp if !is_not => {
-            let message = format!("operator does not exist: - {}", name(&pg_type));
-            let error = Error::new(ErrorKind::UndefinedFunction, message).with_hint(
-                "No operator matches the given name and argument type. You might need to add an explicit type cast.",
-            );
-            Err(at(error, Place::Operator("-".to_owned())))
+            Err(at(Error::no_operator_before("-", &name(&pg_type)), Place::Operator("-".to_owned())))
         }
         _ => Ok(Transformed::no(expr)),
     }

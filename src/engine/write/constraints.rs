@@ -23,7 +23,7 @@ use crate::engine::planner::Planner;
 use crate::engine::{SessionInfo, errors, exact};
 use crate::error::{About, Error, ErrorKind, Result};
 use crate::names::TableName;
-use crate::pgtypes::texts;
+use crate::pgtypes::{self, texts};
 use crate::table::Snapshot;
 use crate::table::rules::{Form, Identity, Rules};
 
@@ -232,7 +232,7 @@ impl TableRules {
                     field.name(),
                     self.name.name
                 );
-                let about = About { column: Some(field.name().clone()), ..self.about() };
+                let about = About { column: Some(field.name().clone()), ..self.name.about() };
                 let error = Error::new(ErrorKind::NotNullViolation, message);
                 return Err(error.with_detail(self.failing(&columns, row)).about(about));
             }
@@ -246,7 +246,7 @@ impl TableRules {
                 let message =
                     format!("new row for relation \"{}\" violates check constraint \"{name}\"", self.name.name);
                 let detail = self.failing(batch.columns(), row);
-                let about = About { constraint: Some(name.clone()), ..self.about() };
+                let about = About { constraint: Some(name.clone()), ..self.name.about() };
                 return Err(Error::new(ErrorKind::CheckViolation, message).with_detail(detail).about(about));
             }
         }
@@ -277,10 +277,6 @@ impl TableRules {
     fn nullable(&self) -> Schema {
         let nullable = |field: &FieldRef| Arc::new(field.as_ref().clone().with_nullable(true));
         Schema::new(self.schema.fields().iter().map(nullable).collect::<Vec<FieldRef>>())
-    }
-
-    fn about(&self) -> About {
-        About { schema: self.name.schema.clone(), table: self.name.name.clone(), ..About::default() }
     }
 
     pub fn batch(&self, columns: Vec<ArrayRef>, rows: usize, nullable: bool) -> Result<RecordBatch> {
@@ -329,11 +325,7 @@ fn fitted(column: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
     let strict = CastOptions { safe: false, ..CastOptions::default() };
     cast_with_options(column, to, &strict).map_err(|error| match to {
         DataType::Decimal128(precision, scale) if column.data_type().is_numeric() => {
-            let whole = i32::from(*precision) - i32::from(*scale);
-            let detail = format!(
-                "A field with precision {precision}, scale {scale} must round to an absolute value less than 10^{whole}."
-            );
-            Error::new(ErrorKind::NumericOutOfRange, "numeric field overflow").with_detail(detail)
+            pgtypes::field_overflow(*precision, *scale)
         }
         _ => errors::from_datafusion(error.into()),
     })

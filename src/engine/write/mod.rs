@@ -92,7 +92,7 @@ pub(super) async fn prepare(
     if let Some(constants) = constants::Constants::of(&statement.ast)
         && let Some(parameters) = constants.parameters(&planner, &statement, hints).await?
     {
-        return Ok(Prepared { statement, parameters, schema: None, plan: None, query: None });
+        return Ok(Prepared { statement, parameters, schema: None, plan: None, query: None, lifted: None });
     }
     let mut parts = with::Parts::plan_apart(&planner, &session.guard, &statement).await?;
     let parameters = parameters::types_in(&parts.plans(), &statement, hints)?;
@@ -104,7 +104,7 @@ pub(super) async fn prepare(
         parts = with::Parts::plan_apart(&planner, &session.guard, &statement).await?;
         schema = parts.answer();
     }
-    Ok(Prepared { statement, parameters, schema, plan: None, query: None })
+    Ok(Prepared { statement, parameters, schema, plan: None, query: None, lifted: None })
 }
 
 /// Carries the statement out, in the transaction's overlay or in one of its own that is published at once.

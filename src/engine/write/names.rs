@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use datafusion::common::TableReference;
 use datafusion::sql::planner::object_name_to_table_reference;
-use datafusion::sql::sqlparser::ast::ObjectName;
+use datafusion::sql::sqlparser::ast::{self, ObjectName};
 
 use crate::catalog::{Object, ObjectKind, Privilege};
+use crate::dialect;
 use crate::engine::errors;
 use crate::engine::names::Relation;
 use crate::engine::planner::Planner;
@@ -69,7 +70,7 @@ pub(super) fn found(planner: &Planner, name: &ObjectName, verb: Verb) -> Result<
     };
     check_schema(&object.name.schema)?;
     match object.kind {
-        ObjectKind::View { .. } => Err(on_view(&object.name.name, verb)),
+        ObjectKind::View { ref definition } => Err(on_view(&object.name.name, definition, verb)),
         _ if object.query.is_some() => Err(on_materialized_view(&object.name.name, verb)),
         ObjectKind::Sequence(_) => {
             let message = format!("cannot change sequence \"{}\"", object.name.name);
@@ -79,7 +80,7 @@ pub(super) fn found(planner: &Planner, name: &ObjectName, verb: Verb) -> Result<
     }
 }
 
-fn on_view(view: &str, verb: Verb) -> Error {
+fn on_view(view: &str, definition: &str, verb: Verb) -> Error {
     let (kind, message) = match verb {
         Verb::Insert => (ErrorKind::ObjectNotInPrerequisiteState, format!("cannot insert into view \"{view}\"")),
         Verb::Update => (ErrorKind::ObjectNotInPrerequisiteState, format!("cannot update view \"{view}\"")),
@@ -88,10 +89,54 @@ fn on_view(view: &str, verb: Verb) -> Error {
         Verb::Copy => (ErrorKind::WrongObjectType, format!("cannot copy to view \"{view}\"")),
         Verb::Truncate => (ErrorKind::WrongObjectType, format!("\"{view}\" is not a table")),
     };
-    Error::new(kind, message)
-        .with_detail("This operation is not supported for views.")
-        .with_hint("change the tables that it reads")
+    let error = Error::new(kind, message).with_hint("change the tables that it reads");
+    match verb {
+        Verb::Truncate | Verb::Copy => error,
+        Verb::Merge => error.with_detail(OF_VIEWS),
+        Verb::Insert | Verb::Update | Verb::Delete => error.with_detail(why_not(definition)),
+    }
 }
+
+/// Why PostgreSQL would not write through the view either, if so.
+fn why_not(definition: &str) -> &'static str {
+    let Ok(ast::Statement::Query(query)) = dialect::parse_single(definition).map(|statement| statement.ast) else {
+        return OF_VIEWS;
+    };
+    let ast::SetExpr::Select(select) = query.body.as_ref() else {
+        return "Views containing UNION, INTERSECT, or EXCEPT are not automatically updatable.";
+    };
+    let is_grouped = !matches!(&select.group_by, ast::GroupByExpr::Expressions(by, _) if by.is_empty());
+    let calls = |kind| {
+        select.projection.iter().any(|item| match item {
+            ast::SelectItem::UnnamedExpr(expr) | ast::SelectItem::ExprWithAlias { expr, .. } => {
+                dialect::calls_over_rows(expr) == Some(kind)
+            }
+            _ => false,
+        })
+    };
+    let reads_one = matches!(select.from.as_slice(), [ast::TableWithJoins { relation: ast::TableFactor::Table { .. }, joins }] if joins.is_empty());
+    if select.distinct.is_some() {
+        "Views containing DISTINCT are not automatically updatable."
+    } else if is_grouped {
+        "Views containing GROUP BY are not automatically updatable."
+    } else if select.having.is_some() {
+        "Views containing HAVING are not automatically updatable."
+    } else if query.with.is_some() {
+        "Views containing WITH are not automatically updatable."
+    } else if query.limit_clause.is_some() || query.fetch.is_some() {
+        "Views containing LIMIT or OFFSET are not automatically updatable."
+    } else if calls("aggregate") {
+        "Views that return aggregate functions are not automatically updatable."
+    } else if calls("window") {
+        "Views that return window functions are not automatically updatable."
+    } else if !reads_one {
+        "Views that do not select from a single table or view are not automatically updatable."
+    } else {
+        OF_VIEWS
+    }
+}
+
+const OF_VIEWS: &str = "This operation is not supported for views.";
 
 fn on_materialized_view(view: &str, verb: Verb) -> Error {
     let kind = if verb == Verb::Merge { ErrorKind::FeatureNotSupported } else { ErrorKind::WrongObjectType };
@@ -101,7 +146,12 @@ fn on_materialized_view(view: &str, verb: Verb) -> Error {
         Verb::Copy => format!("cannot copy to materialized view \"{view}\""),
         _ => format!("cannot change materialized view \"{view}\""),
     };
-    Error::new(kind, message).with_hint("REFRESH MATERIALIZED VIEW computes its rows anew")
+    let error = Error::new(kind, message).with_hint("REFRESH MATERIALIZED VIEW computes its rows anew");
+    if verb == Verb::Merge {
+        error.with_detail("This operation is not supported for materialized views.")
+    } else {
+        error
+    }
 }
 
 /// The name of an object to be made: in the schema given, else in the first of the search path.

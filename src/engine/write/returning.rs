@@ -17,16 +17,19 @@ use datafusion::sql::sqlparser::ast::{self, SelectItem, VisitMut, VisitorMut};
 
 use super::target::{self, Target};
 use crate::dialect::{self, Statement, folded};
+use crate::engine::errors;
+use crate::engine::execute::{self, Origin};
 use crate::engine::plan::settled;
 use crate::engine::planner::Planner;
 use crate::engine::tree::{values_parameters, whole_rows};
-use crate::engine::{errors, execute};
 use crate::error::{Error, ErrorKind, Result};
 
 /// The planned RETURNING of a statement.
 pub(super) struct Returning {
     /// Over the changed rows, which `rows` is filled with.
     pub plan: LogicalPlan,
+    /// As the client is told.
+    pub schema: SchemaRef,
     pub rows: Arc<MemTable>,
 }
 
@@ -37,6 +40,7 @@ pub(super) struct Returnable {
     pub field: FieldRef,
     /// Not one of `*`.
     pub hidden: bool,
+    pub origin: Option<Origin>,
 }
 
 /// The changed rows as they are kept: the table's columns, then those of FROM or USING, by number.
@@ -62,6 +66,7 @@ impl Returning {
             qualifier: Some(alias.clone()),
             field: target.declared(index),
             hidden: false,
+            origin: target.origin(index),
         });
         let columns: Vec<Returnable> = own.chain(extras.iter().cloned()).collect();
         let types = columns.iter().enumerate();
@@ -86,7 +91,9 @@ impl Returning {
         let plan =
             LogicalPlanBuilder::from(base).project(planned).and_then(LogicalPlanBuilder::build).and_then(settled);
         let plan = plan.and_then(|plan| execute::coerced(plan, planner.state().config_options()));
-        Ok(Self { plan: plan.map_err(|error| errors::in_statement(error, statement))?, rows })
+        let plan = plan.map_err(|error| errors::in_statement(error, statement))?;
+        let schema = execute::described(&plan, |_, place| columns.get(place).and_then(|column| column.origin));
+        Ok(Self { plan, schema, rows })
     }
 }
 

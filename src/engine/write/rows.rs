@@ -332,7 +332,7 @@ async fn returned(
     let rows = execute::rows(&change.shared.resources, change.state(), &plan, change.guard.clone()).await?;
     let batches = rows.try_collect().await?;
     returning::fill(&returning.rows, Vec::new()).await;
-    Ok((execute::client_schema(&plan), batches))
+    Ok((execute::described_as(&plan, &returning.schema), batches))
 }
 
 /// Has the sequences that number the rows of the table go on behind the greatest numbers that are there: no index would

@@ -14,6 +14,7 @@ use super::names::{self, Verb};
 use crate::catalog::{Object, Privilege};
 use crate::dialect::{self, Statement, folded};
 use crate::engine::errors;
+use crate::engine::execute::Origin;
 use crate::engine::planner::Planner;
 use crate::engine::system_columns::placed;
 use crate::engine::tree::system_columns;
@@ -32,6 +33,11 @@ pub(super) struct Target {
 }
 
 impl Target {
+    /// What a client is told of the column at a place.
+    pub fn origin(&self, place: usize) -> Option<Origin> {
+        Some((self.object.oid, i16::try_from(place + 1).ok()?))
+    }
+
     pub async fn open(
         planner: &Planner,
         statement: &Statement,

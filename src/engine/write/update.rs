@@ -12,10 +12,11 @@ use super::rows::Work;
 use super::target::{self, Target};
 use super::{assign, unsupported};
 use crate::dialect::{self, Statement, one_value};
-use crate::engine::errors;
 use crate::engine::plan::settled;
 use crate::engine::planner::Planner;
+use crate::engine::{errors, execute};
 use crate::error::{Error, ErrorKind, Result};
+use crate::pgtypes;
 
 /// `DEFAULT` where a value stands.
 pub(super) fn is_default(value: &ast::Expr) -> bool {
@@ -138,9 +139,15 @@ async fn returnables(
     let query = target::select(statement, with, vec![star], from, None)?;
     let plan = planner.plan_over(&query, target.sources(statement)?, 0).await?;
     let own = TableReference::bare(target.alias.value.as_str());
-    let others = plan.schema().iter().filter(|(qualifier, _)| *qualifier != Some(&own));
+    let told = execute::described(&plan, |scanned, place| planner.origin(scanned, place));
+    let others = plan.schema().iter().zip(told.fields()).filter(|((qualifier, _), _)| *qualifier != Some(&own));
     Ok(others
-        .map(|(qualifier, field)| Returnable { qualifier: qualifier.cloned(), field: field.clone(), hidden: false })
+        .map(|((qualifier, field), told)| Returnable {
+            qualifier: qualifier.cloned(),
+            field: field.clone(),
+            hidden: false,
+            origin: pgtypes::column_origin(told),
+        })
         .collect())
 }
 

@@ -129,7 +129,7 @@ impl Parts {
     /// The columns of the rows that the statement answers.
     pub fn answer(&self) -> Option<SchemaRef> {
         match &self.last {
-            Last::Change(work) => work.returning.as_ref().map(|returning| execute::client_schema(&returning.plan)),
+            Last::Change(work) => work.returning.as_ref().map(|returning| returning.schema.clone()),
             Last::Query(plan) => Some(execute::client_schema(plan)),
         }
     }
@@ -164,7 +164,7 @@ impl Parts {
 /// The table that the rows of RETURNING go to, under the names that WITH gives them.
 fn returned_table(work: &Work, alias: &ast::TableAlias) -> Result<Arc<MemTable>> {
     let schema = match &work.returning {
-        Some(returning) => execute::client_schema(&returning.plan),
+        Some(returning) => returning.schema.clone(),
         None => Arc::new(Schema::empty()),
     };
     if alias.columns.len() > schema.fields().len() {

@@ -47,6 +47,7 @@ pub(super) fn told(
         qualifier: Some(TableReference::bare(target.alias.value.as_str())),
         field: Arc::new(Field::new(NAME, DataType::Int32, false).with_metadata(named)),
         hidden: true,
+        origin: None,
     };
     Ok((changes.map_err(failed)?, vec![column]))
 }

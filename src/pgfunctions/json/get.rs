@@ -1,10 +1,10 @@
 //! Reading JSON: `->`, `#>`, lengths, types, keys, containment.
 
-use super::parse::{Json, Kind};
 use super::types::JSON_OUT;
 use super::value::Value as Jsonb;
 use crate::error::{Error, ErrorKind, Result};
 use crate::pgfunctions::row::{Env, Function, Output, Returns, Value, strict};
+use crate::pgtypes::json_tree::{Json, Kind};
 
 pub const FUNCTIONS: &[Function] = &[
     strict("json_object_field", "json text", Returns::Json, |_, args| field(args, shown)),

@@ -1,10 +1,10 @@
 //! Making JSON of values.
 
 use super::get::{at, json, jsonb, parameter};
-use super::parse::{Json, Kind};
 use super::value::Value as Jsonb;
 use crate::error::Result;
 use crate::pgfunctions::row::{Env, Function, Output, Returns, Value, lax, strict};
+use crate::pgtypes::json_tree::{Json, Kind};
 use crate::pgtypes::put_json_string;
 
 pub const FUNCTIONS: &[Function] = &[

@@ -1,7 +1,7 @@
 //! `json` and `jsonb`: their values, operators and functions.
 //!
-//! A json travels as text in a column whose field says `pg_type = json`; a jsonb as its normalized text. [`parse`] reads
-//! text, [`value`] is the tree that jsonb is compared and changed as, `path` reads and walks SQL/JSON paths; `get`, `make`,
+//! A json travels as text in a column whose field says `pg_type = json`; a jsonb as its normalized text. [`json_tree`](crate::pgtypes::json_tree)
+//! reads text, [`value`] is the tree that jsonb is compared and changed as, `path` reads and walks SQL/JSON paths; `get`, `make`,
 //! `edit` and `query` are the functions.
 //!
 //! Invariant: text in a column marked `jsonb` is what PostgreSQL would print for it.
@@ -9,7 +9,6 @@
 mod edit;
 mod get;
 mod make;
-pub mod parse;
 mod path;
 mod query;
 mod types;

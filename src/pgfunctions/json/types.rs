@@ -13,11 +13,11 @@ use datafusion::logical_expr::expr::{Alias, Cast};
 use datafusion::logical_expr::{Expr, ExprSchemable};
 use datafusion::scalar::ScalarValue;
 
-use super::parse::Json;
 use super::value::Value as Jsonb;
 use crate::error::{Error, ErrorKind, Result};
 use crate::pgcatalog::format_type;
 use crate::pgfunctions::{call, external, type_name};
+use crate::pgtypes::json_tree::Json;
 use crate::pgtypes::{PG_TYPE_KEY, Type, column_type};
 
 /// The function that a document is written with as text.

@@ -5,8 +5,8 @@
 
 use std::cmp::Ordering;
 
-use super::parse::{self, Json, Kind};
 use crate::error::{Error, ErrorKind, Result};
+use crate::pgtypes::json_tree::{self, Json, Kind};
 use crate::pgtypes::put_json_string;
 
 /// A value.
@@ -25,7 +25,7 @@ impl Value {
     /// # Errors
     /// `22P02` with a detail, `22P05` for `\u0000`.
     pub fn parse(text: &str) -> Result<Self> {
-        Self::from_tree(&Json::parse(text)?)
+        Self::from_tree(&Json::parse(text)?).map_err(|error| json_tree::in_document(error, text))
     }
 
     pub fn from_tree(json: &Json<'_>) -> Result<Self> {
@@ -33,11 +33,11 @@ impl Value {
             Kind::Null => Self::Null,
             Kind::Bool(value) => Self::Bool(*value),
             Kind::Number(digits) => Self::Number(plain_number(digits)?),
-            Kind::String(string) => Self::String(parse::text(string)?.to_owned()),
+            Kind::String(string) => Self::String(json_tree::text(string)?.to_owned()),
             Kind::Array(items) => Self::Array(items.iter().map(Self::from_tree).collect::<Result<_>>()?),
             Kind::Object(members) => {
                 let members =
-                    members.iter().map(|(key, value)| Ok((parse::text(key)?.to_owned(), Self::from_tree(value)?)));
+                    members.iter().map(|(key, value)| Ok((json_tree::text(key)?.to_owned(), Self::from_tree(value)?)));
                 Self::object(members.collect::<Result<_>>()?)
             }
         })

@@ -11,6 +11,7 @@ use datafusion::arrow::datatypes::{DataType, FieldRef, TimeUnit, i256};
 use datafusion::scalar::ScalarValue;
 use pgwire::api::Type;
 
+use super::super::numeric::field_overflow;
 use super::super::params::decode_parameter;
 use super::super::style::Style;
 use super::super::types::column_type;
@@ -224,13 +225,7 @@ fn rescaled(value: &ScalarValue, precision: u8, scale: i8) -> Result<i128> {
         ScalarValue::Decimal256(Some(value), _, from) => (*value, *from),
         other => return Err(unexpected(other)),
     };
-    let overflow = || {
-        let detail = format!(
-            "A field with precision {precision}, scale {scale} must round to an absolute value less than 10^{}.",
-            i32::from(precision) - i32::from(scale)
-        );
-        Error::new(ErrorKind::NumericOutOfRange, "numeric field overflow").with_detail(detail)
-    };
+    let overflow = || field_overflow(precision, scale);
     let ten = |power: u32| i256::from_i128(10).checked_pow(power);
     let steps = i32::from(scale) - i32::from(from);
     let moved = match u32::try_from(steps) {

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::SocketAddr;
 
-use crate::wire::{Raw, describe, execute, parse, query, sync, tags};
+use crate::wire::{Message, Raw, describe, execute, parse, query, sync, tags};
 
 /// A connection to either server.
 pub struct Peer {
@@ -21,8 +21,8 @@ pub struct Answer {
     /// Command tags, `EMPTY`, `NODATA`.
     pub tags: Vec<String>,
     pub error: Option<Fault>,
-    /// SQLSTATE and message.
-    pub notices: Vec<(String, String)>,
+    /// SQLSTATE, message and detail.
+    pub notices: Vec<(String, String, Option<String>)>,
     /// Bytes of a COPY to the client.
     pub copied: Vec<u8>,
 }
@@ -33,13 +33,20 @@ pub struct Column {
     type_oid: u32,
     type_modifier: i32,
     type_size: i16,
+    /// Whether it is a relation's, and its number there. OIDs are each server's own.
+    origin: (bool, i16),
 }
 
-#[derive(Debug, PartialEq)]
+#[derive(Debug, Default, PartialEq)]
 pub struct Fault {
     sqlstate: String,
     message: String,
     position: Option<String>,
+    detail: Option<String>,
+    hint: Option<String>,
+    context: Option<String>,
+    /// Schema, table, column, data type and constraint, as far as they are told.
+    about: String,
 }
 
 /// How much a difference matters, the worst last.
@@ -95,7 +102,7 @@ impl Peer {
             let Some(message) = self.raw.answer().await else {
                 *self = Self::connect(self.address).await;
                 let closed = "the connection was closed".to_owned();
-                answer.error = Some(Fault { sqlstate: "closed".to_owned(), message: closed, position: None });
+                answer.error = Some(Fault { sqlstate: "closed".to_owned(), message: closed, ..Fault::default() });
                 return answer;
             };
             match message.tag {
@@ -106,14 +113,11 @@ impl Peer {
                 'C' => answer.tags.push(message.text()),
                 'I' => answer.tags.push("EMPTY".to_owned()),
                 'd' => answer.copied.extend_from_slice(&message.body),
-                'N' => answer.notices.push((message.sqlstate(), message.field(b'M').unwrap_or_default())),
-                'E' => {
-                    answer.error = Some(Fault {
-                        sqlstate: message.sqlstate(),
-                        message: message.field(b'M').unwrap_or_default(),
-                        position: message.field(b'P'),
-                    });
+                'N' => {
+                    let text = message.field(b'M').unwrap_or_default();
+                    answer.notices.push((message.sqlstate(), text, message.field(b'D')));
                 }
+                'E' => answer.error = Some(Fault::of(&message)),
                 // asked for rows to copy in: there are none
                 'G' => self.raw.send(&[('f', b"none\0".to_vec())]).await,
                 _ => {}
@@ -137,6 +141,7 @@ fn columns(body: &[u8]) -> Vec<Column> {
             type_oid: u32_of(&fixed[6..10]),
             type_size: i16::from_be_bytes([fixed[10], fixed[11]]),
             type_modifier: u32_of(&fixed[12..16]).cast_signed(),
+            origin: (u32_of(&fixed[..4]) != 0, i16::from_be_bytes([fixed[4], fixed[5]])),
         });
         rest = &rest[end + 19..];
     }
@@ -171,6 +176,13 @@ pub fn differences(protocol: &'static str, wanted: &Answer, got: &Answer) -> Vec
             note(Weight::Answer, "SQLSTATE", wanted.to_string(), got.to_string_if(wanted));
             note(Weight::Wording, "message", wanted.message.clone(), got.message.clone());
             note(Weight::Wording, "position", wanted.place(), got.place());
+            note(Weight::Wording, "detail", told(&wanted.detail), told(&got.detail));
+            // a hint where PostgreSQL has none is a help of ours
+            if wanted.hint.is_some() {
+                note(Weight::Wording, "hint", told(&wanted.hint), told(&got.hint));
+            }
+            note(Weight::Wording, "context", told(&wanted.context), told(&got.context));
+            note(Weight::Wording, "subject", wanted.about.clone(), got.about.clone());
             return found;
         }
         (Some(wanted), None) => {
@@ -187,10 +199,14 @@ pub fn differences(protocol: &'static str, wanted: &Answer, got: &Answer) -> Vec
     note(Weight::Answer, "tag", wanted.tags.join(", "), got.tags.join(", "));
     note(Weight::Answer, "copied", shown(&wanted.copied), shown(&got.copied));
     let each = |columns: &[Column], show: Show| columns.iter().map(show).collect::<Vec<_>>().join(", ");
-    let aspects: [(&'static str, Show); 3] = [
+    let aspects: [(&'static str, Show); 4] = [
         ("names", |column| column.name.clone()),
         ("types", |column| format!("{}/{}", type_name(column.type_oid), column.type_size)),
         ("type modifiers", |column| column.type_modifier.to_string()),
+        ("origins", |column| match column.origin {
+            (true, number) => number.to_string(),
+            (false, _) => "none".to_owned(),
+        }),
     ];
     for (what, show) in aspects {
         note(Weight::Types, what, each(&wanted.columns, show), each(&got.columns, show));
@@ -202,6 +218,25 @@ pub fn differences(protocol: &'static str, wanted: &Answer, got: &Answer) -> Vec
 }
 
 impl Fault {
+    fn of(message: &Message) -> Self {
+        let about = [(b's', "schema"), (b't', "table"), (b'c', "column"), (b'd', "type"), (b'n', "constraint")];
+        let about = about.into_iter().filter_map(|(code, what)| {
+            // sessions are numbered as they come
+            let name = message.field(code)?;
+            let name = if name.starts_with("pg_temp_") { "pg_temp" } else { &name };
+            Some(format!("{what} {name}"))
+        });
+        Self {
+            sqlstate: message.sqlstate(),
+            message: message.field(b'M').unwrap_or_default(),
+            position: message.field(b'P'),
+            detail: message.field(b'D'),
+            hint: message.field(b'H'),
+            context: message.field(b'W'),
+            about: about.collect::<Vec<_>>().join(", "),
+        }
+    }
+
     fn place(&self) -> String {
         self.position.clone().unwrap_or_else(|| "nowhere".to_owned())
     }
@@ -216,6 +251,10 @@ impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.sqlstate, self.message)
     }
+}
+
+fn told(field: &Option<String>) -> String {
+    field.clone().unwrap_or_else(|| "none".to_owned())
 }
 
 fn type_name(oid: u32) -> String {

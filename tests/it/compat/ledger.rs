@@ -141,8 +141,9 @@ const INTRODUCTION: &str = "\
 
 Made by the tests (`tests/it/compat.rs`) from what the two servers answer; not written by hand. Both get the statements of
 `tests/compat/*.sql` over the same tables, in the simple protocol with text results and in the extended protocol with binary ones.
-Compared are rows, column names, types, type modifiers, parameter types, command tags, notices, and of errors SQLSTATE, message and
-position. A statement counts once, under the gravest of its differences. To bring this file up to date:
+Compared are rows, column names, types, type modifiers, which column of which relation a column is, parameter types, command tags,
+notices with their details, and of errors SQLSTATE, message, position, detail, context, what they are about, and the hint where
+PostgreSQL gives one. A statement counts once, under the gravest of its differences. To bring this file up to date:
 `LAKEWIRE_COMPAT=write cargo test --locked --test it compat::`.
 
 ";

@@ -132,6 +132,23 @@ impl Domain {
         keys.iter().map(|key| Ok(SortExpr { expr: self.replaced(&key.expr)?, ..key.clone() })).collect()
     }
 
+    /// [`Self::pushed`] for a plan of one value that is NULL where there is nothing to make it of: combinations without rows
+    /// may be missing.
+    pub fn pushed_value(&self, plan: &LogicalPlan) -> DataFusionResult<Option<LogicalPlan>> {
+        match plan {
+            LogicalPlan::Aggregate(aggregate)
+                if aggregate.group_expr.is_empty() && !aggregate.aggr_expr.iter().any(is_count) =>
+            {
+                self.grouped(aggregate)
+            }
+            LogicalPlan::Projection(projection) if projection.expr.iter().all(is_column) => {
+                let Some(input) = self.pushed_value(&projection.input)? else { return Ok(None) };
+                self.projected(projection, input).map(Some)
+            }
+            plan => self.pushed(plan),
+        }
+    }
+
     /// The plan for all combinations at once, whose columns it has besides its own; `None` where it is not understood.
     pub fn pushed(&self, plan: &LogicalPlan) -> DataFusionResult<Option<LogicalPlan>> {
         if all_outer_columns(plan).is_empty() {
@@ -145,15 +162,7 @@ impl Domain {
             }
             LogicalPlan::Projection(projection) => {
                 let Some(input) = self.pushed(&projection.input)? else { return Ok(None) };
-                let mut exprs = Vec::with_capacity(projection.expr.len() + self.columns.len());
-                for (expr, field) in projection.expr.iter().zip(projection.schema.fields()) {
-                    let replaced = self.replaced(expr)?;
-                    // a column of the outer row keeps the name that those above know
-                    let renamed = !matches!(expr, Expr::Alias(_) | Expr::Column(_));
-                    exprs.push(if renamed { replaced.alias(field.name()) } else { replaced });
-                }
-                exprs.extend(self.exprs());
-                LogicalPlan::Projection(Projection::try_new(exprs, Arc::new(input))?)
+                self.projected(projection, input)?
             }
             // a function in FROM, which may name what is around it
             LogicalPlan::Subquery(subquery) => return self.pushed(&subquery.subquery),
@@ -186,8 +195,29 @@ impl Domain {
         }))
     }
 
-    /// The groups of each combination by themselves.
+    fn projected(&self, projection: &Projection, input: LogicalPlan) -> DataFusionResult<LogicalPlan> {
+        let mut exprs = Vec::with_capacity(projection.expr.len() + self.columns.len());
+        for (expr, field) in projection.expr.iter().zip(projection.schema.fields()) {
+            let replaced = self.replaced(expr)?;
+            // a column of the outer row keeps the name that those above know
+            let renamed = !matches!(expr, Expr::Alias(_) | Expr::Column(_));
+            exprs.push(if renamed { replaced.alias(field.name()) } else { replaced });
+        }
+        exprs.extend(self.exprs());
+        Ok(LogicalPlan::Projection(Projection::try_new(exprs, Arc::new(input))?))
+    }
+
+    /// The groups of each combination by themselves; one that has no rows has one, too, where nothing is grouped by.
     fn pushed_aggregate(&self, aggregate: &Aggregate) -> DataFusionResult<Option<LogicalPlan>> {
+        let Some(groups) = self.grouped(aggregate)? else { return Ok(None) };
+        match aggregate.group_expr.is_empty() {
+            true => self.with_empty(groups, aggregate).map(Some),
+            false => Ok(Some(groups)),
+        }
+    }
+
+    /// The groups of each combination that has rows.
+    fn grouped(&self, aggregate: &Aggregate) -> DataFusionResult<Option<LogicalPlan>> {
         if aggregate.group_expr.iter().any(has_empty_set) {
             return Ok(None);
         }
@@ -198,11 +228,7 @@ impl Domain {
             let replaced = self.replaced(expr)?;
             values.push(if &replaced == expr { replaced } else { replaced.alias(expr.schema_name().to_string()) });
         }
-        let groups = LogicalPlan::Aggregate(Aggregate::try_new(Arc::new(input), groups, values)?);
-        match aggregate.group_expr.is_empty() {
-            true => self.with_empty(groups, aggregate).map(Some),
-            false => Ok(Some(groups)),
-        }
+        Aggregate::try_new(Arc::new(input), groups, values).map(LogicalPlan::Aggregate).map(Some)
     }
 
     /// The first rows of each combination's groups.
@@ -407,6 +433,11 @@ fn has_empty_set(group: &Expr) -> bool {
         Expr::GroupingSet(GroupingSet::GroupingSets(sets)) => sets.iter().any(Vec::is_empty),
         _ => false,
     }
+}
+
+/// Whether it is a column of the rows, under whatever name: none of the rows around.
+fn is_column(expr: &Expr) -> bool {
+    matches!(expr.clone().unalias_nested().data, Expr::Column(_))
 }
 
 fn same(left: Expr, right: Expr) -> Expr {

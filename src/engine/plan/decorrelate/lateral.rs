@@ -34,7 +34,7 @@ pub(super) fn joined(join: &Join, count: &Cell<usize>) -> DataFusionResult<Optio
     let result_name = format!("lateral_{}", count.get());
     let left = rows::steady(&join.left, &outer)?;
     let domain = Domain::of(&left, outer.clone(), None, count.get())?;
-    let plan = for_all(&domain, subquery, count)?;
+    let plan = for_all(&domain, subquery, count, Domain::pushed)?;
     let own = subquery.schema().columns().into_iter().map(|column| {
         let name = column.name.clone();
         let qualifier = alias.clone().or_else(|| column.relation.clone());

@@ -319,7 +319,7 @@ fn join(
     let result_name = format!("subquery_{}", count.get());
     let input = rows::steady(input, &outer)?;
     let domain = Domain::of(&input, outer.clone(), asked, count.get())?;
-    let plan = for_all(&domain, &subquery.subquery, count)?;
+    let plan = for_all(&domain, &subquery.subquery, count, Domain::pushed_value)?;
     let keys = domain.keys();
     let value = Expr::Column(Column::from(subquery.subquery.schema().qualified_field(0)));
     let keyed = domain.exprs().zip(&keys).map(|(column, key)| column.alias(key));
@@ -344,8 +344,13 @@ fn join(
 ///
 /// # Errors
 /// `0A000` for a plan that is not understood: DataFusion would take other rows for its own.
-fn for_all(domain: &Domain, plan: &LogicalPlan, count: &Cell<usize>) -> DataFusionResult<LogicalPlan> {
-    let pushed = if domain.is_hidden(plan)? { None } else { domain.pushed(plan)? };
+fn for_all(
+    domain: &Domain,
+    plan: &LogicalPlan,
+    count: &Cell<usize>,
+    push: fn(&Domain, &LogicalPlan) -> DataFusionResult<Option<LogicalPlan>>,
+) -> DataFusionResult<LogicalPlan> {
+    let pushed = if domain.is_hidden(plan)? { None } else { push(domain, plan)? };
     let Some(pushed) = pushed else { return not_impl_err!("undecorrelated Subquery") };
     let is_nested = |node: &LogicalPlan| matches!(node, LogicalPlan::Subquery(_)) || !further_columns(node).is_empty();
     if !plan.exists(|node| Ok(is_nested(node)))? {

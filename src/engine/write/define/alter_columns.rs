@@ -93,9 +93,8 @@ pub(super) async fn add(
         (_, _, Some(_)) => Some("row_number() OVER ()".to_owned()),
         _ => None,
     };
-    if refuses_nulls && value.is_none() && checks::any_row(change, &table.name, "true").await? {
-        let message = format!("column \"{name}\" of relation \"{}\" contains null values", table.name.name);
-        return Err(Error::new(ErrorKind::NotNullViolation, message));
+    if refuses_nulls && value.is_none() {
+        checks::no_row(change, &table.name, &name, "true").await?;
     }
     let fields = definition.schema.fields().iter().map(|field| field.as_ref().clone()).chain([new.field]);
     definition.schema = Arc::new(Schema::new(fields.collect::<Vec<Field>>()));

@@ -9,7 +9,7 @@ use super::relations::{plan, quoted};
 use super::tables::select_from;
 use crate::dialect;
 use crate::engine::execute;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{About, Error, ErrorKind, Result};
 use crate::names::TableName;
 use crate::pgcatalog::format_type;
 use crate::pgtypes::pg_type;
@@ -101,9 +101,16 @@ pub(super) async fn any_row(change: &Change, name: &TableName, condition: &str) 
 /// # Errors
 /// `23502` where a row has no value there.
 pub(super) async fn no_nulls(change: &Change, name: &TableName, column: &str) -> Result<()> {
-    if any_row(change, name, &format!("{} IS NULL", quoted(column))).await? {
+    no_row(change, name, column, &format!("{} IS NULL", quoted(column))).await
+}
+
+/// # Errors
+/// `23502` where a row meets the condition, under which the column has no value there.
+pub(super) async fn no_row(change: &Change, name: &TableName, column: &str, condition: &str) -> Result<()> {
+    if any_row(change, name, condition).await? {
         let message = format!("column \"{column}\" of relation \"{}\" contains null values", name.name);
-        return Err(Error::new(ErrorKind::NotNullViolation, message));
+        let about = About { column: Some(column.to_owned()), ..name.about() };
+        return Err(Error::new(ErrorKind::NotNullViolation, message).about(about));
     }
     Ok(())
 }
@@ -114,7 +121,8 @@ pub(super) async fn no_violation(change: &Change, name: &TableName, constraint: 
     if any_row(change, name, &format!("NOT ({condition})")).await? {
         let message =
             format!("check constraint \"{constraint}\" of relation \"{}\" is violated by some row", name.name);
-        return Err(Error::new(ErrorKind::CheckViolation, message));
+        let about = About { constraint: Some(constraint.to_owned()), ..name.about() };
+        return Err(Error::new(ErrorKind::CheckViolation, message).about(about));
     }
     Ok(())
 }

@@ -4,7 +4,7 @@ use datafusion::logical_expr::LogicalPlan;
 use datafusion::sql::sqlparser::ast::{self, ObjectName};
 
 use super::super::Change;
-use super::relations::{self, existing, full_name, is_temporary, owned, place, qualified, quoted};
+use super::relations::{self, existing, is_temporary, owned, place, qualified, quoted};
 use super::tables::{Kept, fill, renamed};
 use super::{options, updatable};
 use crate::catalog::{Column, Object, ObjectKind};
@@ -136,11 +136,7 @@ pub(super) async fn refresh(change: &Change, view: &ObjectName, with_data: bool,
     let object = owned(change, view)?;
     let Some(query) = &object.query else {
         let message = format!("\"{}\" is not a materialized view", object.name.name);
-        return Err(Error::new(ErrorKind::FeatureNotSupported, message).with_detail(format!(
-            "{} is a {}",
-            full_name(&object.name),
-            object.noun()
-        )));
+        return Err(Error::new(ErrorKind::FeatureNotSupported, message));
     };
     if concurrently {
         check_concurrently(&object)?;

@@ -30,7 +30,7 @@ pub enum Kind<'a> {
 
 impl<'a> Json<'a> {
     /// # Errors
-    /// `22P02` with a detail.
+    /// `22P02` with a detail, and with the text up to the place as its context.
     pub fn parse(text: &'a str) -> Result<Self> {
         let mut parser = Parser { text, at: 0 };
         let value = parser.value(0, "Expected JSON value, but found")?;
@@ -99,8 +99,32 @@ pub fn text(string: &str) -> Result<&str> {
     Ok(string)
 }
 
-fn invalid(detail: impl Into<String>) -> Error {
-    Error::new(ErrorKind::InvalidTextRepresentation, "invalid input syntax for type json").with_detail(detail)
+/// The context of an error in a document that is found at the end of what is shown: `JSON data, line 1: {"a" 1...`.
+fn context(document: &str, end: usize) -> String {
+    const SHOWN_MAX: usize = 50;
+    let before = document.get(..end).unwrap_or(document);
+    let rest = document.get(end..).unwrap_or_default();
+    let line = before.rsplit('\n').next().unwrap_or_default();
+    let skipped = (0..=line.len()).find(|at| line.is_char_boundary(*at) && line.len() - at < SHOWN_MAX).unwrap_or(0);
+    // as many characters as the dots would take
+    let skipped = if skipped <= 3 { 0 } else { skipped };
+    let dots = |are: bool| if are { "..." } else { "" };
+    format!(
+        "JSON data, line {}: {}{}{}",
+        1 + before.matches('\n').count(),
+        dots(skipped > 0),
+        &line[skipped..],
+        dots(!rest.is_empty() && !rest.starts_with(['\n', '\r']))
+    )
+}
+
+/// The error of a document that holds `\u0000`, where no text may, with its place.
+pub fn in_document(error: Error, document: &str) -> Error {
+    let is_escape = |at: &usize| document[..*at].bytes().rev().take_while(|byte| *byte == b'\\').count() % 2 == 0;
+    match document.match_indices("\\u0000").map(|(at, _)| at).find(is_escape) {
+        Some(at) => error.in_context(context(document, at + 6)),
+        None => error,
+    }
 }
 
 struct Parser<'a> {
@@ -121,6 +145,19 @@ impl<'a> Parser<'a> {
 
     fn slice(&self, from: usize, to: usize) -> &'a str {
         self.text.get(from..to).unwrap_or_default()
+    }
+
+    /// What is wrong ends there.
+    fn invalid(&self, end: usize, detail: impl Into<String>) -> Error {
+        Error::new(ErrorKind::InvalidTextRepresentation, "invalid input syntax for type json")
+            .with_detail(detail)
+            .in_context(context(self.text, end))
+    }
+
+    /// The text from there on, which ends too early, is no token.
+    fn unfinished(&self, from: usize) -> Error {
+        let token = self.slice(from, self.text.len());
+        self.invalid(self.text.len(), format!("Token \"{token}\" is invalid."))
     }
 
     /// The token here: a sign, a string, or a run of letters and digits.
@@ -150,18 +187,15 @@ impl<'a> Parser<'a> {
     /// What stands here is not what `expected` says.
     fn unexpected(&self, expected: &str) -> Error {
         let token = self.token();
-        let first = token.bytes().next();
-        match first {
-            None => invalid("The input string ended unexpectedly."),
-            Some(b'{' | b'}' | b'[' | b']' | b',' | b':' | b'"' | b'0'..=b'9') => {
-                invalid(format!("{expected} \"{token}\"."))
-            }
-            Some(_) if matches!(token, "true" | "false" | "null") => invalid(format!("{expected} \"{token}\".")),
-            Some(b'-') if token.len() > 1 && token.bytes().skip(1).all(|byte| byte.is_ascii_digit()) => {
-                invalid(format!("{expected} \"{token}\"."))
-            }
-            Some(_) => invalid(format!("Token \"{token}\" is invalid.")),
-        }
+        let is_token = match token.bytes().next() {
+            None => return self.invalid(self.text.len(), "The input string ended unexpectedly."),
+            Some(b'{' | b'}' | b'[' | b']' | b',' | b':' | b'"' | b'0'..=b'9') => true,
+            Some(b'-') => token.len() > 1 && token.bytes().skip(1).all(|byte| byte.is_ascii_digit()),
+            Some(_) => matches!(token, "true" | "false" | "null"),
+        };
+        let detail =
+            if is_token { format!("{expected} \"{token}\".") } else { format!("Token \"{token}\" is invalid.") };
+        self.invalid(self.at + token.len(), detail)
     }
 
     fn value(&mut self, depth: usize, expected: &str) -> Result<Json<'a>> {
@@ -280,7 +314,7 @@ impl<'a> Parser<'a> {
             self.at += 1;
         }
         let text = self.slice(from, self.at);
-        if sound { Ok(Kind::Number(text)) } else { Err(invalid(format!("Token \"{text}\" is invalid."))) }
+        if sound { Ok(Kind::Number(text)) } else { Err(self.invalid(self.at, format!("Token \"{text}\" is invalid."))) }
     }
 
     fn string(&mut self) -> Result<Cow<'a, str>> {
@@ -290,9 +324,7 @@ impl<'a> Parser<'a> {
         let mut unescaped: Option<String> = None;
         loop {
             match self.peek() {
-                None => {
-                    return Err(invalid(format!("Token \"{}\" is invalid.", self.slice(from, self.text.len()))));
-                }
+                None => return Err(self.unfinished(from)),
                 Some(b'"') => break,
                 Some(b'\\') => {
                     let plain = self.slice(plain_from, self.at);
@@ -304,7 +336,7 @@ impl<'a> Parser<'a> {
                     plain_from = self.at;
                 }
                 Some(byte) if byte < 0x20 => {
-                    return Err(invalid(format!("Character with value 0x{byte:02x} must be escaped.")));
+                    return Err(self.invalid(self.at, format!("Character with value 0x{byte:02x} must be escaped.")));
                 }
                 Some(_) => self.at += 1,
             }
@@ -320,8 +352,7 @@ impl<'a> Parser<'a> {
     /// The letter that the escape here stands for; the backslash is behind us.
     fn escape(&mut self, string_from: usize) -> Result<char> {
         let Some(letter) = self.slice(self.at, self.text.len()).chars().next() else {
-            let token = self.slice(string_from, self.text.len());
-            return Err(invalid(format!("Token \"{token}\" is invalid.")));
+            return Err(self.unfinished(string_from));
         };
         self.at += letter.len_utf8();
         Ok(match letter {
@@ -331,38 +362,47 @@ impl<'a> Parser<'a> {
             'n' => '\n',
             'r' => '\r',
             't' => '\t',
-            'u' => return self.unicode(),
-            _ => return Err(invalid(format!("Escape sequence \"\\{letter}\" is invalid."))),
+            'u' => return self.unicode(string_from),
+            _ => return Err(self.invalid(self.at, format!("Escape sequence \"\\{letter}\" is invalid."))),
         })
     }
 
-    fn hex(&mut self) -> Result<u32> {
-        let digits = self.slice(self.at, self.at + 4);
-        let code = u32::from_str_radix(digits, 16).ok().filter(|_| digits.bytes().all(|b| b.is_ascii_hexdigit()));
-        self.at += 4;
-        code.filter(|_| digits.len() == 4)
-            .ok_or_else(|| invalid("\"\\u\" must be followed by four hexadecimal digits."))
+    fn hex(&mut self, string_from: usize) -> Result<u32> {
+        let mut code = 0;
+        for _ in 0..4 {
+            let Some(letter) = self.slice(self.at, self.text.len()).chars().next() else {
+                return Err(self.unfinished(string_from));
+            };
+            self.at += letter.len_utf8();
+            let Some(digit) = letter.to_digit(16) else {
+                return Err(self.invalid(self.at, "\"\\u\" must be followed by four hexadecimal digits."));
+            };
+            code = code * 16 + digit;
+        }
+        Ok(code)
     }
 
-    fn unicode(&mut self) -> Result<char> {
-        let code = self.hex()?;
-        let low = || invalid("Unicode low surrogate must follow a high surrogate.");
+    fn unicode(&mut self, string_from: usize) -> Result<char> {
+        let code = self.hex(string_from)?;
+        let low = |parser: &Self| parser.invalid(parser.at, "Unicode low surrogate must follow a high surrogate.");
         match code {
             0xd800..=0xdbff => {
                 if self.slice(self.at, self.at + 2) != "\\u" {
-                    return Err(low());
+                    return Err(low(self));
                 }
                 self.at += 2;
-                match self.hex()? {
+                match self.hex(string_from)? {
                     second @ 0xdc00..=0xdfff => {
-                        char::from_u32(0x10000 + ((code - 0xd800) << 10) + (second - 0xdc00)).ok_or_else(low)
+                        char::from_u32(0x10000 + ((code - 0xd800) << 10) + (second - 0xdc00)).ok_or_else(|| low(self))
                     }
-                    0xd800..=0xdbff => Err(invalid("Unicode high surrogate must not follow a high surrogate.")),
-                    _ => Err(low()),
+                    0xd800..=0xdbff => {
+                        Err(self.invalid(self.at, "Unicode high surrogate must not follow a high surrogate."))
+                    }
+                    _ => Err(low(self)),
                 }
             }
-            0xdc00..=0xdfff => Err(low()),
-            code => char::from_u32(code).ok_or_else(low),
+            0xdc00..=0xdfff => Err(low(self)),
+            code => char::from_u32(code).ok_or_else(|| low(self)),
         }
     }
 }
@@ -387,6 +427,22 @@ mod tests {
         check("1 2", "Expected end of input, but found \"2\".");
         check("01", "Token \"01\" is invalid.");
         check("\"a\\x\"", "Escape sequence \"\\x\" is invalid.");
+    }
+
+    #[test]
+    fn the_place_of_what_is_wrong_is_shown() {
+        let check = |text: &str, context: &str| {
+            let error = Json::parse(text).expect_err(text);
+            assert_eq!(error.server_context(), Some(&*format!("JSON data, {context}")), "{text}");
+        };
+        check("{bad", "line 1: {bad");
+        check("{\"a\" 1}", "line 1: {\"a\" 1...");
+        check("[1,\n 2 3,\n4]", "line 2:  2 3...");
+        check("[1,\n 2 3\n]", "line 2:  2 3");
+        check("{\"a\":\"\\u00\"}", "line 1: {\"a\":\"\\u00\"...");
+        let long = format!("[{} x]", "1, ".repeat(40));
+        check(&long, &format!("line 1: ...{} x...", &"1, ".repeat(40)[120 - 47..]));
+        check(&format!("{} x", "é".repeat(0)), "line 1:  x");
     }
 
     #[test]
