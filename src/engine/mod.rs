@@ -363,7 +363,11 @@ pub struct Call {
 impl Call {
     /// The call by its types, as PostgreSQL names one that it does not know.
     pub fn types_told(&self) -> String {
-        let told = |value: &ScalarValue| type_name(&Field::new("", value.data_type(), true));
+        let told = |value: &ScalarValue| match value {
+            // a number that is written out is planned as the wider of the two
+            ScalarValue::Int64(Some(number)) if i32::try_from(*number).is_ok() => "integer".to_owned(),
+            value => type_name(&Field::new("", value.data_type(), true)),
+        };
         let positional = self.positional.iter().map(told);
         let named = self.named.iter().map(|(name, value)| format!("{name} => {}", told(value)));
         format!("{}({})", self.name, positional.chain(named).collect::<Vec<_>>().join(", "))

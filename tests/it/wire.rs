@@ -15,7 +15,7 @@ use lakewire::names::TableName;
 use lakewire::pgserver::{PgServer, ServerSettings};
 use lakewire::store::{LakeStore, StoreOptions};
 use lakewire::table::Tables;
-pub use raw::{Raw, bind, close, column, describe, error, execute, parse, query, sync, tags};
+pub use raw::{Answer, Raw, bind, close, column, describe, error, execute, parse, query, sync, tags};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::SocketAddr;
 
-use crate::wire::{Message, Raw, describe, execute, parse, query, sync, tags};
+use crate::wire::{Answer as Message, Raw, describe, execute, parse, query, sync, tags};
 
 /// A connection to either server.
 pub struct Peer {
