@@ -102,10 +102,7 @@ pub(super) async fn execute(session: &mut Session, statement: &Statement, params
         ast::Statement::Analyze(_) => Ok(Outcome::command("ANALYZE")),
         ast::Statement::Vacuum(_) if session.transaction.block().is_some() => Err(in_block("VACUUM")),
         ast::Statement::Vacuum(_) => Ok(Outcome::command("VACUUM")),
-        ast::Statement::Call(call) => {
-            let called = procedures::call_procedure(session, call, params).await;
-            called.map_err(|error| errors::placed(error, statement))
-        }
+        ast::Statement::Call(call) => procedures::call_procedure(session, call, params).await,
         ast::Statement::LISTEN { channel } => {
             session.mailbox().map_or(Ok(()), |mailbox| mailbox.listen(&folded(channel)))?;
             Ok(Outcome::command("LISTEN"))

@@ -79,7 +79,7 @@ pub(super) fn described(plan: &LogicalPlan, origin: impl Fn(&TableReference, usi
     Arc::new(Schema::new(schema.fields().iter().enumerate().map(mark).collect::<Vec<_>>()))
 }
 
-/// [`client_schema`] of a plan that parameters were put in, with the origins that are known of its columns.
+/// [`client_schema`] of a plan that another was made into, with the origins that are known of its columns.
 pub(super) fn described_as(plan: &LogicalPlan, known: &Schema) -> SchemaRef {
     let schema = client_schema(plan);
     let mark = |(field, known): (&Arc<Field>, &Arc<Field>)| match pgtypes::column_origin(known) {

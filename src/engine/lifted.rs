@@ -24,13 +24,16 @@ pub(super) struct Lifted {
 }
 
 impl Lifted {
-    /// `None` where it reads anything but catalogs, has parameters of its own, or compares with no such number.
+    /// `None` where it is no query, reads anything but catalogs, has parameters of its own, or compares with no such number.
     pub fn of(statement: &Statement) -> Option<Self> {
         let is_catalog = |name: &ast::ObjectName| match name.0.as_slice() {
             [schema, _] => schema.as_ident().is_some_and(|schema| schema.value == "pg_catalog"),
             [name] => name.as_ident().is_some_and(|name| name.value.starts_with("pg_")),
             _ => false,
         };
+        if !matches!(statement.ast, ast::Statement::Query(_)) {
+            return None;
+        }
         let mut reads = false;
         let strange = visit_relations(&statement.ast, |name| {
             reads = true;

@@ -124,8 +124,9 @@ impl Session {
         let statement = statement.clone();
         let work = async move {
             let logical = planner.plan_shown(&statement).await.map_err(|error| locate(error, &statement))?;
+            let known = execute::described(&logical, |scanned, place| planner.origin(scanned, place));
             let logical = reg_values::shown(logical).map_err(super::errors::from_datafusion)?;
-            let schema = execute::described(&logical, |scanned, place| planner.origin(scanned, place));
+            let schema = execute::described_as(&logical, &known);
             Ok((logical, schema, planner.follows_head()))
         };
         let (logical, schema, follows_head) = self.shared.resources.workers().apart(work).await?;

@@ -129,7 +129,7 @@ fn classes(metadata: &Metadata, schema: &SchemaRef) -> Result<RecordBatch> {
         // PostgreSQL has triggers keep foreign keys: what dumps tables looks for keys where there are some
         .flag("relhastriggers", |r| in_keys.contains(&r.oid))
         .flag("relispopulated", |r| !r.unpopulated)
-        .text("relreplident", |r| if matches!(r.kind, "r" | "m") { "d" } else { "n" })
+        .text("relreplident", |r| if matches!(r.kind, "r" | "m") && r.schema != "pg_catalog" { "d" } else { "n" })
         .build(schema)
 }
 
