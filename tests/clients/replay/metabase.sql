@@ -1,6 +1,7 @@
 -- What Metabase sends to PostgreSQL. Written by us after reading its driver (metabase/metabase: src/metabase/driver/postgres.clj,
--- which builds what the sync asks, and how dates, time zones, differences, medians, regular expressions and JSON are written):
--- the same catalogs, joins, conditions and functions, in our words.
+-- which builds what the sync asks, and how dates, time zones, differences, medians, regular expressions and JSON are written;
+-- driver/postgres/ddl.clj for models that are kept; driver/sql/query_processor.clj for filters, quotients, sums over time): the
+-- same catalogs, joins, conditions and functions, in our words.
 show timezone;
 set session timezone to 'UTC';
 -- types that are enums
@@ -144,3 +145,65 @@ select "source"."region" as "region", avg("source"."sum") as "avg" from (select 
 select "source"."id" as "id", "source"."name" as "name", "Departments"."title" as "Departments__title" from (select "public"."employees"."id" as "id", "public"."employees"."name" as "name", "public"."employees"."department_id" as "department_id" from "public"."employees") as "source" left join "public"."departments" as "Departments" on "source"."department_id" = "Departments"."id" order by "source"."id" asc limit 2000;
 select "public"."employees"."name" as "name" from "public"."employees" order by "public"."employees"."name" asc limit 2 offset 2;
 select true as "_" from "public"."employees" where 1 <> 1 limit 0;
+-- numbers: quotients as floats that know no division by zero, shares, cumulative sums, windows, roots and logarithms
+select cast("public"."sales"."quantity" as double precision) / 4.0 as "quarter", cast("public"."sales"."quantity" as double precision) / case when "public"."sales"."id" = 0 then null else "public"."sales"."id" end as "by id" from "public"."sales" order by "public"."sales"."id" asc limit 5;
+select date_trunc('month', "public"."sales"."day") as "day", sum(sum("public"."sales"."quantity")) over (order by date_trunc('month', "public"."sales"."day") asc rows unbounded preceding) as "sum", sum(count(*)) over (order by date_trunc('month', "public"."sales"."day") asc rows unbounded preceding) as "count" from "public"."sales" group by date_trunc('month', "public"."sales"."day") order by date_trunc('month', "public"."sales"."day") asc;
+select cast(date_trunc('month', "public"."sales"."day") as date) as "day", lag(sum("public"."sales"."price"), 1) over (order by cast(date_trunc('month', "public"."sales"."day") as date) asc) as "before" from "public"."sales" group by cast(date_trunc('month', "public"."sales"."day") as date) order by 1 asc;
+select power("public"."sales"."quantity", 2) as a, log(10, "public"."sales"."id") as b, sqrt("public"."sales"."id") as c, exp(1) as d, ceil("public"."sales"."price") as e, floor("public"."sales"."price") as f, round("public"."sales"."price") as g, abs("public"."sales"."quantity") as h from "public"."sales" order by "public"."sales"."id" asc limit 3;
+select floor((("public"."sales"."price" - 0.0) / 5.0)) * 5.0 + 0.0 as "price", count(*) as "count" from "public"."sales" group by floor((("public"."sales"."price" - 0.0) / 5.0)) * 5.0 + 0.0 order by 1 asc;
+-- filters: not equal takes the missing along, a text in another case, between, empty, lists
+select count(*) as "count" from "public"."texts" where ("public"."texts"."t" <> 'abc') or ("public"."texts"."t" is null);
+select count(*) as "count" from "public"."texts" where not (lower("public"."texts"."t") like '%ab%') or ("public"."texts"."t" is null);
+select count(*) as "count" from "public"."texts" where "public"."texts"."t" like concat('%', 'b', '%');
+select "public"."sales"."id" as "id" from "public"."sales" where ("public"."sales"."day" between date '2024-01-02' and date '2024-02-01') and (("public"."sales"."region" = 'north') or ("public"."sales"."region" = 'south')) order by "public"."sales"."id" asc;
+select "public"."times"."id" as "id" from "public"."times" where ("public"."times"."tz" >= timestamp with time zone '1999-12-31 00:00:00.000Z') and ("public"."times"."tz" < timestamp with time zone '2025-01-01 00:00:00.000+01:00') order by "public"."times"."id" asc;
+select count(*) as "count" from "public"."times" where ("public"."times"."ts" >= (cast(now() as timestamp) + interval '-30 year')) and ("public"."times"."ts" < cast(now() as timestamp));
+select count(*) as "count" from "public"."sales" where ("public"."sales"."day" >= cast((cast(now() as date) + interval '-30 day') as date)) and ("public"."sales"."day" < cast(now() as date));
+-- texts
+select concat("public"."employees"."name", ' (', "public"."employees"."id", ')') as "named", upper("public"."employees"."name") as "up", length("public"."employees"."name") as "long", replace("public"."employees"."name", 'a', 'o') as "other", trim("public"."employees"."name") as "t", coalesce("public"."employees"."name", '') as "c", substring("public"."employees"."name", 1, 2) as "s", cast("public"."employees"."salary" as text) as "x" from "public"."employees" order by "public"."employees"."id" asc;
+select case when "public"."sales"."quantity" > 5 then 'many' when "public"."sales"."quantity" > 0 then 'few' else 'none' end as "how many", count(*) as "count" from "public"."sales" group by case when "public"."sales"."quantity" > 5 then 'many' when "public"."sales"."quantity" > 0 then 'few' else 'none' end order by "count" desc, "how many" asc;
+-- the fingerprints: the first letters of long texts, ten thousand rows; the values of a field
+select "source"."id" as "id", "source"."substring7" as "substring7" from (select "public"."texts"."id" as "id", substring("public"."texts"."t", 1, 1234) as "substring7" from "public"."texts") as "source" order by "source"."id" asc limit 10000;
+select "public"."sales"."region" as "region" from "public"."sales" group by "public"."sales"."region" order by "public"."sales"."region" asc limit 1001;
+select count(distinct "public"."sales"."region") as "count", min("public"."sales"."day") as "min", max("public"."sales"."day") as "max", avg("public"."sales"."price") as "avg" from "public"."sales";
+-- a pivot's rows, and its totals
+select "source"."region" as "region", "source"."product" as "product", "source"."pivot-grouping" as "pivot-grouping", sum("source"."quantity") as "sum" from (select "public"."sales"."region" as "region", "public"."sales"."product" as "product", "public"."sales"."quantity" as "quantity", abs(0) as "pivot-grouping" from "public"."sales") as "source" group by "source"."region", "source"."product", "source"."pivot-grouping" order by "source"."region" asc, "source"."product" asc, "source"."pivot-grouping" asc;
+-- a native question, as a card and with its comment
+-- columns only
+select count(*) as "count" from (with by_region as (select region, sum(quantity) as n from sales group by 1) select * from by_region) as "source" limit 1048575;
+-- roles that are set for a user, and taken back
+set role none;
+-- what a model that is kept asks first
+select setting from pg_settings where name = 'statement_timeout';
+-- columns only
+select schema_name from information_schema.schemata;
+begin;
+set local statement_timeout to '600000';
+create schema if not exists "metabase_cache_1";
+create table "metabase_cache_1"."model_2" as select "public"."sales"."region" as "region", count(*) as "count" from "public"."sales" group by "public"."sales"."region";
+select * from metabase_cache_1.model_2 order by 1;
+commit;
+begin;
+drop table if exists "metabase_cache_1"."model_2";
+drop table if exists metabase_cache_1.cache_info;
+create table "metabase_cache_1"."cache_info" ("key" text, "value" text);
+insert into "metabase_cache_1"."cache_info" ("key", "value") values ('settings-version', '1'), ('created-at', '2024-01-01T00:00:00Z'), ('instance-uuid', '9'), ('instance-name', null);
+commit;
+select * from "metabase_cache_1"."cache_info" order by "key";
+-- a file that is uploaded: a table, its rows, more columns, wider ones
+-- differs in notices: keys are not enforced, which is said
+create table "metabase_cache_1"."upload" ("_mb_row_id" bigserial, "name" text, "n" bigint, "ok" boolean, primary key ("_mb_row_id"));
+insert into "metabase_cache_1"."upload" ("name", "n", "ok") values ('a', 1, true), ('b', 2, false);
+alter table "metabase_cache_1"."upload" add column "when" timestamp with time zone;
+alter table "metabase_cache_1"."upload" alter column "n" type float;
+alter table "metabase_cache_1"."upload" alter column "ok" type bigint using case when "ok" then 1 else 0 end;
+select "_mb_row_id", "name", "n", "ok", "when" from "metabase_cache_1"."upload" order by 1;
+-- a row that is edited, one that is made, one that is deleted
+insert into "metabase_cache_1"."upload" ("name", "n") values ('c', 3.5) returning *;
+update "metabase_cache_1"."upload" set "name" = 'd' where "metabase_cache_1"."upload"."_mb_row_id" = 1;
+delete from "metabase_cache_1"."upload" where "metabase_cache_1"."upload"."_mb_row_id" = 2;
+truncate table "metabase_cache_1"."upload";
+alter table "metabase_cache_1"."upload" rename to "uploaded";
+drop table if exists "metabase_cache_1"."uploaded";
+drop table "metabase_cache_1"."cache_info";
+drop schema "metabase_cache_1";
